@@ -1,0 +1,1 @@
+//! GitHub, as the daemon speaks to it.
