@@ -38,39 +38,26 @@ pub struct Elapsed;
 
 impl Clock {
     /// The machine's clock.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one place that reads the machine's clock"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
     pub fn system() -> Self {
-        Self(Source::System {
-            origin: std::time::Instant::now(),
-        })
+        Self(Source::System { origin: std::time::Instant::now() })
     }
 
     /// A clock that stands still at `start` (milliseconds since the epoch) until it is moved.
     pub fn manual(start: Millis) -> Self {
         Self(Source::Virtual(Arc::new(Hands {
-            state: Mutex::new(HandState {
-                wall: start,
-                monotonic: Duration::ZERO,
-            }),
+            state: Mutex::new(HandState { wall: start, monotonic: Duration::ZERO }),
             moved: Notify::new(),
         })))
     }
 
     /// Wall time. It may jump; never measure a duration with it.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one place that reads the machine's clock"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
     pub fn now(&self) -> Millis {
         match &self.0 {
             Source::System { .. } => std::time::SystemTime::now()
                 .duration_since(std::time::UNIX_EPOCH)
-                .map_or(0, |since| {
-                    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
-                }),
+                .map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX)),
             Source::Virtual(hands) => hands.read().wall,
         }
     }
@@ -104,16 +91,11 @@ impl Clock {
 
     /// Waits for `length`.
     pub async fn sleep(&self, length: Duration) {
-        self.sleep_until(self.monotonic().saturating_add(length))
-            .await;
+        self.sleep_until(self.monotonic().saturating_add(length)).await;
     }
 
     /// Runs `work`, but gives up once `length` has passed.
-    pub async fn timeout<T>(
-        &self,
-        length: Duration,
-        work: impl Future<Output = T>,
-    ) -> Result<T, Elapsed> {
+    pub async fn timeout<T>(&self, length: Duration, work: impl Future<Output = T>) -> Result<T, Elapsed> {
         tokio::select! {
             biased;
             out = work => Ok(out),

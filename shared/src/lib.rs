@@ -1,1 +1,16 @@
+//! What the Cutover daemon and its clients speak. Neither side owns these types: an addition must be readable
+//! by an older peer (new fields are optional), a removal needs a new protocol version.
 
+pub mod audit;
+pub mod catalog;
+pub mod error;
+pub mod ids;
+pub mod mapping;
+pub mod page;
+pub mod paths;
+pub mod redact;
+pub mod rpc;
+pub mod run;
+pub mod status;
+pub mod token;
+pub mod transport;

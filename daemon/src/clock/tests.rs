@@ -22,12 +22,7 @@ async fn a_sleeper_wakes_when_the_clock_is_moved_past_its_time() {
 async fn a_timeout_prefers_a_finished_answer() {
     let clock = Clock::manual(0);
     assert_eq!(clock.timeout(Duration::ZERO, async { 7 }).await, Ok(7));
-    assert_eq!(
-        clock
-            .timeout(Duration::ZERO, std::future::pending::<u8>())
-            .await,
-        Err(Elapsed)
-    );
+    assert_eq!(clock.timeout(Duration::ZERO, std::future::pending::<u8>()).await, Err(Elapsed));
 }
 
 #[test]
@@ -35,8 +30,5 @@ fn a_wall_jump_leaves_monotonic_time_alone() {
     let clock = Clock::manual(5_000);
     clock.advance(Duration::from_secs(1));
     clock.jump_wall(0);
-    assert_eq!(
-        (clock.now(), clock.monotonic()),
-        (0, Duration::from_secs(1))
-    );
+    assert_eq!((clock.now(), clock.monotonic()), (0, Duration::from_secs(1)));
 }

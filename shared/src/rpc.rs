@@ -1,0 +1,230 @@
+//! The service between daemon and clients. Few methods, wide enums: tarpc closes the connection when a peer
+//! calls a method that it lacks, while an unknown variant is an ordinary error of one call.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::audit::{AuditAnswer, AuditQuery};
+use crate::catalog::{CatalogAct, CatalogAnswer, CatalogQuery, CatalogReceipt};
+use crate::error::RpcError;
+use crate::ids::{ActKey, OperatorName};
+use crate::mapping::{MapAct, MapAnswer, MapQuery, MapReceipt};
+use crate::run::{RunAct, RunAnswer, RunQuery, RunView};
+use crate::status::{Check, Status};
+use crate::token::{TokenAct, TokenAnswer, TokenQuery, TokenView};
+
+/// Raised when an older peer could misread a newer one.
+pub const PROTOCOL: u32 = 1;
+
+/// One frame on the wire. An answer over this limit would end the connection, so pages are capped well below.
+pub const MAX_FRAME: usize = 8 * 1024 * 1024;
+
+/// How long a question may take.
+pub const QUERY_DEADLINE: Duration = Duration::from_secs(30);
+
+/// How long `changes` holds on before it answers that nothing changed.
+pub const CHANGES_WAIT: Duration = Duration::from_secs(25);
+
+/// How long an act may take. A plan over a slow GitHub takes its time; the act goes on when the caller leaves.
+pub const ACT_DEADLINE: Duration = Duration::from_secs(6 * 60 * 60);
+
+/// What an operator may do. Each role may do what those before it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    Viewer,
+    Operator,
+    Approver,
+    Admin,
+}
+crate::run::words!(Role {
+    Viewer = "viewer", Operator = "operator", Approver = "approver", Admin = "admin",
+});
+
+/// The first call on every connection.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
+    pub protocol: u32,
+    /// The client's version, for the log.
+    pub version: String,
+    /// `console`, `cli`, `watch`.
+    pub purpose: String,
+    /// Lowers the role of this connection; never raises it.
+    #[serde(default)]
+    pub role: Option<Role>,
+}
+
+/// The daemon's answer to [`Hello`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Welcome {
+    pub protocol: u32,
+    pub version: String,
+    pub environment: String,
+    pub operator: OperatorName,
+    pub role: Role,
+}
+
+/// A question: changes nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Query {
+    Status,
+    Doctor,
+    Run(RunQuery),
+    Map(MapQuery),
+    Catalog(CatalogQuery),
+    Token(TokenQuery),
+    Audit(AuditQuery),
+}
+
+/// The answer to the [`Query`] of the same name.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    Status(Box<Status>),
+    Doctor(Vec<Check>),
+    Run(RunAnswer),
+    Map(MapAnswer),
+    Catalog(CatalogAnswer),
+    Token(TokenAnswer),
+    Audit(AuditAnswer),
+}
+
+/// Something that changes something.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Act {
+    Run(RunAct),
+    Map(MapAct),
+    Catalog(CatalogAct),
+    Token(TokenAct),
+    /// Everything on legacy, every run paused.
+    Kill {
+        reason: String,
+    },
+}
+
+/// The receipt of the [`Act`] of the same name.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Receipt {
+    Run(Box<RunView>),
+    Map(MapReceipt),
+    Catalog(CatalogReceipt),
+    Token(TokenView),
+    Kill(KillReceipt),
+}
+
+/// What a kill did, step by step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KillReceipt {
+    /// Milliseconds since the epoch from which every decision was legacy.
+    pub at: i64,
+    /// The marker file is on disk.
+    pub marker: bool,
+    /// Mode and runs are stored, and the audit has it.
+    pub stored: bool,
+    /// Runs that were told to pause.
+    pub paused: Vec<crate::ids::RunId>,
+    /// What is still owed, in words; empty when nothing.
+    pub owed: String,
+}
+
+impl Act {
+    /// The least role that may do it. Exhaustive on purpose: a new act must choose.
+    pub fn least_role(&self) -> Role {
+        match self {
+            // The kill switch is the easiest key: whoever may operate may kill.
+            Self::Kill { .. } => Role::Operator,
+            Self::Run(act) => match act {
+                RunAct::Approve { .. }
+                | RunAct::Apply { .. }
+                | RunAct::Pause { .. }
+                | RunAct::Resume { .. }
+                | RunAct::Cancel { .. }
+                | RunAct::Retry { .. }
+                | RunAct::Undo { .. }
+                | RunAct::Settle { .. } => Role::Operator,
+            },
+            Self::Map(act) => match act {
+                MapAct::Plan { .. } | MapAct::SetMode { .. } | MapAct::SpotCheck { .. } => Role::Operator,
+            },
+            Self::Catalog(act) => match act {
+                CatalogAct::Begin { .. } | CatalogAct::Chunk { .. } | CatalogAct::Commit { .. } => {
+                    Role::Operator
+                }
+            },
+            Self::Token(act) => match act {
+                TokenAct::Refresh { .. } | TokenAct::Invalidate { .. } => Role::Operator,
+            },
+        }
+    }
+
+    /// The act's name in audit and refusals.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Kill { .. } => "kill",
+            Self::Run(act) => match act {
+                RunAct::Approve { .. } => "run.approve",
+                RunAct::Apply { .. } => "run.apply",
+                RunAct::Pause { .. } => "run.pause",
+                RunAct::Resume { .. } => "run.resume",
+                RunAct::Cancel { .. } => "run.cancel",
+                RunAct::Retry { .. } => "run.retry",
+                RunAct::Undo { .. } => "run.undo",
+                RunAct::Settle { .. } => "run.settle",
+            },
+            Self::Map(act) => match act {
+                MapAct::Plan { .. } => "map.plan",
+                MapAct::SetMode { .. } => "mode.set",
+                MapAct::SpotCheck { .. } => "map.spot-check",
+            },
+            Self::Catalog(act) => match act {
+                CatalogAct::Begin { .. } => "catalog.begin",
+                CatalogAct::Chunk { .. } => "catalog.chunk",
+                CatalogAct::Commit { .. } => "catalog.import",
+            },
+            Self::Token(act) => match act {
+                TokenAct::Refresh { .. } => "token.refresh",
+                TokenAct::Invalidate { .. } => "token.invalidate",
+            },
+        }
+    }
+}
+
+/// What can change, for [`Control::changes`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Topic {
+    Runs,
+    Mapping,
+    Catalog,
+    Index,
+    Tokens,
+    Mode,
+    Audit,
+}
+
+/// Versions of topics. A new `epoch` (the daemon restarted) means: ask for everything again.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Changes {
+    pub epoch: u64,
+    pub versions: Vec<(Topic, u64)>,
+    /// Moving runs with their figures, so that progress needs no second call.
+    #[serde(default)]
+    pub moving: Vec<RunView>,
+}
+
+/// The service. `query` and the kill of `act` never wait for a store that is gone.
+#[tarpc::service]
+pub trait Control {
+    /// Must come first on a connection.
+    async fn hello(hello: Hello) -> Result<Welcome, RpcError>;
+    /// Asks.
+    async fn query(query: Query) -> Result<Answer, RpcError>;
+    /// Does; the same key returns the first receipt for 24 h.
+    async fn act(key: ActKey, act: Act) -> Result<Receipt, RpcError>;
+    /// Waits until a version differs from those given, or [`CHANGES_WAIT`] is over.
+    async fn changes(epoch: u64, versions: Vec<(Topic, u64)>) -> Result<Changes, RpcError>;
+}

@@ -1,0 +1,62 @@
+//! The state of the daemon as a whole.
+
+use serde::{Deserialize, Serialize};
+
+use crate::mapping::{MappingCounts, ModeView};
+use crate::run::RunView;
+
+/// `cutover status`: is anything wrong, what moves, how far are we.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    pub version: String,
+    /// The environment's name from the daemon's configuration.
+    pub environment: String,
+    pub github_host: String,
+    /// Milliseconds since the epoch when the daemon started, and now.
+    pub started_at: i64,
+    pub now: i64,
+    pub mode: ModeView,
+    pub counts: MappingCounts,
+    pub tenants: u64,
+    pub projects: u64,
+    pub repositories: u64,
+    pub index: IndexView,
+    /// Live runs, newest first; at most 20.
+    pub live_runs: Vec<RunView>,
+    /// What needs a person, most urgent first.
+    pub attention: Vec<String>,
+}
+
+/// The index of installations and repositories.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IndexView {
+    pub epoch: i64,
+    pub installations: u64,
+    pub suspended: u64,
+    pub repositories: u64,
+    /// When the last whole sweep ended.
+    pub swept_at: Option<i64>,
+    /// A sweep under way: installations read so far and known so far.
+    pub sweeping: Option<(u64, u64)>,
+}
+
+/// How one check of `doctor` went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Health {
+    Ok,
+    Warning,
+    Bad,
+}
+crate::run::words!(Health { Ok = "ok", Warning = "warning", Bad = "bad" });
+
+/// One check of `doctor`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Check {
+    pub name: String,
+    pub health: Health,
+    /// What was seen.
+    pub text: String,
+    /// What to do; empty when nothing.
+    pub mend: String,
+}
