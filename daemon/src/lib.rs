@@ -1,5 +1,9 @@
 //! `cutoverd`: the daemon that does the work and holds the truth. `docs/ARCHITECTURE.md` shows the house.
 
+pub mod audit;
 pub mod clock;
 pub mod faults;
 pub mod github;
+pub mod run;
+pub mod seal;
+pub mod store;

@@ -1,0 +1,92 @@
+//! The only place with SQL on our own tables. Areas see typed operations and the traits of [`read`]; no
+//! transaction handle leaves this folder.
+
+mod open;
+mod read;
+mod rows;
+mod sqlite;
+mod unit;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use cutover_shared::rpc::Topic;
+use tokio::sync::watch;
+
+pub use open::{OpenError, open};
+pub use read::{AuditRead, CatalogRead, IndexRead, MappingRead, ProbeRead, RunRead, SettingRead, UploadRead};
+pub use rows::{
+    ActReceiptRow, AuditRow, InstallationRow, LinkFilter, LinkRow, MappingRow, NewItem, NewRun,
+    RepositoryRow, RequestRow, RunRow, StoredItem, SweepRow, TenantRow, UploadRow,
+};
+pub use unit::{
+    ActOp, AuditDraft, CatalogOp, IndexOp, ItemChange, Lane, MappingOp, Op, ProbeOp, RunOp, RunPatch,
+    SettingOp, UNIT_ROWS, Unit,
+};
+
+/// Why reading failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    /// The database does not answer.
+    #[error("the store can't be read while {doing}: {cause}")]
+    Unavailable { doing: &'static str, cause: String },
+    /// A stored value is not what this version writes.
+    #[error("the store holds a {what} that this version can't read: {cause}")]
+    Corrupt { what: &'static str, cause: String },
+}
+
+/// Why a unit was not written. Nothing of the unit is there then.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum WriteError {
+    /// The world was not as the unit demanded.
+    #[error("{what} is not as expected: {found}")]
+    Precondition { what: &'static str, found: String },
+    /// A row of that identity is there already.
+    #[error("{what} is there already")]
+    Conflict { what: &'static str },
+    /// The unit is larger than a unit may be.
+    #[error("a unit of {rows} rows; at most {UNIT_ROWS} are allowed")]
+    TooLarge { rows: usize },
+    /// The database does not take it: gone, disk full, broken. Whoever waits must not think it durable.
+    #[error("the store can't be written: {0}")]
+    Unavailable(String),
+    /// The daemon is stopping.
+    #[error("the store is closed")]
+    Closed,
+}
+
+/// A version for each topic; rises with every commit that touched it.
+pub type Versions = std::collections::BTreeMap<Topic, u64>;
+
+/// The store, as everything above the platform sees it.
+#[async_trait]
+pub trait Store:
+    AuditRead
+    + CatalogRead
+    + IndexRead
+    + MappingRead
+    + ProbeRead
+    + RunRead
+    + SettingRead
+    + UploadRead
+    + Send
+    + Sync
+{
+    /// Writes a unit as a whole or not at all; answers after the commit.
+    async fn write(&self, lane: Lane, unit: Unit) -> Result<(), WriteError>;
+
+    /// Tells what was committed, by topic.
+    fn versions(&self) -> watch::Receiver<Versions>;
+
+    /// Only this process can hold leases: whatever is leased by another holder is left over from a crash.
+    fn is_exclusive(&self) -> bool;
+
+    /// Finishes what was handed in and closes. Later writes answer [`WriteError::Closed`].
+    async fn close(&self);
+}
+
+/// A shared store.
+pub type Db = Arc<dyn Store>;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,182 @@
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use cutover_shared::ids::RunId;
+use cutover_shared::page::MAX_BYTES;
+use cutover_shared::run::{Counts, ItemState, RunState};
+use futures::TryStreamExt as _;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row as _, query};
+
+use super::{Read, array, corrupt, unsigned};
+use crate::store::read::RunRead;
+use crate::store::sqlite::{Sqlite, unavailable};
+use crate::store::{RunRow, StoredItem};
+
+const DOING: &str = "reading runs";
+
+#[async_trait]
+impl RunRead for Sqlite {
+    async fn run(&self, id: &RunId) -> Read<Option<RunRow>> {
+        let rows = query("SELECT * FROM runs WHERE id = $1")
+            .bind(id.as_str())
+            .fetch_all(&self.readers)
+            .await
+            .map_err(unavailable(DOING))?;
+        Ok(self.with_counts(rows).await?.pop())
+    }
+
+    async fn runs(
+        &self,
+        state: Option<RunState>,
+        kind: Option<&str>,
+        before: Option<&str>,
+        limit: u32,
+    ) -> Read<Vec<RunRow>> {
+        let rows = query(
+            "SELECT * FROM runs
+              WHERE ($1 IS NULL OR state = $1) AND ($2 IS NULL OR kind = $2) AND ($3 IS NULL OR id < $3)
+              ORDER BY id DESC LIMIT $4",
+        )
+        .bind(state.map(RunState::word))
+        .bind(kind)
+        .bind(before)
+        .bind(limit)
+        .fetch_all(&self.readers)
+        .await
+        .map_err(unavailable(DOING))?;
+        self.with_counts(rows).await
+    }
+
+    async fn live_runs(&self) -> Read<Vec<RunRow>> {
+        let rows = query(
+            "SELECT * FROM runs
+              WHERE state IN ('approved', 'applying', 'pausing', 'paused', 'verifying', 'undoing')
+              ORDER BY id DESC",
+        )
+        .fetch_all(&self.readers)
+        .await
+        .map_err(unavailable(DOING))?;
+        self.with_counts(rows).await
+    }
+
+    async fn items(
+        &self,
+        run: &RunId,
+        state: Option<ItemState>,
+        after: Option<i64>,
+        limit: u32,
+    ) -> Read<Vec<StoredItem>> {
+        let sql = match state {
+            Some(_) => {
+                "SELECT * FROM run_items WHERE run_id = $1 AND ord > $2 AND state = $4 ORDER BY ord LIMIT $3"
+            }
+            None => "SELECT * FROM run_items WHERE run_id = $1 AND ord > $2 ORDER BY ord LIMIT $3",
+        };
+        let mut ask = query(sql).bind(run.as_str()).bind(after.unwrap_or(-1)).bind(limit);
+        if let Some(state) = state {
+            ask = ask.bind(state.word());
+        }
+        let mut rows = ask.fetch(&self.readers);
+        let mut items = Vec::new();
+        let mut bytes = 0;
+        while let Some(row) = rows.try_next().await.map_err(unavailable(DOING))? {
+            let item = item(&row)?;
+            bytes += item.body.len() + item.reason.as_ref().map_or(0, String::len);
+            items.push(item);
+            if bytes > MAX_BYTES {
+                break;
+            }
+        }
+        Ok(items)
+    }
+
+    async fn item_by_key(&self, run: &RunId, key: &str) -> Read<Option<StoredItem>> {
+        query("SELECT * FROM run_items WHERE run_id = $1 AND key = $2 LIMIT 1")
+            .bind(run.as_str())
+            .bind(key)
+            .fetch_optional(&self.readers)
+            .await
+            .map_err(unavailable(DOING))?
+            .map(|row| item(&row))
+            .transpose()
+    }
+}
+
+impl Sqlite {
+    async fn with_counts(&self, rows: Vec<SqliteRow>) -> Read<Vec<RunRow>> {
+        let mut runs = rows.iter().map(run).collect::<Read<Vec<_>>>()?;
+        let ids: Vec<_> = runs.iter().map(|run| run.id.as_str()).collect();
+        let counts = query(
+            "SELECT run_id, state, n FROM run_counts WHERE run_id IN (SELECT value FROM json_each($1))",
+        )
+        .bind(array(&ids)?)
+        .fetch_all(&self.readers)
+        .await
+        .map_err(unavailable(DOING))?;
+        let mut by_run: HashMap<String, Counts> = HashMap::new();
+        for row in counts {
+            let (id, word, n): (String, String, i64) = get(&row)?;
+            let state = ItemState::from_word(&word).ok_or_else(|| corrupt("state of an item", &word))?;
+            *by_run.entry(id).or_default().of(state) += unsigned(n);
+        }
+        for run in &mut runs {
+            run.counts = by_run.remove(run.id.as_str()).unwrap_or_default();
+        }
+        Ok(runs)
+    }
+}
+
+fn get(row: &SqliteRow) -> Read<(String, String, i64)> {
+    (|| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?)))().map_err(unavailable(DOING))
+}
+
+fn run(row: &SqliteRow) -> Read<RunRow> {
+    let word: String = row.try_get("state").map_err(unavailable(DOING))?;
+    let state = RunState::from_word(&word).ok_or_else(|| corrupt("state of a run", &word))?;
+    (|| {
+        Ok(RunRow {
+            id: RunId(row.try_get("id")?),
+            kind: row.try_get("kind")?,
+            scope: row.try_get("scope")?,
+            state,
+            direction: row.try_get("direction")?,
+            digest: row.try_get("digest")?,
+            basis: row.try_get("basis")?,
+            effect: row.try_get("effect")?,
+            reversibility: row.try_get("reversibility")?,
+            author: row.try_get("author")?,
+            planned_at: row.try_get("planned_at")?,
+            expires_at: row.try_get("expires_at")?,
+            approved_by: row.try_get("approved_by")?,
+            approved_at: row.try_get("approved_at")?,
+            started_at: row.try_get("started_at")?,
+            ended_at: row.try_get("ended_at")?,
+            rate: row.try_get::<Option<i64>, _>("rate")?.and_then(|rate| u32::try_from(rate).ok()),
+            reason: row.try_get("reason")?,
+            summary: row.try_get("summary")?,
+            lease_holder: row.try_get("lease_holder")?,
+            lease_until: row.try_get("lease_until")?,
+            counts: Counts::default(),
+        })
+    })()
+    .map_err(unavailable(DOING))
+}
+
+fn item(row: &SqliteRow) -> Read<StoredItem> {
+    let word: String = row.try_get("state").map_err(unavailable(DOING))?;
+    let state = ItemState::from_word(&word).ok_or_else(|| corrupt("state of an item", &word))?;
+    (|| {
+        Ok(StoredItem {
+            ord: row.try_get("ord")?,
+            key: row.try_get("key")?,
+            state,
+            body: row.try_get("body")?,
+            before: row.try_get("before")?,
+            reason: row.try_get("reason")?,
+            attempts: u32::try_from(row.try_get::<i64, _>("attempts")?).unwrap_or(u32::MAX),
+            updated_at: row.try_get("updated_at")?,
+        })
+    })()
+    .map_err(unavailable(DOING))
+}

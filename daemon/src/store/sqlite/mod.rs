@@ -1,0 +1,90 @@
+//! The SQLite store: WAL, `synchronous=FULL`, one writer with group commit, a pool of readers.
+
+mod load;
+mod write;
+mod writer;
+
+use std::path::Path;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sqlx::ConnectOptions as _;
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use tokio::sync::watch;
+
+use self::writer::Writer;
+use super::open::OpenError;
+use super::{Lane, ReadError, Store, Unit, Versions, WriteError};
+use crate::faults::Faults;
+
+/// Readers at once. More would only wait for the two cores of a small machine.
+const READERS: u32 = 4;
+
+/// How long a statement waits for a lock that a backup or a checkpoint holds.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// The store in one SQLite file.
+pub struct Sqlite {
+    readers: SqlitePool,
+    writer: Writer,
+    versions: watch::Receiver<Versions>,
+}
+
+impl Sqlite {
+    /// Opens the file, making it and bringing its schema up to date.
+    pub async fn open(path: &Path, faults: Faults) -> Result<Self, OpenError> {
+        let url = path.display().to_string();
+        let refused = |cause: sqlx::Error| OpenError::Refused { url: url.clone(), cause: cause.to_string() };
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(BUSY)
+            .pragma("journal_size_limit", "67108864")
+            .pragma("trusted_schema", "OFF")
+            .disable_statement_logging();
+        let mut connection = options.connect().await.map_err(refused)?;
+        sqlx::migrate!("../migrations/sqlite")
+            .run(&mut connection)
+            .await
+            .map_err(|cause| OpenError::Migrate { url: url.clone(), cause: cause.to_string() })?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS)
+            .connect_with(options.clone().read_only(true).create_if_missing(false))
+            .await
+            .map_err(refused)?;
+        let (announce, versions) = watch::channel(Versions::new());
+        let writer = Writer::start(connection, options, announce, faults).await.map_err(refused)?;
+        Ok(Self { readers, writer, versions })
+    }
+}
+
+#[async_trait]
+impl Store for Sqlite {
+    async fn write(&self, lane: Lane, unit: Unit) -> Result<(), WriteError> {
+        self.writer.write(lane, unit).await
+    }
+
+    fn versions(&self) -> watch::Receiver<Versions> {
+        self.versions.clone()
+    }
+
+    fn is_exclusive(&self) -> bool {
+        // The daemon holds the lock of the state folder before it opens the file.
+        true
+    }
+
+    async fn close(&self) {
+        self.writer.close().await;
+        self.readers.close().await;
+    }
+}
+
+/// Names what was being done when the database failed.
+fn unavailable(doing: &'static str) -> impl FnOnce(sqlx::Error) -> ReadError {
+    move |cause| ReadError::Unavailable { doing, cause: cause.to_string() }
+}

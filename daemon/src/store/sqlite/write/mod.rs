@@ -1,0 +1,52 @@
+//! Each typed operation as SQL. Rows travel as one JSON array, so that 256 rows are one statement.
+
+mod audit;
+mod catalog;
+mod index;
+mod mapping;
+mod run;
+mod setting;
+
+use serde::Serialize;
+use sqlx::sqlite::SqliteConnection;
+
+pub(super) use self::audit::Chain;
+use crate::store::{Op, WriteError};
+
+type Done = Result<(), WriteError>;
+
+/// Runs one operation inside the current savepoint.
+pub(super) async fn op(connection: &mut SqliteConnection, chain: &mut Chain, op: &Op) -> Done {
+    match op {
+        Op::Run(op) => run::op(connection, op).await,
+        Op::Catalog(op) => catalog::op(connection, op).await,
+        Op::Mapping(op) => mapping::op(connection, op).await,
+        Op::Index(op) => index::op(connection, op).await,
+        Op::Probe(op) => mapping::probe(connection, op).await,
+        Op::Setting(op) => setting::op(connection, op).await,
+        Op::Act(op) => setting::act(connection, op).await,
+        Op::Audit(draft) => chain.append(connection, draft).await,
+    }
+}
+
+/// Rows as the JSON array that `json_each` takes apart.
+fn rows<T: Serialize>(rows: &[T]) -> Result<String, WriteError> {
+    serde_json::to_string(rows)
+        .map_err(|error| WriteError::Unavailable(format!("rows do not serialise: {error}")))
+}
+
+/// Turns a database error into the caller's kind of error.
+fn failed(what: &'static str) -> impl Fn(sqlx::Error) -> WriteError {
+    move |error| match &error {
+        sqlx::Error::Database(database) if database.is_unique_violation() => WriteError::Conflict { what },
+        _ => WriteError::Unavailable(error.to_string()),
+    }
+}
+
+/// Demands that as many rows were met as were expected.
+fn expect_rows(what: &'static str, expected: usize, met: u64) -> Done {
+    if usize::try_from(met).is_ok_and(|met| met == expected) {
+        return Ok(());
+    }
+    Err(WriteError::Precondition { what, found: format!("{met} of {expected} rows as expected") })
+}

@@ -1,0 +1,204 @@
+//! The one writer. Each unit runs in its own SAVEPOINT inside one group commit, so that a unit's failure never
+//! rolls back another; answers go out after COMMIT.
+
+use std::sync::{Mutex, PoisonError};
+
+use cutover_shared::rpc::Topic;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+
+use super::write::{self, Chain};
+use crate::faults::Faults;
+use crate::store::{Lane, UNIT_ROWS, Unit, Versions, WriteError};
+
+/// Units that may wait in one lane; whoever comes later waits before handing in.
+const LANE: usize = 1_024;
+
+/// Units in one group commit.
+const GROUP_UNITS: usize = 64;
+
+/// Rows in one group commit: bounds how long the urgent lane can wait.
+const GROUP_ROWS: usize = 4_096;
+
+struct Request {
+    unit: Unit,
+    answer: oneshot::Sender<Result<(), WriteError>>,
+}
+
+struct Lanes {
+    urgent: mpsc::Sender<Request>,
+    handler: mpsc::Sender<Request>,
+    run: mpsc::Sender<Request>,
+}
+
+/// Hands units to the writing task.
+pub(super) struct Writer {
+    lanes: Mutex<Option<Lanes>>,
+    task: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Writer {
+    pub(super) async fn start(
+        mut connection: SqliteConnection,
+        options: SqliteConnectOptions,
+        announce: watch::Sender<Versions>,
+        faults: Faults,
+    ) -> Result<Self, sqlx::Error> {
+        let chain = Chain::load(&mut connection).await?;
+        let (urgent, urgent_in) = mpsc::channel(LANE);
+        let (handler, handler_in) = mpsc::channel(LANE);
+        let (run, run_in) = mpsc::channel(LANE);
+        let desk = Desk { connection, options, chain, announce, faults };
+        let task = tokio::spawn(desk.work(urgent_in, handler_in, run_in));
+        Ok(Self { lanes: Mutex::new(Some(Lanes { urgent, handler, run })), task: Mutex::new(Some(task)) })
+    }
+
+    pub(super) async fn write(&self, lane: Lane, unit: Unit) -> Result<(), WriteError> {
+        if let Some(rows) = unit.ops.iter().map(super::super::unit::Op::rows).find(|rows| *rows > UNIT_ROWS) {
+            return Err(WriteError::TooLarge { rows });
+        }
+        let sender = match self.lanes.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
+            Some(lanes) => match lane {
+                Lane::Urgent => lanes.urgent.clone(),
+                Lane::Handler => lanes.handler.clone(),
+                Lane::Run => lanes.run.clone(),
+            },
+            None => return Err(WriteError::Closed),
+        };
+        let (answer, answered) = oneshot::channel();
+        sender.send(Request { unit, answer }).await.map_err(|_| WriteError::Closed)?;
+        answered.await.unwrap_or(Err(WriteError::Closed))
+    }
+
+    pub(super) async fn close(&self) {
+        self.lanes.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(task) = task {
+            // A writer that panicked has nothing left to finish.
+            let _ = task.await;
+        }
+    }
+}
+
+/// What the writing task works with.
+struct Desk {
+    connection: SqliteConnection,
+    options: SqliteConnectOptions,
+    chain: Chain,
+    announce: watch::Sender<Versions>,
+    faults: Faults,
+}
+
+impl Desk {
+    async fn work(
+        mut self,
+        mut urgent: mpsc::Receiver<Request>,
+        mut handler: mpsc::Receiver<Request>,
+        mut run: mpsc::Receiver<Request>,
+    ) {
+        loop {
+            let first = tokio::select! {
+                biased;
+                Some(request) = urgent.recv() => request,
+                Some(request) = handler.recv() => request,
+                Some(request) = run.recv() => request,
+                else => break,
+            };
+            let mut rows = weight(&first);
+            let mut group = vec![first];
+            while group.len() < GROUP_UNITS && rows < GROUP_ROWS {
+                let next = urgent.try_recv().or_else(|_| handler.try_recv()).or_else(|_| run.try_recv());
+                let Ok(request) = next else { break };
+                rows += weight(&request);
+                group.push(request);
+            }
+            self.commit(group).await;
+        }
+        if let Err(error) = self.connection.close().await {
+            tracing::warn!(%error, "the store did not close cleanly");
+        }
+    }
+
+    async fn commit(&mut self, group: Vec<Request>) {
+        let before = self.chain.clone();
+        let (units, answers): (Vec<_>, Vec<_>) =
+            group.into_iter().map(|request| (request.unit, request.answer)).unzip();
+        match self.transact(&units).await {
+            Ok(results) => {
+                self.announce_changes(units.iter().zip(&results).filter(|(_, r)| r.is_ok()).map(|(u, _)| u));
+                for (answer, result) in answers.into_iter().zip(results) {
+                    // Whoever asked may have gone.
+                    let _ = answer.send(result);
+                }
+            }
+            Err(error) => {
+                self.chain = before;
+                let cause = error.to_string();
+                tracing::error!(error = %cause, units = units.len(), "a group of units could not be written");
+                self.recover().await;
+                for answer in answers {
+                    let _ = answer.send(Err(WriteError::Unavailable(cause.clone())));
+                }
+            }
+        }
+    }
+
+    /// Everything up to and with COMMIT. An error means that nothing of the group is there.
+    async fn transact(&mut self, units: &[Unit]) -> Result<Vec<Result<(), WriteError>>, sqlx::Error> {
+        let connection = &mut self.connection;
+        connection.execute("BEGIN IMMEDIATE").await?;
+        let mut results = Vec::with_capacity(units.len());
+        for unit in units {
+            connection.execute("SAVEPOINT unit").await?;
+            let before = self.chain.clone();
+            let mut outcome = Ok(());
+            for op in &unit.ops {
+                outcome = write::op(connection, &mut self.chain, op).await;
+                if outcome.is_err() {
+                    break;
+                }
+            }
+            if outcome.is_err() {
+                self.chain = before;
+                connection.execute("ROLLBACK TO unit").await?;
+            }
+            connection.execute("RELEASE unit").await?;
+            results.push(outcome);
+        }
+        self.faults.point("store.commit.before").await;
+        connection.execute("COMMIT").await?;
+        self.faults.point("store.commit.after").await;
+        Ok(results)
+    }
+
+    /// After a failure SQLite may or may not have rolled back by itself, and the file may be gone.
+    async fn recover(&mut self) {
+        let clean = self.connection.execute("ROLLBACK").await.is_ok()
+            || self.connection.execute("SELECT 1").await.is_ok();
+        if clean {
+            return;
+        }
+        match self.options.connect().await {
+            Ok(connection) => self.connection = connection,
+            Err(error) => tracing::error!(%error, "the store can't be opened again"),
+        }
+    }
+
+    fn announce_changes<'a>(&self, units: impl Iterator<Item = &'a Unit>) {
+        let topics: std::collections::BTreeSet<Topic> =
+            units.flat_map(|unit| unit.ops.iter().filter_map(super::super::unit::Op::topic)).collect();
+        if !topics.is_empty() {
+            self.announce.send_modify(|versions| {
+                for topic in topics {
+                    *versions.entry(topic).or_default() += 1;
+                }
+            });
+        }
+    }
+}
+
+fn weight(request: &Request) -> usize {
+    request.unit.ops.iter().map(super::super::unit::Op::rows).sum()
+}

@@ -1,0 +1,269 @@
+//! A unit: an owned list of typed operations with their preconditions, written as a whole or not at all.
+
+use cutover_shared::ids::{LinkKey, RunId};
+use cutover_shared::rpc::Topic;
+use cutover_shared::run::{ItemState, RunState};
+
+use super::rows::{InstallationRow, LinkRow, MappingRow, NewItem, NewRun, RepositoryRow, RequestRow};
+
+/// The most rows of one operation. Keeps a group commit short, so that the urgent lane never waits long.
+pub const UNIT_ROWS: usize = 256;
+
+/// Who goes first when several units wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    /// The kill switch and what must be durable before an acknowledgement.
+    Urgent,
+    /// Operators' acts and handlers.
+    Handler,
+    /// Bulk work of runs, sweeps and imports.
+    Run,
+}
+
+/// A list of operations.
+#[derive(Clone, Debug, Default)]
+pub struct Unit {
+    pub(super) ops: Vec<Op>,
+}
+
+impl Unit {
+    /// An empty unit.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds an operation.
+    #[must_use]
+    pub fn with(mut self, op: impl Into<Op>) -> Self {
+        self.ops.push(op.into());
+        self
+    }
+
+    /// Adds operations.
+    #[must_use]
+    pub fn with_all(mut self, ops: impl IntoIterator<Item = Op>) -> Self {
+        self.ops.extend(ops);
+        self
+    }
+}
+
+macro_rules! ops {
+    ($($variant:ident($inner:ty),)*) => {
+        /// One operation of a unit.
+        #[derive(Clone, Debug)]
+        pub enum Op { $($variant($inner),)* }
+        $(impl From<$inner> for Op {
+            fn from(op: $inner) -> Self { Self::$variant(op) }
+        })*
+    };
+}
+ops! {
+    Run(RunOp),
+    Catalog(CatalogOp),
+    Mapping(MappingOp),
+    Index(IndexOp),
+    Probe(ProbeOp),
+    Setting(SettingOp),
+    Act(ActOp),
+    Audit(AuditDraft),
+}
+
+/// What a transition sets besides the state; `None` leaves a column as it is.
+#[derive(Clone, Debug, Default)]
+pub struct RunPatch {
+    pub approved: Option<(String, i64)>,
+    pub started_at: Option<i64>,
+    pub ended_at: Option<i64>,
+    /// Sets or clears the rate.
+    pub rate: Option<Option<u32>>,
+    /// Sets or clears the reason.
+    pub reason: Option<Option<String>>,
+    pub direction: Option<&'static str>,
+}
+
+/// One item's way from one state to another.
+#[derive(Clone, Debug)]
+pub struct ItemChange {
+    pub ord: i64,
+    pub from: ItemState,
+    pub to: ItemState,
+    /// Replaces the before-image when given.
+    pub before: Option<String>,
+    /// Replaces the reason, also by nothing.
+    pub reason: Option<String>,
+}
+
+/// Operations on runs.
+#[derive(Clone, Debug)]
+pub enum RunOp {
+    /// Adds items under a run that is not visible yet.
+    AddItems { run: RunId, rows: Vec<NewItem> },
+    /// Makes the run and its items visible, as `planned`.
+    Create(Box<NewRun>),
+    /// Demands that the run is in one of these states.
+    Expect { run: RunId, states: Vec<RunState> },
+    /// Moves the run. Demands that it is in one of `from` before.
+    Move { run: RunId, from: Vec<RunState>, to: RunState, patch: RunPatch },
+    /// Takes or renews the lease.
+    Lease { run: RunId, holder: String, until: i64 },
+    /// Moves items, each from the state that it is thought to be in.
+    Items { run: RunId, at: i64, rows: Vec<ItemChange> },
+    /// Moves up to [`UNIT_ROWS`] items of one state to another, whichever they are.
+    Requeue { run: RunId, at: i64, from: ItemState, to: ItemState },
+    /// Removes items whose run never became visible.
+    DropOrphans,
+    /// Every planned run whose time is over becomes `expired`.
+    Expire { now: i64 },
+    /// Tells every moving run to pause, with a reason.
+    PauseAll { reason: String },
+}
+
+/// Operations on the catalog.
+#[derive(Clone, Debug)]
+pub enum CatalogOp {
+    /// Opens an upload.
+    Open { upload: String, at: i64, operator: String, format: String },
+    /// Adds the next part. A part that is there already is left alone.
+    Part { upload: String, part: i64, bytes: i64, sealed: String },
+    /// The upload was checked and is being taken; demands that it is open.
+    Taking { upload: String, skip_bad: bool },
+    /// The upload is not needed any more.
+    Close { upload: String },
+    /// Adds or changes links.
+    PutLinks { rows: Vec<LinkRow> },
+    /// Removes links and leaves their mappings.
+    DropLinks { keys: Vec<LinkKey> },
+    /// Adds sealed tokens: (fingerprint, envelope).
+    PutTokens { rows: Vec<(String, String)>, at: i64 },
+    /// The catalog has a new revision.
+    Bump { at: i64, by: String },
+}
+
+/// Operations on mappings.
+#[derive(Clone, Debug)]
+pub enum MappingOp {
+    /// Demands that each link and each mapping still has this fingerprint (`link fingerprint`, `mapping fingerprint
+    /// or empty`).
+    Expect { rows: Vec<(LinkKey, String, String)> },
+    /// Adds or replaces mappings.
+    Put { rows: Vec<MappingRow>, at: i64 },
+    /// Removes mappings.
+    Drop { keys: Vec<LinkKey> },
+}
+
+/// Operations on the index of installations and repositories.
+#[derive(Clone, Debug)]
+pub enum IndexOp {
+    /// Opens a sweep.
+    Begin { sweep: String, host: String, at: i64 },
+    /// One page of the list of installations, and where the list goes on; `done` after the last page.
+    Installations {
+        sweep: String,
+        host: String,
+        rows: Vec<InstallationRow>,
+        cursor: Option<String>,
+        done: bool,
+    },
+    /// Open requests for installations.
+    Requests { sweep: String, host: String, rows: Vec<RequestRow> },
+    /// Repositories of one installation.
+    Repositories { sweep: String, host: String, rows: Vec<RepositoryRow> },
+    /// The installation's list was read to its end: what this sweep did not see in it is gone.
+    Listed { sweep: String, host: String, installation: i64 },
+    /// An installation's state was learned outside the list (a mint was refused).
+    Suspended { sweep: String, host: String, installation: i64, at: i64 },
+    /// The installation vanished while its repositories were being read.
+    Gone { host: String, installation: i64, sweep: String },
+    /// Ends the sweep: what it did not see is gone; the epoch rises when anything changed.
+    End { sweep: String, host: String, at: i64 },
+}
+
+/// Operations on stored probe answers.
+#[derive(Clone, Debug)]
+pub enum ProbeOp {
+    /// (key, answer as canonical JSON).
+    Put { rows: Vec<(String, String)>, at: i64 },
+    /// Forgets every answer.
+    Clear,
+}
+
+/// Operations on settings.
+#[derive(Clone, Debug)]
+pub enum SettingOp {
+    Set { name: String, value: String, at: i64, by: String },
+}
+
+/// Operations on receipts of acts.
+#[derive(Clone, Debug)]
+pub enum ActOp {
+    Remember {
+        key: String,
+        at: i64,
+        operator: String,
+        request: String,
+        receipt: String,
+    },
+    /// Forgets receipts older than this.
+    Forget {
+        before: i64,
+    },
+}
+
+/// An audit record to be; `seq`, `prev` and `hash` are set inside the commit.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AuditDraft {
+    pub at: i64,
+    pub actor: String,
+    pub origin: String,
+    pub act: String,
+    pub subject: String,
+    pub detail: serde_json::Value,
+}
+
+impl Op {
+    /// How many rows it carries.
+    pub(super) fn rows(&self) -> usize {
+        match self {
+            Self::Run(RunOp::AddItems { rows, .. }) => rows.len(),
+            Self::Run(RunOp::Items { rows, .. }) => rows.len(),
+            Self::Catalog(CatalogOp::PutLinks { rows }) => rows.len(),
+            Self::Catalog(CatalogOp::DropLinks { keys }) | Self::Mapping(MappingOp::Drop { keys }) => {
+                keys.len()
+            }
+            Self::Catalog(CatalogOp::PutTokens { rows, .. }) | Self::Probe(ProbeOp::Put { rows, .. }) => {
+                rows.len()
+            }
+            Self::Mapping(MappingOp::Expect { rows }) => rows.len(),
+            Self::Mapping(MappingOp::Put { rows, .. }) => rows.len(),
+            Self::Index(IndexOp::Installations { rows, .. }) => rows.len(),
+            Self::Index(IndexOp::Requests { rows, .. }) => rows.len(),
+            Self::Index(IndexOp::Repositories { rows, .. }) => rows.len(),
+            _ => 1,
+        }
+    }
+
+    /// What a client that looks at it should ask for again.
+    pub(super) fn topic(&self) -> Option<Topic> {
+        match self {
+            Self::Run(
+                RunOp::AddItems { .. } | RunOp::Expect { .. } | RunOp::DropOrphans | RunOp::Lease { .. },
+            )
+            | Self::Act(_)
+            | Self::Probe(_)
+            | Self::Mapping(MappingOp::Expect { .. }) => None,
+            Self::Run(_) => Some(Topic::Runs),
+            Self::Catalog(
+                CatalogOp::Open { .. }
+                | CatalogOp::Part { .. }
+                | CatalogOp::Taking { .. }
+                | CatalogOp::Close { .. }
+                | CatalogOp::PutTokens { .. },
+            ) => None,
+            Self::Catalog(_) => Some(Topic::Catalog),
+            Self::Mapping(_) => Some(Topic::Mapping),
+            Self::Index(_) => Some(Topic::Index),
+            Self::Setting(_) => Some(Topic::Mode),
+            Self::Audit(_) => Some(Topic::Audit),
+        }
+    }
+}
