@@ -26,8 +26,8 @@ pub trait RunRead {
         before: Option<&str>,
         limit: u32,
     ) -> Read<Vec<RunRow>>;
-    /// Every live run.
-    async fn live_runs(&self) -> Read<Vec<RunRow>>;
+    /// Every live run, and any other that still holds a leased item.
+    async fn unfinished_runs(&self) -> Read<Vec<RunRow>>;
     /// By place in the plan, after `after`; bounded in rows and in bytes of bodies.
     async fn items(
         &self,

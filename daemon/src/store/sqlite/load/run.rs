@@ -48,10 +48,11 @@ impl RunRead for Sqlite {
         self.with_counts(rows).await
     }
 
-    async fn live_runs(&self) -> Read<Vec<RunRow>> {
+    async fn unfinished_runs(&self) -> Read<Vec<RunRow>> {
         let rows = query(
             "SELECT * FROM runs
               WHERE state IN ('approved', 'applying', 'pausing', 'paused', 'verifying', 'undoing')
+                 OR id IN (SELECT run_id FROM run_counts WHERE state = 'leased' AND n > 0)
               ORDER BY id DESC",
         )
         .fetch_all(&self.readers)

@@ -1,0 +1,267 @@
+//! What an operator can do with a run. Each act is one unit with its audit record; asking again for what is already
+//! so is no error.
+
+use cutover_shared::ids::{Digest, RunId};
+use cutover_shared::run::{ItemState, Reversibility, RunState, RunView};
+use serde_json::json;
+
+use super::engine::Engine;
+use super::error::RunError;
+use super::kind::Direction;
+use crate::audit::Who;
+use crate::store::{ItemChange, Lane, RunOp, RunPatch, RunRow, Unit, WriteError};
+
+impl Engine {
+    /// Binds the approval to the digest. `override_reason` lets a closed gate pass, and is audited.
+    pub async fn approve(
+        &self,
+        id: &RunId,
+        digest: &Digest,
+        override_reason: Option<&str>,
+        who: &Who,
+    ) -> Result<RunView, RunError> {
+        let row = self.0.row(id).await?;
+        if row.digest != digest.as_str() {
+            return Err(RunError::WrongDigest {
+                id: id.clone(),
+                given: digest.0.clone(),
+                digest: row.digest.clone(),
+            });
+        }
+        let now = self.0.clock.now();
+        match row.state {
+            RunState::Planned if now < row.expires_at => {}
+            RunState::Planned | RunState::Expired => return Err(RunError::Expired { id: id.clone() }),
+            RunState::Approved => return Ok(self.show(&row)),
+            _ => return Err(wrong(&row, "approve", "planned")),
+        }
+        let gate = match (self.0.gate.check(&row, now).await?, override_reason) {
+            (Ok(evidence), _) => json!({ "gate": "open", "facts": evidence.facts }),
+            (Err(why), Some(reason)) => {
+                json!({ "gate": "overridden", "closed_because": why, "reason": reason })
+            }
+            (Err(why), None) => return Err(RunError::Gate(why)),
+        };
+        let self_approved = super::approval::is_self_approved(&row.author, &who.operator);
+        let patch = RunPatch { approved: Some((who.operator.0.clone(), now)), ..RunPatch::default() };
+        let detail = json!({ "digest": digest, "self-approved": self_approved, "check": gate });
+        self.advance(&row, "approve", &[RunState::Planned], RunState::Approved, patch, who, detail).await
+    }
+
+    /// Starts an approved run.
+    pub async fn apply(&self, id: &RunId, rate: Option<u32>, who: &Who) -> Result<RunView, RunError> {
+        let row = self.0.row(id).await?;
+        match row.state {
+            RunState::Approved => self.may_move()?,
+            RunState::Applying => return Ok(self.show(&row)),
+            RunState::Planned => return Err(RunError::NotApproved(id.clone())),
+            _ => return Err(wrong(&row, "apply", "approved")),
+        }
+        let patch = RunPatch {
+            started_at: Some(self.0.clock.now()),
+            rate: Some(rate),
+            reason: Some(None),
+            direction: Some(Direction::Apply.word()),
+            ..RunPatch::default()
+        };
+        self.advance(
+            &row,
+            "apply",
+            &[RunState::Approved],
+            RunState::Applying,
+            patch,
+            who,
+            json!({ "rate": rate }),
+        )
+        .await
+    }
+
+    /// Stops a moving run after the chunk that it is at.
+    pub async fn pause(&self, id: &RunId, who: &Who) -> Result<RunView, RunError> {
+        const FROM: &[RunState] = &[RunState::Applying, RunState::Undoing, RunState::Verifying];
+        let row = self.0.row(id).await?;
+        match row.state {
+            RunState::Pausing | RunState::Paused => return Ok(self.show(&row)),
+            state if FROM.contains(&state) => {}
+            _ => return Err(wrong(&row, "pause", "applying, verifying or undoing")),
+        }
+        let patch =
+            RunPatch { reason: Some(Some(format!("paused by {}", who.operator))), ..RunPatch::default() };
+        self.advance(&row, "pause", FROM, RunState::Pausing, patch, who, json!({})).await
+    }
+
+    /// Goes on with a paused run, in the direction that it had.
+    pub async fn resume_run(&self, id: &RunId, rate: Option<u32>, who: &Who) -> Result<RunView, RunError> {
+        let row = self.0.row(id).await?;
+        match row.state {
+            RunState::Paused => self.may_move()?,
+            RunState::Applying | RunState::Undoing | RunState::Verifying => return Ok(self.show(&row)),
+            _ => return Err(wrong(&row, "resume", "paused")),
+        }
+        let to = match Direction::from_word(&row.direction) {
+            Direction::Apply => RunState::Applying,
+            Direction::Undo => RunState::Undoing,
+        };
+        let patch = RunPatch { rate: Some(rate), reason: Some(None), ..RunPatch::default() };
+        self.advance(&row, "resume", &[RunState::Paused], to, patch, who, json!({ "rate": rate })).await
+    }
+
+    /// Ends a run where it is. What was done stays done and can be undone.
+    pub async fn cancel(&self, id: &RunId, who: &Who) -> Result<RunView, RunError> {
+        const FROM: &[RunState] = &[
+            RunState::Planned,
+            RunState::Approved,
+            RunState::Applying,
+            RunState::Pausing,
+            RunState::Paused,
+            RunState::Verifying,
+        ];
+        let row = self.0.row(id).await?;
+        let undoing = Direction::from_word(&row.direction) == Direction::Undo;
+        if row.state == RunState::Cancelled {
+            return Ok(self.show(&row));
+        }
+        if !FROM.contains(&row.state) || undoing {
+            return Err(wrong(&row, "cancel", "not ended and not undoing"));
+        }
+        let patch = RunPatch {
+            ended_at: Some(self.0.clock.now()),
+            reason: Some(Some(format!("cancelled by {}", who.operator))),
+            ..RunPatch::default()
+        };
+        self.advance(&row, "cancel", FROM, RunState::Cancelled, patch, who, json!({})).await
+    }
+
+    /// Takes the failed items of the same approval once more.
+    pub async fn retry(&self, id: &RunId, who: &Who) -> Result<RunView, RunError> {
+        const FROM: &[RunState] = &[RunState::Done, RunState::Failed];
+        let row = self.0.row(id).await?;
+        if !FROM.contains(&row.state) || Direction::from_word(&row.direction) == Direction::Undo {
+            return Err(wrong(&row, "retry", "done or failed"));
+        }
+        self.may_move()?;
+        // Held first, so that no other run of this scope starts while the items go back.
+        let patch = RunPatch { reason: Some(None), ..RunPatch::default() };
+        let detail = json!({ "failed": row.counts.failed });
+        let at = self.0.clock.now();
+        self.write_move(&row, "retry", FROM, RunState::Paused, patch, who, detail).await?;
+        let mut left = row.counts.failed;
+        while left > 0 {
+            let requeue =
+                RunOp::Requeue { run: id.clone(), at, from: ItemState::Failed, to: ItemState::Pending };
+            self.0.db.write(Lane::Handler, Unit::new().with(requeue)).await?;
+            left = left.saturating_sub(crate::store::UNIT_ROWS as u64);
+        }
+        self.resume_run(id, row.rate, who).await
+    }
+
+    /// Takes back what the run did, as a second pass.
+    pub async fn undo(&self, id: &RunId, rate: Option<u32>, who: &Who) -> Result<RunView, RunError> {
+        const FROM: &[RunState] = &[RunState::Done, RunState::Failed, RunState::Cancelled, RunState::Paused];
+        let row = self.0.row(id).await?;
+        match row.state {
+            RunState::Undoing => return Ok(self.show(&row)),
+            state if FROM.contains(&state) => self.may_move()?,
+            _ => return Err(wrong(&row, "undo", "done, failed, cancelled or paused")),
+        }
+        if self.0.kind(&row)?.reversibility() == Reversibility::Irreversible {
+            return Err(RunError::Irreversible(id.clone()));
+        }
+        let patch = RunPatch {
+            rate: Some(rate),
+            reason: Some(None),
+            direction: Some(Direction::Undo.word()),
+            ..RunPatch::default()
+        };
+        self.advance(&row, "undo", FROM, RunState::Undoing, patch, who, json!({ "rate": rate })).await
+    }
+
+    /// A person says what became of an item that could not be found out.
+    pub async fn settle(
+        &self,
+        id: &RunId,
+        key: &str,
+        happened: bool,
+        who: &Who,
+    ) -> Result<RunView, RunError> {
+        let row = self.0.row(id).await?;
+        let none = || RunError::NoSuchItem { run: id.clone(), key: key.to_owned() };
+        let item = self.0.db.item_by_key(id, key).await?.ok_or_else(none)?;
+        if item.state != ItemState::Unknown {
+            return Err(none());
+        }
+        let direction = Direction::from_word(&row.direction);
+        let to = match (happened, direction) {
+            (true, Direction::Apply) | (false, Direction::Undo) => ItemState::Done,
+            (true, Direction::Undo) => ItemState::Undone,
+            (false, Direction::Apply) => ItemState::Failed,
+        };
+        let at = self.0.clock.now();
+        let reason = format!(
+            "settled by {}: it {}",
+            who.operator,
+            if happened { "happened" } else { "did not happen" }
+        );
+        let change =
+            ItemChange { ord: item.ord, from: ItemState::Unknown, to, before: None, reason: Some(reason) };
+        let mut unit = Unit::new().with(RunOp::Items { run: id.clone(), at, rows: vec![change] });
+        if let (true, super::Effect::Outside(outside)) = (happened, self.0.kind(&row)?.effect()) {
+            unit = unit.with_all(outside.record(id, direction, &item, at));
+        }
+        let detail = json!({ "key": key, "happened": happened });
+        self.0.db.write(Lane::Handler, unit.with(who.did(at, "run.settle", id.as_str(), detail))).await?;
+        self.view(id).await
+    }
+
+    fn may_move(&self) -> Result<(), RunError> {
+        if self.0.brake.is_pulled() { Err(RunError::Killed) } else { Ok(()) }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one place for what every act has in common")]
+    async fn advance(
+        &self,
+        row: &RunRow,
+        act: &'static str,
+        from: &[RunState],
+        to: RunState,
+        patch: RunPatch,
+        who: &Who,
+        detail: serde_json::Value,
+    ) -> Result<RunView, RunError> {
+        self.write_move(row, act, from, to, patch, who, detail).await?;
+        if to.is_moving() {
+            self.drive(&row.id);
+        }
+        self.view(&row.id).await
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one place for what every act has in common")]
+    async fn write_move(
+        &self,
+        row: &RunRow,
+        act: &'static str,
+        from: &[RunState],
+        to: RunState,
+        patch: RunPatch,
+        who: &Who,
+        detail: serde_json::Value,
+    ) -> Result<(), RunError> {
+        let run = row.id.clone();
+        let record = who.did(self.0.clock.now(), format!("run.{act}"), run.as_str(), detail);
+        let unit = Unit::new().with(RunOp::Move { run, from: from.to_vec(), to, patch }).with(record);
+        match self.0.db.write(Lane::Handler, unit).await {
+            Ok(()) => Ok(()),
+            Err(WriteError::Conflict { .. }) => {
+                Err(RunError::Busy { kind: row.kind.clone(), scope: row.scope.clone() })
+            }
+            Err(WriteError::Precondition { .. }) => {
+                Err(wrong(&self.0.row(&row.id).await?, act, "in the state that it was in a moment ago"))
+            }
+            Err(other) => Err(other.into()),
+        }
+    }
+}
+
+fn wrong(row: &RunRow, act: &'static str, needs: &'static str) -> RunError {
+    RunError::WrongState { id: row.id.clone(), state: row.state, act, needs }
+}

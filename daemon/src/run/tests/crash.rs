@@ -1,0 +1,144 @@
+//! A process that dies at a crash point is a runtime that is dropped there: nothing in memory survives, and nothing
+//! after the point happens. Real processes are killed in the end-to-end tests.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use cutover_shared::run::RunState;
+use tokio::sync::Notify;
+
+use super::toys::{Toy, World};
+use super::{ana, life};
+use crate::faults::Faults;
+use crate::run::CRASH_POINTS;
+
+const ITEMS: usize = 25;
+
+/// Faults that stop for ever at the `nth` pass of `point`, and tell.
+fn dies_at(point: &'static str, nth: usize) -> (Faults, Arc<Notify>) {
+    let (passed, dead) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
+    let told = dead.clone();
+    let faults = Faults::with(Arc::new(move |name| {
+        let hit = name == point && passed.fetch_add(1, Ordering::SeqCst) + 1 == nth;
+        let told = told.clone();
+        Box::pin(async move {
+            if hit {
+                told.notify_one();
+                std::future::pending::<()>().await;
+            }
+        })
+    }));
+    (faults, dead)
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+}
+
+/// Plans, applies and (when `undo`) undoes, and dies on the way. True when it died, false when it came to the end.
+fn first_life(dir: &Path, world: &World, toy: Toy, undo: bool, point: &'static str, nth: usize) -> bool {
+    let runtime = runtime();
+    let died = runtime.block_on(async {
+        let (faults, dead) = dies_at(point, nth);
+        let work = async {
+            let life = life(dir, world, faults).await;
+            let run = life.approved(toy, ITEMS).await;
+            life.engine.apply(&run.id, None, &ana()).await.unwrap();
+            life.ended(&run.id).await;
+            if undo {
+                life.engine.undo(&run.id, None, &ana()).await.unwrap();
+                life.ended(&run.id).await;
+            }
+        };
+        tokio::select! {
+            () = dead.notified() => true,
+            () = work => false,
+        }
+    });
+    runtime.shutdown_background();
+    died
+}
+
+/// Starts again and lets everything come to its end; plans anew where the plan had not become visible.
+fn second_life(dir: &Path, world: &World, toy: Toy, undo: bool) {
+    runtime().block_on(async {
+        let life = life(dir, world, Faults::none()).await;
+        life.engine.resume().await.unwrap();
+        let mut runs = life.db.runs(None, None, None, 10).await.unwrap();
+        if runs.is_empty() {
+            let left: i64 = life.db.items(&"".into(), None, None, 1).await.unwrap().len().try_into().unwrap();
+            assert_eq!(left, 0);
+            life.plan(toy, ITEMS).await;
+            runs = life.db.runs(None, None, None, 10).await.unwrap();
+        }
+        let [run] = &runs[..] else { panic!("one run expected, found {}", runs.len()) };
+        let id = &run.id;
+        loop {
+            let view = life.engine.view(id).await.unwrap();
+            match view.state {
+                RunState::Planned => drop(life.engine.approve(id, &view.digest, None, &ana()).await.unwrap()),
+                RunState::Approved => drop(life.engine.apply(id, None, &ana()).await.unwrap()),
+                RunState::Done if undo => drop(life.engine.undo(id, None, &ana()).await.unwrap()),
+                RunState::Done | RunState::Undone => break,
+                state if state.is_moving() => drop(life.ended(id).await),
+                state => panic!("the run stands at {state}: {:?}", view.reason),
+            }
+        }
+        let counts = life.engine.view(id).await.unwrap().progress.counts;
+        let values = world.values(&life.db, toy).await;
+        if undo {
+            assert_eq!((counts.undone, values.len()), (ITEMS as u64, 0));
+        } else {
+            assert_eq!((counts.done, values.len()), (ITEMS as u64, ITEMS));
+        }
+        let check = crate::audit::verify(&life.db, None).await.unwrap();
+        assert!(check.intact, "{:?}", check.problem);
+    });
+}
+
+fn survives(toy: Toy, undo: bool) {
+    let mut reached = 0;
+    for point in CRASH_POINTS {
+        for nth in [1, 2, 4, 9, 17] {
+            let dir = tempfile::tempdir().unwrap();
+            let world = runtime().block_on(World::new(dir.path()));
+            if !first_life(dir.path(), &world, toy, undo, point, nth) {
+                continue;
+            }
+            reached += 1;
+            second_life(dir.path(), &world, toy, undo);
+            let twice = if undo { 2 } else { 1 };
+            let remote = world.writes();
+            assert!(remote.values().all(|n| *n == twice), "{toy:?} killed at {point} #{nth}: {remote:?}");
+            let marked = runtime().block_on(world.marked_writes());
+            assert!(
+                marked.values().all(|n| *n == i64::from(twice)),
+                "{toy:?} killed at {point} #{nth}: {marked:?}"
+            );
+        }
+    }
+    assert!(reached >= 15, "only {reached} crashes were reached");
+}
+
+#[test]
+fn a_local_run_survives_every_crash_point() {
+    survives(Toy::Local, false);
+}
+
+#[test]
+fn a_marked_run_survives_every_crash_point() {
+    survives(Toy::Marked, false);
+}
+
+#[test]
+fn a_remote_run_survives_every_crash_point() {
+    survives(Toy::Remote, false);
+}
+
+#[test]
+fn an_undo_survives_every_crash_point() {
+    for toy in Toy::ALL {
+        survives(toy, true);
+    }
+}
