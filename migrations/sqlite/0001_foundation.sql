@@ -112,6 +112,9 @@ CREATE TABLE links (
     imported_tree_sha   TEXT,
     imported_at         BIGINT,
     import_method       TEXT,
+    -- What the application's own columns held when the catalog was read from its database.
+    app_installation    BIGINT,
+    app_status          TEXT,
     fingerprint         TEXT NOT NULL,
     PRIMARY KEY (project_id, repo_lname)
 ) WITHOUT ROWID;

@@ -91,6 +91,9 @@ pub struct LinkRow {
     pub imported_tree_sha: Option<String>,
     pub imported_at: Option<i64>,
     pub import_method: Option<String>,
+    /// What the application's columns held when its database was read; nothing for an embedded catalog.
+    pub app_installation: Option<i64>,
+    pub app_status: Option<String>,
     /// Over all fields above.
     pub fingerprint: String,
 }

@@ -172,6 +172,8 @@ fn link(row: &SqliteRow) -> Result<LinkRow, sqlx::Error> {
         imported_tree_sha: row.try_get("imported_tree_sha")?,
         imported_at: row.try_get("imported_at")?,
         import_method: row.try_get("import_method")?,
+        app_installation: row.try_get("app_installation")?,
+        app_status: row.try_get("app_status")?,
         fingerprint: row.try_get("fingerprint")?,
     })
 }

@@ -59,11 +59,11 @@ pub(super) async fn op(connection: &mut SqliteConnection, op: &CatalogOp) -> Don
             query(
                 "INSERT INTO links (project_id, repo_lname, key, tenant_id, repo_full_name, repo_id, owner_id,
                                     owner_login, token, imported_commit_sha, imported_tree_sha, imported_at,
-                                    import_method, fingerprint)
+                                    import_method, app_installation, app_status, fingerprint)
                  SELECT value->>'$.project', value->>'$.repo_lname', value->>'$.key', value->>'$.tenant',
                         value->>'$.repo_full_name', value->>'$.repo_id', value->>'$.owner_id',
                         value->>'$.owner_login', value->>'$.token', value->>'$.imported_commit_sha',
-                        value->>'$.imported_tree_sha', value->>'$.imported_at', value->>'$.import_method',
+                        value->>'$.imported_tree_sha', value->>'$.imported_at', value->>'$.import_method', value->>'$.app_installation', value->>'$.app_status',
                         value->>'$.fingerprint'
                    FROM json_each($1) WHERE true
                  ON CONFLICT (project_id, repo_lname) DO UPDATE SET
@@ -72,7 +72,9 @@ pub(super) async fn op(connection: &mut SqliteConnection, op: &CatalogOp) -> Don
                         owner_login = excluded.owner_login, token = excluded.token,
                         imported_commit_sha = excluded.imported_commit_sha,
                         imported_tree_sha = excluded.imported_tree_sha, imported_at = excluded.imported_at,
-                        import_method = excluded.import_method, fingerprint = excluded.fingerprint",
+                        import_method = excluded.import_method,
+                        app_installation = excluded.app_installation, app_status = excluded.app_status,
+                        fingerprint = excluded.fingerprint",
             )
             .bind(rows(links)?)
             .execute(connection)
