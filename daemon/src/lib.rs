@@ -1,5 +1,10 @@
 //! `cutoverd`: the daemon that does the work and holds the truth. `docs/ARCHITECTURE.md` shows the house.
 
 pub mod clock;
+pub mod config;
 pub mod faults;
 pub mod github;
+pub mod init;
+pub mod instance;
+pub mod log;
+pub mod shutdown;
