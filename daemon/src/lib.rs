@@ -2,8 +2,14 @@
 
 pub mod audit;
 pub mod clock;
+pub mod config;
 pub mod faults;
 pub mod github;
+pub mod init;
+pub mod instance;
+pub mod log;
+pub mod mapping;
 pub mod run;
 pub mod seal;
+pub mod shutdown;
 pub mod store;

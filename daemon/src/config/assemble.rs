@@ -1,0 +1,142 @@
+//! From checked values to the typed configuration. Returns none where a value is missing, which was said before.
+
+use std::collections::BTreeSet;
+
+use cutover_shared::ids::TenantId;
+use cutover_shared::mapping::Mode;
+
+use super::crosscheck;
+use super::gather::Values;
+use super::mistake::Mistakes;
+use super::settings::{
+    Catalog, Config, GitHub, Log, Mapping, Migration, OauthApp, PostgresCatalog, PostgresNames, RepoNames,
+    RepoPlace, Rpc, Run, StderrLog, UserTokenNames,
+};
+
+/// Makes every cross-check, then the configuration.
+pub(super) fn assemble(values: &Values, mistakes: &mut Mistakes) -> Option<Config> {
+    let store = crosscheck::store(values, mistakes);
+    let access = crosscheck::socket(values, mistakes);
+    let operators = crosscheck::operators(values, mistakes);
+    crosscheck::catalog(values, mistakes);
+    crosscheck::columns(values, mistakes);
+    crosscheck::github(values, mistakes);
+    Some(Config {
+        environment: text(values, "environment")?,
+        state_dir: values.path("state_dir")?.to_owned(),
+        stop_timeout: values.length("stop_timeout")?,
+        store: store?,
+        rpc: Rpc { socket: values.path("rpc.socket")?.to_owned(), access: access? },
+        operators,
+        github: github(values)?,
+        migration: migration(values)?,
+        catalog: catalog(values)?,
+        mapping: Mapping {
+            probe_budget: number(values, "mapping.probe_budget")?,
+            sweep_parallel: number(values, "mapping.sweep_parallel")?,
+            index_max_age: values.length("mapping.index_max_age")?,
+        },
+        run: Run {
+            plan_ttl: values.length("run.plan_ttl")?,
+            chunk: number(values, "run.chunk")?,
+            lease: values.length("run.lease")?,
+        },
+        log: Log {
+            level: text(values, "log.level")?,
+            dir: values.path("log.dir")?.to_owned(),
+            keep_days: number(values, "log.keep_days")?,
+            stderr: stderr(values)?,
+        },
+    })
+}
+
+fn text(values: &Values, name: &str) -> Option<String> {
+    values.text(name).map(str::to_owned)
+}
+
+/// The table's range is inside the type, so this fails for a missing value only.
+fn number<N: TryFrom<i64>>(values: &Values, name: &str) -> Option<N> {
+    N::try_from(values.whole_number(name)?).ok()
+}
+
+fn github(values: &Values) -> Option<GitHub> {
+    let keys = [values.secret("github.private_key"), values.secret("github.second_private_key")];
+    let oauth = match (text(values, "github.oauth_client_id"), values.secret("github.oauth_client_secret")) {
+        (Some(client_id), Some(client_secret)) => {
+            Some(OauthApp { client_id, client_secret: client_secret.clone() })
+        }
+        _ => None,
+    };
+    Some(GitHub {
+        api_base: text(values, "github.api_base_url")?,
+        web_base: text(values, "github.web_base_url")?,
+        app_id: values.whole_number("github.app_id")?,
+        app_slug: text(values, "github.app_slug"),
+        keys: keys.into_iter().flatten().cloned().collect(),
+        oauth,
+        max_in_flight: number(values, "github.max_in_flight")?,
+        background_reserve: number(values, "github.background_reserve_permille")?,
+        request_timeout: values.length("github.request_timeout")?,
+    })
+}
+
+fn migration(values: &Values) -> Option<Migration> {
+    let canary: BTreeSet<TenantId> =
+        values.list("migration.canary_tenants")?.iter().map(|tenant| TenantId(tenant.clone())).collect();
+    Some(Migration {
+        mode: Mode::from_word(values.text("migration.mode")?)?,
+        canary: canary.into_iter().collect(),
+    })
+}
+
+fn catalog(values: &Values) -> Option<Catalog> {
+    if values.text("catalog.source")? == "embedded" {
+        return Some(Catalog::Embedded);
+    }
+    let url = values.secret("catalog.database_url")?.clone();
+    Some(Catalog::Postgres(Box::new(PostgresCatalog { url, names: names(values)? })))
+}
+
+fn names(values: &Values) -> Option<PostgresNames> {
+    let of = |field: &str| text(values, &format!("catalog.postgres.{field}"));
+    let token = of("user_token")?;
+    let user_tokens = if token.is_empty() {
+        None
+    } else {
+        Some(UserTokenNames { table: of("user_table")?, id: of("user_id")?, token })
+    };
+    let place = match of("repo_table") {
+        Some(table) => RepoPlace::Table { table, project: of("repo_project")?, name: of("repo_name")? },
+        None => RepoPlace::Project { name: of("project_repo")? },
+    };
+    Some(PostgresNames {
+        schema: of("schema")?,
+        project_table: of("project_table")?,
+        project_id: of("project_id")?,
+        project_tenant: of("project_tenant")?,
+        project_user: of("project_user")?,
+        installation: of("installation")?,
+        status: of("status")?,
+        repo: RepoNames {
+            place,
+            repo_id: of("repo_id"),
+            owner_id: of("owner_id"),
+            owner_login: of("owner_login"),
+            imported_commit_sha: of("imported_commit_sha"),
+            imported_tree_sha: of("imported_tree_sha"),
+            imported_at: of("imported_at"),
+            import_method: of("import_method"),
+        },
+        user_tokens,
+    })
+}
+
+fn stderr(values: &Values) -> Option<StderrLog> {
+    match values.text("log.stderr")? {
+        "auto" => Some(StderrLog::Auto),
+        "text" => Some(StderrLog::Text),
+        "json" => Some(StderrLog::Json),
+        "off" => Some(StderrLog::Off),
+        _ => None,
+    }
+}

@@ -1,0 +1,203 @@
+//! The configuration as the rest of the daemon sees it: checked, typed, complete.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use cutover_shared::ids::{HostId, OperatorName, TenantId};
+use cutover_shared::mapping::Mode;
+use cutover_shared::rpc::Role;
+use secrecy::SecretString;
+
+/// Everything that an operator can set. `docs/configuration.md` has a sentence for each key.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `staging`, `production`, `demo`: shown wherever people look.
+    pub environment: String,
+    pub state_dir: PathBuf,
+    /// How long a graceful stop waits.
+    pub stop_timeout: Duration,
+    pub store: Store,
+    pub rpc: Rpc,
+    pub operators: Vec<Operator>,
+    pub github: GitHub,
+    pub migration: Migration,
+    pub catalog: Catalog,
+    pub mapping: Mapping,
+    pub run: Run,
+    pub log: Log,
+}
+
+/// The daemon's own store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Store {
+    /// A file; its folder may not exist yet.
+    Sqlite { path: PathBuf },
+}
+
+/// The local door.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rpc {
+    /// Short enough for a Unix socket's address.
+    pub socket: PathBuf,
+    pub access: SocketAccess,
+}
+
+/// Who may open the socket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SocketAccess {
+    /// The daemon's own user: mode 0600.
+    Owner,
+    /// Members of a group that exists on this machine: mode 0660.
+    Group { name: String, gid: u32 },
+}
+
+/// A person who may speak to the daemon.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Operator {
+    pub uid: u32,
+    pub name: OperatorName,
+    pub role: Role,
+}
+
+/// GitHub and the App.
+#[derive(Clone, Debug)]
+pub struct GitHub {
+    /// Without a slash at the end.
+    pub api_base: String,
+    /// Where people click, without a slash at the end.
+    pub web_base: String,
+    pub app_id: i64,
+    /// None: ask GitHub.
+    pub app_slug: Option<String>,
+    /// PEM, the current one first, then the one that is being rotated in or out; each can sign.
+    pub keys: Vec<SecretString>,
+    /// The app that issued the old user tokens.
+    pub oauth: Option<OauthApp>,
+    /// 1 to 100.
+    pub max_in_flight: usize,
+    /// Thousandths of an installation's hourly budget, 0 to 900.
+    pub background_reserve: u16,
+    pub request_timeout: Duration,
+}
+
+impl GitHub {
+    /// Tells apart numeric ids of different hosts: `github.com`, or the host (and port, if unusual) of the API.
+    pub fn host(&self) -> HostId {
+        HostId(super::address::host_id(&self.api_base))
+    }
+}
+
+/// Client id and secret of the app that issued the old user tokens.
+#[derive(Clone, Debug)]
+pub struct OauthApp {
+    pub client_id: String,
+    pub client_secret: SecretString,
+}
+
+/// Initial values of what is changed at run time afterwards.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Migration {
+    pub mode: Mode,
+    /// Sorted, each once.
+    pub canary: Vec<TenantId>,
+}
+
+/// Where the catalog is.
+#[derive(Clone, Debug)]
+pub enum Catalog {
+    /// In our store, filled by import.
+    Embedded,
+    Postgres(Box<PostgresCatalog>),
+}
+
+/// The application's own database.
+#[derive(Clone, Debug)]
+pub struct PostgresCatalog {
+    pub url: SecretString,
+    pub names: PostgresNames,
+}
+
+/// Table and column names in the application's database, as the database has them, unquoted, 1 to 63 bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PostgresNames {
+    pub schema: String,
+    pub project_table: String,
+    pub project_id: String,
+    pub project_tenant: String,
+    pub project_user: String,
+    /// The only two columns that are ever written.
+    pub installation: String,
+    pub status: String,
+    pub repo: RepoNames,
+    pub user_tokens: Option<UserTokenNames>,
+}
+
+/// Where a project's repositories are, and what is known of them there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RepoNames {
+    pub place: RepoPlace,
+    pub repo_id: Option<String>,
+    pub owner_id: Option<String>,
+    pub owner_login: Option<String>,
+    pub imported_commit_sha: Option<String>,
+    pub imported_tree_sha: Option<String>,
+    pub imported_at: Option<String>,
+    pub import_method: Option<String>,
+}
+
+/// The table with `owner/name`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RepoPlace {
+    /// A column of the project's table: one repository for each project.
+    Project { name: String },
+    /// A table of its own: several for each project.
+    Table { table: String, project: String, name: String },
+}
+
+/// Where the old user tokens are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserTokenNames {
+    pub table: String,
+    pub id: String,
+    pub token: String,
+}
+
+/// Matching.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mapping {
+    /// Most probes of one plan.
+    pub probe_budget: u32,
+    /// 1 to 64.
+    pub sweep_parallel: usize,
+    pub index_max_age: Duration,
+}
+
+/// Runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Run {
+    pub plan_ttl: Duration,
+    /// Items in one unit, 1 to 256.
+    pub chunk: usize,
+    pub lease: Duration,
+}
+
+/// Logs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// Valid `tracing` directives.
+    pub level: String,
+    pub dir: PathBuf,
+    /// 1 to 3650.
+    pub keep_days: usize,
+    pub stderr: StderrLog,
+}
+
+/// What goes to standard error beside the files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StderrLog {
+    /// Text when it is a terminal, else nothing.
+    Auto,
+    Text,
+    Json,
+    Off,
+}

@@ -1,0 +1,71 @@
+//! "Did you mean": the known name that is nearest to a written one.
+
+use super::key::Key;
+use super::table::{KEYS, SECTIONS};
+
+/// Below this likeness (0 to 1) a suggestion confuses more than it helps.
+const ALIKE: f64 = 0.82;
+
+/// Longer names are hostile or pasted; comparing them costs time and helps nobody.
+const LONGEST: usize = 100;
+
+/// The candidate that is most like `written`, when one is alike enough.
+pub(super) fn nearest<'c>(written: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
+    if written.len() > LONGEST {
+        return None;
+    }
+    let written = written.to_lowercase();
+    candidates
+        .into_iter()
+        .map(|candidate| (strsim::jaro_winkler(&written, &candidate.to_lowercase()), candidate))
+        .filter(|(likeness, _)| *likeness >= ALIKE)
+        .max_by(|(a, _), (b, _)| a.total_cmp(b))
+        .map(|(_, candidate)| candidate)
+}
+
+/// A key or section that somebody may have meant with the path `written`, as it is written in the file.
+pub(super) fn path(written: &str) -> Option<String> {
+    let (section, field) = written.rsplit_once('.').unwrap_or(("", written));
+    let in_section: Vec<String> =
+        KEYS.iter().filter(|key| key.section() == section).flat_map(fields).collect();
+    if let Some(field) = nearest(field, in_section.iter().map(String::as_str)) {
+        return Some(if section.is_empty() { field.to_owned() } else { format!("{section}.{field}") });
+    }
+    // A right key in the wrong section.
+    let misplaced = KEYS.iter().find(|key| fields(key).iter().any(|name| name == field));
+    if let Some(key) = misplaced {
+        return Some(if key.section().is_empty() {
+            field.to_owned()
+        } else {
+            format!("{}.{field}", key.section())
+        });
+    }
+    let mut whole: Vec<String> =
+        SECTIONS.iter().map(|section| section.name.trim_end_matches("[]").to_owned()).collect();
+    whole.extend(KEYS.iter().flat_map(|key| {
+        fields(key).into_iter().map(move |field| {
+            if key.section().is_empty() { field } else { format!("{}.{field}", key.section()) }
+        })
+    }));
+    nearest(written, whole.iter().map(String::as_str)).filter(|name| !name.is_empty()).map(str::to_owned)
+}
+
+/// A variable that somebody may have meant with `written`.
+pub(super) fn variable(written: &str) -> Option<String> {
+    let names: Vec<String> = KEYS
+        .iter()
+        .flat_map(|key| {
+            let files = key.is_secret().then(|| key.environment_names()).unwrap_or_default();
+            key.environment_names().into_iter().chain(files.into_iter().map(|name| format!("{name}_FILE")))
+        })
+        .collect();
+    nearest(written, names.iter().map(String::as_str)).map(str::to_owned)
+}
+
+fn fields(key: &Key) -> Vec<String> {
+    let mut fields = vec![key.field().to_owned()];
+    if key.is_secret() {
+        fields.push(format!("{}_file", key.field()));
+    }
+    fields
+}

@@ -1,0 +1,200 @@
+//! The table of all keys. A key exists when it stands here, and nowhere else.
+
+use std::time::Duration;
+
+use super::key::{Key, Kind, Need, SecretForm};
+
+/// A section and what stands over it in the commented file and the document.
+#[derive(Debug)]
+pub struct Section {
+    /// `github`; `operators[]` when it is repeated; empty at the top.
+    pub name: &'static str,
+    pub doc: &'static str,
+}
+
+/// All sections, in the order of the file.
+pub const SECTIONS: &[Section] = &[
+    Section { name: "", doc: "What this daemon is." },
+    Section { name: "store", doc: "The daemon's own store. Never the application's database." },
+    Section { name: "rpc", doc: "The door for `cutover`: a Unix socket." },
+    Section {
+        name: "operators[]",
+        doc: "Who may speak to the daemon: one section for each person. The daemon's own user is admin without one; any other uid is refused.",
+    },
+    Section { name: "github", doc: "GitHub and the App." },
+    Section { name: "migration", doc: "Where the migration starts." },
+    Section { name: "catalog", doc: "Where tenants, projects and their repositories are listed." },
+    Section {
+        name: "catalog.postgres",
+        doc: "Names in the application's PostgreSQL database, used when `catalog.source` is \"postgres\".",
+    },
+    Section { name: "mapping", doc: "Matching repositories to installations." },
+    Section { name: "run", doc: "Runs: whatever is planned, approved and applied." },
+    Section { name: "log", doc: "Logs: JSON lines in one file a day." },
+];
+
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(60 * 60);
+const MONTH: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+const fn key(name: &'static str, kind: Kind, need: Need, doc: &'static str, example: &'static str) -> Key {
+    Key { name, kind, need, variables: &[], doc, example }
+}
+
+const fn known_as(mut key: Key, variables: &'static [&'static str]) -> Key {
+    key.variables = variables;
+    key
+}
+
+const fn whole(min: i64, max: i64) -> Kind {
+    Kind::Whole { min, max }
+}
+
+const fn length(min: Duration, max: Duration) -> Kind {
+    Kind::Length { min, max }
+}
+
+/// All keys, in the order of the file.
+#[rustfmt::skip]
+pub const KEYS: &[Key] = &[
+    key("environment", Kind::Label, Need::Required,
+        "What this daemon works on; shown everywhere. Plain http to other machines is refused in `staging` and `production`.",
+        r#""staging""#),
+    key("state_dir", Kind::Path, Need::Derived("`$STATE_DIRECTORY`, else `$XDG_STATE_HOME/cutover`"),
+        "Folder for store, keys, kill marker and logs; one daemon holds it at a time.",
+        r#""/var/lib/cutover""#),
+    key("stop_timeout", length(SECOND, HOUR), Need::Default(r#""30s""#),
+        "How long a graceful stop waits for work under way; what is left then goes on at the next start.",
+        r#""30s""#),
+
+    key("store.url", Kind::Secret(SecretForm::DatabaseUrl), Need::Derived("`sqlite:cutover.db` in `state_dir`"),
+        "The daemon's own store, `sqlite:PATH`; a relative path starts in `state_dir`. Must not be the application's database.",
+        r#""sqlite:/var/lib/cutover/cutover.db""#),
+
+    known_as(key("rpc.socket", Kind::Path,
+        Need::Derived("`cutoverd.sock` in `$RUNTIME_DIRECTORY`, else in `$XDG_RUNTIME_DIR/cutover`, else in `$XDG_STATE_HOME/cutover/run`"),
+        "The Unix socket. Its folder gets mode 0750.",
+        r#""/run/cutover/cutoverd.sock""#), &["CUTOVER_SOCKET"]),
+    key("rpc.group", Kind::Text, Need::Optional,
+        "Group that may open the socket (mode 0660). Without it only the daemon's own user can (0600).",
+        r#""cutover""#),
+
+    key("operators[].uid", whole(0, 4_294_967_294), Need::Required,
+        "The person's user id on this machine.", "1000"),
+    key("operators[].name", Kind::Label, Need::Required,
+        "The person's name, as the audit log writes it.", r#""ana""#),
+    key("operators[].role", Kind::Word(&["viewer", "operator", "approver", "admin"]), Need::Required,
+        "What the person may do; each role may do what those before it may.", r#""operator""#),
+
+    known_as(key("github.api_base_url", Kind::Address, Need::Default(r#""https://api.github.com""#),
+        "GitHub's REST API; of a GitHub Enterprise Server `https://HOST/api/v3`.",
+        r#""https://ghe.example.com/api/v3""#), &["GITHUB_API_BASE_URL"]),
+    key("github.web_base_url", Kind::Address, Need::Derived("from `github.api_base_url`"),
+        "Where people click: install links start with it.",
+        r#""https://ghe.example.com""#),
+    known_as(key("github.app_id", whole(1, i64::MAX), Need::Required,
+        "The App's numeric id.", "123456"), &["GITHUB_APP_ID"]),
+    known_as(key("github.app_slug", Kind::Label, Need::Optional,
+        "The App's name in addresses, as in `https://github.com/apps/SLUG`; GitHub is asked when it is not set.",
+        r#""my-migration-app""#), &["GITHUB_APP_SLUG", "GITHUB_APP_NAME"]),
+    known_as(key("github.private_key", Kind::Secret(SecretForm::PrivateKey), Need::Required,
+        "The App's private key, RSA in PEM; `\\n` may stand for a line end.",
+        r#""-----BEGIN RSA PRIVATE KEY-----\n...""#), &["GITHUB_APP_PRIVATE_KEY"]),
+    key("github.second_private_key", Kind::Secret(SecretForm::PrivateKey), Need::Optional,
+        "The other private key while keys are being rotated; taken when GitHub refuses the first.",
+        r#""-----BEGIN RSA PRIVATE KEY-----\n...""#),
+    known_as(key("github.oauth_client_id", Kind::Text, Need::Optional,
+        "Client id of the app that issued the old user tokens, so that GitHub can be asked about them.",
+        r#""Iv1.0123456789abcdef""#), &["GITHUB_APP_CLIENT_ID"]),
+    known_as(key("github.oauth_client_secret", Kind::Secret(SecretForm::Opaque), Need::Optional,
+        "Its client secret; goes with `oauth_client_id`.",
+        r#""0123456789abcdef""#), &["GITHUB_APP_CLIENT_SECRET"]),
+    key("github.max_in_flight", whole(1, 100), Need::Default("32"),
+        "Most requests to GitHub at the same time; GitHub itself allows 100.", "32"),
+    key("github.background_reserve_permille", whole(0, 900), Need::Default("200"),
+        "Share of each installation's hourly budget, in thousandths, that sweeps and plans leave to live traffic.", "200"),
+    key("github.request_timeout", length(SECOND, Duration::from_secs(600)), Need::Default(r#""30s""#),
+        "Longest time for one request, body included.", r#""30s""#),
+
+    known_as(key("migration.mode", Kind::Word(&["off", "canary", "on"]), Need::Default(r#""off""#),
+        "The mode before anybody has set one; afterwards the store's mode stands and a difference is shown.",
+        r#""canary""#), &["GITHUB_APP_MIGRATION_MODE"]),
+    key("migration.canary_tenants", Kind::List, Need::Default("[]"),
+        "The canary list before anybody has set one.", r#"["tenant-1", "tenant-2"]"#),
+
+    key("catalog.source", Kind::Word(&["embedded", "postgres"]), Need::Default(r#""embedded""#),
+        "`embedded`: filled by `cutover catalog import`; `postgres`: the application's own database.",
+        r#""postgres""#),
+    known_as(key("catalog.database_url", Kind::Secret(SecretForm::DatabaseUrl), Need::Optional,
+        "The application's database, `postgres://USER:PASSWORD@HOST/NAME`; needed when the source is \"postgres\".",
+        r#""postgres://app:secret@db.example.com/app""#), &["DATABASE_URL"]),
+
+    key("catalog.postgres.schema", Kind::SqlName, Need::Default(r#""public""#),
+        "Schema of the tables below.", r#""app""#),
+    key("catalog.postgres.project_table", Kind::SqlName, Need::Default(r#""Project""#),
+        "Table with one row for each project.", r#""projects""#),
+    key("catalog.postgres.project_id", Kind::SqlName, Need::Default(r#""id""#),
+        "Its primary key.", r#""project_id""#),
+    key("catalog.postgres.project_tenant", Kind::SqlName, Need::Default(r#""tenantId""#),
+        "Its column that names the tenant; where each user is a tenant, the same as `project_user`.", r#""userId""#),
+    key("catalog.postgres.project_repo", Kind::SqlName, Need::Default(r#""repoFullName""#),
+        "Its column with `owner/name`; not read when `repo_table` is set.", r#""github_repo""#),
+    key("catalog.postgres.project_user", Kind::SqlName, Need::Default(r#""userId""#),
+        "Its column that names the user whose token imported it.", r#""owner_id""#),
+    key("catalog.postgres.installation", Kind::SqlName, Need::Default(r#""githubInstallationId""#),
+        "Its `bigint` column that a live run writes.", r#""github_installation_id""#),
+    key("catalog.postgres.status", Kind::SqlName, Need::Default(r#""migrationStatus""#),
+        "Its text column that a live run writes.", r#""migration_status""#),
+    key("catalog.postgres.repo_table", Kind::SqlName, Need::Optional,
+        "Table with one row for each repository of a project, where projects have several.", r#""ProjectRepo""#),
+    key("catalog.postgres.repo_project", Kind::SqlName, Need::Derived("`projectId` when `repo_table` is set"),
+        "Its column that names the project; only with `repo_table`.", r#""project_id""#),
+    key("catalog.postgres.repo_name", Kind::SqlName, Need::Derived("`fullName` when `repo_table` is set"),
+        "Its column with `owner/name`; only with `repo_table`.", r#""full_name""#),
+    key("catalog.postgres.repo_id", Kind::SqlName, Need::Optional,
+        "Column with the numeric repository id, in the table that holds the name, as all of the following.", r#""repoId""#),
+    key("catalog.postgres.owner_id", Kind::SqlName, Need::Optional,
+        "Column with the numeric account id of the owner.", r#""ownerId""#),
+    key("catalog.postgres.owner_login", Kind::SqlName, Need::Optional,
+        "Column with the login of the owner.", r#""ownerLogin""#),
+    key("catalog.postgres.imported_commit_sha", Kind::SqlName, Need::Optional,
+        "Column with the commit that was imported; the spot-check compares it.", r#""importedCommitSha""#),
+    key("catalog.postgres.imported_tree_sha", Kind::SqlName, Need::Optional,
+        "Column with the tree that was imported; the spot-check compares it.", r#""importedTreeSha""#),
+    key("catalog.postgres.imported_at", Kind::SqlName, Need::Optional,
+        "Column with the time of the import, which tells a re-used name.", r#""importedAt""#),
+    key("catalog.postgres.import_method", Kind::SqlName, Need::Optional,
+        "Column that says how it was imported.", r#""importMethod""#),
+    key("catalog.postgres.user_table", Kind::SqlName, Need::Default(r#""User""#),
+        "Table of the users.", r#""users""#),
+    key("catalog.postgres.user_id", Kind::SqlName, Need::Default(r#""id""#),
+        "Its primary key.", r#""user_id""#),
+    key("catalog.postgres.user_token", Kind::SqlNameOrNone, Need::Default(r#""githubAccessToken""#),
+        "Its column with the old user token; \"\" when the application keeps none.", r#""github_token""#),
+
+    key("mapping.probe_budget", whole(0, 1_000_000), Need::Default("5000"),
+        "Most single checks at GitHub that one plan may make; what is left over is `probe_owed`.", "5000"),
+    key("mapping.sweep_parallel", whole(1, 64), Need::Default("8"),
+        "Installations that are read at the same time.", "8"),
+    key("mapping.index_max_age", length(MINUTE, MONTH), Need::Default(r#""24h""#),
+        "A plan on an older index reads GitHub's lists again first.", r#""24h""#),
+
+    key("run.plan_ttl", length(MINUTE, MONTH), Need::Default(r#""24h""#),
+        "A plan that nobody has approved by then expires.", r#""24h""#),
+    key("run.chunk", whole(1, 256), Need::Default("256"),
+        "Items that one unit of a run holds.", "256"),
+    key("run.lease", length(SECOND, HOUR), Need::Default(r#""30s""#),
+        "How long a daemon that went silent keeps its items.", r#""30s""#),
+
+    key("log.level", Kind::Filter, Need::Default(r#""info""#),
+        "`error`, `warn`, `info`, `debug`, `trace`, or directives for parts; read again on SIGHUP.",
+        r#""info,cutover_daemon::github=debug""#),
+    key("log.dir", Kind::Path, Need::Derived("`$LOGS_DIRECTORY`, else `log` in `state_dir`"),
+        "Folder of the log files.", r#""/var/log/cutover""#),
+    key("log.keep_days", whole(1, 3650), Need::Default("14"),
+        "Days of log files that are kept.", "14"),
+    key("log.stderr", Kind::Word(&["auto", "text", "json", "off"]), Need::Default(r#""auto""#),
+        "What also goes to standard error: `auto` is text when it is a terminal, `json` suits containers.",
+        r#""json""#),
+];
