@@ -117,3 +117,13 @@ async fn redirects_are_never_followed_by_the_transport() {
     assert!(seen.recv().await.is_some());
     assert!(seen.try_recv().is_err());
 }
+
+#[tokio::test]
+async fn an_https_base_brings_its_own_provider() {
+    // No process-wide provider is installed here; a machine without root certificates is told so.
+    let settings = GitHubSettings::new("https://api.github.com", 77, vec![FIRST.into()]);
+    match GitHub::new(&settings, Clock::system()) {
+        Ok(github) => assert_eq!(github.host_id(), "github.com"),
+        Err(error) => assert!(error.to_string().contains("ca-certificates"), "{error}"),
+    }
+}
