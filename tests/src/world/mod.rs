@@ -8,7 +8,7 @@ mod change;
 mod generate;
 mod grants;
 pub mod objects;
-mod rng;
+pub(crate) mod rng;
 mod row;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
