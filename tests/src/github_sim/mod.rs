@@ -9,6 +9,7 @@ mod auth;
 mod calls;
 mod control;
 mod faults;
+mod finish;
 mod json;
 mod keys;
 mod limits;

@@ -3,25 +3,24 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
-use axum::body::Body as HttpBody;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use bytes::Bytes;
 use cutover_daemon::clock::Clock;
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use http::{Method, StatusCode, header};
 use jsonwebtoken::DecodingKey;
-use sha1::{Digest, Sha1};
 use tokio_util::sync::CancellationToken;
 
-use super::answer::{Answer, Body, Query};
+use super::answer::{Answer, Query};
 use super::auth::{self, Credential};
 use super::calls::{Call, Calls, Conditional, Flight};
 use super::faults::{Effect, Faults, Suffered};
+use super::finish::{Finish, text};
 use super::keys::TestKey;
 use super::limits::{Limits, Principal};
 use super::repos::Ask;
-use super::route::Route;
+use super::route::{Route, RouteKind};
 use super::tokens::Tokens;
 use super::{EtagScope, SimSettings, app, json};
 use crate::world::World;
@@ -42,7 +41,6 @@ pub(super) struct Shared {
 
 /// Bytes of a request's body that are read.
 const BODY_CAP: usize = 1024 * 1024;
-const JSON: &str = "application/json; charset=utf-8";
 
 impl Shared {
     pub(super) fn new(
@@ -92,7 +90,7 @@ impl Shared {
     }
 
     /// Waits, but not beyond the stand-in's end.
-    async fn wait(&self, length: Duration) {
+    pub(super) async fn wait(&self, length: Duration) {
         if length > Duration::ZERO {
             tokio::select! {
                 () = self.clock.sleep(length) => {}
@@ -207,7 +205,10 @@ fn refuse(shared: &Shared, asked: &Asked, in_flight: usize) -> Option<Answer> {
     if let Some(hit) = limits.secondary(who_asks, points, in_flight, &shared.clock) {
         return Some(Answer::secondary_limit(hit.status, hit.retry_after));
     }
-    if asked.route != Route::RateLimit && !limits.charge(who_asks, &shared.clock) {
+    // A refused credential costs nobody's budget.
+    let free =
+        asked.route == Route::RateLimit || matches!(asked.credential, Credential::Invalid(_));
+    if !free && !limits.charge(who_asks, &shared.clock) {
         return Some(Answer::primary_limit(&who(&asked.credential)));
     }
     None
@@ -249,14 +250,15 @@ fn handle(shared: &Shared, asked: &Asked) -> Answer {
     if for_app && let Err(answer) = app::require_app(credential) {
         return answer;
     }
-    let about_installation = asked.route.kind() == super::RouteKind::RepoInstallation;
-    if !for_app && !about_installation {
-        match credential {
-            Credential::Invalid(_) | Credential::App | Credential::Client => {
-                return Answer::unauthorized(auth::BAD_CREDENTIALS);
-            }
-            _ => {}
-        }
+    let about_installation = asked.route.kind() == RouteKind::RepoInstallation;
+    let anybody = matches!(asked.route, Route::Unknown | Route::RateLimit);
+    let refused = match credential {
+        Credential::Invalid(_) => true,
+        Credential::App | Credential::Client => !anybody,
+        _ => false,
+    };
+    if refused && !for_app && !about_installation {
+        return Answer::unauthorized(auth::BAD_CREDENTIALS);
     }
     match &asked.route {
         Route::AppInfo => Answer::ok(json::app(shared, &world)),
@@ -304,204 +306,4 @@ fn rate_limit(shared: &Shared, credential: &Credential) -> Answer {
         "reset": budget.reset,
     });
     Answer::ok(serde_json::json!({"resources": {"core": rate, "search": rate}, "rate": rate}))
-}
-
-fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> &'a str {
-    let found = headers.get(name).and_then(|value| value.to_str().ok());
-    found.unwrap_or_default()
-}
-
-/// Makes the HTTP answer and ends the call's entry in the log.
-struct Finish<'a> {
-    shared: &'a Arc<Shared>,
-    parts: &'a Parts,
-    principal: Principal,
-    is_user: bool,
-    flight: Flight,
-    /// `None` for answers without ETag.
-    etag_owner: Option<&'a str>,
-}
-
-impl<'a> Finish<'a> {
-    fn new(
-        shared: &'a Arc<Shared>,
-        parts: &'a Parts,
-        credential: &Credential,
-        flight: Flight,
-    ) -> Self {
-        Self {
-            shared,
-            parts,
-            principal: credential.principal(),
-            is_user: matches!(credential, Credential::User(_)),
-            flight,
-            etag_owner: None,
-        }
-    }
-
-    fn respond(self, answer: Answer, effect: Option<Effect>) -> Response {
-        let (media, mut bytes) = match answer.body {
-            Body::Json(value) => (JSON, value.to_string().into_bytes()),
-            Body::Bytes(media, bytes) => (media, bytes),
-        };
-        let mut status = answer.status;
-        let mut headers = HeaderMap::new();
-        let mut conditional = Conditional::No;
-        let is_read = self.parts.method != Method::POST;
-        if let Some(owner) = self
-            .etag_owner
-            .filter(|_| is_read && status == StatusCode::OK)
-        {
-            let etag = etag(owner, self.parts, &bytes);
-            conditional = compare(text(&self.parts.headers, &header::IF_NONE_MATCH), &etag);
-            put(&mut headers, header::ETAG, &etag);
-            put(
-                &mut headers,
-                header::CACHE_CONTROL,
-                "private, max-age=60, s-maxage=60",
-            );
-            put(
-                &mut headers,
-                header::VARY,
-                "Accept, Authorization, Cookie, X-GitHub-OTP",
-            );
-            if conditional == Conditional::Matched {
-                status = StatusCode::NOT_MODIFIED;
-                bytes.clear();
-                self.shared
-                    .limits()
-                    .refund(self.principal, &self.shared.clock);
-            }
-        }
-        if status != StatusCode::NOT_MODIFIED {
-            put(&mut headers, header::CONTENT_TYPE, media);
-        }
-        if let Some(link) = &answer.link {
-            put(&mut headers, header::LINK, link);
-        }
-        if let Some(to) = &answer.location {
-            put(&mut headers, header::LOCATION, to);
-        }
-        if let Some(seconds) = answer.retry_after {
-            put(&mut headers, header::RETRY_AFTER, &seconds.to_string());
-        }
-        self.put_standing(&mut headers, answer.exhausted);
-        self.flight.answered(status.as_u16(), conditional);
-
-        let length = bytes.len();
-        let body = if self.parts.method == Method::HEAD {
-            HttpBody::empty()
-        } else {
-            body(Arc::clone(self.shared), self.flight, bytes, effect)
-        };
-        let mut response = Response::new(body);
-        *response.status_mut() = status;
-        if status != StatusCode::NOT_MODIFIED {
-            // Named, so that a body that is cut is not taken for a whole one.
-            put(&mut headers, header::CONTENT_LENGTH, &length.to_string());
-        }
-        *response.headers_mut() = headers;
-        response
-    }
-
-    /// The headers that every answer has.
-    fn put_standing(&self, headers: &mut HeaderMap, exhausted: bool) {
-        let clock = &self.shared.clock;
-        let date = chrono::DateTime::from_timestamp_millis(clock.now()).unwrap_or_default();
-        let date = date.format("%a, %d %b %Y %H:%M:%S GMT").to_string();
-        put(headers, header::DATE, &date);
-        let budget = self.shared.limits().budget(self.principal, clock);
-        let remaining = if exhausted { 0 } else { budget.remaining() };
-        let mut put_named = |name: &'static str, value: &str| {
-            put(headers, HeaderName::from_static(name), value);
-        };
-        put_named("x-ratelimit-limit", &budget.limit.to_string());
-        put_named("x-ratelimit-remaining", &remaining.to_string());
-        put_named("x-ratelimit-used", &(budget.limit - remaining).to_string());
-        put_named("x-ratelimit-reset", &budget.reset.to_string());
-        put_named("x-ratelimit-resource", "core");
-        put_named("x-github-media-type", "github.v3; format=json");
-        put_named("x-github-api-version-selected", "2022-11-28");
-        put_named(
-            "x-github-request-id",
-            &format!("SIM:{:x}", self.flight.number()),
-        );
-        if self.is_user {
-            put_named("x-oauth-scopes", "repo");
-        }
-    }
-}
-
-fn put(headers: &mut HeaderMap, name: HeaderName, value: &str) {
-    if let Ok(value) = HeaderValue::from_str(value) {
-        headers.insert(name, value);
-    }
-}
-
-/// A weak ETag in two halves: whose it is, and of what.
-fn etag(owner: &str, parts: &Parts, body: &[u8]) -> String {
-    let hex = |bytes: &[u8]| -> String { bytes.iter().map(|b| format!("{b:02x}")).collect() };
-    let mine = Sha1::digest(owner.as_bytes());
-    let mut content = Sha1::new();
-    content.update(parts.uri.to_string().as_bytes());
-    content.update(text(&parts.headers, &header::ACCEPT).as_bytes());
-    content.update(body);
-    format!("W/\"{}{}\"", hex(&mine[..8]), hex(&content.finalize()))
-}
-
-fn compare(sent: &str, ours: &str) -> Conditional {
-    const OWNER: usize = 16;
-    let bare = |tag: &str| -> String {
-        let tag = tag.trim();
-        tag.strip_prefix("W/")
-            .unwrap_or(tag)
-            .trim_matches('"')
-            .to_owned()
-    };
-    let ours = bare(ours);
-    let mut out = Conditional::No;
-    for tag in sent.split(',').map(bare).filter(|tag| !tag.is_empty()) {
-        if tag == ours {
-            return Conditional::Matched;
-        }
-        out = if tag.get(..OWNER) == ours.get(..OWNER) {
-            Conditional::Stale
-        } else {
-            Conditional::Foreign
-        };
-    }
-    out
-}
-
-/// The body, cut or dripping if a fault says so; one that drips is in flight to its last byte.
-fn body(shared: Arc<Shared>, flight: Flight, bytes: Vec<u8>, effect: Option<Effect>) -> HttpBody {
-    match effect {
-        Some(Effect::Cut { after }) => {
-            let mut sent = bytes;
-            sent.truncate(after);
-            let parts = [
-                Ok(Bytes::from(sent)),
-                Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset)),
-            ];
-            HttpBody::from_stream(futures::stream::iter(parts))
-        }
-        Some(Effect::SlowBody { drop, pause }) => {
-            let state = (shared, flight, Bytes::from(bytes));
-            HttpBody::from_stream(futures::stream::unfold(
-                state,
-                move |(shared, flight, mut rest)| async move {
-                    if rest.is_empty() {
-                        return None;
-                    }
-                    shared.wait(pause).await;
-                    let now = rest.split_to(drop.clamp(1, rest.len()));
-                    Some((
-                        Ok::<_, std::convert::Infallible>(now),
-                        (shared, flight, rest),
-                    ))
-                },
-            ))
-        }
-        _ => HttpBody::from(bytes),
-    }
 }
