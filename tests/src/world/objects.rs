@@ -231,6 +231,8 @@ fn first_files(seed: u64, key: i64) -> Vec<File> {
             prose(&mut rng, 2).into(),
         ),
         file("run.sh", "100755", b"#!/bin/sh\nexec true\n".to_vec()),
+        // Sorts before the folder `src`, which a plain sort of names would not do.
+        file("src.toml", "100644", b"[package]\n".to_vec()),
         file(
             "src/lib.rs",
             "100644",

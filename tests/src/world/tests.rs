@@ -285,3 +285,47 @@ fn a_redirect_ends_when_somebody_claims_the_name() {
     world.add_account("acme", AccountKind::User).unwrap();
     assert_eq!(world.find("acme", "three"), None);
 }
+
+#[test]
+fn a_transfer_loses_a_selected_grant_for_good() {
+    let mut world = World::empty(1);
+    let from = world
+        .add_account("from", AccountKind::Organization)
+        .unwrap();
+    let to = world.add_account("to", AccountKind::Organization).unwrap();
+    let new = NewRepo {
+        owner: from,
+        name: "thing".to_owned(),
+        private: true,
+        created_at: 0,
+        commits: 1,
+    };
+    let repo = world.add_repo(new).unwrap();
+    let on = world.install(from, Selection::of([repo]), 0).unwrap();
+    let granted = |world: &World| world.granted(world.installation(on).unwrap()).len();
+    assert_eq!(granted(&world), 1);
+    world.transfer_repo(repo, to, 1).unwrap();
+    world.transfer_repo(repo, from, 2).unwrap();
+    assert_eq!(granted(&world), 0);
+}
+
+#[test]
+fn a_fork_shares_commits_but_no_id() {
+    let mut world = World::empty(1);
+    let [up, down] = ["up", "down"].map(|name| world.add_account(name, AccountKind::User).unwrap());
+    let new = NewRepo {
+        owner: up,
+        name: "tool".to_owned(),
+        private: false,
+        created_at: 0,
+        commits: 2,
+    };
+    let parent = world.add_repo(new).unwrap();
+    let fork = world.fork(parent, down, 5).unwrap();
+    let commits = |world: &World, id| world.commits(world.repo(id).unwrap());
+    assert_ne!(parent, fork);
+    assert_eq!(commits(&world, parent), commits(&world, fork));
+    let (ours, theirs) = (world.push(fork).unwrap(), world.push(parent).unwrap());
+    assert_ne!(ours, theirs);
+    assert_eq!(commits(&world, fork)[..2], commits(&world, parent)[..2]);
+}
