@@ -1,1 +1,4 @@
+//! Simulators and harness for Cutover's tests.
 
+pub mod github_sim;
+pub mod world;

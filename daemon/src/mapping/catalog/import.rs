@@ -1,0 +1,274 @@
+//! The embedded catalog's import. Parts of an upload are sealed as they arrive; the commit checks the whole file and
+//! takes it, or refuses it with every bad row. A daemon that dies while it takes one goes on at the next start.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use cutover_shared::catalog::{BadRow, CatalogFormat, CatalogReceipt, ImportReceipt};
+use cutover_shared::ids::LinkKey;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
+
+use super::parse::{ParseError, ParsedLink, parse};
+use crate::audit::Who;
+use crate::clock::Clock;
+use crate::mapping::ask::token_owner;
+use crate::mapping::link::row_of;
+use crate::seal::{Seal, SealError};
+use crate::store::{
+    CatalogOp, Db, Lane, LinkRow, ReadError, UNIT_ROWS, Unit, UploadRow, WriteError,
+};
+
+/// Bytes of one upload at most; a hundred thousand projects are about 20 MB.
+pub const UPLOAD_MOST: i64 = 128 * 1024 * 1024;
+
+/// Bytes of one part at most.
+pub const PART_MOST: usize = 2 * 1024 * 1024;
+
+/// Bad rows that one answer lists; the count is always of all.
+const LISTED: usize = 1_000;
+
+/// Open uploads that wait at once.
+const OPEN_MOST: usize = 16;
+
+/// An upload that was not committed for so long is dropped.
+const ABANDONED_MS: i64 = 60 * 60 * 1000;
+
+/// Why an upload was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    #[error("there is no open upload {0}")]
+    NoUpload(String),
+    #[error("part {part} comes out of turn; part {expected} is next")]
+    OutOfTurn { part: u64, expected: i64 },
+    #[error("the upload is larger than {UPLOAD_MOST} bytes")]
+    TooLarge,
+    #[error("a part is larger than {PART_MOST} bytes")]
+    PartTooLarge,
+    #[error("{OPEN_MOST} uploads are open already")]
+    TooMany,
+    #[error("a sealed value can't be made or opened: {0}")]
+    Seal(#[from] SealError),
+    #[error("the file could not be read over: {0}")]
+    Worker(String),
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error(transparent)]
+    Write(#[from] WriteError),
+}
+
+/// Takes uploads.
+#[derive(Clone)]
+pub struct Importer {
+    db: Db,
+    seal: Arc<Seal>,
+    clock: Clock,
+}
+
+/// A file that was checked as a whole.
+struct Checked {
+    links: Vec<ParsedLink>,
+    bad: Vec<BadRow>,
+    bad_count: u64,
+    /// A mistake that `--skip-bad` can't leave out.
+    broken: bool,
+}
+
+impl Importer {
+    /// Over a store and a seal.
+    pub fn new(db: Db, seal: Arc<Seal>, clock: Clock) -> Self {
+        Self { db, seal, clock }
+    }
+
+    /// Opens an upload.
+    pub async fn begin(&self, format: CatalogFormat, who: &Who) -> Result<CatalogReceipt, ImportError> {
+        let at = self.clock.now();
+        let mut open = 0;
+        for upload in self.db.uploads().await? {
+            if upload.state == "open" && upload.at < at - ABANDONED_MS {
+                let close = CatalogOp::Close { upload: upload.id };
+                self.db.write(Lane::Handler, Unit::new().with(close)).await?;
+            } else {
+                open += 1;
+            }
+        }
+        if open >= OPEN_MOST {
+            return Err(ImportError::TooMany);
+        }
+        let upload = uuid::Uuid::now_v7().to_string();
+        let op = CatalogOp::Open {
+            upload: upload.clone(),
+            at,
+            operator: who.operator.0.clone(),
+            format: match format {
+                CatalogFormat::Csv => "csv",
+                CatalogFormat::JsonLines => "json_lines",
+            }
+            .to_owned(),
+        };
+        self.db.write(Lane::Handler, Unit::new().with(op)).await?;
+        Ok(CatalogReceipt::Opened { upload })
+    }
+
+    /// Adds a part. A part that is there already is not taken twice.
+    pub async fn chunk(&self, id: &str, part: u64, text: &str) -> Result<CatalogReceipt, ImportError> {
+        let upload = self.open_upload(id).await?;
+        if text.len() > PART_MOST {
+            return Err(ImportError::PartTooLarge);
+        }
+        let bytes = i64::try_from(text.len()).unwrap_or(i64::MAX);
+        let number = i64::try_from(part).unwrap_or(i64::MAX);
+        if number < upload.parts {
+            return Ok(CatalogReceipt::Taken { parts: u64::try_from(upload.parts).unwrap_or(0) });
+        }
+        if number > upload.parts {
+            return Err(ImportError::OutOfTurn { part, expected: upload.parts });
+        }
+        if upload.bytes.saturating_add(bytes) > UPLOAD_MOST {
+            return Err(ImportError::TooLarge);
+        }
+        let sealed = self.seal.seal(&part_owner(id, number), text.as_bytes())?;
+        let op = CatalogOp::Part { upload: id.to_owned(), part: number, bytes, sealed };
+        self.db.write(Lane::Handler, Unit::new().with(op)).await?;
+        Ok(CatalogReceipt::Taken { parts: part + 1 })
+    }
+
+    /// Checks the whole and takes it, or refuses it with every bad row.
+    pub async fn commit(&self, id: &str, skip_bad: bool, who: &Who) -> Result<CatalogReceipt, ImportError> {
+        let upload = self.open_upload(id).await?;
+        let checked = self.check(&upload).await?;
+        if checked.broken || (checked.bad_count > 0 && !skip_bad) {
+            self.db.write(Lane::Handler, Unit::new().with(CatalogOp::Close { upload: id.to_owned() })).await?;
+            return Ok(CatalogReceipt::Refused { bad: checked.bad, bad_count: checked.bad_count });
+        }
+        let taking = CatalogOp::Taking { upload: id.to_owned(), skip_bad };
+        self.db.write(Lane::Handler, Unit::new().with(taking)).await?;
+        Ok(CatalogReceipt::Imported(Box::new(self.take(&upload, checked, who).await?)))
+    }
+
+    /// Goes on with imports that a crash interrupted.
+    pub async fn resume(&self) -> Result<(), ImportError> {
+        for upload in self.db.uploads().await? {
+            if upload.state == "taking" {
+                tracing::info!(upload = upload.id, "going on with an import");
+                let checked = self.check(&upload).await?;
+                let who = Who { operator: upload.operator.as_str().into(), origin: "resumed".to_owned() };
+                self.take(&upload, checked, &who).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn open_upload(&self, id: &str) -> Result<UploadRow, ImportError> {
+        let upload = self.db.upload(id).await?.filter(|upload| upload.state == "open");
+        upload.ok_or_else(|| ImportError::NoUpload(id.chars().take(64).collect()))
+    }
+
+    async fn check(&self, upload: &UploadRow) -> Result<Checked, ImportError> {
+        let mut plain = Vec::with_capacity(usize::try_from(upload.bytes).unwrap_or(0));
+        for part in 0..upload.parts {
+            let sealed = self.db.upload_part(&upload.id, part).await?.unwrap_or_default();
+            plain.extend(self.seal.open(&part_owner(&upload.id, part), &sealed)?);
+        }
+        let format = if upload.format == "csv" { CatalogFormat::Csv } else { CatalogFormat::JsonLines };
+        // A large file takes a second of one core: not on a thread that others wait for.
+        tokio::task::spawn_blocking(move || check(format, &plain))
+            .await
+            .map_err(|error| ImportError::Worker(error.to_string()))
+    }
+
+    async fn take(&self, upload: &UploadRow, checked: Checked, who: &Who) -> Result<ImportReceipt, ImportError> {
+        let (mut added, mut changed, mut unchanged) = (0_u64, 0_u64, 0_u64);
+        for chunk in checked.links.chunks(UNIT_ROWS) {
+            let (rows, tokens) = self.rows(chunk)?;
+            let keys: Vec<LinkKey> = rows.iter().map(|row| row.key.clone()).collect();
+            let known: HashMap<LinkKey, String> =
+                self.db.links_by_key(&keys).await?.into_iter().map(|row| (row.key, row.fingerprint)).collect();
+            let news: Vec<LinkRow> = rows
+                .into_iter()
+                .filter(|row| match known.get(&row.key) {
+                    None => {
+                        added += 1;
+                        true
+                    }
+                    Some(before) if *before == row.fingerprint => {
+                        unchanged += 1;
+                        false
+                    }
+                    Some(_) => {
+                        changed += 1;
+                        true
+                    }
+                })
+                .collect();
+            let unit = Unit::new()
+                .with(CatalogOp::PutTokens { rows: tokens, at: self.clock.now() })
+                .with(CatalogOp::PutLinks { rows: news });
+            self.db.write(Lane::Run, unit).await?;
+        }
+        let at = self.clock.now();
+        let detail = json!({
+            "added": added, "changed": changed, "unchanged": unchanged, "skipped": checked.bad_count,
+        });
+        let mut unit = Unit::new().with(CatalogOp::Close { upload: upload.id.clone() });
+        if added + changed > 0 {
+            unit = unit.with(CatalogOp::Bump { at, by: who.operator.0.clone() });
+        }
+        let unit = unit.with(who.did(at, "catalog.import", upload.id.as_str(), detail));
+        self.db.write(Lane::Handler, unit).await?;
+        let (tenants, projects, repositories) = self.db.catalog_counts().await?;
+        Ok(ImportReceipt {
+            added,
+            changed,
+            unchanged,
+            skipped_count: checked.bad_count,
+            skipped: checked.bad,
+            tenants,
+            projects,
+            repositories,
+            revision: self.db.catalog_revision().await?,
+        })
+    }
+
+    /// Rows with fingerprints of their tokens, and the sealed tokens.
+    fn rows(&self, chunk: &[ParsedLink]) -> Result<(Vec<LinkRow>, Vec<(String, String)>), SealError> {
+        let (mut rows, mut tokens) = (Vec::with_capacity(chunk.len()), HashMap::new());
+        for parsed in chunk {
+            let mut link = parsed.link.clone();
+            if let Some(token) = &parsed.token {
+                let (fingerprint, sealed) = seal_token(&self.seal, token)?;
+                link.token = Some(fingerprint.clone());
+                tokens.insert(fingerprint, sealed);
+            }
+            rows.push(row_of(link, None));
+        }
+        Ok((rows, tokens.into_iter().collect()))
+    }
+}
+
+/// The fingerprint of a user token, and its envelope.
+pub(crate) fn seal_token(seal: &Seal, token: &SecretString) -> Result<(String, String), SealError> {
+    let fingerprint = seal.fingerprint(token);
+    let sealed = seal.seal(&token_owner(&fingerprint), token.expose_secret().as_bytes())?;
+    Ok((fingerprint, sealed))
+}
+
+fn part_owner(upload: &str, part: i64) -> String {
+    format!("upload:{upload}:{part}")
+}
+
+fn check(format: CatalogFormat, plain: &[u8]) -> Checked {
+    let mut checked = Checked { links: Vec::new(), bad: Vec::new(), bad_count: 0, broken: false };
+    for row in parse(format, plain) {
+        match row {
+            Ok(link) => checked.links.push(link),
+            Err(error) => {
+                checked.broken |= matches!(error, ParseError::File(_));
+                checked.bad_count += error.bad().len() as u64;
+                let room = LISTED.saturating_sub(checked.bad.len());
+                checked.bad.extend(error.bad().iter().take(room).cloned());
+            }
+        }
+    }
+    checked
+}

@@ -1,0 +1,21 @@
+//! The mapping bridge (B1 to B8): which installation of the GitHub App serves which repository of which project.
+//! Pure rules: `index`, `matching`, `probe`, `next_steps`, `report`, `spot_check`, `catalog::{parse, csv, json_lines,
+//! ddl}`. The rest fetches, calls a rule, and stores.
+
+mod ask;
+pub mod catalog;
+pub mod check;
+pub mod gate;
+pub mod index;
+pub mod kind;
+mod link;
+pub(crate) mod load;
+pub mod matching;
+pub mod mode;
+pub mod next_steps;
+pub mod planner;
+pub mod probe;
+pub mod report;
+pub mod spot_check;
+pub mod sweep;
+pub mod view;

@@ -1,0 +1,216 @@
+//! Which question a request asks.
+
+use std::borrow::Cow;
+
+use http::Method;
+use percent_encoding::percent_decode_str;
+
+/// A kind of call, as counters and faults name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RouteKind {
+    /// `GET /app`
+    AppInfo,
+    /// `GET /app/installations`
+    ListInstallations,
+    /// `GET /app/installations/{id}`
+    GetInstallation,
+    /// `GET /app/installation-requests`
+    InstallationRequests,
+    /// `POST /app/installations/{id}/access_tokens`
+    Mint,
+    /// `GET /installation/repositories`
+    InstallationRepositories,
+    /// `GET /repos/{owner}/{repo}`
+    GetRepo,
+    /// `GET /repositories/{id}`
+    GetRepoById,
+    /// `GET /repos/{owner}/{repo}/installation`
+    RepoInstallation,
+    /// `GET /orgs/{org}/installation` or `/users/{user}/installation`
+    OwnerInstallation,
+    /// `GET /repos/{owner}/{repo}/commits/{ref}`
+    GetCommit,
+    /// `GET /repos/{owner}/{repo}/git/commits/{sha}`
+    GetGitCommit,
+    /// `GET /repos/{owner}/{repo}/git/trees/{sha}`
+    GetTree,
+    /// `GET /repos/{owner}/{repo}/git/blobs/{sha}`
+    GetBlob,
+    /// `GET /repos/{owner}/{repo}/contents/{path}`
+    GetContents,
+    /// `GET /repos/{owner}/{repo}/branches`
+    ListBranches,
+    /// `GET /rate_limit`
+    RateLimit,
+    /// `GET /user`
+    GetUser,
+    /// `POST /applications/{client_id}/token`
+    TokenCheck,
+    /// Anything else.
+    Unknown,
+}
+
+/// How a repository is named in a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum RepoKey {
+    Name(String, String),
+    Id(i64),
+}
+
+/// What is asked about a repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum About {
+    Itself,
+    Installation,
+    Commit(String),
+    GitCommit(String),
+    Tree(String),
+    Blob(String),
+    Contents(String),
+    Branches,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Route {
+    AppInfo,
+    ListInstallations,
+    GetInstallation(i64),
+    InstallationRequests,
+    Mint(i64),
+    InstallationRepositories,
+    Repo {
+        key: RepoKey,
+        about: About,
+        /// What follows the repository in the path, as it came; a redirect keeps it.
+        rest: String,
+    },
+    OwnerInstallation {
+        login: String,
+        organization: bool,
+    },
+    RateLimit,
+    GetUser,
+    TokenCheck(String),
+    Unknown,
+}
+
+impl Route {
+    /// `path` is without the API's prefix. A HEAD is asked as a GET.
+    pub(super) fn of(method: &Method, path: &str) -> Self {
+        let raw: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+        let parts: Vec<Cow<'_, str>> = raw
+            .iter()
+            .map(|part| percent_decode_str(part).decode_utf8_lossy())
+            .collect();
+        let parts: Vec<&str> = parts.iter().map(AsRef::as_ref).collect();
+        let read = method == Method::GET || method == Method::HEAD;
+        let found = if read {
+            Self::read(&parts, &raw)
+        } else if method == Method::POST {
+            Self::post(&parts)
+        } else {
+            None
+        };
+        found.unwrap_or(Self::Unknown)
+    }
+
+    fn read(parts: &[&str], raw: &[&str]) -> Option<Self> {
+        Some(match parts {
+            ["app"] => Self::AppInfo,
+            ["app", "installations"] => Self::ListInstallations,
+            ["app", "installations", id] => Self::GetInstallation(id.parse().ok()?),
+            ["app", "installation-requests"] => Self::InstallationRequests,
+            ["installation", "repositories"] => Self::InstallationRepositories,
+            ["orgs", login, "installation"] => Self::owner(login, true),
+            ["users", login, "installation"] => Self::owner(login, false),
+            ["rate_limit"] => Self::RateLimit,
+            ["user"] => Self::GetUser,
+            ["repos", owner, name, rest @ ..] => Self::Repo {
+                key: RepoKey::Name((*owner).to_owned(), (*name).to_owned()),
+                about: About::of(rest)?,
+                rest: tail(raw, 3),
+            },
+            ["repositories", id, rest @ ..] => Self::Repo {
+                key: RepoKey::Id(id.parse().ok()?),
+                about: About::of(rest)?,
+                rest: tail(raw, 2),
+            },
+            _ => return None,
+        })
+    }
+
+    fn post(parts: &[&str]) -> Option<Self> {
+        Some(match parts {
+            ["app", "installations", id, "access_tokens"] => Self::Mint(id.parse().ok()?),
+            ["applications", client, "token"] => Self::TokenCheck((*client).to_owned()),
+            _ => return None,
+        })
+    }
+
+    fn owner(login: &str, organization: bool) -> Self {
+        Self::OwnerInstallation {
+            login: login.to_owned(),
+            organization,
+        }
+    }
+
+    pub(super) fn kind(&self) -> RouteKind {
+        match self {
+            Self::AppInfo => RouteKind::AppInfo,
+            Self::ListInstallations => RouteKind::ListInstallations,
+            Self::GetInstallation(_) => RouteKind::GetInstallation,
+            Self::InstallationRequests => RouteKind::InstallationRequests,
+            Self::Mint(_) => RouteKind::Mint,
+            Self::InstallationRepositories => RouteKind::InstallationRepositories,
+            Self::OwnerInstallation { .. } => RouteKind::OwnerInstallation,
+            Self::RateLimit => RouteKind::RateLimit,
+            Self::GetUser => RouteKind::GetUser,
+            Self::TokenCheck(_) => RouteKind::TokenCheck,
+            Self::Unknown => RouteKind::Unknown,
+            Self::Repo { key, about, .. } => match about {
+                About::Itself => match key {
+                    RepoKey::Name(..) => RouteKind::GetRepo,
+                    RepoKey::Id(_) => RouteKind::GetRepoById,
+                },
+                About::Installation => RouteKind::RepoInstallation,
+                About::Commit(_) => RouteKind::GetCommit,
+                About::GitCommit(_) => RouteKind::GetGitCommit,
+                About::Tree(_) => RouteKind::GetTree,
+                About::Blob(_) => RouteKind::GetBlob,
+                About::Contents(_) => RouteKind::GetContents,
+                About::Branches => RouteKind::ListBranches,
+            },
+        }
+    }
+
+    /// The installation that the path names.
+    pub(super) fn installation(&self) -> Option<i64> {
+        match self {
+            Self::GetInstallation(id) | Self::Mint(id) => Some(*id),
+            _ => None,
+        }
+    }
+}
+
+impl About {
+    fn of(rest: &[&str]) -> Option<Self> {
+        Some(match rest {
+            [] => Self::Itself,
+            ["installation"] => Self::Installation,
+            ["commits", at @ ..] if !at.is_empty() => Self::Commit(at.join("/")),
+            ["git", "commits", sha] => Self::GitCommit((*sha).to_owned()),
+            ["git", "trees", at @ ..] if !at.is_empty() => Self::Tree(at.join("/")),
+            ["git", "blobs", sha] => Self::Blob((*sha).to_owned()),
+            ["contents", path @ ..] => Self::Contents(path.join("/")),
+            ["branches"] => Self::Branches,
+            _ => return None,
+        })
+    }
+}
+
+fn tail(raw: &[&str], from: usize) -> String {
+    raw.iter()
+        .skip(from)
+        .map(|part| format!("/{part}"))
+        .collect()
+}
