@@ -4,6 +4,7 @@ pub mod audit;
 pub mod clock;
 pub mod config;
 pub mod faults;
+pub mod flows;
 pub mod github;
 pub mod init;
 pub mod instance;

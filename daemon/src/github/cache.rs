@@ -36,13 +36,7 @@ impl ConditionalCache {
     /// `entries` 0 keeps one entry; `bytes` 0 keeps none.
     pub(crate) fn new(entries: usize, bytes: usize) -> Self {
         let entries = NonZeroUsize::new(entries).unwrap_or(NonZeroUsize::MIN);
-        Self {
-            max_bytes: bytes,
-            state: Mutex::new(State {
-                entries: LruCache::new(entries),
-                bytes: 0,
-            }),
-        }
+        Self { max_bytes: bytes, state: Mutex::new(State { entries: LruCache::new(entries), bytes: 0 }) }
     }
 
     pub(crate) fn get(&self, who: Identity, uri: &str) -> Option<Arc<Kept>> {
@@ -60,8 +54,7 @@ impl ConditionalCache {
         }
         state.bytes += cost;
         // `push` also gives back what it pushed out for lack of entries.
-        if let Some(((_, old_uri), old)) = state.entries.push((who, uri.to_owned()), Arc::new(kept))
-        {
+        if let Some(((_, old_uri), old)) = state.entries.push((who, uri.to_owned()), Arc::new(kept)) {
             state.bytes -= self::cost(&old_uri, &old);
         }
         while state.bytes > self.max_bytes
@@ -77,11 +70,7 @@ impl ConditionalCache {
 }
 
 fn cost(uri: &str, kept: &Kept) -> usize {
-    OVERHEAD
-        + uri.len()
-        + kept.body.len()
-        + kept.etag.len()
-        + kept.link.as_ref().map_or(0, String::len)
+    OVERHEAD + uri.len() + kept.body.len() + kept.etag.len() + kept.link.as_ref().map_or(0, String::len)
 }
 
 #[cfg(test)]
@@ -90,11 +79,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn kept(tag: &'static str, size: usize) -> Kept {
-        Kept {
-            etag: HeaderValue::from_static(tag),
-            link: None,
-            body: Bytes::from(vec![b'x'; size]),
-        }
+        Kept { etag: HeaderValue::from_static(tag), link: None, body: Bytes::from(vec![b'x'; size]) }
     }
 
     #[test]
@@ -104,10 +89,7 @@ mod tests {
         cache.put(Identity::Installation(100), uri, kept("\"a\"", 1));
         assert!(cache.get(Identity::Installation(200), uri).is_none());
         assert!(cache.get(Identity::App, uri).is_none());
-        assert_eq!(
-            cache.get(Identity::Installation(100), uri).unwrap().etag,
-            "\"a\""
-        );
+        assert_eq!(cache.get(Identity::Installation(100), uri).unwrap().etag, "\"a\"");
     }
 
     proptest! {

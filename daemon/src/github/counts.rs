@@ -76,13 +76,8 @@ impl Counters {
     }
 
     pub(crate) fn snapshot(&self) -> CallCounts {
-        let (mints, pages, probes, objects, other) = (
-            self.mints.get(),
-            self.pages.get(),
-            self.probes.get(),
-            self.objects.get(),
-            self.other.get(),
-        );
+        let (mints, pages, probes, objects, other) =
+            (self.mints.get(), self.pages.get(), self.probes.get(), self.objects.get(), self.other.get());
         CallCounts {
             requests: mints + pages + probes + objects + other,
             mints,

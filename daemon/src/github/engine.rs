@@ -88,9 +88,7 @@ impl Engine {
         let answer = self.follow(credential, read, terms).await?;
         if let Some(next) = &answer.next {
             if Some(next.as_str()) == cursor {
-                return Err(GitHubError::BadAnswer {
-                    what: "a next page other than this one",
-                });
+                return Err(GitHubError::BadAnswer { what: "a next page other than this one" });
             }
             super::page::cursor_uri(&self.api, next)?;
         }
@@ -131,16 +129,12 @@ impl Engine {
             }
             redirects += 1;
             if redirects > MOST_REDIRECTS {
-                return Err(GitHubError::BadAnswer {
-                    what: "an end of redirects",
-                });
+                return Err(GitHubError::BadAnswer { what: "an end of redirects" });
             }
             let target = answer
                 .header("location")
                 .and_then(|location| self.api.resolve(location))
-                .ok_or(GitHubError::BadAnswer {
-                    what: "a redirect that leads somewhere",
-                })?;
+                .ok_or(GitHubError::BadAnswer { what: "a redirect that leads somewhere" })?;
             if !self.api.owns(&target) {
                 return Err(GitHubError::ForeignHost);
             }
@@ -156,36 +150,17 @@ impl Engine {
         call: Call,
     ) -> Result<WireAnswer, GitHubError> {
         let uri = read.uri.to_string();
-        let kept = if read.is_file {
-            None
-        } else {
-            self.cache.get(call.who, &uri)
-        };
-        let max_body = if read.is_file {
-            self.max_blob
-        } else {
-            self.max_body
-        };
-        let mut request = WireRequest::get(
-            read.uri.clone(),
-            SecretString::default(),
-            read.accept,
-            max_body,
-        );
+        let kept = if read.is_file { None } else { self.cache.get(call.who, &uri) };
+        let max_body = if read.is_file { self.max_blob } else { self.max_body };
+        let mut request = WireRequest::get(read.uri.clone(), SecretString::default(), read.accept, max_body);
         request.if_none_match = kept.as_ref().map(|kept| kept.etag.clone());
         let mut answer = self.authorized(credential, request, call).await?;
         if answer.status == StatusCode::NOT_MODIFIED {
-            let kept = kept.ok_or(GitHubError::BadAnswer {
-                what: "a 304 only for a condition",
-            })?;
+            let kept = kept.ok_or(GitHubError::BadAnswer { what: "a 304 only for a condition" })?;
             self.exchange.counters.not_modified.add();
             answer.status = StatusCode::OK;
             answer.body = kept.body.clone();
-            if let Some(link) = kept
-                .link
-                .as_ref()
-                .and_then(|link| HeaderValue::from_str(link).ok())
-            {
+            if let Some(link) = kept.link.as_ref().and_then(|link| HeaderValue::from_str(link).ok()) {
                 answer.headers.insert(http::header::LINK, link);
             }
         } else if answer.status == StatusCode::OK
@@ -256,13 +231,8 @@ impl Engine {
     }
 
     async fn lease(&self, id: i64, call: Call) -> Result<Leased, GitHubError> {
-        let patience = call
-            .deadline
-            .saturating_sub(self.exchange.time.clock().monotonic());
-        Ok(self
-            .tokens
-            .get_scoped(id, &Scope::everything(), call.traffic, patience)
-            .await?)
+        let patience = call.deadline.saturating_sub(self.exchange.time.clock().monotonic());
+        Ok(self.tokens.get_scoped(id, &Scope::everything(), call.traffic, patience).await?)
     }
 
     /// Whether a user token of the OAuth App still works: a POST that changes nothing.
@@ -297,10 +267,7 @@ impl Engine {
         };
         let request = WireRequest {
             method: Method::POST,
-            uri: self
-                .api
-                .join(&path)
-                .ok_or(GitHubError::BadInput { what: "address" })?,
+            uri: self.api.join(&path).ok_or(GitHubError::BadInput { what: "address" })?,
             authorization: SecretString::from(format!("Basic {basic}")),
             accept: "application/vnd.github+json",
             if_none_match: None,

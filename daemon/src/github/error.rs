@@ -89,10 +89,7 @@ impl MintError {
 
     /// Whether time alone may heal it.
     pub(crate) fn is_transient(&self) -> bool {
-        matches!(
-            self,
-            Self::RateLimited { .. } | Self::Unavailable { .. } | Self::BadAnswer { .. }
-        )
+        matches!(self, Self::RateLimited { .. } | Self::Unavailable { .. } | Self::BadAnswer { .. })
     }
 }
 
@@ -152,15 +149,9 @@ impl From<GitHubError> for MintError {
             GitHubError::RateLimited { until } => Self::RateLimited { until },
             GitHubError::Unavailable { cause } => Self::Unavailable { cause },
             GitHubError::Refused { status, message } => Self::Refused { status, message },
-            GitHubError::BadAnswer { what } | GitHubError::BadInput { what } => {
-                Self::BadAnswer { what }
-            }
-            GitHubError::TooLarge { .. } => Self::BadAnswer {
-                what: "a short answer",
-            },
-            GitHubError::ForeignHost => Self::BadAnswer {
-                what: "an answer from the same host",
-            },
+            GitHubError::BadAnswer { what } | GitHubError::BadInput { what } => Self::BadAnswer { what },
+            GitHubError::TooLarge { .. } => Self::BadAnswer { what: "a short answer" },
+            GitHubError::ForeignHost => Self::BadAnswer { what: "an answer from the same host" },
         }
     }
 }
@@ -176,22 +167,14 @@ pub(crate) fn message_of(body: &[u8]) -> String {
     let words: Vec<&str> = text
         .split(|c: char| c.is_whitespace() || c.is_control())
         .filter(|word| !word.is_empty())
-        .map(|word| {
-            if looks_secret(word) {
-                "[redacted]"
-            } else {
-                word
-            }
-        })
+        .map(|word| if looks_secret(word) { "[redacted]" } else { word })
         .collect();
     words.join(" ").chars().take(LONGEST_MESSAGE).collect()
 }
 
 /// Tokens have no fixed length, so only their prefixes tell.
 fn looks_secret(word: &str) -> bool {
-    ["ghs_", "gho_", "ghu_", "ghr_", "ghp_", "github_pat_", "eyJ"]
-        .iter()
-        .any(|mark| word.contains(mark))
+    ["ghs_", "gho_", "ghu_", "ghr_", "ghp_", "github_pat_", "eyJ"].iter().any(|mark| word.contains(mark))
 }
 
 #[cfg(test)]
@@ -200,10 +183,8 @@ mod tests {
 
     #[test]
     fn a_message_is_short_and_holds_no_credential() {
-        let body = format!(
-            "{{\"message\":\"bad\\ntoken ghs_abc.def and \\\"gho_x\\\" {}\"}}",
-            "y".repeat(500)
-        );
+        let body =
+            format!("{{\"message\":\"bad\\ntoken ghs_abc.def and \\\"gho_x\\\" {}\"}}", "y".repeat(500));
         let message = message_of(body.as_bytes());
         assert!(message.starts_with("bad token [redacted] and [redacted] yyy"));
         assert_eq!(message.chars().count(), LONGEST_MESSAGE);

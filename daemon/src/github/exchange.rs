@@ -44,23 +44,12 @@ impl Exchange {
     ///
     /// # Errors
     /// [`GitHubError::RateLimited`], [`GitHubError::Unavailable`], [`GitHubError::TooLarge`], [`GitHubError::BadInput`].
-    pub(crate) async fn send(
-        &self,
-        call: Call,
-        request: WireRequest,
-    ) -> Result<WireAnswer, GitHubError> {
-        let points = if request.method.is_safe() {
-            READ_POINTS
-        } else {
-            WRITE_POINTS
-        };
+    pub(crate) async fn send(&self, call: Call, request: WireRequest) -> Result<WireAnswer, GitHubError> {
+        let points = if request.method.is_safe() { READ_POINTS } else { WRITE_POINTS };
         let mut delays = retry::ceilings();
         let mut speed_waits = 0;
         loop {
-            let permit = self
-                .limiter
-                .admit(call.who, call.traffic, points, call.deadline)
-                .await?;
+            let permit = self.limiter.admit(call.who, call.traffic, points, call.deadline).await?;
             let outage = match self.once(call, &request).await {
                 Ok(answer) => match permit.answered(&self.time, &answer) {
                     Some(until) => {
@@ -73,9 +62,7 @@ impl Exchange {
                         }
                         continue;
                     }
-                    None if answer.status.is_server_error() => {
-                        Outage::Status(answer.status.as_u16())
-                    }
+                    None if answer.status.is_server_error() => Outage::Status(answer.status.as_u16()),
                     None => return Ok(answer),
                 },
                 Err(Failed::Final(error)) => return Err(error),
@@ -104,20 +91,13 @@ impl Exchange {
         let begun = clock.monotonic();
         let left = call.deadline.saturating_sub(begun);
         self.counters.sent(call.kind);
-        let result = clock
-            .timeout(
-                self.request_timeout.min(left),
-                self.transport.exchange(request.clone()),
-            )
-            .await;
-        let ms =
-            u64::try_from(clock.monotonic().saturating_sub(begun).as_millis()).unwrap_or(u64::MAX);
+        let result =
+            clock.timeout(self.request_timeout.min(left), self.transport.exchange(request.clone())).await;
+        let ms = u64::try_from(clock.monotonic().saturating_sub(begun).as_millis()).unwrap_or(u64::MAX);
         let (status, remaining) = match &result {
             Ok(Ok(answer)) => (
                 answer.status.as_u16(),
-                answer
-                    .header("x-ratelimit-remaining")
-                    .and_then(|text| text.parse::<u32>().ok()),
+                answer.header("x-ratelimit-remaining").and_then(|text| text.parse::<u32>().ok()),
             ),
             Ok(Err(_)) | Err(_) => (0, None),
         };
@@ -136,9 +116,9 @@ impl Exchange {
                 Ok(answer)
             }
             Ok(Err(WireFailure::Broken(cause))) => Err(Failed::Outage(Outage::Connection(cause))),
-            Ok(Err(WireFailure::TooLarge)) => Err(Failed::Final(GitHubError::TooLarge {
-                limit: request.max_body,
-            })),
+            Ok(Err(WireFailure::TooLarge)) => {
+                Err(Failed::Final(GitHubError::TooLarge { limit: request.max_body }))
+            }
             Ok(Err(WireFailure::Unsendable)) => {
                 Err(Failed::Final(GitHubError::BadInput { what: "credential" }))
             }

@@ -38,10 +38,8 @@ impl Fingerprints {
             Credential::App => Identity::App,
             Credential::Installation(id) => Identity::Installation(*id),
             Credential::User(token) => {
-                let digest = Sha256::new()
-                    .chain_update(self.0)
-                    .chain_update(token.expose_secret())
-                    .finalize();
+                let digest =
+                    Sha256::new().chain_update(self.0).chain_update(token.expose_secret()).finalize();
                 let mut short = [0; 16];
                 short.copy_from_slice(&digest[..16]);
                 Identity::User(short)
@@ -67,9 +65,7 @@ impl fmt::Display for Identity {
             Self::Installation(id) => write!(f, "installation {id}"),
             Self::User(print) => {
                 f.write_str("user ")?;
-                print[..4]
-                    .iter()
-                    .try_for_each(|byte| write!(f, "{byte:02x}"))
+                print[..4].iter().try_for_each(|byte| write!(f, "{byte:02x}"))
             }
         }
     }

@@ -54,11 +54,7 @@ pub(crate) struct JwtTry {
 }
 
 impl AppJwt {
-    pub(crate) fn new(
-        app_id: i64,
-        keys: &[SecretString],
-        time: Arc<ServerTime>,
-    ) -> Result<Self, SetupError> {
+    pub(crate) fn new(app_id: i64, keys: &[SecretString], time: Arc<ServerTime>) -> Result<Self, SetupError> {
         let keys = keys
             .iter()
             .enumerate()
@@ -71,13 +67,7 @@ impl AppJwt {
                 Ok(key)
             })
             .collect::<Result<Vec<_>, SetupError>>()?;
-        Ok(Self {
-            app_id,
-            keys,
-            current: AtomicUsize::new(0),
-            time,
-            signed: Mutex::new(None),
-        })
+        Ok(Self { app_id, keys, current: AtomicUsize::new(0), time, signed: Mutex::new(None) })
     }
 
     pub(crate) fn begin(&self) -> JwtTry {
@@ -102,12 +92,7 @@ impl AppJwt {
         }
         let key = self.keys.get(attempt.key).ok_or(MintError::KeyRejected)?;
         let token = sign(key, self.app_id, now).map_err(|_| MintError::KeyRejected)?;
-        *held = Some(Signed {
-            token: token.clone(),
-            key: attempt.key,
-            issued: now,
-            skew,
-        });
+        *held = Some(Signed { token: token.clone(), key: attempt.key, issued: now, skew });
         Ok(token)
     }
 
@@ -117,11 +102,7 @@ impl AppJwt {
     }
 
     /// GitHub answered 401 with this `Date`. `Ok` means: try again.
-    pub(crate) fn rejected(
-        &self,
-        attempt: &mut JwtTry,
-        date: Option<Millis>,
-    ) -> Result<(), MintError> {
+    pub(crate) fn rejected(&self, attempt: &mut JwtTry, date: Option<Millis>) -> Result<(), MintError> {
         let learned = self.time.learn(date);
         // Another call may have learned it while this one was on its way with the wrong time.
         if learned.is_some() || self.time.skew() != attempt.skew {
@@ -142,17 +123,9 @@ impl AppJwt {
     }
 }
 
-fn sign(
-    key: &EncodingKey,
-    app_id: i64,
-    now: Millis,
-) -> Result<SecretString, jsonwebtoken::errors::Error> {
+fn sign(key: &EncodingKey, app_id: i64, now: Millis) -> Result<SecretString, jsonwebtoken::errors::Error> {
     let now = now.div_euclid(1000);
-    let claims = Claims {
-        iat: now - BACKDATE_S,
-        exp: now + LIFE_S,
-        iss: app_id.to_string(),
-    };
+    let claims = Claims { iat: now - BACKDATE_S, exp: now + LIFE_S, iss: app_id.to_string() };
     jsonwebtoken::encode(&Header::new(Algorithm::RS256), &claims, key).map(SecretString::from)
 }
 

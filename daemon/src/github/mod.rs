@@ -35,9 +35,7 @@ pub use counts::CallCounts;
 pub use error::{GitHubError, MintError, Outage};
 pub use identity::Credential;
 pub use limiter::{Budget, Traffic};
-pub use model::{
-    Account, AppInfo, Commit, Installation, InstallationRequest, Repository, Tree, TreeEntry,
-};
+pub use model::{Account, AppInfo, Commit, Installation, InstallationRequest, Repository, Tree, TreeEntry};
 pub use page::PageOf;
 pub use reader::{CommitProbe, Reader, RepoProbe, UserToken};
 pub use settings::{GitHubSettings, OAuthApp, SetupError};
@@ -91,11 +89,7 @@ impl GitHub {
     ) -> Result<Self, SetupError> {
         let (api, web_base) = settings.checked()?;
         let time = Arc::new(ServerTime::new(clock));
-        let jwt = Arc::new(AppJwt::new(
-            settings.app_id,
-            &settings.keys,
-            Arc::clone(&time),
-        )?);
+        let jwt = Arc::new(AppJwt::new(settings.app_id, &settings.keys, Arc::clone(&time))?);
         let rules = Rules {
             reserve_permille: settings.background_reserve,
             points_per_minute: settings.points_per_minute,
@@ -140,10 +134,7 @@ impl GitHub {
             Traffic::Live => LIVE_PATIENCE,
             Traffic::Background => BACKGROUND_PATIENCE,
         };
-        Reader {
-            engine: Arc::clone(&self.0.engine),
-            terms: Terms { traffic, patience },
-        }
+        Reader { engine: Arc::clone(&self.0.engine), terms: Terms { traffic, patience } }
     }
 
     /// The token service.

@@ -175,10 +175,7 @@ struct Sha {
 
 impl CommitAnswer {
     pub(crate) fn commit(self) -> Option<Commit> {
-        Some(Commit {
-            tree_sha: self.commit.map(|commit| commit.tree).or(self.tree)?.sha,
-            sha: self.sha,
-        })
+        Some(Commit { tree_sha: self.commit.map(|commit| commit.tree).or(self.tree)?.sha, sha: self.sha })
     }
 }
 
@@ -198,9 +195,9 @@ pub(crate) struct EncodedFile {
 /// RFC 3339 text, or seconds since the epoch as some payloads have it.
 pub(crate) fn epoch_ms(value: &serde_json::Value) -> Option<Millis> {
     match value {
-        serde_json::Value::String(text) => chrono::DateTime::parse_from_rfc3339(text)
-            .ok()
-            .map(|time| time.timestamp_millis()),
+        serde_json::Value::String(text) => {
+            chrono::DateTime::parse_from_rfc3339(text).ok().map(|time| time.timestamp_millis())
+        }
         serde_json::Value::Number(seconds) => seconds.as_i64()?.checked_mul(1000),
         _ => None,
     }
@@ -228,10 +225,7 @@ mod tests {
 
     #[test]
     fn both_shapes_of_a_commit_are_read() {
-        for text in [
-            r#"{"sha":"a","commit":{"tree":{"sha":"b"}}}"#,
-            r#"{"sha":"a","tree":{"sha":"b"}}"#,
-        ] {
+        for text in [r#"{"sha":"a","commit":{"tree":{"sha":"b"}}}"#, r#"{"sha":"a","tree":{"sha":"b"}}"#] {
             let answer: CommitAnswer = serde_json::from_str(text).unwrap();
             assert_eq!(answer.commit().unwrap().tree_sha, "b");
         }

@@ -51,14 +51,8 @@ pub(crate) fn next_link(header: &str) -> Option<&str> {
 /// # Errors
 /// [`GitHubError::BadInput`] when it is no address, [`GitHubError::ForeignHost`] when it leads elsewhere.
 pub(crate) fn cursor_uri(api: &Base, cursor: &str) -> Result<Uri, GitHubError> {
-    let uri = api
-        .resolve(cursor)
-        .ok_or(GitHubError::BadInput { what: "cursor" })?;
-    if api.owns(&uri) {
-        Ok(uri)
-    } else {
-        Err(GitHubError::ForeignHost)
-    }
+    let uri = api.resolve(cursor).ok_or(GitHubError::BadInput { what: "cursor" })?;
+    if api.owns(&uri) { Ok(uri) } else { Err(GitHubError::ForeignHost) }
 }
 
 #[cfg(test)]

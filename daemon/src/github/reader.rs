@@ -13,8 +13,8 @@ use super::engine::{Answer, Engine, Terms};
 use super::error::{GitHubError, message_of};
 use super::identity::Credential;
 use super::model::{
-    Account, AppInfo, Commit, CommitAnswer, EncodedFile, Installation, InstallationRequest,
-    Repository, RepositoryPage, Tree,
+    Account, AppInfo, Commit, CommitAnswer, EncodedFile, Installation, InstallationRequest, Repository,
+    RepositoryPage, Tree,
 };
 use super::page::{MOST_PAGES, PageOf};
 use super::route::Route;
@@ -94,10 +94,7 @@ impl Reader {
     }
 
     /// A page of all installations, suspended ones too. `cursor` is the `next` of the page before.
-    pub async fn installations(
-        &self,
-        cursor: Option<&str>,
-    ) -> Result<PageOf<Installation>, GitHubError> {
+    pub async fn installations(&self, cursor: Option<&str>) -> Result<PageOf<Installation>, GitHubError> {
         self.list(Route::Installations, cursor).await
     }
 
@@ -116,43 +113,26 @@ impl Reader {
         cursor: Option<&str>,
     ) -> Result<PageOf<Repository>, GitHubError> {
         let credential = Credential::Installation(installation);
-        let answer = self
-            .engine
-            .read_page(
-                &credential,
-                Route::InstallationRepositories,
-                cursor,
-                self.terms,
-            )
-            .await?;
+        let answer =
+            self.engine.read_page(&credential, Route::InstallationRepositories, cursor, self.terms).await?;
         let next = answer.next.clone();
         let page: RepositoryPage = parse(&ok(answer)?, "a page of repositories")?;
-        Ok(PageOf {
-            rows: page.repositories,
-            next,
-        })
+        Ok(PageOf { rows: page.repositories, next })
     }
 
     /// All that an installation may see, at most 1,000 pages.
-    pub async fn every_repository(
-        &self,
-        installation: i64,
-    ) -> Result<Vec<Repository>, GitHubError> {
+    pub async fn every_repository(&self, installation: i64) -> Result<Vec<Repository>, GitHubError> {
         let mut all = Vec::new();
         let mut cursor: Option<String> = None;
         for _ in 0..MOST_PAGES {
-            let page = self
-                .installation_repositories(installation, cursor.as_deref())
-                .await?;
+            let page = self.installation_repositories(installation, cursor.as_deref()).await?;
             all.extend(page.rows);
             if page.next.is_none() {
                 return Ok(all);
             }
             cursor = page.next;
         }
-        Err(GitHubError::BadAnswer {
-            what: "an end of the list",
-        })
+        Err(GitHubError::BadAnswer { what: "an end of the list" })
     }
 
     /// A repository by name, as a user sees it.
@@ -172,30 +152,17 @@ impl Reader {
         full_name: &str,
     ) -> Result<RepoProbe, GitHubError> {
         let route = Route::Repository { full_name };
-        probe(
-            self.ask(&Credential::Installation(installation), route)
-                .await?,
-        )
+        probe(self.ask(&Credential::Installation(installation), route).await?)
     }
 
     /// A repository by id, as an installation sees it.
-    pub async fn repository_by_id(
-        &self,
-        installation: i64,
-        id: i64,
-    ) -> Result<RepoProbe, GitHubError> {
+    pub async fn repository_by_id(&self, installation: i64, id: i64) -> Result<RepoProbe, GitHubError> {
         let route = Route::RepositoryById { id };
-        probe(
-            self.ask(&Credential::Installation(installation), route)
-                .await?,
-        )
+        probe(self.ask(&Credential::Installation(installation), route).await?)
     }
 
     /// The installation that covers a repository. `None` mixes "not installed", "not granted" and "no such name".
-    pub async fn repo_installation(
-        &self,
-        full_name: &str,
-    ) -> Result<Option<Installation>, GitHubError> {
+    pub async fn repo_installation(&self, full_name: &str) -> Result<Option<Installation>, GitHubError> {
         let route = Route::RepositoryInstallation { full_name };
         let answer = self.ask(&Credential::App, route).await?;
         optional(answer, "an installation")
@@ -208,20 +175,13 @@ impl Reader {
         full_name: &str,
         sha: &str,
     ) -> Result<CommitProbe, GitHubError> {
-        let answer = self
-            .ask(credential, Route::Commit { full_name, sha })
-            .await?;
+        let answer = self.ask(credential, Route::Commit { full_name, sha }).await?;
         // 409: the repository is empty; 422: GitHub knows no such sha.
         if matches!(answer.status, 404 | 409 | 422) {
             return Ok(CommitProbe::NotFound);
         }
         let commit: CommitAnswer = parse(&ok(answer)?, "a commit")?;
-        commit
-            .commit()
-            .map(CommitProbe::Found)
-            .ok_or(GitHubError::BadAnswer {
-                what: "a commit with a tree",
-            })
+        commit.commit().map(CommitProbe::Found).ok_or(GitHubError::BadAnswer { what: "a commit with a tree" })
     }
 
     /// A tree by sha; `None` when there is none. Check `truncated`.
@@ -232,11 +192,7 @@ impl Reader {
         sha: &str,
         recursive: bool,
     ) -> Result<Option<Tree>, GitHubError> {
-        let route = Route::Tree {
-            full_name,
-            sha,
-            recursive,
-        };
+        let route = Route::Tree { full_name, sha, recursive };
         let answer = self.ask(credential, route).await?;
         optional(answer, "a tree")
     }
@@ -259,11 +215,7 @@ impl Reader {
         path: &str,
         reference: Option<&str>,
     ) -> Result<Option<Bytes>, GitHubError> {
-        let route = Route::Contents {
-            full_name,
-            path,
-            reference,
-        };
+        let route = Route::Contents { full_name, path, reference };
         file(self.ask(credential, route).await?)
     }
 
@@ -281,10 +233,7 @@ impl Reader {
             return Ok(UserToken::Dead);
         }
         let checked: Checked = parse(&ok(answer)?, "a checked token")?;
-        Ok(UserToken::Live {
-            user: checked.user,
-            scopes: checked.scopes,
-        })
+        Ok(UserToken::Live { user: checked.user, scopes: checked.scopes })
     }
 
     async fn ask(&self, credential: &Credential, route: Route<'_>) -> Result<Answer, GitHubError> {
@@ -296,15 +245,9 @@ impl Reader {
         route: Route<'_>,
         cursor: Option<&str>,
     ) -> Result<PageOf<T>, GitHubError> {
-        let answer = self
-            .engine
-            .read_page(&Credential::App, route, cursor, self.terms)
-            .await?;
+        let answer = self.engine.read_page(&Credential::App, route, cursor, self.terms).await?;
         let next = answer.next.clone();
-        Ok(PageOf {
-            rows: parse(&ok(answer)?, "a page")?,
-            next,
-        })
+        Ok(PageOf { rows: parse(&ok(answer)?, "a page")?, next })
     }
 }
 
@@ -312,20 +255,14 @@ fn ok(answer: Answer) -> Result<Answer, GitHubError> {
     if answer.status == 200 {
         return Ok(answer);
     }
-    Err(GitHubError::Refused {
-        status: answer.status,
-        message: message_of(&answer.body),
-    })
+    Err(GitHubError::Refused { status: answer.status, message: message_of(&answer.body) })
 }
 
 fn parse<T: DeserializeOwned>(answer: &Answer, what: &'static str) -> Result<T, GitHubError> {
     serde_json::from_slice(&answer.body).map_err(|_| GitHubError::BadAnswer { what })
 }
 
-fn optional<T: DeserializeOwned>(
-    answer: Answer,
-    what: &'static str,
-) -> Result<Option<T>, GitHubError> {
+fn optional<T: DeserializeOwned>(answer: Answer, what: &'static str) -> Result<Option<T>, GitHubError> {
     if matches!(answer.status, 404 | 409 | 422) {
         return Ok(None);
     }
@@ -336,15 +273,10 @@ fn probe(answer: Answer) -> Result<RepoProbe, GitHubError> {
     Ok(match answer.status {
         404 | 410 => RepoProbe::NotFound,
         401 => RepoProbe::CredentialDead,
-        403 | 451 => RepoProbe::Forbidden {
-            message: message_of(&answer.body),
-        },
+        403 | 451 => RepoProbe::Forbidden { message: message_of(&answer.body) },
         _ => {
             let moved = answer.moved;
-            RepoProbe::Found {
-                repository: parse(&ok(answer)?, "a repository")?,
-                moved,
-            }
+            RepoProbe::Found { repository: parse(&ok(answer)?, "a repository")?, moved }
         }
     })
 }

@@ -26,48 +26,24 @@ pub(crate) struct Read {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Route<'a> {
     App,
-    Installation {
-        id: i64,
-    },
+    Installation { id: i64 },
     Installations,
     InstallationRequests,
     InstallationRepositories,
-    Repository {
-        full_name: &'a str,
-    },
-    RepositoryById {
-        id: i64,
-    },
-    RepositoryInstallation {
-        full_name: &'a str,
-    },
-    Commit {
-        full_name: &'a str,
-        sha: &'a str,
-    },
-    Tree {
-        full_name: &'a str,
-        sha: &'a str,
-        recursive: bool,
-    },
-    Blob {
-        full_name: &'a str,
-        sha: &'a str,
-    },
-    Contents {
-        full_name: &'a str,
-        path: &'a str,
-        reference: Option<&'a str>,
-    },
+    Repository { full_name: &'a str },
+    RepositoryById { id: i64 },
+    RepositoryInstallation { full_name: &'a str },
+    Commit { full_name: &'a str, sha: &'a str },
+    Tree { full_name: &'a str, sha: &'a str, recursive: bool },
+    Blob { full_name: &'a str, sha: &'a str },
+    Contents { full_name: &'a str, path: &'a str, reference: Option<&'a str> },
 }
 
 impl Route<'_> {
     /// # Errors
     /// [`GitHubError::BadInput`] for a name that is no `owner/name`, or a path with `.` or `..` in it.
     pub(crate) fn read(self, api: &Base) -> Result<Read, GitHubError> {
-        let uri = api
-            .join(&self.path()?)
-            .ok_or(GitHubError::BadInput { what: "address" })?;
+        let uri = api.join(&self.path()?).ok_or(GitHubError::BadInput { what: "address" })?;
         let is_file = matches!(self, Self::Blob { .. } | Self::Contents { .. });
         Ok(Read {
             uri,
@@ -80,13 +56,7 @@ impl Route<'_> {
 
     /// The same read at another address: a page or a redirect.
     pub(crate) fn at(self, uri: Uri) -> Read {
-        Read {
-            uri,
-            route: self.template(),
-            kind: self.kind(),
-            accept: JSON,
-            is_file: false,
-        }
+        Read { uri, route: self.template(), kind: self.kind(), accept: JSON, is_file: false }
     }
 
     fn template(self) -> &'static str {
@@ -109,12 +79,10 @@ impl Route<'_> {
     fn kind(self) -> Kind {
         match self {
             Self::App | Self::Installation { .. } => Kind::Other,
-            Self::Installations | Self::InstallationRequests | Self::InstallationRepositories => {
-                Kind::Page
+            Self::Installations | Self::InstallationRequests | Self::InstallationRepositories => Kind::Page,
+            Self::Repository { .. } | Self::RepositoryById { .. } | Self::RepositoryInstallation { .. } => {
+                Kind::Probe
             }
-            Self::Repository { .. }
-            | Self::RepositoryById { .. }
-            | Self::RepositoryInstallation { .. } => Kind::Probe,
             Self::Commit { .. } | Self::Tree { .. } | Self::Blob { .. } | Self::Contents { .. } => {
                 Kind::Object
             }
@@ -134,42 +102,26 @@ impl Route<'_> {
                 format!("{}/installation", repository(full_name)?)
             }
             // One file a page: the list of changed files is not wanted and can be megabytes.
-            Self::Commit { full_name, sha } => format!(
-                "{}/commits/{}?per_page=1",
-                repository(full_name)?,
-                segment(sha, "commit sha")?
-            ),
-            Self::Tree {
-                full_name,
-                sha,
-                recursive,
-            } => format!(
+            Self::Commit { full_name, sha } => {
+                format!("{}/commits/{}?per_page=1", repository(full_name)?, segment(sha, "commit sha")?)
+            }
+            Self::Tree { full_name, sha, recursive } => format!(
                 "{}/git/trees/{}{}",
                 repository(full_name)?,
                 segment(sha, "tree sha")?,
                 if recursive { "?recursive=1" } else { "" }
             ),
-            Self::Blob { full_name, sha } => format!(
-                "{}/git/blobs/{}",
-                repository(full_name)?,
-                segment(sha, "blob sha")?
-            ),
-            Self::Contents {
-                full_name,
-                path,
-                reference,
-            } => {
+            Self::Blob { full_name, sha } => {
+                format!("{}/git/blobs/{}", repository(full_name)?, segment(sha, "blob sha")?)
+            }
+            Self::Contents { full_name, path, reference } => {
                 let parts = path
                     .trim_start_matches('/')
                     .split('/')
                     .map(|part| segment(part, "path"))
                     .collect::<Result<Vec<_>, _>>()?;
                 let query = reference.map_or_else(String::new, |r| format!("?ref={}", encode(r)));
-                format!(
-                    "{}/contents/{}{query}",
-                    repository(full_name)?,
-                    parts.join("/")
-                )
+                format!("{}/contents/{}{query}", repository(full_name)?, parts.join("/"))
             }
         })
     }
@@ -181,11 +133,7 @@ fn repository(full_name: &str) -> Result<String, GitHubError> {
         .split_once('/')
         .filter(|(_, name)| !name.contains('/'))
         .ok_or(GitHubError::BadInput { what: bad })?;
-    Ok(format!(
-        "/repos/{}/{}",
-        segment(owner, bad)?,
-        segment(name, bad)?
-    ))
+    Ok(format!("/repos/{}/{}", segment(owner, bad)?, segment(name, bad)?))
 }
 
 /// One part of a path; `.` and `..` would climb out of the route.
@@ -221,13 +169,10 @@ mod tests {
 
     #[test]
     fn addresses_keep_the_base_s_path() {
-        let read = Route::Contents {
-            full_name: "o/r",
-            path: "/a b/ü#?.txt",
-            reference: Some("feature/x&y"),
-        }
-        .read(&base())
-        .unwrap();
+        let read =
+            Route::Contents { full_name: "o/r", path: "/a b/ü#?.txt", reference: Some("feature/x&y") }
+                .read(&base())
+                .unwrap();
         assert_eq!(
             read.uri,
             "https://ghe.example/api/v3/repos/o/r/contents/a%20b/%C3%BC%23%3F.txt?ref=feature%2Fx%26y"
@@ -237,21 +182,10 @@ mod tests {
     #[test]
     fn names_that_leave_the_route_are_refused() {
         for full_name in ["", "o", "o/", "/r", "o/r/x", "../r", "o/..", "./."] {
-            assert!(
-                Route::Repository { full_name }.read(&base()).is_err(),
-                "{full_name}"
-            );
+            assert!(Route::Repository { full_name }.read(&base()).is_err(), "{full_name}");
         }
         let path = "a/../../../user";
-        assert!(
-            Route::Contents {
-                full_name: "o/r",
-                path,
-                reference: None
-            }
-            .read(&base())
-            .is_err()
-        );
+        assert!(Route::Contents { full_name: "o/r", path, reference: None }.read(&base()).is_err());
     }
 
     proptest! {

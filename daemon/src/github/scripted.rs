@@ -70,9 +70,7 @@ impl Transport for Scripted {
             method: request.method.to_string(),
             uri: request.uri.to_string(),
             authorization: request.authorization.expose_secret().to_owned(),
-            if_none_match: request
-                .if_none_match
-                .map(|etag| etag.to_str().unwrap().to_owned()),
+            if_none_match: request.if_none_match.map(|etag| etag.to_str().unwrap().to_owned()),
             body: request.body,
         };
         self.seen.lock().unwrap().push(seen.clone());
@@ -85,11 +83,7 @@ impl Transport for Scripted {
 pub(crate) fn answer(status: u16, body: impl Into<String>) -> WireAnswer {
     let mut headers = HeaderMap::new();
     headers.insert("content-type", HeaderValue::from_static("application/json"));
-    WireAnswer {
-        status: StatusCode::from_u16(status).unwrap(),
-        headers,
-        body: Bytes::from(body.into()),
-    }
+    WireAnswer { status: StatusCode::from_u16(status).unwrap(), headers, body: Bytes::from(body.into()) }
 }
 
 pub(crate) fn message(status: u16, text: &str) -> WireAnswer {
@@ -102,10 +96,8 @@ pub(crate) trait With {
 
 impl With for WireAnswer {
     fn with(mut self, name: &'static str, value: impl ToString) -> Self {
-        self.headers.insert(
-            HeaderName::from_static(name),
-            HeaderValue::from_str(&value.to_string()).unwrap(),
-        );
+        self.headers
+            .insert(HeaderName::from_static(name), HeaderValue::from_str(&value.to_string()).unwrap());
         self
     }
 }
@@ -113,48 +105,27 @@ impl With for WireAnswer {
 /// An hour's token.
 pub(crate) fn token(text: &str, now: i64) -> WireAnswer {
     let expires = rfc3339(now + 3_600_000);
-    answer(
-        201,
-        serde_json::json!({ "token": text, "expires_at": expires }).to_string(),
-    )
+    answer(201, serde_json::json!({ "token": text, "expires_at": expires }).to_string())
 }
 
 pub(crate) fn rfc3339(ms: i64) -> String {
-    chrono::DateTime::from_timestamp_millis(ms)
-        .unwrap()
-        .to_rfc3339()
+    chrono::DateTime::from_timestamp_millis(ms).unwrap().to_rfc3339()
 }
 
 pub(crate) fn http_date(ms: i64) -> String {
-    chrono::DateTime::from_timestamp_millis(ms)
-        .unwrap()
-        .format("%a, %d %b %Y %H:%M:%S GMT")
-        .to_string()
+    chrono::DateTime::from_timestamp_millis(ms).unwrap().format("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
 
 pub(crate) fn settings() -> GitHubSettings {
-    GitHubSettings::new(
-        "https://ghe.example/api/v3",
-        77,
-        vec![SecretString::from(FIRST)],
-    )
+    GitHubSettings::new("https://ghe.example/api/v3", 77, vec![SecretString::from(FIRST)])
 }
 
 pub(crate) fn github(clock: &Clock, script: &Arc<Scripted>) -> GitHub {
     github_with(clock, script, &settings())
 }
 
-pub(crate) fn github_with(
-    clock: &Clock,
-    script: &Arc<Scripted>,
-    settings: &GitHubSettings,
-) -> GitHub {
-    GitHub::over(
-        settings,
-        clock.clone(),
-        Arc::clone(script) as Arc<dyn Transport>,
-    )
-    .unwrap()
+pub(crate) fn github_with(clock: &Clock, script: &Arc<Scripted>, settings: &GitHubSettings) -> GitHub {
+    GitHub::over(settings, clock.clone(), Arc::clone(script) as Arc<dyn Transport>).unwrap()
 }
 
 /// Runs `work` and lets the manual clock go on, 100 ms whenever nothing else can run.

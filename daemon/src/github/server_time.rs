@@ -25,10 +25,7 @@ pub(crate) struct Moment {
 
 impl ServerTime {
     pub(crate) fn new(clock: Clock) -> Self {
-        Self {
-            clock,
-            ahead: AtomicI64::new(0),
-        }
+        Self { clock, ahead: AtomicI64::new(0) }
     }
 
     pub(crate) fn clock(&self) -> &Clock {
@@ -37,16 +34,11 @@ impl ServerTime {
 
     /// GitHub's wall time.
     pub(crate) fn now(&self) -> Millis {
-        self.clock
-            .now()
-            .saturating_add(self.ahead.load(Ordering::Relaxed))
+        self.clock.now().saturating_add(self.ahead.load(Ordering::Relaxed))
     }
 
     pub(crate) fn moment(&self) -> Moment {
-        Moment {
-            wall: self.now(),
-            mono: self.clock.monotonic(),
-        }
+        Moment { wall: self.now(), mono: self.clock.monotonic() }
     }
 
     /// How far GitHub's clock is ahead of ours, when that had to be corrected.
@@ -65,8 +57,7 @@ impl ServerTime {
         if off.saturating_abs() <= TOLERATED {
             return None;
         }
-        self.ahead
-            .store(date.saturating_sub(self.clock.now()), Ordering::Relaxed);
+        self.ahead.store(date.saturating_sub(self.clock.now()), Ordering::Relaxed);
         Some(off)
     }
 
@@ -83,9 +74,7 @@ impl ServerTime {
 
 /// Epoch milliseconds of an HTTP date.
 pub(crate) fn http_date(text: &str) -> Option<Millis> {
-    chrono::DateTime::parse_from_rfc2822(text)
-        .ok()
-        .map(|time| time.timestamp_millis())
+    chrono::DateTime::parse_from_rfc2822(text).ok().map(|time| time.timestamp_millis())
 }
 
 #[cfg(test)]
@@ -100,11 +89,7 @@ mod tests {
         assert_eq!(time.learn(None), None);
         assert_eq!(time.learn(Some(1_700_000)), Some(700_000));
         assert_eq!((time.now(), time.skew()), (1_700_000, Some(700_000)));
-        assert_eq!(
-            time.learn(Some(1_700_500)),
-            None,
-            "already corrected: it is not the clock"
-        );
+        assert_eq!(time.learn(Some(1_700_500)), None, "already corrected: it is not the clock");
         time.observe(Some(1_700_000));
         assert_eq!(time.skew(), Some(700_000));
         clock.jump_wall(1_700_000);
@@ -114,10 +99,7 @@ mod tests {
 
     #[test]
     fn http_dates_are_read() {
-        assert_eq!(
-            http_date("Sun, 06 Nov 1994 08:49:37 GMT"),
-            Some(784_111_777_000)
-        );
+        assert_eq!(http_date("Sun, 06 Nov 1994 08:49:37 GMT"), Some(784_111_777_000));
         assert_eq!(http_date("yesterday"), None);
     }
 }

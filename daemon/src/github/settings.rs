@@ -128,10 +128,7 @@ impl GitHubSettings {
             None => api.web(),
         };
         if !(1..=MOST_IN_FLIGHT).contains(&self.max_in_flight) {
-            return Err(SetupError::OutOfRange {
-                setting: "max_in_flight",
-                why: "must be 1 to 100",
-            });
+            return Err(SetupError::OutOfRange { setting: "max_in_flight", why: "must be 1 to 100" });
         }
         if self.background_reserve > 1000 {
             return Err(SetupError::OutOfRange {
@@ -140,10 +137,7 @@ impl GitHubSettings {
             });
         }
         if self.points_per_minute < 10 {
-            return Err(SetupError::OutOfRange {
-                setting: "points_per_minute",
-                why: "must be at least 10",
-            });
+            return Err(SetupError::OutOfRange { setting: "points_per_minute", why: "must be at least 10" });
         }
         if !(1..=2).contains(&self.keys.len()) {
             return Err(SetupError::KeyCount(self.keys.len()));
@@ -154,14 +148,7 @@ impl GitHubSettings {
 
 /// A PEM as it came from a file or an environment variable, with `\n` understood.
 pub(crate) fn pem_text(given: &SecretString) -> SecretString {
-    SecretString::from(
-        given
-            .expose_secret()
-            .replace("\\r", "")
-            .replace("\\n", "\n")
-            .trim()
-            .to_owned(),
-    )
+    SecretString::from(given.expose_secret().replace("\\r", "").replace("\\n", "\n").trim().to_owned())
 }
 
 /// A base address without trailing slash, and what makes another address "the same place".
@@ -214,10 +201,7 @@ impl Base {
         let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
             return false;
         };
-        let under = uri
-            .path()
-            .strip_prefix(self.prefix.as_str())
-            .is_some_and(|rest| rest.starts_with('/'));
+        let under = uri.path().strip_prefix(self.prefix.as_str()).is_some_and(|rest| rest.starts_with('/'));
         under
             && scheme == self.scheme
             && !authority.as_str().contains('@')
@@ -229,14 +213,9 @@ impl Base {
     /// An address found in a header: absolute, or a path on the same origin.
     pub(crate) fn resolve(&self, location: &str) -> Option<Uri> {
         if location.starts_with('/') && !location.starts_with("//") {
-            let port = if self.port == usual_port(&self.scheme) {
-                String::new()
-            } else {
-                format!(":{}", self.port)
-            };
-            return format!("{}://{}{port}{location}", self.scheme, self.host)
-                .parse()
-                .ok();
+            let port =
+                if self.port == usual_port(&self.scheme) { String::new() } else { format!(":{}", self.port) };
+            return format!("{}://{}{port}{location}", self.scheme, self.host).parse().ok();
         }
         location.parse().ok()
     }
@@ -255,10 +234,7 @@ impl Base {
         if self.host == "api.github.com" {
             return "https://github.com".to_owned();
         }
-        self.text
-            .strip_suffix("/api/v3")
-            .unwrap_or(&self.text)
-            .to_owned()
+        self.text.strip_suffix("/api/v3").unwrap_or(&self.text).to_owned()
     }
 }
 

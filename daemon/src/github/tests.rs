@@ -9,16 +9,8 @@ use super::*;
 const INSTALLATION: Credential = Credential::Installation(7);
 
 /// A reader whose every read gets this answer.
-fn reading(
-    reply: impl Fn() -> WireAnswer + Send + Sync + 'static,
-) -> (Arc<scripted::Scripted>, Reader) {
-    let script = Scripted::new(move |seen| {
-        Ok(if seen.is_mint() {
-            token("ghs_1", START)
-        } else {
-            reply()
-        })
-    });
+fn reading(reply: impl Fn() -> WireAnswer + Send + Sync + 'static) -> (Arc<scripted::Scripted>, Reader) {
+    let script = Scripted::new(move |seen| Ok(if seen.is_mint() { token("ghs_1", START) } else { reply() }));
     let clock = Clock::manual(START);
     let github = github(&clock, &script);
     (script, github.reader(Traffic::Live))
@@ -41,18 +33,9 @@ async fn a_repository_probe_tells_absent_forbidden_and_unclear_apart() {
         assert_eq!(ask(status).await, Ok(RepoProbe::Forbidden { message }));
     }
     let message = "why".to_owned();
-    assert_eq!(
-        ask(418).await,
-        Err(GitHubError::Refused {
-            status: 418,
-            message
-        })
-    );
+    assert_eq!(ask(418).await, Err(GitHubError::Refused { status: 418, message }));
     let (_, reader) = reading(|| answer(200, "{\"id\":\"x\"}"));
-    assert!(matches!(
-        reader.repository_as_user(&user(), "o/r").await,
-        Err(GitHubError::BadAnswer { .. })
-    ));
+    assert!(matches!(reader.repository_as_user(&user(), "o/r").await, Err(GitHubError::BadAnswer { .. })));
 }
 
 #[tokio::test]
@@ -60,10 +43,7 @@ async fn a_bad_name_is_refused_before_anything_is_sent() {
     let (script, reader) = reading(|| answer(200, "{}"));
     for name in ["o", "../x", "a/b/c"] {
         let result = reader.repository_as_user(&user(), name).await;
-        assert!(
-            matches!(result, Err(GitHubError::BadInput { .. })),
-            "{name}"
-        );
+        assert!(matches!(result, Err(GitHubError::BadInput { .. })), "{name}");
     }
     assert!(script.seen().is_empty());
 }
@@ -78,10 +58,7 @@ async fn a_commit_that_does_not_resolve_is_no_error() {
     let (_, reader) = reading(|| answer(200, r#"{"sha":"a","commit":{"tree":{"sha":"b"}}}"#));
     assert_eq!(
         reader.commit(&INSTALLATION, "o/r", "a").await,
-        Ok(CommitProbe::Found(Commit {
-            sha: "a".to_owned(),
-            tree_sha: "b".to_owned()
-        }))
+        Ok(CommitProbe::Found(Commit { sha: "a".to_owned(), tree_sha: "b".to_owned() }))
     );
 }
 
@@ -97,16 +74,8 @@ async fn a_file_comes_raw_or_encoded() {
     });
     let bytes = reader.blob(&INSTALLATION, "o/r", "abc").await.unwrap();
     assert_eq!(bytes.unwrap(), "{\"content\":\"this is the file\"}");
-    let (_, reader) = reading(|| {
-        answer(
-            200,
-            "{\"content\":\"aGVs\\nbG8=\\n\",\"encoding\":\"base64\"}",
-        )
-    });
-    let bytes = reader
-        .contents(&INSTALLATION, "o/r", "a/b", None)
-        .await
-        .unwrap();
+    let (_, reader) = reading(|| answer(200, "{\"content\":\"aGVs\\nbG8=\\n\",\"encoding\":\"base64\"}"));
+    let bytes = reader.contents(&INSTALLATION, "o/r", "a/b", None).await.unwrap();
     assert_eq!(bytes.unwrap(), "hello");
     let (_, reader) = reading(|| answer(200, "[]"));
     let listing = reader.contents(&INSTALLATION, "o/r", "a", None).await;
@@ -118,33 +87,22 @@ async fn what_is_not_there_is_none() {
     let (_, reader) = reading(|| message(404, "Not Found"));
     assert_eq!(reader.repo_installation("o/r").await, Ok(None));
     assert_eq!(reader.installation(5).await, Ok(None));
-    assert_eq!(
-        reader.tree(&INSTALLATION, "o/r", "abc", true).await,
-        Ok(None)
-    );
+    assert_eq!(reader.tree(&INSTALLATION, "o/r", "abc", true).await, Ok(None));
     assert_eq!(reader.blob(&INSTALLATION, "o/r", "abc").await, Ok(None));
 }
 
 #[tokio::test]
 async fn a_user_token_is_checked_with_the_oauth_app_s_credential() {
     let (_, without) = reading(|| answer(200, "{}"));
-    assert!(matches!(
-        without.check_user_token(&user()).await,
-        Err(GitHubError::BadInput { .. })
-    ));
+    assert!(matches!(without.check_user_token(&user()).await, Err(GitHubError::BadInput { .. })));
     let mut settings = settings();
-    settings.oauth = Some(OAuthApp {
-        client_id: "Iv1.x".to_owned(),
-        client_secret: SecretString::from("s"),
-    });
+    settings.oauth = Some(OAuthApp { client_id: "Iv1.x".to_owned(), client_secret: SecretString::from("s") });
     let script = Scripted::new(|seen| {
-        Ok(
-            if seen.body.as_deref() == Some(br#"{"access_token":"gho_u"}"#) {
-                answer(200, r#"{"user":{"id":3,"login":"u"},"scopes":["repo"]}"#)
-            } else {
-                message(404, "Not Found")
-            },
-        )
+        Ok(if seen.body.as_deref() == Some(br#"{"access_token":"gho_u"}"#) {
+            answer(200, r#"{"user":{"id":3,"login":"u"},"scopes":["repo"]}"#)
+        } else {
+            message(404, "Not Found")
+        })
     });
     let github = github_with(&Clock::manual(START), &script, &settings);
     let reader = github.reader(Traffic::Live);
@@ -156,10 +114,7 @@ async fn a_user_token_is_checked_with_the_oauth_app_s_credential() {
     assert_eq!(reader.check_user_token(&other).await, Ok(UserToken::Dead));
     let seen = &script.seen()[0];
     assert_eq!(seen.authorization, "Basic SXYxLng6cw==");
-    assert_eq!(
-        seen.uri,
-        "https://ghe.example/api/v3/applications/Iv1.x/token"
-    );
+    assert_eq!(seen.uri, "https://ghe.example/api/v3/applications/Iv1.x/token");
 }
 
 #[test]
@@ -177,10 +132,7 @@ async fn each_call_is_one_line_without_names_or_tokens() {
     struct Lines(Arc<Mutex<Vec<u8>>>);
     impl Write for Lines {
         fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .write(bytes)
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
         }
         fn flush(&mut self) -> std::io::Result<()> {
             Ok(())
@@ -196,27 +148,15 @@ async fn each_call_is_one_line_without_names_or_tokens() {
         .finish();
     let _guard = tracing::subscriber::set_default(subscriber);
     let (_, reader) = reading(|| message(404, "Not Found"));
-    reader
-        .repository_as_installation(7, "customer/secret-plans")
-        .await
-        .unwrap();
+    reader.repository_as_installation(7, "customer/secret-plans").await.unwrap();
     let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
     let calls: Vec<serde_json::Value> = text
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .filter(|line: &serde_json::Value| line["target"] == "github")
         .collect();
-    let routes: Vec<&str> = calls
-        .iter()
-        .map(|call| call["fields"]["route"].as_str().unwrap())
-        .collect();
-    assert_eq!(
-        routes,
-        [
-            "POST /app/installations/{id}/access_tokens",
-            "GET /repos/{owner}/{repo}"
-        ]
-    );
+    let routes: Vec<&str> = calls.iter().map(|call| call["fields"]["route"].as_str().unwrap()).collect();
+    assert_eq!(routes, ["POST /app/installations/{id}/access_tokens", "GET /repos/{owner}/{repo}"]);
     assert_eq!(calls[1]["fields"]["status"], 404);
     assert_eq!(calls[1]["fields"]["installation"], 7);
     assert!(calls[1]["fields"]["ms"].is_u64());

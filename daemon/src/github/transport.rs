@@ -47,21 +47,8 @@ pub(crate) trait Transport: Send + Sync {
 
 impl WireRequest {
     /// A read with a bearer token.
-    pub(crate) fn get(
-        uri: Uri,
-        authorization: SecretString,
-        accept: &'static str,
-        max_body: usize,
-    ) -> Self {
-        Self {
-            method: Method::GET,
-            uri,
-            authorization,
-            accept,
-            if_none_match: None,
-            body: None,
-            max_body,
-        }
+    pub(crate) fn get(uri: Uri, authorization: SecretString, accept: &'static str, max_body: usize) -> Self {
+        Self { method: Method::GET, uri, authorization, accept, if_none_match: None, body: None, max_body }
     }
 }
 

@@ -43,37 +43,28 @@ impl OctocrabTransport {
             .pool_timer(TokioTimer::new())
             .pool_max_idle_per_host(settings.max_in_flight)
             .build(connector(settings, api)?);
-        let octocrab = match OctocrabBuilder::new_empty()
-            .with_service(client)
-            .with_auth(AuthState::None)
-            .build()
-        {
-            Ok(octocrab) => octocrab,
-            Err(never) => match never {},
-        };
+        let octocrab =
+            match OctocrabBuilder::new_empty().with_service(client).with_auth(AuthState::None).build() {
+                Ok(octocrab) => octocrab,
+                Err(never) => match never {},
+            };
         Ok(Self {
             octocrab,
-            user_agent: HeaderValue::from_str(&settings.user_agent).map_err(|_| {
-                SetupError::OutOfRange {
-                    setting: "user_agent",
-                    why: "must be printable ASCII",
-                }
+            user_agent: HeaderValue::from_str(&settings.user_agent).map_err(|_| SetupError::OutOfRange {
+                setting: "user_agent",
+                why: "must be printable ASCII",
             })?,
         })
     }
 }
 
-fn connector(
-    settings: &GitHubSettings,
-    api: &Base,
-) -> Result<HttpsConnector<HttpConnector>, SetupError> {
+fn connector(settings: &GitHubSettings, api: &Base) -> Result<HttpsConnector<HttpConnector>, SetupError> {
     let mut roots = RootCertStore::empty();
     if api.is_https() {
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         if roots.is_empty() {
             return Err(SetupError::Tls(
-                "no root certificates found: install ca-certificates or set SSL_CERT_FILE"
-                    .to_owned(),
+                "no root certificates found: install ca-certificates or set SSL_CERT_FILE".to_owned(),
             ));
         }
     }
@@ -105,10 +96,8 @@ impl Transport for OctocrabTransport {
             .await
             .map_err(|error| WireFailure::Broken(innermost(&error)))?;
         let (parts, body) = answer.into_parts();
-        let announced = parts
-            .headers
-            .get(CONTENT_LENGTH)
-            .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+        let announced =
+            parts.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
         if announced.is_some_and(|length| length > limit as u64) {
             return Err(WireFailure::TooLarge);
         }
@@ -123,11 +112,7 @@ impl Transport for OctocrabTransport {
                 }
             })?
             .to_bytes();
-        Ok(WireAnswer {
-            status: parts.status,
-            headers: parts.headers,
-            body,
-        })
+        Ok(WireAnswer { status: parts.status, headers: parts.headers, body })
     }
 }
 

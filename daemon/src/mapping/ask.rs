@@ -92,7 +92,9 @@ impl Asker<'_> {
                     Credential::Installation(id) => {
                         self.reader.repository_as_installation(*id, full_name).await
                     }
-                    Credential::App => return ProbeAnswer::Unreachable("the App itself reads nothing".to_owned()),
+                    Credential::App => {
+                        return ProbeAnswer::Unreachable("the App itself reads nothing".to_owned());
+                    }
                 };
                 match read {
                     Ok(RepoProbe::Found { repository, moved }) => ProbeAnswer::Repo {

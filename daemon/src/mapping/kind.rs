@@ -107,12 +107,7 @@ pub(crate) fn row_to(item: &PlanItem, run: &RunId) -> MappingRow {
     row(item, mapping_body(&item.to), run.clone(), &item.to)
 }
 
-fn row(
-    item: &PlanItem,
-    body: String,
-    run: RunId,
-    mapping: &cutover_shared::mapping::Mapping,
-) -> MappingRow {
+fn row(item: &PlanItem, body: String, run: RunId, mapping: &cutover_shared::mapping::Mapping) -> MappingRow {
     MappingRow {
         key: item.key.clone(),
         tenant: item.tenant.clone(),
@@ -139,9 +134,9 @@ impl Images {
 
     pub(crate) fn open(&self, run: &RunId, item: &StoredItem) -> Result<Before, KindError> {
         let failed = |error: String| KindError::new("opening a before-image", error);
-        let envelope =
-            item.before.as_deref().ok_or_else(|| failed(format!("item {} has none", item.key)))?;
-        let plain = self.0.open(&owner(run, &item.key), envelope).map_err(|error| failed(error.to_string()))?;
+        let envelope = item.before.as_deref().ok_or_else(|| failed(format!("item {} has none", item.key)))?;
+        let plain =
+            self.0.open(&owner(run, &item.key), envelope).map_err(|error| failed(error.to_string()))?;
         serde_json::from_slice(&plain).map_err(|error| failed(error.to_string()))
     }
 }

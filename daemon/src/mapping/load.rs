@@ -77,7 +77,9 @@ pub(crate) async fn filter(db: &Db, scope: &MapScope) -> Result<LinkFilter, Read
     Ok(match scope {
         MapScope::All => LinkFilter::All,
         MapScope::Tenant(tenant) => LinkFilter::Tenants(vec![tenant.clone()]),
-        MapScope::Canary => LinkFilter::Tenants(mode::canary(db).await?.into_iter().collect::<Vec<TenantId>>()),
+        MapScope::Canary => {
+            LinkFilter::Tenants(mode::canary(db).await?.into_iter().collect::<Vec<TenantId>>())
+        }
     })
 }
 

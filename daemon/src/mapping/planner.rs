@@ -4,7 +4,9 @@
 use async_trait::async_trait;
 use cutover_shared::catalog::Link;
 use cutover_shared::ids::LinkKey;
-use cutover_shared::mapping::{MapScope, Mapping, MappingCounts, MappingStatus, PlanItem, PlanSummary, Reason};
+use cutover_shared::mapping::{
+    MapScope, Mapping, MappingCounts, MappingStatus, PlanItem, PlanSummary, Reason,
+};
 use cutover_shared::run::RunView;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};

@@ -8,7 +8,8 @@ use futures::StreamExt as _;
 use crate::clock::Clock;
 use crate::github::{GitHub, GitHubError, Installation, MintError, Reader, Repository, Traffic};
 use crate::store::{
-    Db, IndexOp, InstallationRow, Lane, ReadError, RepositoryRow, RequestRow, SweepRow, UNIT_ROWS, Unit, WriteError,
+    Db, IndexOp, InstallationRow, Lane, ReadError, RepositoryRow, RequestRow, SweepRow, UNIT_ROWS, Unit,
+    WriteError,
 };
 
 /// Pages of one list that are read at most; GitHub's own limit of installations is far below.
@@ -91,10 +92,9 @@ impl Sweeper {
 
     async fn list_installations(&self, reader: &Reader, sweep: &mut SweepRow) -> Result<(), SweepError> {
         for _ in 0..MOST_PAGES {
-            let page = reader
-                .installations(sweep.cursor.as_deref())
-                .await
-                .map_err(|cause| SweepError::GitHub { what: "the list of installations".to_owned(), cause })?;
+            let page = reader.installations(sweep.cursor.as_deref()).await.map_err(|cause| {
+                SweepError::GitHub { what: "the list of installations".to_owned(), cause }
+            })?;
             let done = page.next.is_none();
             self.write(IndexOp::Installations {
                 sweep: sweep.id.clone(),
@@ -115,14 +115,16 @@ impl Sweeper {
     async fn list_requests(&self, reader: &Reader, sweep: &str) -> Result<(), SweepError> {
         let mut cursor = None;
         for _ in 0..MOST_PAGES {
-            let page = reader
-                .installation_requests(cursor.as_deref())
-                .await
-                .map_err(|cause| SweepError::GitHub { what: "the installation requests".to_owned(), cause })?;
+            let page = reader.installation_requests(cursor.as_deref()).await.map_err(|cause| {
+                SweepError::GitHub { what: "the installation requests".to_owned(), cause }
+            })?;
             let rows = page
                 .rows
                 .into_iter()
-                .map(|request| RequestRow { account_id: request.account.id, account_login: request.account.login })
+                .map(|request| RequestRow {
+                    account_id: request.account.id,
+                    account_login: request.account.login,
+                })
                 .collect();
             self.write(IndexOp::Requests { sweep: sweep.to_owned(), host: self.host(), rows }).await?;
             cursor = page.next;
@@ -139,8 +141,10 @@ impl Sweeper {
             if owed.is_empty() {
                 return Ok(());
             }
-            let work: Vec<_> =
-                owed.into_iter().map(|installation| self.read_installation(reader, sweep, installation)).collect();
+            let work: Vec<_> = owed
+                .into_iter()
+                .map(|installation| self.read_installation(reader, sweep, installation))
+                .collect();
             let mut results = futures::stream::iter(work).buffer_unordered(self.parallel);
             while let Some(result) = results.next().await {
                 result?;

@@ -12,11 +12,7 @@ use super::mode;
 use crate::store::{Db, LinkFilter, LinkRow, ReadError, TenantRow};
 
 /// Links with their mappings, a window of them.
-pub async fn links(
-    db: &Db,
-    tenant: Option<TenantId>,
-    ask: &PageAsk,
-) -> Result<Page<LinkView>, ReadError> {
+pub async fn links(db: &Db, tenant: Option<TenantId>, ask: &PageAsk) -> Result<Page<LinkView>, ReadError> {
     let filter = tenant.map_or(LinkFilter::All, |tenant| LinkFilter::Tenants(vec![tenant]));
     let after = ask.after.as_deref().and_then(|cursor| cursor.split_once('\n'));
     let rows = db.links(&filter, after, ask.rows()).await?;

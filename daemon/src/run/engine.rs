@@ -172,6 +172,16 @@ impl Engine {
         Ok(resumed)
     }
 
+    /// Gives every run that was told to pause a driver that brings it to stand.
+    pub async fn settle_pauses(&self) -> Result<(), RunError> {
+        for row in self.0.db.unfinished_runs().await? {
+            if row.state == cutover_shared::run::RunState::Pausing {
+                self.drive(&row.id);
+            }
+        }
+        Ok(())
+    }
+
     /// Makes sure that a driver works on the run.
     pub(super) fn drive(&self, id: &RunId) {
         let meter = Meter::starting(self.0.clock.monotonic());

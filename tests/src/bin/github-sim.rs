@@ -58,11 +58,7 @@ async fn main() -> Result<(), Failure> {
         made.catalog.write_csv(&mut out)?;
         out.flush()?;
     }
-    let settings = SimSettings {
-        listen: options.listen,
-        prefix: options.prefix,
-        ..SimSettings::default()
-    };
+    let settings = SimSettings { listen: options.listen, prefix: options.prefix, ..SimSettings::default() };
     // Before the line below, so that whoever reads it may stop us at once.
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
@@ -88,12 +84,7 @@ async fn main() -> Result<(), Failure> {
 /// A file for its owner only, whatever it was before.
 fn private_file(path: &Path) -> std::io::Result<std::fs::File> {
     use std::os::unix::fs::PermissionsExt;
-    let file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(path)?;
+    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
     file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
     Ok(file)
 }

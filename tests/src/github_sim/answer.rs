@@ -43,10 +43,7 @@ impl Answer {
     }
 
     pub(super) fn bytes(media: &'static str, body: Vec<u8>) -> Self {
-        Self {
-            body: Body::Bytes(media, body),
-            ..Self::ok(Value::Null)
-        }
+        Self { body: Body::Bytes(media, body), ..Self::ok(Value::Null) }
     }
 
     pub(super) fn error(status: StatusCode, message: &str) -> Self {
@@ -82,18 +79,12 @@ impl Answer {
 
     pub(super) fn moved(to: String) -> Self {
         let body = json!({"message": "Moved Permanently", "url": to, "documentation_url": DOCS});
-        Self {
-            location: Some(to),
-            ..Self::json(StatusCode::MOVED_PERMANENTLY, body)
-        }
+        Self { location: Some(to), ..Self::json(StatusCode::MOVED_PERMANENTLY, body) }
     }
 
     pub(super) fn primary_limit(who: &str) -> Self {
         let message = format!("API rate limit exceeded for {who}.");
-        Self {
-            exhausted: true,
-            ..Self::error_with(StatusCode::FORBIDDEN, &message, DOCS_LIMITS)
-        }
+        Self { exhausted: true, ..Self::error_with(StatusCode::FORBIDDEN, &message, DOCS_LIMITS) }
     }
 
     pub(super) fn secondary_limit(status: u16, retry_after: Option<u64>) -> Self {
@@ -102,10 +93,7 @@ impl Answer {
              request ID.";
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::FORBIDDEN);
         let docs = format!("{DOCS_LIMITS}#about-secondary-rate-limits");
-        Self {
-            retry_after,
-            ..Self::error_with(status, MESSAGE, &docs)
-        }
+        Self { retry_after, ..Self::error_with(status, MESSAGE, &docs) }
     }
 
     /// What GitHub says with a status that it sends for no reason of ours.
@@ -117,17 +105,13 @@ impl Answer {
             404 => Self::not_found(),
             429 => Self::error(code, "Too Many Requests"),
             // Its front door answers these two in HTML.
-            502 | 503 => Self {
-                status: code,
-                ..Self::bytes("text/html; charset=utf-8", UNICORN.as_bytes().to_vec())
-            },
+            502 | 503 => {
+                Self { status: code, ..Self::bytes("text/html; charset=utf-8", UNICORN.as_bytes().to_vec()) }
+            }
             500..=599 => Self::error(code, "Server Error"),
             _ => Self::error(code, code.canonical_reason().unwrap_or("Error")),
         };
-        Self {
-            retry_after,
-            ..answer
-        }
+        Self { retry_after, ..answer }
     }
 }
 
@@ -141,11 +125,7 @@ pub(super) struct Query(Vec<(String, String)>);
 impl Query {
     pub(super) fn of(raw: Option<&str>) -> Self {
         let pairs = form_urlencoded::parse(raw.unwrap_or("").as_bytes());
-        Self(
-            pairs
-                .map(|(k, v)| (k.into_owned(), v.into_owned()))
-                .collect(),
-        )
+        Self(pairs.map(|(k, v)| (k.into_owned(), v.into_owned())).collect())
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&str> {
@@ -204,14 +184,8 @@ impl<T> Page<T> {
         if page > 1 {
             rels.push(("first".into(), 1));
         }
-        let links: Vec<String> = rels
-            .iter()
-            .map(|(rel, to)| format!("<{url}?{}>; rel=\"{rel}\"", query.with_page(*to)))
-            .collect();
-        Self {
-            items: picked,
-            total,
-            link: (!links.is_empty()).then(|| links.join(", ")),
-        }
+        let links: Vec<String> =
+            rels.iter().map(|(rel, to)| format!("<{url}?{}>; rel=\"{rel}\"", query.with_page(*to))).collect();
+        Self { items: picked, total, link: (!links.is_empty()).then(|| links.join(", ")) }
     }
 }

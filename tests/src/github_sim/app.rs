@@ -28,10 +28,7 @@ pub(super) fn installations(shared: &Shared, world: &World, query: &Query) -> An
     let page = Page::of(world.installations(), query, &url);
     let items = page.items.into_iter();
     let items = items.map(|found| json::installation(shared, world, found));
-    Answer {
-        link: page.link,
-        ..Answer::ok(items.collect())
-    }
+    Answer { link: page.link, ..Answer::ok(items.collect()) }
 }
 
 pub(super) fn requests(shared: &Shared, world: &World, query: &Query) -> Answer {
@@ -39,32 +36,18 @@ pub(super) fn requests(shared: &Shared, world: &World, query: &Query) -> Answer 
     let page = Page::of(world.requests(), query, &url);
     let items = page.items.into_iter();
     let items = items.map(|found| json::request(shared, world, found));
-    Answer {
-        link: page.link,
-        ..Answer::ok(items.collect())
-    }
+    Answer { link: page.link, ..Answer::ok(items.collect()) }
 }
 
 pub(super) fn installation(shared: &Shared, world: &World, found: Option<&Installation>) -> Answer {
-    found.map_or_else(Answer::not_found, |found| {
-        Answer::ok(json::installation(shared, world, found))
-    })
+    found.map_or_else(Answer::not_found, |found| Answer::ok(json::installation(shared, world, found)))
 }
 
-pub(super) fn owner_installation(
-    shared: &Shared,
-    world: &World,
-    login: &str,
-    organization: bool,
-) -> Answer {
+pub(super) fn owner_installation(shared: &Shared, world: &World, login: &str, organization: bool) -> Answer {
     let account = world
         .account_by_login(login)
         .filter(|a| !organization || a.kind == crate::world::AccountKind::Organization);
-    installation(
-        shared,
-        world,
-        account.and_then(|a| world.installation_on(a.id)),
-    )
+    installation(shared, world, account.and_then(|a| world.installation_on(a.id)))
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -104,9 +87,7 @@ pub(super) fn mint(shared: &Shared, id: i64, body: &Bytes) -> Answer {
         Ok(found) => found,
         Err(message) => return Answer::unprocessable(message),
     };
-    let (text, token) = shared
-        .tokens()
-        .mint(on, repos, permissions, shared.clock.now());
+    let (text, token) = shared.tokens().mint(on, repos, permissions, shared.clock.now());
     let mut out = json!({
         "token": text,
         "expires_at": json::time(token.expires * 1_000),
@@ -122,11 +103,7 @@ pub(super) fn mint(shared: &Shared, id: i64, body: &Bytes) -> Answer {
     Answer::json(StatusCode::CREATED, out)
 }
 
-fn scope(
-    world: &World,
-    on: &Installation,
-    asked: &MintBody,
-) -> Result<Option<BTreeSet<i64>>, &'static str> {
+fn scope(world: &World, on: &Installation, asked: &MintBody) -> Result<Option<BTreeSet<i64>>, &'static str> {
     let names = asked.repositories.as_deref().unwrap_or_default();
     let ids = asked.repository_ids.as_deref().unwrap_or_default();
     if names.is_empty() && ids.is_empty() {
@@ -141,10 +118,8 @@ fn scope(
         _ => None,
     });
     let by_id = ids.iter().map(|id| world.repo(*id));
-    let found: Option<BTreeSet<i64>> = by_name
-        .chain(by_id)
-        .map(|repo| repo.filter(|r| world.grants(on, r)).map(|r| r.id))
-        .collect();
+    let found: Option<BTreeSet<i64>> =
+        by_name.chain(by_id).map(|repo| repo.filter(|r| world.grants(on, r)).map(|r| r.id)).collect();
     found.map(Some).ok_or(NO_REPO)
 }
 
@@ -165,12 +140,7 @@ fn narrowed_permissions(on: &Installation, asked: &MintBody) -> Option<Permissio
     Some(out)
 }
 
-pub(super) fn repositories(
-    shared: &Shared,
-    world: &World,
-    credential: &Credential,
-    query: &Query,
-) -> Answer {
+pub(super) fn repositories(shared: &Shared, world: &World, credential: &Credential, query: &Query) -> Answer {
     let Credential::Installation { id, repos, .. } = credential else {
         return Answer::forbidden(
             "You must authenticate with an installation access token in order to list \
@@ -184,11 +154,7 @@ pub(super) fn repositories(
     let listed = listed.filter(|repo| repos.as_ref().is_none_or(|only| only.contains(&repo.id)));
     let url = format!("{}/installation/repositories", shared.base);
     let page = Page::of(listed, query, &url);
-    let items: Value = page
-        .items
-        .into_iter()
-        .map(|repo| json::repo(shared, world, repo))
-        .collect();
+    let items: Value = page.items.into_iter().map(|repo| json::repo(shared, world, repo)).collect();
     Answer {
         link: page.link,
         ..Answer::ok(json!({
@@ -200,12 +166,7 @@ pub(super) fn repositories(
 }
 
 /// `POST /applications/{client_id}/token`: does this user token live?
-pub(super) fn token_check(
-    shared: &Shared,
-    client: &str,
-    credential: &Credential,
-    body: &Bytes,
-) -> Answer {
+pub(super) fn token_check(shared: &Shared, client: &str, credential: &Credential, body: &Bytes) -> Answer {
     // GitHub tells a wrong client from a dead token: 401 and 404.
     if !matches!(credential, Credential::Client) {
         return Answer::unauthorized("Requires authentication");
@@ -218,9 +179,8 @@ pub(super) fn token_check(
         return Answer::unprocessable("Invalid request.\n\n\"access_token\" wasn't supplied.");
     };
     let world = shared.world();
-    let Some((token, user)) = world
-        .user_token(text)
-        .and_then(|token| Some((token, world.account(token.user)?)))
+    let Some((token, user)) =
+        world.user_token(text).and_then(|token| Some((token, world.account(token.user)?)))
     else {
         return Answer::not_found();
     };

@@ -88,9 +88,9 @@ impl Credential {
     /// Whether an installation token carries a read permission; other credentials aren't asked.
     pub(super) fn may_read(&self, permission: &str) -> bool {
         match self {
-            Self::Installation { permissions, .. } => permissions
-                .get(permission)
-                .is_some_and(|l| *l >= Level::Read),
+            Self::Installation { permissions, .. } => {
+                permissions.get(permission).is_some_and(|l| *l >= Level::Read)
+            }
             _ => true,
         }
     }
@@ -113,10 +113,7 @@ pub(super) fn identify(shared: &Shared, headers: &HeaderMap) -> (Credential, Str
 }
 
 fn basic(shared: &Shared, text: &str) -> Credential {
-    let expected = format!(
-        "{}:{}",
-        shared.settings.client_id, shared.settings.client_secret
-    );
+    let expected = format!("{}:{}", shared.settings.client_id, shared.settings.client_secret);
     match STANDARD.decode(text) {
         Ok(sent) if sent == expected.as_bytes() => Credential::Client,
         _ => Credential::Invalid(BAD_CREDENTIALS),
@@ -170,10 +167,7 @@ fn check_jwt(shared: &Shared, text: &str, now: i64) -> Result<(), &'static str> 
     if issuer != settings.app_id.to_string() && issuer != settings.client_id {
         return Err(NO_APP);
     }
-    let signed = shared
-        .keys()
-        .iter()
-        .any(|(_, key)| is_signed(key, message, signature));
+    let signed = shared.keys().iter().any(|(_, key)| is_signed(key, message, signature));
     if !signed {
         return Err(NOT_DECODED);
     }
@@ -191,6 +185,5 @@ fn check_jwt(shared: &Shared, text: &str, now: i64) -> Result<(), &'static str> 
 }
 
 fn is_signed(key: &DecodingKey, message: &str, signature: &str) -> bool {
-    jsonwebtoken::crypto::verify(signature, message.as_bytes(), key, Algorithm::RS256)
-        .unwrap_or(false)
+    jsonwebtoken::crypto::verify(signature, message.as_bytes(), key, Algorithm::RS256).unwrap_or(false)
 }

@@ -156,10 +156,7 @@ impl Calls {
         let mut book = self.book();
         book.first += u64::try_from(book.log.len()).unwrap_or(0);
         book.log.clear();
-        book.counts = Counts {
-            max_in_flight: book.in_flight,
-            ..Counts::default()
-        };
+        book.counts = Counts { max_in_flight: book.in_flight, ..Counts::default() };
     }
 
     pub(super) fn enter(&self, call: Call) -> Flight {
@@ -180,11 +177,7 @@ impl Calls {
         if book.capacity > 0 {
             book.log.push_back(call);
         }
-        Flight {
-            book: self.clone(),
-            number,
-            beside,
-        }
+        Flight { book: self.clone(), number, beside }
     }
 }
 

@@ -39,13 +39,7 @@ impl WorldHandle {
     pub fn add_repo(&self, owner: i64, name: &str) -> Result<i64, WorldError> {
         let created_at = self.now();
         self.change(|world| {
-            world.add_repo(NewRepo {
-                owner,
-                name: name.to_owned(),
-                private: true,
-                created_at,
-                commits: 2,
-            })
+            world.add_repo(NewRepo { owner, name: name.to_owned(), private: true, created_at, commits: 2 })
         })
     }
 

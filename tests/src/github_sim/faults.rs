@@ -53,32 +53,17 @@ pub struct Fault {
 impl Fault {
     /// On the next call of any kind.
     pub fn any(effect: Effect) -> Self {
-        Self {
-            kind: None,
-            installation: None,
-            skip: 0,
-            times: 1,
-            effect,
-        }
+        Self { kind: None, installation: None, skip: 0, times: 1, effect }
     }
 
     /// On the next call of one kind.
     pub fn on(kind: RouteKind, effect: Effect) -> Self {
-        Self {
-            kind: Some(kind),
-            ..Self::any(effect)
-        }
+        Self { kind: Some(kind), ..Self::any(effect) }
     }
 
     /// A status without `Retry-After` on the next call of one kind.
     pub fn status(kind: RouteKind, status: u16) -> Self {
-        Self::on(
-            kind,
-            Effect::Status {
-                status,
-                retry_after: None,
-            },
-        )
+        Self::on(kind, Effect::Status { status, retry_after: None })
     }
 
     /// Only calls about this installation.

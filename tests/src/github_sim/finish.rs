@@ -60,29 +60,16 @@ impl<'a> Finish<'a> {
         let mut headers = HeaderMap::new();
         let mut conditional = Conditional::No;
         let is_read = self.parts.method != Method::POST;
-        if let Some(owner) = self
-            .etag_owner
-            .filter(|_| is_read && status == StatusCode::OK)
-        {
+        if let Some(owner) = self.etag_owner.filter(|_| is_read && status == StatusCode::OK) {
             let etag = etag(owner, self.parts, &bytes);
             conditional = compare(text(&self.parts.headers, &header::IF_NONE_MATCH), &etag);
             put(&mut headers, header::ETAG, &etag);
-            put(
-                &mut headers,
-                header::CACHE_CONTROL,
-                "private, max-age=60, s-maxage=60",
-            );
-            put(
-                &mut headers,
-                header::VARY,
-                "Accept, Authorization, Cookie, X-GitHub-OTP",
-            );
+            put(&mut headers, header::CACHE_CONTROL, "private, max-age=60, s-maxage=60");
+            put(&mut headers, header::VARY, "Accept, Authorization, Cookie, X-GitHub-OTP");
             if conditional == Conditional::Matched {
                 status = StatusCode::NOT_MODIFIED;
                 bytes.clear();
-                self.shared
-                    .limits()
-                    .refund(self.principal, &self.shared.clock);
+                self.shared.limits().refund(self.principal, &self.shared.clock);
             }
         }
         if status != StatusCode::NOT_MODIFIED {
@@ -134,10 +121,7 @@ impl<'a> Finish<'a> {
         put_named("x-ratelimit-resource", "core");
         put_named("x-github-media-type", "github.v3; format=json");
         put_named("x-github-api-version-selected", "2022-11-28");
-        put_named(
-            "x-github-request-id",
-            &format!("SIM:{:x}", self.flight.number()),
-        );
+        put_named("x-github-request-id", &format!("SIM:{:x}", self.flight.number()));
         if self.is_user {
             put_named("x-oauth-scopes", "repo");
         }
@@ -165,10 +149,7 @@ fn compare(sent: &str, ours: &str) -> Conditional {
     const OWNER: usize = 16;
     let bare = |tag: &str| -> String {
         let tag = tag.trim();
-        tag.strip_prefix("W/")
-            .unwrap_or(tag)
-            .trim_matches('"')
-            .to_owned()
+        tag.strip_prefix("W/").unwrap_or(tag).trim_matches('"').to_owned()
     };
     let ours = bare(ours);
     let mut out = Conditional::No;
@@ -176,11 +157,7 @@ fn compare(sent: &str, ours: &str) -> Conditional {
         if tag == ours {
             return Conditional::Matched;
         }
-        out = if tag.get(..OWNER) == ours.get(..OWNER) {
-            Conditional::Stale
-        } else {
-            Conditional::Foreign
-        };
+        out = if tag.get(..OWNER) == ours.get(..OWNER) { Conditional::Stale } else { Conditional::Foreign };
     }
     out
 }
@@ -191,10 +168,8 @@ fn body(shared: Arc<Shared>, flight: Flight, bytes: Vec<u8>, effect: Option<Effe
         Some(Effect::Cut { after }) => {
             let mut sent = bytes;
             sent.truncate(after);
-            let parts = [
-                Ok(Bytes::from(sent)),
-                Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset)),
-            ];
+            let parts =
+                [Ok(Bytes::from(sent)), Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset))];
             HttpBody::from_stream(futures::stream::iter(parts))
         }
         Some(Effect::SlowBody { drop, pause }) => {
@@ -207,10 +182,7 @@ fn body(shared: Arc<Shared>, flight: Flight, bytes: Vec<u8>, effect: Option<Effe
                     }
                     shared.wait(pause).await;
                     let now = rest.split_to(drop.clamp(1, rest.len()));
-                    Some((
-                        Ok::<_, std::convert::Infallible>(now),
-                        (shared, flight, rest),
-                    ))
+                    Some((Ok::<_, std::convert::Infallible>(now), (shared, flight, rest)))
                 },
             ))
         }

@@ -14,9 +14,7 @@ use crate::world::{Account, InstallRequest, Installation, Permissions, Repo, Sel
 const WEB: &str = "https://github.com";
 
 pub(super) fn time(at: Millis) -> String {
-    DateTime::from_timestamp_millis(at)
-        .unwrap_or_default()
-        .to_rfc3339_opts(SecondsFormat::Secs, true)
+    DateTime::from_timestamp_millis(at).unwrap_or_default().to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
 fn node_id(kind: &str, id: i64) -> String {
@@ -48,9 +46,7 @@ pub(super) fn account(shared: &Shared, account: &Account) -> Value {
 }
 
 fn account_by_id(shared: &Shared, world: &World, id: i64) -> Value {
-    world
-        .account(id)
-        .map_or(Value::Null, |found| account(shared, found))
+    world.account(id).map_or(Value::Null, |found| account(shared, found))
 }
 
 pub(super) fn app(shared: &Shared, world: &World) -> Value {
@@ -258,8 +254,7 @@ pub(super) fn content(repo_url: &str, at: &str, of: &Entry, with_content: bool) 
         .path
         .split('/')
         .map(|part| {
-            percent_encoding::utf8_percent_encode(part, percent_encoding::NON_ALPHANUMERIC)
-                .to_string()
+            percent_encoding::utf8_percent_encode(part, percent_encoding::NON_ALPHANUMERIC).to_string()
         })
         .collect();
     let url = format!("{repo_url}/contents/{}?ref={at}", encoded.join("/"));

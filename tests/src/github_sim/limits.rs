@@ -33,12 +33,7 @@ pub struct SecondaryLimits {
 
 impl Default for SecondaryLimits {
     fn default() -> Self {
-        Self {
-            concurrent: 100,
-            points_a_minute: 900,
-            status: 403,
-            retry_after: Some(60),
-        }
+        Self { concurrent: 100, points_a_minute: 900, status: 403, retry_after: Some(60) }
     }
 }
 
@@ -57,12 +52,7 @@ pub struct PrimaryLimits {
 
 impl Default for PrimaryLimits {
     fn default() -> Self {
-        Self {
-            installation: 5_000,
-            user: 5_000,
-            app: 1_000_000,
-            anonymous: 60,
-        }
+        Self { installation: 5_000, user: 5_000, app: 1_000_000, anonymous: 60 }
     }
 }
 
@@ -101,21 +91,12 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 impl Limits {
     pub(super) fn new(primary: PrimaryLimits, secondary: Option<SecondaryLimits>) -> Self {
-        Self {
-            primary,
-            secondary,
-            windows: HashMap::new(),
-            points: HashMap::new(),
-        }
+        Self { primary, secondary, windows: HashMap::new(), points: HashMap::new() }
     }
 
     fn window(&mut self, who: Principal, clock: &Clock) -> &mut Window {
         let now = clock.now();
-        let window = self.windows.entry(who).or_insert(Window {
-            used: 0,
-            ends: now + HOUR,
-            limit: None,
-        });
+        let window = self.windows.entry(who).or_insert(Window { used: 0, ends: now + HOUR, limit: None });
         // A wall clock that was set back must not freeze a budget.
         if now >= window.ends || window.ends > now + HOUR {
             window.used = 0;

@@ -119,15 +119,8 @@ const STOP_GRACE: Duration = Duration::from_secs(2);
 
 impl Sim {
     /// Starts serving `world` on `clock`.
-    pub async fn start(
-        world: World,
-        clock: Clock,
-        settings: SimSettings,
-    ) -> Result<Self, SimError> {
-        let refused = |source| SimError::Listen {
-            address: settings.listen,
-            source,
-        };
+    pub async fn start(world: World, clock: Clock, settings: SimSettings) -> Result<Self, SimError> {
+        let refused = |source| SimError::Listen { address: settings.listen, source };
         let listener = TcpListener::bind(settings.listen).await.map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
         let mut settings = settings;
@@ -140,22 +133,15 @@ impl Sim {
         let base = format!("{host}{}", settings.prefix);
         let keys = vec![(TestKey::First, TestKey::First.public()?)];
         let shared = Arc::new(Shared::new(world, clock, settings, base, keys));
-        let router = Router::new()
-            .fallback(server::serve)
-            .with_state(Arc::clone(&shared));
+        let router = Router::new().fallback(server::serve).with_state(Arc::clone(&shared));
         let stop = shared.stop.clone();
         let server = tokio::spawn(async move {
-            let served =
-                axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned());
+            let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned());
             if let Err(error) = served.await {
                 tracing::error!(%error, "the GitHub stand-in stopped");
             }
         });
-        Ok(Self {
-            shared,
-            server,
-            host,
-        })
+        Ok(Self { shared, server, host })
     }
 
     /// `http://127.0.0.1:PORT` with the prefix, without a slash at its end.

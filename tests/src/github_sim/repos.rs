@@ -58,10 +58,7 @@ impl Ask<'_> {
     fn sees(&self, repo: &Repo) -> bool {
         match self.credential {
             Credential::Installation { id, repos, .. } => {
-                let granted = self
-                    .world
-                    .installation(*id)
-                    .is_some_and(|on| self.world.grants(on, repo));
+                let granted = self.world.installation(*id).is_some_and(|on| self.world.grants(on, repo));
                 let narrowed = repos.as_ref().is_none_or(|only| only.contains(&repo.id));
                 !repo.private || (granted && narrowed)
             }
@@ -73,11 +70,9 @@ impl Ask<'_> {
     fn about(&self, repo: &Repo, about: &About) -> Answer {
         match about {
             About::Itself => Answer::ok(json::full_repo(self.shared, self.world, repo)),
-            About::Installation => super::app::installation(
-                self.shared,
-                self.world,
-                self.world.installation_on(repo.owner),
-            ),
+            About::Installation => {
+                super::app::installation(self.shared, self.world, self.world.installation_on(repo.owner))
+            }
             _ if repo.private && !self.credential.may_read("contents") => {
                 Answer::forbidden("Resource not accessible by integration")
             }
@@ -91,9 +86,7 @@ impl Ask<'_> {
         if commits.is_empty() {
             return match about {
                 About::Branches => Answer::ok(json!([])),
-                About::Contents(_) => {
-                    Answer::error(StatusCode::NOT_FOUND, "This repository is empty.")
-                }
+                About::Contents(_) => Answer::error(StatusCode::NOT_FOUND, "This repository is empty."),
                 _ => Answer::error(StatusCode::CONFLICT, "Git Repository is empty."),
             };
         }
@@ -124,9 +117,7 @@ impl Ask<'_> {
 
     /// All snapshots, the newest first: the likeliest to hold what is asked for.
     fn snapshots(&self, repo: &Repo, commits: &[Commit]) -> impl Iterator<Item = Snapshot> {
-        (0..commits.len())
-            .rev()
-            .filter_map(|index| self.snapshot(repo, index))
+        (0..commits.len()).rev().filter_map(|index| self.snapshot(repo, index))
     }
 
     fn branches(&self, url: &str, commits: &[Commit]) -> Answer {
@@ -138,25 +129,17 @@ impl Ask<'_> {
                 "protected": false,
             })
         });
-        Answer {
-            link: page.link,
-            ..Answer::ok(items.collect())
-        }
+        Answer { link: page.link, ..Answer::ok(items.collect()) }
     }
 
     fn tree(&self, repo: &Repo, url: &str, commits: &[Commit], at: &str) -> Answer {
         let of_commit = resolve(commits, at).and_then(|index| self.snapshot(repo, index));
-        let found = of_commit
-            .map(|found| (found, String::new()))
-            .or_else(|| self.folder_by_sha(repo, commits, at));
+        let found =
+            of_commit.map(|found| (found, String::new())).or_else(|| self.folder_by_sha(repo, commits, at));
         let Some((found, prefix)) = found else {
             return Answer::not_found();
         };
-        let sha = match found
-            .entries
-            .iter()
-            .find(|entry| below(&prefix) == below(&entry.path))
-        {
+        let sha = match found.entries.iter().find(|entry| below(&prefix) == below(&entry.path)) {
             Some(folder) if !prefix.is_empty() => folder.sha,
             _ => found.commit.tree,
         };
@@ -175,19 +158,13 @@ impl Ask<'_> {
     }
 
     /// A tree by its own id: the snapshot that has it, and its path there.
-    fn folder_by_sha(
-        &self,
-        repo: &Repo,
-        commits: &[Commit],
-        sha: &str,
-    ) -> Option<(Snapshot, String)> {
+    fn folder_by_sha(&self, repo: &Repo, commits: &[Commit], sha: &str) -> Option<(Snapshot, String)> {
         self.snapshots(repo, commits).find_map(|found| {
             if found.commit.tree.to_string() == sha {
                 return Some((found, String::new()));
             }
             let path = found.entries.iter().find_map(|entry| {
-                (entry.object == Object::Tree && entry.sha.to_string() == sha)
-                    .then(|| entry.path.clone())
+                (entry.object == Object::Tree && entry.sha.to_string() == sha).then(|| entry.path.clone())
             })?;
             Some((found, path))
         })
@@ -195,13 +172,10 @@ impl Ask<'_> {
 
     fn blob(&self, repo: &Repo, url: &str, commits: &[Commit], sha: &str) -> Answer {
         let found = self.snapshots(repo, commits).find_map(|snapshot| {
-            snapshot
-                .entries
-                .into_iter()
-                .find_map(|entry| match entry.object {
-                    Object::Blob(bytes) if entry.sha.to_string() == sha => Some(bytes),
-                    _ => None,
-                })
+            snapshot.entries.into_iter().find_map(|entry| match entry.object {
+                Object::Blob(bytes) if entry.sha.to_string() == sha => Some(bytes),
+                _ => None,
+            })
         });
         match found {
             Some(bytes) if self.wants_raw() => Answer::bytes("application/octet-stream", bytes),
@@ -228,24 +202,16 @@ impl Ask<'_> {
             Some(Object::Blob(bytes)) if self.wants_raw() => {
                 Answer::bytes("application/vnd.github.raw; charset=utf-8", bytes.clone())
             }
-            Some(Object::Blob(_)) => file.map_or_else(Answer::not_found, |entry| {
-                Answer::ok(json::content(url, at, entry, true))
-            }),
+            Some(Object::Blob(_)) => {
+                file.map_or_else(Answer::not_found, |entry| Answer::ok(json::content(url, at, entry, true)))
+            }
             None if !path.is_empty() => Answer::not_found(),
             _ => {
                 let start = below(path);
-                let inside = |entry: &&Entry| {
-                    entry
-                        .path
-                        .strip_prefix(&start)
-                        .is_some_and(|rest| !rest.contains('/'))
-                };
+                let inside =
+                    |entry: &&Entry| entry.path.strip_prefix(&start).is_some_and(|rest| !rest.contains('/'));
                 let items = found.entries.iter().filter(inside);
-                Answer::ok(
-                    items
-                        .map(|entry| json::content(url, at, entry, false))
-                        .collect(),
-                )
+                Answer::ok(items.map(|entry| json::content(url, at, entry, false)).collect())
             }
         }
     }
@@ -256,11 +222,7 @@ impl Ask<'_> {
 }
 
 fn below(folder: &str) -> String {
-    if folder.is_empty() {
-        String::new()
-    } else {
-        format!("{folder}/")
-    }
+    if folder.is_empty() { String::new() } else { format!("{folder}/") }
 }
 
 /// Branches and where they stand: `main` at the end, `release` one commit before.
@@ -273,10 +235,7 @@ fn heads(commits: &[Commit]) -> Vec<(&'static str, &Commit)> {
 
 /// A branch, `HEAD`, a commit's id or at least 4 digits of it.
 fn resolve(commits: &[Commit], at: &str) -> Option<usize> {
-    let name = at
-        .strip_prefix("refs/heads/")
-        .or_else(|| at.strip_prefix("heads/"))
-        .unwrap_or(at);
+    let name = at.strip_prefix("refs/heads/").or_else(|| at.strip_prefix("heads/")).unwrap_or(at);
     let name = if at == "HEAD" { "main" } else { name };
     let head = heads(commits).into_iter().find(|(head, _)| *head == name);
     let wanted = match head {
@@ -284,7 +243,5 @@ fn resolve(commits: &[Commit], at: &str) -> Option<usize> {
         None if (4..=40).contains(&at.len()) => at.to_lowercase(),
         None => return None,
     };
-    commits
-        .iter()
-        .position(|commit| commit.sha.to_string().starts_with(&wanted))
+    commits.iter().position(|commit| commit.sha.to_string().starts_with(&wanted))
 }

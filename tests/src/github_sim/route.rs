@@ -98,10 +98,8 @@ impl Route {
     /// `path` is without the API's prefix. A HEAD is asked as a GET.
     pub(super) fn of(method: &Method, path: &str) -> Self {
         let raw: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
-        let parts: Vec<Cow<'_, str>> = raw
-            .iter()
-            .map(|part| percent_decode_str(part).decode_utf8_lossy())
-            .collect();
+        let parts: Vec<Cow<'_, str>> =
+            raw.iter().map(|part| percent_decode_str(part).decode_utf8_lossy()).collect();
         let parts: Vec<&str> = parts.iter().map(AsRef::as_ref).collect();
         let read = method == Method::GET || method == Method::HEAD;
         let found = if read {
@@ -130,11 +128,9 @@ impl Route {
                 about: About::of(rest)?,
                 rest: tail(raw, 3),
             },
-            ["repositories", id, rest @ ..] => Self::Repo {
-                key: RepoKey::Id(id.parse().ok()?),
-                about: About::of(rest)?,
-                rest: tail(raw, 2),
-            },
+            ["repositories", id, rest @ ..] => {
+                Self::Repo { key: RepoKey::Id(id.parse().ok()?), about: About::of(rest)?, rest: tail(raw, 2) }
+            }
             _ => return None,
         })
     }
@@ -148,10 +144,7 @@ impl Route {
     }
 
     fn owner(login: &str, organization: bool) -> Self {
-        Self::OwnerInstallation {
-            login: login.to_owned(),
-            organization,
-        }
+        Self::OwnerInstallation { login: login.to_owned(), organization }
     }
 
     pub(super) fn kind(&self) -> RouteKind {
@@ -209,8 +202,5 @@ impl About {
 }
 
 fn tail(raw: &[&str], from: usize) -> String {
-    raw.iter()
-        .skip(from)
-        .map(|part| format!("/{part}"))
-        .collect()
+    raw.iter().skip(from).map(|part| format!("/{part}")).collect()
 }

@@ -113,9 +113,7 @@ struct Asked {
 pub(super) async fn serve(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let path = parts.uri.path();
-    let inside = path
-        .strip_prefix(shared.settings.prefix.as_str())
-        .filter(|rest| rest.starts_with('/'));
+    let inside = path.strip_prefix(shared.settings.prefix.as_str()).filter(|rest| rest.starts_with('/'));
     let route = inside.map_or(Route::Unknown, |path| Route::of(&parts.method, path));
     let (credential, text) = auth::identify(&shared, &parts.headers);
     let installation = route.installation().or(match &credential {
@@ -135,9 +133,7 @@ pub(super) async fn serve(State(shared): State<Arc<Shared>>, request: Request) -
         conditional: Conditional::No,
     });
     let suffered = shared.faults.suffer(route.kind(), installation);
-    shared
-        .wait(shared.settings.latency + suffered.latency)
-        .await;
+    shared.wait(shared.settings.latency + suffered.latency).await;
     let etag_owner = match shared.settings.etag_scope {
         EtagScope::Token => text,
         EtagScope::Principal => format!("{:?}", credential.principal()),
@@ -146,38 +142,23 @@ pub(super) async fn serve(State(shared): State<Arc<Shared>>, request: Request) -
         let answer = Answer::error(StatusCode::PAYLOAD_TOO_LARGE, "Payload too large");
         return Finish::new(&shared, &parts, &credential, flight).respond(answer, None);
     };
-    let asked = Asked {
-        parts,
-        body,
-        route,
-        credential,
-        etag_owner,
-    };
+    let asked = Asked { parts, body, route, credential, etag_owner };
     respond(&shared, &asked, suffered, flight)
 }
 
 /// Path and query as the log keeps them.
 fn logged<'a>(parts: &'a Parts, shared: &Shared) -> &'a str {
-    let whole = parts
-        .uri
-        .path_and_query()
-        .map_or("", |found| found.as_str());
-    whole
-        .get(shared.settings.prefix.len()..)
-        .unwrap_or_default()
+    let whole = parts.uri.path_and_query().map_or("", |found| found.as_str());
+    whole.get(shared.settings.prefix.len()..).unwrap_or_default()
 }
 
 fn respond(shared: &Arc<Shared>, asked: &Asked, suffered: Suffered, flight: Flight) -> Response {
     let refused = match suffered.effect {
-        Some(Effect::Status {
-            status,
-            retry_after,
-        }) => Some(Answer::fault(status, retry_after)),
+        Some(Effect::Status { status, retry_after }) => Some(Answer::fault(status, retry_after)),
         Some(Effect::PrimaryLimit) => Some(Answer::primary_limit(&who(&asked.credential))),
-        Some(Effect::SecondaryLimit {
-            status,
-            retry_after,
-        }) => Some(Answer::secondary_limit(status, retry_after)),
+        Some(Effect::SecondaryLimit { status, retry_after }) => {
+            Some(Answer::secondary_limit(status, retry_after))
+        }
         _ => refuse(shared, asked, flight.beside),
     };
     let charged = refused.is_none();
@@ -196,18 +177,13 @@ fn refuse(shared: &Shared, asked: &Asked, in_flight: usize) -> Option<Answer> {
         ));
     }
     let who_asks = asked.credential.principal();
-    let points = if asked.parts.method == Method::POST {
-        5
-    } else {
-        1
-    };
+    let points = if asked.parts.method == Method::POST { 5 } else { 1 };
     let mut limits = shared.limits();
     if let Some(hit) = limits.secondary(who_asks, points, in_flight, &shared.clock) {
         return Some(Answer::secondary_limit(hit.status, hit.retry_after));
     }
     // A refused credential costs nobody's budget.
-    let free =
-        asked.route == Route::RateLimit || matches!(asked.credential, Credential::Invalid(_));
+    let free = asked.route == Route::RateLimit || matches!(asked.credential, Credential::Invalid(_));
     if !free && !limits.charge(who_asks, &shared.clock) {
         return Some(Answer::primary_limit(&who(&asked.credential)));
     }
@@ -265,10 +241,9 @@ fn handle(shared: &Shared, asked: &Asked) -> Answer {
         Route::ListInstallations => app::installations(shared, &world, &query),
         Route::GetInstallation(id) => app::installation(shared, &world, world.installation(*id)),
         Route::InstallationRequests => app::requests(shared, &world, &query),
-        Route::OwnerInstallation {
-            login,
-            organization,
-        } => app::owner_installation(shared, &world, login, *organization),
+        Route::OwnerInstallation { login, organization } => {
+            app::owner_installation(shared, &world, login, *organization)
+        }
         Route::InstallationRepositories => app::repositories(shared, &world, credential, &query),
         Route::Repo { key, about, rest } => Ask {
             shared,
@@ -283,12 +258,8 @@ fn handle(shared: &Shared, asked: &Asked) -> Answer {
         Route::GetUser => match credential {
             Credential::User(id) => world
                 .account(*id)
-                .map_or_else(Answer::not_found, |account| {
-                    Answer::ok(json::account(shared, account))
-                }),
-            Credential::Installation { .. } => {
-                Answer::forbidden("Resource not accessible by integration")
-            }
+                .map_or_else(Answer::not_found, |account| Answer::ok(json::account(shared, account))),
+            Credential::Installation { .. } => Answer::forbidden("Resource not accessible by integration"),
             _ => Answer::unauthorized("Requires authentication"),
         },
         Route::Mint(_) | Route::TokenCheck(_) | Route::Unknown => Answer::not_found(),
@@ -296,9 +267,7 @@ fn handle(shared: &Shared, asked: &Asked) -> Answer {
 }
 
 fn rate_limit(shared: &Shared, credential: &Credential) -> Answer {
-    let budget = shared
-        .limits()
-        .budget(credential.principal(), &shared.clock);
+    let budget = shared.limits().budget(credential.principal(), &shared.clock);
     let rate = serde_json::json!({
         "limit": budget.limit,
         "remaining": budget.remaining(),

@@ -69,9 +69,7 @@ impl Tokens {
     pub(super) fn find(&self, text: &str, world: &World, now: Millis) -> Option<&Token> {
         let token = self.live.get(text)?;
         let on = world.installation(token.installation)?;
-        let lives = now < token.expires * 1_000
-            && on.token_epoch == token.epoch
-            && on.suspended_at.is_none();
+        let lives = now < token.expires * 1_000 && on.token_epoch == token.epoch && on.suspended_at.is_none();
         lives.then_some(token)
     }
 }

@@ -115,9 +115,7 @@ fn make(d: &mut Draft, case: Case) -> Result<bool, WorldError> {
         }
         Case::Suspended | Case::SuspendedByName => pools.suspended.clone(),
         Case::Requested => pools.requested.clone(),
-        Case::NotInstalled | Case::NotInstalledByToken | Case::ForkNotInstalled => {
-            pools.without.clone()
-        }
+        Case::NotInstalled | Case::NotInstalledByToken | Case::ForkNotInstalled => pools.without.clone(),
         Case::OwnerRenamed => pools.renamed.clone(),
         _ => pools.all.clone(),
     };
@@ -172,11 +170,7 @@ fn make(d: &mut Draft, case: Case) -> Result<bool, WorldError> {
             row.done(d, case, 7, Status::Pending, Some(id));
         }
         Case::NameReused | Case::StoredIdNameReused => {
-            let evidence = if case == Case::NameReused {
-                BY_NAME
-            } else {
-                STORED
-            };
+            let evidence = if case == Case::NameReused { BY_NAME } else { STORED };
             row.keep(d, &with_commit(evidence, Commit::None));
             d.world.delete_repo(id)?;
             d.repo_at(owner, row.name.clone(), row.imported_at + 40 * DAY)?;
@@ -208,14 +202,7 @@ fn make(d: &mut Draft, case: Case) -> Result<bool, WorldError> {
         }
         Case::Deleted => {
             let id_kept = d.rng.permille(500);
-            row.keep(
-                d,
-                &Evidence {
-                    id: id_kept,
-                    owner: id_kept,
-                    ..BY_TOKEN
-                },
-            );
+            row.keep(d, &Evidence { id: id_kept, owner: id_kept, ..BY_TOKEN });
             d.world.delete_repo(id)?;
             row.done(d, case, 11, Status::Unmappable, None);
         }
@@ -247,12 +234,7 @@ fn rename(d: &mut Draft, id: i64, imported_at: Millis) -> Result<(), WorldError>
 /// One more project on the repository of a plain row.
 fn share(d: &mut Draft) -> Result<bool, WorldError> {
     let at = d.rng.below(d.catalog.rows.len());
-    let plain = d
-        .catalog
-        .cases
-        .iter()
-        .skip(at)
-        .position(|case| *case == Case::Plain);
+    let plain = d.catalog.cases.iter().skip(at).position(|case| *case == Case::Plain);
     let Some(id) = plain.and_then(|found| d.catalog.truths[at + found].repo_id) else {
         return Ok(false);
     };
@@ -284,24 +266,14 @@ fn fork(d: &mut Draft, case: Case, owner: i64) -> Result<bool, WorldError> {
 
 fn transfer(d: &mut Draft, case: Case, owner: i64) -> Result<bool, WorldError> {
     let away = case == Case::MovedAway;
-    let pool = if away {
-        d.pools.without.clone()
-    } else {
-        d.pools.all.clone()
-    };
+    let pool = if away { d.pools.without.clone() } else { d.pools.all.clone() };
     let Some(to) = d.account(&pool).filter(|found| *found != owner) else {
         return Ok(false);
     };
     let id = d.repo(owner)?;
     let mut row = Row::of(d, id);
     if away {
-        row.keep(
-            d,
-            &Evidence {
-                token: Token::Live,
-                ..STORED
-            },
-        );
+        row.keep(d, &Evidence { token: Token::Live, ..STORED });
         d.world.add_collaborator(id, row.person)?;
     } else {
         row.keep(d, &STORED);
@@ -318,13 +290,8 @@ fn transfer(d: &mut Draft, case: Case, owner: i64) -> Result<bool, WorldError> {
 fn owner_unknown(d: &mut Draft, near: i64) -> Result<bool, WorldError> {
     // The owner's account is gone with all it had; only the application remembers the names.
     let full_name = format!("{}/{}", d.login(), d.repo_name());
-    let mut row = Row {
-        row: CatalogRow {
-            repo_full_name: full_name,
-            ..CatalogRow::default()
-        },
-        ..Row::blank(d, near)
-    };
+    let mut row =
+        Row { row: CatalogRow { repo_full_name: full_name, ..CatalogRow::default() }, ..Row::blank(d, near) };
     row.keep(d, &with_commit(BY_NAME, Commit::None));
     row.done(d, Case::OwnerUnknown, 11, Status::Unmappable, None);
     Ok(true)

@@ -72,9 +72,7 @@ impl Catalog {
     /// CSV with a header line.
     pub fn write_csv(&self, out: impl Write) -> Result<(), csv::Error> {
         // The header is written apart, so that an empty catalog has one too.
-        let mut writer = csv::WriterBuilder::new()
-            .has_headers(false)
-            .from_writer(out);
+        let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(out);
         writer.write_record(COLUMNS)?;
         for row in &self.rows {
             writer.serialize(row)?;

@@ -77,10 +77,7 @@ impl World {
         if self.logins.get(&key).is_some_and(|taken| *taken != id) {
             return Err(WorldError::NameTaken(login.to_owned()));
         }
-        let account = self
-            .accounts
-            .get_mut(&id)
-            .ok_or(WorldError::NoAccount(id))?;
+        let account = self.accounts.get_mut(&id).ok_or(WorldError::NoAccount(id))?;
         let old = std::mem::replace(&mut account.login, login.to_owned()).to_lowercase();
         self.logins.remove(&old);
         self.old_logins.insert(old, id);
@@ -92,10 +89,7 @@ impl World {
     /// Adds a repository; a redirect from its name ends. Its id.
     pub fn add_repo(&mut self, new: NewRepo) -> Result<i64, WorldError> {
         let id = self.free_name(new.owner, &new.name)?;
-        let history = vec![Segment {
-            key: id,
-            commits: new.commits,
-        }];
+        let history = vec![Segment { key: id, commits: new.commits }];
         self.insert(Repo {
             id,
             owner: new.owner,
@@ -113,14 +107,7 @@ impl World {
     pub fn fork(&mut self, parent: i64, owner: i64, at: Millis) -> Result<i64, WorldError> {
         let source = self.repo(parent).ok_or(WorldError::NoRepo(parent))?.clone();
         let id = self.free_name(owner, &source.name)?;
-        self.insert(Repo {
-            id,
-            owner,
-            parent: Some(parent),
-            created_at: at,
-            updated_at: at,
-            ..source
-        });
+        self.insert(Repo { id, owner, parent: Some(parent), created_at: at, updated_at: at, ..source });
         Ok(id)
     }
 
@@ -172,8 +159,7 @@ impl World {
             return Err(WorldError::NameTaken(name.to_owned()));
         }
         let mut repo = self.take(id)?;
-        self.old_names
-            .insert((repo.owner, repo.name.to_lowercase()), id);
+        self.old_names.insert((repo.owner, repo.name.to_lowercase()), id);
         if repo.owner != to {
             self.forget_grant(repo.owner, id);
         }
@@ -185,15 +171,8 @@ impl World {
     }
 
     fn forget_grant(&mut self, account: i64, repo: i64) {
-        let installation = self
-            .installed_on
-            .get(&account)
-            .and_then(|id| self.installations.get_mut(id));
-        if let Some(Installation {
-            selection: Selection::Selected(ids),
-            ..
-        }) = installation
-        {
+        let installation = self.installed_on.get(&account).and_then(|id| self.installations.get_mut(id));
+        if let Some(Installation { selection: Selection::Selected(ids), .. }) = installation {
             ids.remove(&repo);
         }
     }
@@ -207,10 +186,7 @@ impl World {
 
     /// Makes a repository public or private.
     pub fn set_private(&mut self, id: i64, private: bool) -> Result<(), WorldError> {
-        self.repos
-            .get_mut(&id)
-            .ok_or(WorldError::NoRepo(id))?
-            .private = private;
+        self.repos.get_mut(&id).ok_or(WorldError::NoRepo(id))?.private = private;
         Ok(())
     }
 
@@ -219,10 +195,7 @@ impl World {
         let repo = self.repos.get_mut(&id).ok_or(WorldError::NoRepo(id))?;
         match repo.history.last_mut() {
             Some(last) if last.key == id => last.commits += 1,
-            _ => repo.history.push(Segment {
-                key: id,
-                commits: 1,
-            }),
+            _ => repo.history.push(Segment { key: id, commits: 1 }),
         }
         let repo = self.repo(id).ok_or(WorldError::NoRepo(id))?;
         let head = self.commits(repo).pop();
@@ -252,14 +225,7 @@ impl World {
         }
         let id = self.next_id().unsigned_abs();
         let token = format!("gho_{}", Rng::of(&[self.seed, id]).alphanumeric(36));
-        self.user_tokens.insert(
-            token.clone(),
-            UserToken {
-                user,
-                revoked: false,
-                created_at: at,
-            },
-        );
+        self.user_tokens.insert(token.clone(), UserToken { user, revoked: false, created_at: at });
         Ok(token)
     }
 

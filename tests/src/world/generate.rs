@@ -24,12 +24,7 @@ pub struct WorldSpec {
 
 impl Default for WorldSpec {
     fn default() -> Self {
-        Self {
-            seed: 7,
-            tenants: 50,
-            repos: 2_000,
-            installations: None,
-        }
+        Self { seed: 7, tenants: 50, repos: 2_000, installations: None }
     }
 }
 
@@ -94,10 +89,7 @@ impl World {
             let login = draft.login();
             draft.world.rename_account(id, &login)?;
         }
-        Ok(Generated {
-            world: draft.world,
-            catalog: draft.catalog,
-        })
+        Ok(Generated { world: draft.world, catalog: draft.catalog })
     }
 }
 
@@ -137,9 +129,7 @@ impl Draft {
     }
 
     fn add_accounts(&mut self, spec: &WorldSpec, tenants: usize) -> Result<(), WorldError> {
-        let total = spec
-            .installations
-            .unwrap_or_else(|| tenants.max(spec.repos / 50).max(4));
+        let total = spec.installations.unwrap_or_else(|| tenants.max(spec.repos / 50).max(4));
         let few = |share: usize| if total < 3 { 0 } else { (total / share).max(1) };
         let (suspended, selected) = (few(50), few(10));
         let renamed = if total < 6 { 0 } else { (total / 50).max(1) };
@@ -157,12 +147,7 @@ impl Draft {
         let mut wanted: Vec<(i64, Selection, bool)> = Vec::new();
         let on_all = pools.all.iter().chain(pools.renamed.iter());
         wanted.extend(on_all.map(|id| (*id, Selection::All, false)));
-        wanted.extend(
-            pools
-                .selected
-                .iter()
-                .map(|id| (*id, Selection::of([]), false)),
-        );
+        wanted.extend(pools.selected.iter().map(|id| (*id, Selection::of([]), false)));
         wanted.extend(pools.suspended.iter().map(|id| (*id, Selection::All, true)));
         // Ids of installations say nothing about what is on them.
         self.rng.shuffle(&mut wanted);
@@ -175,8 +160,7 @@ impl Draft {
         }
         for &account in pools.requested.iter() {
             let requester = self.person(account).id;
-            self.world
-                .request_install(account, requester, BEGIN + 900 * DAY)?;
+            self.world.request_install(account, requester, BEGIN + 900 * DAY)?;
         }
         Ok(())
     }
@@ -184,11 +168,7 @@ impl Draft {
     fn accounts(&mut self, count: usize, tenants: usize) -> Result<Pool, WorldError> {
         let mut out = Vec::with_capacity(count);
         for _ in 0..count {
-            let kind = if self.rng.permille(250) {
-                AccountKind::User
-            } else {
-                AccountKind::Organization
-            };
+            let kind = if self.rng.permille(250) { AccountKind::User } else { AccountKind::Organization };
             let login = self.login();
             let id = self.world.add_account(&login, kind)?;
             let tenant = self.tenant_of.len() % tenants;
@@ -226,13 +206,7 @@ impl Draft {
     ) -> Result<i64, WorldError> {
         let private = !self.rng.permille(150);
         let commits = 1 + u32::try_from(self.rng.below(3)).unwrap_or(0);
-        self.world.add_repo(super::NewRepo {
-            owner,
-            name,
-            private,
-            created_at,
-            commits,
-        })
+        self.world.add_repo(super::NewRepo { owner, name, private, created_at, commits })
     }
 
     /// When a project was imported: after every ordinary repository was made.
@@ -259,24 +233,16 @@ impl Draft {
     }
 
     pub(super) fn login(&mut self) -> String {
-        const FIRST: [&str; 10] = [
-            "amber", "Blue", "cedar", "delta", "ember", "Fjord", "granite", "harbor", "iris",
-            "Juno",
-        ];
-        const SECOND: [&str; 8] = [
-            "labs", "works", "systems", "Data", "studio", "cloud", "tools", "Group",
-        ];
+        const FIRST: [&str; 10] =
+            ["amber", "Blue", "cedar", "delta", "ember", "Fjord", "granite", "harbor", "iris", "Juno"];
+        const SECOND: [&str; 8] = ["labs", "works", "systems", "Data", "studio", "cloud", "tools", "Group"];
         self.name(&FIRST, &SECOND)
     }
 
     pub(super) fn repo_name(&mut self) -> String {
-        const FIRST: [&str; 10] = [
-            "payment", "web", "mobile", "search", "billing", "report", "ingest", "mail", "Auth",
-            "media",
-        ];
-        const SECOND: [&str; 8] = [
-            "service", "api", "app", "worker", "site.js", "core", "infra", "SDK",
-        ];
+        const FIRST: [&str; 10] =
+            ["payment", "web", "mobile", "search", "billing", "report", "ingest", "mail", "Auth", "media"];
+        const SECOND: [&str; 8] = ["service", "api", "app", "worker", "site.js", "core", "infra", "SDK"];
         self.name(&FIRST, &SECOND)
     }
 

@@ -8,12 +8,7 @@ use super::{InstallRequest, Installation, Level, Permissions, Selection, World, 
 
 impl World {
     /// Installs the App with read permissions; a request for it is done with. The installation's id.
-    pub fn install(
-        &mut self,
-        account: i64,
-        selection: Selection,
-        at: Millis,
-    ) -> Result<i64, WorldError> {
+    pub fn install(&mut self, account: i64, selection: Selection, at: Millis) -> Result<i64, WorldError> {
         if !self.accounts.contains_key(&account) {
             return Err(WorldError::NoAccount(account));
         }
@@ -41,18 +36,13 @@ impl World {
 
     /// Removes an installation; its tokens die.
     pub fn uninstall(&mut self, id: i64) -> Result<(), WorldError> {
-        let gone = self
-            .installations
-            .remove(&id)
-            .ok_or(WorldError::NoInstallation(id))?;
+        let gone = self.installations.remove(&id).ok_or(WorldError::NoInstallation(id))?;
         self.installed_on.remove(&gone.account);
         Ok(())
     }
 
     fn on(&mut self, id: i64) -> Result<&mut Installation, WorldError> {
-        self.installations
-            .get_mut(&id)
-            .ok_or(WorldError::NoInstallation(id))
+        self.installations.get_mut(&id).ok_or(WorldError::NoInstallation(id))
     }
 
     /// Suspends an installation; its tokens die, for good.
@@ -97,33 +87,21 @@ impl World {
     }
 
     /// Records that `requester` asked the owner of `account` to install the App. The request's id.
-    pub fn request_install(
-        &mut self,
-        account: i64,
-        requester: i64,
-        at: Millis,
-    ) -> Result<i64, WorldError> {
+    pub fn request_install(&mut self, account: i64, requester: i64, at: Millis) -> Result<i64, WorldError> {
         for needed in [account, requester] {
             if !self.accounts.contains_key(&needed) {
                 return Err(WorldError::NoAccount(needed));
             }
         }
         let id = self.next_id();
-        self.requests.push(InstallRequest {
-            id,
-            account,
-            requester,
-            created_at: at,
-        });
+        self.requests.push(InstallRequest { id, account, requester, created_at: at });
         Ok(id)
     }
 }
 
 /// What the App asks for when it only reads.
 fn read_permissions() -> Permissions {
-    ["metadata", "contents", "pull_requests", "issues"]
-        .map(|name| (name.to_owned(), Level::Read))
-        .into()
+    ["metadata", "contents", "pull_requests", "issues"].map(|name| (name.to_owned(), Level::Read)).into()
 }
 
 impl Selection {

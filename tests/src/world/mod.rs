@@ -280,9 +280,9 @@ impl World {
     pub fn user_sees(&self, user: i64, repo: &Repo) -> bool {
         !repo.private
             || repo.owner == user
-            || self.user(user).is_some_and(|u| {
-                u.member_of.contains(&repo.owner) || u.collaborates.contains(&repo.id)
-            })
+            || self
+                .user(user)
+                .is_some_and(|u| u.member_of.contains(&repo.owner) || u.collaborates.contains(&repo.id))
     }
 
     /// A user token that lives.

@@ -141,10 +141,7 @@ pub fn snapshot(seed: u64, history: &[Segment], index: u32) -> Option<Snapshot> 
     }
     let (mut commits, files) = walk(seed, history, index);
     let (_, entries) = tree(&files);
-    Some(Snapshot {
-        commit: commits.pop()?,
-        entries,
-    })
+    Some(Snapshot { commit: commits.pop()?, entries })
 }
 
 fn walk(seed: u64, history: &[Segment], last: u32) -> (Vec<Commit>, Vec<File>) {
@@ -154,9 +151,7 @@ fn walk(seed: u64, history: &[Segment], last: u32) -> (Vec<Commit>, Vec<File>) {
     };
     let mut files = first_files(seed, first.key);
     let mut log = String::from("# Changes\n");
-    let steps = history
-        .iter()
-        .flat_map(|segment| (0..segment.commits).map(|n| (segment.key, n)));
+    let steps = history.iter().flat_map(|segment| (0..segment.commits).map(|n| (segment.key, n)));
     for ((key, n), _) in steps.zip(0..=last) {
         let mut rng = Rng::of(&[seed, key.unsigned_abs(), u64::from(n), 0xC0]);
         let message = format!("{} {}", word(&mut rng), word(&mut rng));
@@ -164,10 +159,11 @@ fn walk(seed: u64, history: &[Segment], last: u32) -> (Vec<Commit>, Vec<File>) {
         files.retain(|file| file.path != "CHANGELOG.md");
         files.push(file("CHANGELOG.md", "100644", log.clone().into_bytes()));
         let (root, _) = tree(&files);
-        let time = out.last().map_or(
-            1_600_000_000 + Rng::of(&[seed, key.unsigned_abs()]).below_i64(80_000_000),
-            |before| before.time + 3_600,
-        );
+        let time = out
+            .last()
+            .map_or(1_600_000_000 + Rng::of(&[seed, key.unsigned_abs()]).below_i64(80_000_000), |before| {
+                before.time + 3_600
+            });
         out.push(commit(root, out.last().map(|c| c.sha), time, message));
     }
     (out, files)
@@ -177,28 +173,17 @@ fn commit(tree: Sha, parent: Option<Sha>, time: i64, message: String) -> Commit 
     let parent_line = parent.map_or_else(String::new, |sha| format!("parent {sha}\n"));
     let who = format!("{AUTHOR_NAME} <{AUTHOR_EMAIL}> {time} +0000");
     let body = format!("tree {tree}\n{parent_line}author {who}\ncommitter {who}\n\n{message}\n");
-    Commit {
-        sha: object_id("commit", body.as_bytes()),
-        tree,
-        parent,
-        time,
-        message,
-    }
+    Commit { sha: object_id("commit", body.as_bytes()), tree, parent, time, message }
 }
 
 fn file(path: &str, mode: &'static str, bytes: Vec<u8>) -> File {
-    File {
-        path: path.to_owned(),
-        mode,
-        sha: object_id("blob", &bytes),
-        bytes,
-    }
+    File { path: path.to_owned(), mode, sha: object_id("blob", &bytes), bytes }
 }
 
 fn word(rng: &mut Rng) -> &'static str {
     const WORDS: [&str; 12] = [
-        "parser", "cache", "retry", "index", "docs", "build", "schema", "queue", "socket", "test",
-        "layout", "session",
+        "parser", "cache", "retry", "index", "docs", "build", "schema", "queue", "socket", "test", "layout",
+        "session",
     ];
     rng.pick(&WORDS).copied().unwrap_or("change")
 }
@@ -219,30 +204,16 @@ fn first_files(seed: u64, key: i64) -> Vec<File> {
     let mut rng = Rng::of(&[seed, key.unsigned_abs(), 0xF11E]);
     let lines = 3 + rng.below(6);
     let readme = format!("# Repository {key}\n\n{}", prose(&mut rng, lines));
-    let binary = (0..180)
-        .map(|_| u8::try_from(rng.below(256)).unwrap_or(0))
-        .collect();
+    let binary = (0..180).map(|_| u8::try_from(rng.below(256)).unwrap_or(0)).collect();
     vec![
         file("README.md", "100644", readme.into_bytes()),
         file("assets/logo.bin", "100644", binary),
-        file(
-            "docs/\u{fc}bersicht.md",
-            "100644",
-            prose(&mut rng, 2).into(),
-        ),
+        file("docs/\u{fc}bersicht.md", "100644", prose(&mut rng, 2).into()),
         file("run.sh", "100755", b"#!/bin/sh\nexec true\n".to_vec()),
         // Sorts before the folder `src`, which a plain sort of names would not do.
         file("src.toml", "100644", b"[package]\n".to_vec()),
-        file(
-            "src/lib.rs",
-            "100644",
-            format!("// {}", prose(&mut rng, 1)).into(),
-        ),
-        file(
-            "src/net/mod.rs",
-            "100644",
-            format!("// {}", prose(&mut rng, 1)).into(),
-        ),
+        file("src/lib.rs", "100644", format!("// {}", prose(&mut rng, 1)).into()),
+        file("src/net/mod.rs", "100644", format!("// {}", prose(&mut rng, 1)).into()),
     ]
 }
 
@@ -264,9 +235,7 @@ fn hang<'a>(folder: &mut BTreeMap<&'a str, Node<'a>>, path: &'a str, file: &'a F
         folder.insert(path, Node::File(file));
         return;
     };
-    let inner = folder
-        .entry(name)
-        .or_insert_with(|| Node::Folder(BTreeMap::new()));
+    let inner = folder.entry(name).or_insert_with(|| Node::Folder(BTreeMap::new()));
     if let Node::Folder(inner) = inner {
         hang(inner, below, file);
     }
@@ -305,12 +274,7 @@ fn encode(folder: &BTreeMap<&str, Node<'_>>, prefix: &str, out: &mut Vec<Entry>)
                 let below = format!("{path}/");
                 let mut inside = Vec::new();
                 let sha = encode(inner, &below, &mut inside);
-                out.push(Entry {
-                    path,
-                    mode: "040000",
-                    sha,
-                    object: Object::Tree,
-                });
+                out.push(Entry { path, mode: "040000", sha, object: Object::Tree });
                 out.append(&mut inside);
                 ("40000", sha)
             }

@@ -52,8 +52,6 @@ impl Rng {
     /// `length` characters of `[A-Za-z0-9]`.
     pub(crate) fn alphanumeric(&mut self, length: usize) -> String {
         const SET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-        (0..length)
-            .map(|_| char::from(SET[self.below(SET.len())]))
-            .collect()
+        (0..length).map(|_| char::from(SET[self.below(SET.len())])).collect()
     }
 }

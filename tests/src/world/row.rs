@@ -27,24 +27,12 @@ pub(super) enum Commit {
     None,
 }
 
-pub(super) const STORED: Evidence = Evidence {
-    id: true,
-    owner: true,
-    token: Token::Any,
-    commit: Commit::Sometimes,
-};
-pub(super) const BY_TOKEN: Evidence = Evidence {
-    id: false,
-    owner: false,
-    token: Token::Live,
-    commit: Commit::Sometimes,
-};
-pub(super) const BY_NAME: Evidence = Evidence {
-    id: false,
-    owner: false,
-    token: Token::Dead,
-    commit: Commit::Sometimes,
-};
+pub(super) const STORED: Evidence =
+    Evidence { id: true, owner: true, token: Token::Any, commit: Commit::Sometimes };
+pub(super) const BY_TOKEN: Evidence =
+    Evidence { id: false, owner: false, token: Token::Live, commit: Commit::Sometimes };
+pub(super) const BY_NAME: Evidence =
+    Evidence { id: false, owner: false, token: Token::Dead, commit: Commit::Sometimes };
 
 pub(super) fn with_commit(evidence: Evidence, commit: Commit) -> Evidence {
     Evidence { commit, ..evidence }
@@ -109,13 +97,9 @@ impl Row {
             Commit::Sometimes => d.rng.permille(700),
             Commit::Foreign | Commit::None => false,
         };
-        if let Some(found) = repo
-            .filter(|_| commit)
-            .and_then(|repo| d.world.snapshot(repo, 0))
-        {
+        if let Some(found) = repo.filter(|_| commit).and_then(|repo| d.world.snapshot(repo, 0)) {
             row.imported_commit_sha = Some(found.commit.sha.to_string());
-            row.imported_tree_sha =
-                Some(found.commit.tree.to_string()).filter(|_| d.rng.permille(700));
+            row.imported_tree_sha = Some(found.commit.tree.to_string()).filter(|_| d.rng.permille(700));
         }
         if matches!(evidence.commit, Commit::Foreign) {
             let gone = super::objects::object_id("commit", self.name.as_bytes());
@@ -132,14 +116,7 @@ impl Row {
         self.done(d, case, rung, Status::Mapped, repo);
     }
 
-    pub(super) fn done(
-        mut self,
-        d: &mut Draft,
-        case: Case,
-        rung: u8,
-        status: Status,
-        repo_id: Option<i64>,
-    ) {
+    pub(super) fn done(mut self, d: &mut Draft, case: Case, rung: u8, status: Status, repo_id: Option<i64>) {
         let installation_id = repo_id
             .filter(|_| status == Status::Mapped)
             .and_then(|id| d.world.installation_on(d.world.repo(id)?.owner))
@@ -149,12 +126,7 @@ impl Row {
         self.row.project_id = format!("prj-{:06}", project(d, tenant));
         d.catalog.rows.push(self.row);
         d.catalog.cases.push(case);
-        d.catalog.truths.push(Truth {
-            rung,
-            status,
-            installation_id,
-            repo_id,
-        });
+        d.catalog.truths.push(Truth { rung, status, installation_id, repo_id });
     }
 }
 

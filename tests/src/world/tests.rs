@@ -7,12 +7,7 @@ use super::objects::Object;
 use super::*;
 
 fn spec(tenants: usize, repos: usize) -> WorldSpec {
-    WorldSpec {
-        seed: 7,
-        tenants,
-        repos,
-        installations: None,
-    }
+    WorldSpec { seed: 7, tenants, repos, installations: None }
 }
 
 fn git(folder: &Path, args: &[&str], input: &[u8]) -> String {
@@ -33,16 +28,7 @@ fn git(folder: &Path, args: &[&str], input: &[u8]) -> String {
 fn git_itself_gives_the_same_ids() {
     let folder = tempfile::tempdir().unwrap();
     git(folder.path(), &["init", "-q"], b"");
-    let history = [
-        Segment {
-            key: 42,
-            commits: 2,
-        },
-        Segment {
-            key: 99,
-            commits: 1,
-        },
-    ];
+    let history = [Segment { key: 42, commits: 2 }, Segment { key: 99, commits: 1 }];
     let mut parent = None;
     for index in 0..3 {
         let found = objects::snapshot(7, &history, index).unwrap();
@@ -57,47 +43,25 @@ fn git_itself_gives_the_same_ids() {
         }
         git(folder.path(), &["read-tree", "--empty"], b"");
         let listing = listing.join("\n") + "\n";
-        git(
-            folder.path(),
-            &["update-index", "--index-info"],
-            listing.as_bytes(),
-        );
+        git(folder.path(), &["update-index", "--index-info"], listing.as_bytes());
         let tree = git(folder.path(), &["write-tree"], b"");
         assert_eq!(tree, found.commit.tree.to_string());
         assert_eq!(found.commit.parent, parent);
         parent = Some(found.commit.sha);
 
-        let parent_line = found
-            .commit
-            .parent
-            .map_or_else(String::new, |sha| format!("parent {sha}\n"));
+        let parent_line = found.commit.parent.map_or_else(String::new, |sha| format!("parent {sha}\n"));
         let who = format!("Robin Doe <robin@example.com> {} +0000", found.commit.time);
-        let body = format!(
-            "tree {tree}\n{parent_line}author {who}\ncommitter {who}\n\n{}\n",
-            found.commit.message
-        );
-        let id = git(
-            folder.path(),
-            &["hash-object", "-w", "-t", "commit", "--stdin"],
-            body.as_bytes(),
-        );
+        let body =
+            format!("tree {tree}\n{parent_line}author {who}\ncommitter {who}\n\n{}\n", found.commit.message);
+        let id = git(folder.path(), &["hash-object", "-w", "-t", "commit", "--stdin"], body.as_bytes());
         assert_eq!(id, found.commit.sha.to_string());
 
         // Folders too, in the order of `git ls-tree`.
-        let listed = git(
-            folder.path(),
-            &["-c", "core.quotePath=false", "ls-tree", "-r", "-t", &id],
-            b"",
-        );
-        let ours: Vec<_> = found
-            .entries
-            .iter()
-            .map(|entry| format!("{}\t{}", entry.sha, entry.path))
-            .collect();
-        let theirs: Vec<_> = listed
-            .lines()
-            .map(|line| line.splitn(3, ' ').nth(2).unwrap().to_owned())
-            .collect();
+        let listed = git(folder.path(), &["-c", "core.quotePath=false", "ls-tree", "-r", "-t", &id], b"");
+        let ours: Vec<_> =
+            found.entries.iter().map(|entry| format!("{}\t{}", entry.sha, entry.path)).collect();
+        let theirs: Vec<_> =
+            listed.lines().map(|line| line.splitn(3, ' ').nth(2).unwrap().to_owned()).collect();
         assert_eq!(ours, theirs);
     }
     assert_eq!(objects::snapshot(7, &history, 3), None);
@@ -110,10 +74,7 @@ fn the_same_spec_makes_the_same_world() {
     assert_eq!(made.catalog, again.catalog);
     assert_eq!(made.world.repos, again.world.repos);
     assert_eq!(made.world.installations, again.world.installations);
-    let other = World::generate(&WorldSpec {
-        seed: 8,
-        ..spec(5, 300)
-    });
+    let other = World::generate(&WorldSpec { seed: 8, ..spec(5, 300) });
     assert_ne!(made.catalog.rows, other.unwrap().catalog.rows);
 }
 
@@ -154,34 +115,26 @@ fn the_truths_agree_with_the_world() {
     for (n, row) in made.catalog.rows.iter().enumerate() {
         let (truth, case) = (made.catalog.truths[n], made.catalog.cases[n]);
         let place = format!("{case:?} {row:?} {truth:?}");
-        assert_eq!(
-            truth.installation_id.is_some(),
-            truth.status == Status::Mapped,
-            "{place}"
-        );
+        assert_eq!(truth.installation_id.is_some(), truth.status == Status::Mapped, "{place}");
         let (login, name) = row.repo_full_name.split_once('/').unwrap();
         let named = world.find(login, name);
         let live = row.github_access_token.as_deref();
         let live = live.and_then(|token| world.user_token(token));
         let listed = |id: i64| {
-            world.installations().any(|i| {
-                i.suspended_at.is_none() && world.repo(id).is_some_and(|r| world.grants(i, r))
-            })
+            world
+                .installations()
+                .any(|i| i.suspended_at.is_none() && world.repo(id).is_some_and(|r| world.grants(i, r)))
         };
         if let Some(on) = truth.installation_id {
             let repo = world.repo(truth.repo_id.unwrap()).unwrap();
             let on = world.installation(on).unwrap();
-            assert!(
-                on.suspended_at.is_none() && world.grants(on, repo),
-                "{place}"
-            );
+            assert!(on.suspended_at.is_none() && world.grants(on, repo), "{place}");
         }
         let right = match truth.rung {
             1 => named.is_some_and(|n| matches!(n, Named::Here(r) if Some(r.id) == row.repo_id)),
             2 => {
                 listed(row.repo_id.unwrap())
-                    && !named
-                        .is_some_and(|n| matches!(n, Named::Here(r) if Some(r.id) == row.repo_id))
+                    && !named.is_some_and(|n| matches!(n, Named::Here(r) if Some(r.id) == row.repo_id))
             }
             3 => row.repo_id.is_none() && live.is_some() && named.is_some(),
             4 => {
@@ -189,24 +142,16 @@ fn the_truths_agree_with_the_world() {
                     if Some(r.id) == row.repo_id && !listed(r.id) && world.user_sees(live.unwrap().user, r))
             }
             5 => {
-                let Some(Named::Here(repo)) = named else {
-                    panic!("{place}")
-                };
+                let Some(Named::Here(repo)) = named else { panic!("{place}") };
                 live.is_none()
                     && row.repo_id.is_none()
-                    && world
-                        .commits(repo)
-                        .iter()
-                        .any(|c| Some(c.sha.to_string()) == row.imported_commit_sha)
+                    && world.commits(repo).iter().any(|c| Some(c.sha.to_string()) == row.imported_commit_sha)
             }
             6 => live.is_none() && row.imported_commit_sha.is_none(),
             7 => matches!(named, Some(Named::Here(r)) if Some(r.id) != row.repo_id && listed(r.id)),
             8 => truth.repo_id.is_some_and(|id| {
                 let owner = world.repo(id).unwrap().owner;
-                !listed(id)
-                    && world
-                        .installation_on(owner)
-                        .is_some_and(|i| i.suspended_at.is_none())
+                !listed(id) && world.installation_on(owner).is_some_and(|i| i.suspended_at.is_none())
             }),
             9 | 10 => truth.repo_id.is_some_and(|id| !listed(id)),
             11 => named.is_none() && row.repo_id.is_none_or(|id| world.repo(id).is_none()),
@@ -221,12 +166,7 @@ fn no_size_is_too_small() {
     for tenants in 0..4 {
         for repos in [0, 1, 2, 5, 60] {
             for installations in [None, Some(0), Some(1), Some(2), Some(3), Some(7)] {
-                let made = World::generate(&WorldSpec {
-                    seed: 1,
-                    tenants,
-                    repos,
-                    installations,
-                });
+                let made = World::generate(&WorldSpec { seed: 1, tenants, repos, installations });
                 assert_eq!(made.unwrap().catalog.rows.len(), repos);
             }
         }
@@ -237,38 +177,21 @@ fn no_size_is_too_small() {
 fn csv_and_json_lines_say_the_same() {
     let made = World::generate(&spec(3, 40)).unwrap();
     let csv = made.catalog.csv().unwrap();
-    let back: Vec<CatalogRow> = csv::Reader::from_reader(csv.as_bytes())
-        .deserialize()
-        .collect::<Result<_, _>>()
-        .unwrap();
+    let back: Vec<CatalogRow> =
+        csv::Reader::from_reader(csv.as_bytes()).deserialize().collect::<Result<_, _>>().unwrap();
     assert_eq!(back, made.catalog.rows);
     let lines = made.catalog.jsonl().unwrap();
-    let back: Vec<CatalogRow> = lines
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
+    let back: Vec<CatalogRow> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(back, made.catalog.rows);
-    assert!(
-        Catalog::default()
-            .csv()
-            .unwrap()
-            .starts_with("projectId,tenantId,repoFullName,repoId,")
-    );
+    assert!(Catalog::default().csv().unwrap().starts_with("projectId,tenantId,repoFullName,repoId,"));
 }
 
 #[test]
 fn a_redirect_ends_when_somebody_claims_the_name() {
     let mut world = World::empty(1);
-    let acme = world
-        .add_account("Acme", AccountKind::Organization)
-        .unwrap();
-    let new = |name: &str| NewRepo {
-        owner: acme,
-        name: name.to_owned(),
-        private: true,
-        created_at: 0,
-        commits: 1,
-    };
+    let acme = world.add_account("Acme", AccountKind::Organization).unwrap();
+    let new =
+        |name: &str| NewRepo { owner: acme, name: name.to_owned(), private: true, created_at: 0, commits: 1 };
     let first = world.add_repo(new("One")).unwrap();
     world.rename_repo(first, "Two", 1).unwrap();
     world.rename_repo(first, "Three", 2).unwrap();
@@ -289,17 +212,9 @@ fn a_redirect_ends_when_somebody_claims_the_name() {
 #[test]
 fn a_transfer_loses_a_selected_grant_for_good() {
     let mut world = World::empty(1);
-    let from = world
-        .add_account("from", AccountKind::Organization)
-        .unwrap();
+    let from = world.add_account("from", AccountKind::Organization).unwrap();
     let to = world.add_account("to", AccountKind::Organization).unwrap();
-    let new = NewRepo {
-        owner: from,
-        name: "thing".to_owned(),
-        private: true,
-        created_at: 0,
-        commits: 1,
-    };
+    let new = NewRepo { owner: from, name: "thing".to_owned(), private: true, created_at: 0, commits: 1 };
     let repo = world.add_repo(new).unwrap();
     let on = world.install(from, Selection::of([repo]), 0).unwrap();
     let granted = |world: &World| world.granted(world.installation(on).unwrap()).len();
@@ -313,13 +228,7 @@ fn a_transfer_loses_a_selected_grant_for_good() {
 fn a_fork_shares_commits_but_no_id() {
     let mut world = World::empty(1);
     let [up, down] = ["up", "down"].map(|name| world.add_account(name, AccountKind::User).unwrap());
-    let new = NewRepo {
-        owner: up,
-        name: "tool".to_owned(),
-        private: false,
-        created_at: 0,
-        commits: 2,
-    };
+    let new = NewRepo { owner: up, name: "tool".to_owned(), private: false, created_at: 0, commits: 2 };
     let parent = world.add_repo(new).unwrap();
     let fork = world.fork(parent, down, 5).unwrap();
     let commits = |world: &World, id| world.commits(world.repo(id).unwrap());

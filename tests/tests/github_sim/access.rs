@@ -11,11 +11,7 @@ use crate::stage::{START, Stage, ids, link};
 
 #[tokio::test]
 async fn lists_come_in_pages_with_absolute_links() {
-    let stage = Stage::with(SimSettings {
-        prefix: "api/v3/".to_owned(),
-        ..SimSettings::default()
-    })
-    .await;
+    let stage = Stage::with(SimSettings { prefix: "api/v3/".to_owned(), ..SimSettings::default() }).await;
     assert!(stage.sim.api_base().ends_with("/api/v3"));
     let token = stage.mint(stage.on_acme).await;
     let mut next = Some("/installation/repositories?per_page=2".to_owned());
@@ -36,9 +32,7 @@ async fn lists_come_in_pages_with_absolute_links() {
 
     let world = stage.sim.world();
     for n in 0..130 {
-        let id = world
-            .add_account(&format!("org-{n}"), AccountKind::Organization)
-            .unwrap();
+        let id = world.add_account(&format!("org-{n}"), AccountKind::Organization).unwrap();
         world.install(id, Selection::All).unwrap();
     }
     world.suspend(stage.on_solo).unwrap();
@@ -52,10 +46,7 @@ async fn lists_come_in_pages_with_absolute_links() {
     assert_eq!(ids(&second.body).len(), 32);
     assert_eq!(link(&second, "next"), None);
     let all = first.body.as_array().unwrap();
-    let suspended: Vec<_> = all
-        .iter()
-        .filter(|i| !i["suspended_at"].is_null())
-        .collect();
+    let suspended: Vec<_> = all.iter().filter(|i| !i["suspended_at"].is_null()).collect();
     assert_eq!(suspended.len(), 1);
     assert_eq!(suspended[0]["id"], stage.on_solo);
     assert_eq!(stage.get(&jwt, stage.sim.host()).await.status, 404);
@@ -71,10 +62,7 @@ async fn a_jwt_is_really_checked() {
     };
     let ok = (200, String::new());
     assert_eq!(ask(stage.jwt()).await, ok);
-    for iss in [
-        json!(stage.sim.app_id().to_string()),
-        json!(stage.sim.client_id()),
-    ] {
+    for iss in [json!(stage.sim.app_id().to_string()), json!(stage.sim.client_id())] {
         assert_eq!(ask(stage.jwt_with(TestKey::First, 0, 600, &iss)).await, ok);
     }
     let undecodable = (401, "A JSON web token could not be decoded".to_owned());
@@ -86,12 +74,7 @@ async fn a_jwt_is_really_checked() {
         let jwt = stage.jwt();
         let parts: Vec<_> = jwt.split('.').collect();
         let other = stage.jwt_with(TestKey::First, -60, 500, &app);
-        format!(
-            "{}.{}.{}",
-            parts[0],
-            other.split('.').nth(1).unwrap(),
-            parts[2]
-        )
+        format!("{}.{}.{}", parts[0], other.split('.').nth(1).unwrap(), parts[2])
     };
     assert_eq!(ask(forged).await, undecodable);
     let hmac = {
@@ -113,19 +96,10 @@ async fn a_jwt_is_really_checked() {
     assert_eq!(stranger, (404, "Integration not found".to_owned()));
 
     // Rotation: the second key beside the first, then alone.
-    stage
-        .sim
-        .set_live_keys(&[TestKey::First, TestKey::Second])
-        .unwrap();
-    assert_eq!(
-        (ask(second()).await, ask(stage.jwt()).await),
-        (ok.clone(), ok.clone())
-    );
+    stage.sim.set_live_keys(&[TestKey::First, TestKey::Second]).unwrap();
+    assert_eq!((ask(second()).await, ask(stage.jwt()).await), (ok.clone(), ok.clone()));
     stage.sim.set_live_keys(&[TestKey::Second]).unwrap();
-    assert_eq!(
-        (ask(second()).await, ask(stage.jwt()).await),
-        (ok, undecodable)
-    );
+    assert_eq!((ask(second()).await, ask(stage.jwt()).await), (ok, undecodable));
 }
 
 #[tokio::test]
@@ -142,10 +116,7 @@ async fn a_token_lives_an_hour_of_the_clock() {
     assert_eq!(minted.body["expires_at"], "2025-06-15T16:06:40Z");
     let token = minted.body["token"].as_str().unwrap();
     stage.clock.advance(Duration::from_secs(3_599));
-    assert_eq!(
-        stage.get(token, "/installation/repositories").await.status,
-        200
-    );
+    assert_eq!(stage.get(token, "/installation/repositories").await.status, 200);
     stage.clock.advance(Duration::from_secs(1));
     let over = stage.get(token, "/installation/repositories").await;
     assert_eq!((over.status, over.message()), (401, "Bad credentials"));
@@ -169,24 +140,12 @@ async fn a_token_reaches_as_far_as_its_scope() {
     let solo = stage.mint(stage.on_solo).await;
     assert_eq!(stage.get(&acme, "/repos/ACME/one").await.status, 200);
     assert_eq!(stage.get(&solo, "/repos/acme/one").await.status, 404);
-    assert_eq!(
-        stage.get(&solo, "/repos/acme/five").await.status,
-        200,
-        "public"
-    );
-    assert_eq!(
-        stage.get("", "/repos/acme/five").await.status,
-        200,
-        "public"
-    );
+    assert_eq!(stage.get(&solo, "/repos/acme/five").await.status, 200, "public");
+    assert_eq!(stage.get("", "/repos/acme/five").await.status, 200, "public");
     assert_eq!(stage.get("", "/repos/acme/one").await.status, 404);
     assert_eq!(stage.get(&solo, "/repos/solo/a").await.status, 200);
     assert_eq!(stage.get(&solo, "/repos/solo/b").await.status, 404);
-    stage
-        .sim
-        .world()
-        .grant(stage.on_solo, stage.solo_repos[1])
-        .unwrap();
+    stage.sim.world().grant(stage.on_solo, stage.solo_repos[1]).unwrap();
     assert_eq!(stage.get(&solo, "/repos/solo/b").await.status, 200);
 
     let one = json!({"repositories": ["one"], "permissions": {"metadata": "read"}});
@@ -195,13 +154,7 @@ async fn a_token_reaches_as_far_as_its_scope() {
     let token = narrow.body["token"].as_str().unwrap();
     assert_eq!(stage.get(token, "/repos/acme/one").await.status, 200);
     assert_eq!(stage.get(token, "/repos/acme/two").await.status, 404);
-    assert_eq!(
-        stage
-            .get(token, "/repos/acme/one/commits/main")
-            .await
-            .status,
-        403
-    );
+    assert_eq!(stage.get(token, "/repos/acme/one/commits/main").await.status, 403);
     let listed = stage.get(token, "/installation/repositories").await;
     assert_eq!(ids(&listed.body["repositories"]), [stage.repos[0]]);
     for refused in [
@@ -210,25 +163,14 @@ async fn a_token_reaches_as_far_as_its_scope() {
         json!({"permissions": {"contents": "write"}}),
         json!({"repository_ids": (0..501).collect::<Vec<_>>()}),
     ] {
-        let reply = stage
-            .post_mint(&jwt, stage.on_acme, &refused.to_string())
-            .await;
+        let reply = stage.post_mint(&jwt, stage.on_acme, &refused.to_string()).await;
         assert_eq!(reply.status, 422, "{refused}");
     }
     assert_eq!(stage.post_mint(&jwt, stage.on_acme, "{").await.status, 400);
     assert_eq!(stage.post_mint(&jwt, 5, "").await.status, 404);
-    assert_eq!(
-        stage
-            .get(&stage.user_token, "/installation/repositories")
-            .await
-            .status,
-        403
-    );
+    assert_eq!(stage.get(&stage.user_token, "/installation/repositories").await.status, 403);
     assert_eq!(stage.get(&acme, "/user").await.status, 403);
-    assert_eq!(
-        stage.get(&stage.user_token, "/user").await.body["id"],
-        stage.user
-    );
+    assert_eq!(stage.get(&stage.user_token, "/user").await.body["id"], stage.user);
 }
 
 #[tokio::test]
@@ -239,16 +181,9 @@ async fn suspension_and_removal_kill_tokens() {
     world.suspend(stage.on_acme).unwrap();
     assert_eq!(stage.get(&token, "/repos/acme/one").await.status, 401);
     let refused = stage.post_mint(&jwt, stage.on_acme, "").await;
-    assert_eq!(
-        (refused.status, refused.message()),
-        (403, "This installation has been suspended")
-    );
+    assert_eq!((refused.status, refused.message()), (403, "This installation has been suspended"));
     world.unsuspend(stage.on_acme).unwrap();
-    assert_eq!(
-        stage.get(&token, "/repos/acme/one").await.status,
-        401,
-        "it stays dead"
-    );
+    assert_eq!(stage.get(&token, "/repos/acme/one").await.status, 401, "it stays dead");
     let token = stage.mint(stage.on_acme).await;
     world.uninstall(stage.on_acme).unwrap();
     assert_eq!(stage.get(&token, "/repos/acme/one").await.status, 401);
@@ -256,19 +191,9 @@ async fn suspension_and_removal_kill_tokens() {
     assert_eq!(stage.get(&jwt, "/orgs/acme/installation").await.status, 404);
     let again = world.install(stage.acme, Selection::All).unwrap();
     assert_ne!(again, stage.on_acme);
-    assert_eq!(
-        stage.get(&jwt, "/orgs/acme/installation").await.body["id"],
-        again
-    );
-    assert_eq!(
-        stage.get(&jwt, "/orgs/solo/installation").await.status,
-        404,
-        "a user"
-    );
-    assert_eq!(
-        stage.get(&jwt, "/users/solo/installation").await.body["id"],
-        stage.on_solo
-    );
+    assert_eq!(stage.get(&jwt, "/orgs/acme/installation").await.body["id"], again);
+    assert_eq!(stage.get(&jwt, "/orgs/solo/installation").await.status, 404, "a user");
+    assert_eq!(stage.get(&jwt, "/users/solo/installation").await.body["id"], stage.on_solo);
 }
 
 #[tokio::test]
@@ -279,43 +204,24 @@ async fn old_names_redirect_until_they_are_claimed() {
     let one = stage.repos[0];
     world.rename_repo(one, "renamed").unwrap();
     let moved = stage.get(&token, "/repos/acme/ONE/commits/main?x=1").await;
-    let to = format!(
-        "{}/repositories/{one}/commits/main?x=1",
-        stage.sim.api_base()
-    );
+    let to = format!("{}/repositories/{one}/commits/main?x=1", stage.sim.api_base());
     assert_eq!((moved.status, moved.header("location")), (301, to.as_str()));
     assert_eq!(stage.get(&token, &to).await.status, 200);
     let by_id = stage.get(&token, &format!("/repositories/{one}")).await;
     assert_eq!(by_id.body["full_name"], "Acme/renamed");
     let app = stage.get(&jwt, "/repos/acme/one/installation").await;
     assert_eq!(app.status, 301);
-    assert_eq!(
-        stage.get(&jwt, app.header("location")).await.body["id"],
-        stage.on_acme
-    );
+    assert_eq!(stage.get(&jwt, app.header("location")).await.body["id"], stage.on_acme);
     let solo = stage.mint(stage.on_solo).await;
-    assert_eq!(
-        stage.get(&solo, "/repos/acme/one").await.status,
-        404,
-        "not theirs to know"
-    );
+    assert_eq!(stage.get(&solo, "/repos/acme/one").await.status, 404, "not theirs to know");
 
     // To an account whose installation is on selected repositories: nobody's until it is granted.
     world.transfer_repo(one, stage.solo).unwrap();
     assert_eq!(stage.get(&token, "/repos/acme/renamed").await.status, 404);
-    assert_eq!(
-        stage
-            .get(&jwt, "/repos/solo/renamed/installation")
-            .await
-            .status,
-        404
-    );
+    assert_eq!(stage.get(&jwt, "/repos/solo/renamed/installation").await.status, 404);
     world.grant(stage.on_solo, one).unwrap();
     assert_eq!(stage.get(&solo, "/repos/acme/one").await.status, 301);
-    assert_eq!(
-        stage.get(&solo, "/repos/solo/renamed").await.body["id"],
-        one
-    );
+    assert_eq!(stage.get(&solo, "/repos/solo/renamed").await.body["id"], one);
 
     let new = world.add_repo(stage.acme, "one").unwrap();
     assert_ne!(new, one);
@@ -328,43 +234,22 @@ async fn old_names_redirect_until_they_are_claimed() {
     assert_eq!(stage.sim.calls().counts().redirected, 3);
 
     let fork = world.fork(stage.repos[1], stage.user).unwrap();
-    let fork = stage
-        .get(&stage.user_token, &format!("/repositories/{fork}"))
-        .await;
+    let fork = stage.get(&stage.user_token, &format!("/repositories/{fork}")).await;
     assert_eq!(fork.body["full_name"], "robin/two");
-    assert_eq!(
-        (&fork.body["fork"], &fork.body["parent"]["id"]),
-        (&json!(true), &json!(stage.repos[1]))
-    );
+    assert_eq!((&fork.body["fork"], &fork.body["parent"]["id"]), (&json!(true), &json!(stage.repos[1])));
 }
 
 #[tokio::test]
 async fn a_user_token_can_be_checked_and_revoked() {
     let stage = Stage::new().await;
     let secret = stage.sim.client_secret();
-    assert_eq!(
-        stage.get(&stage.user_token, "/repos/acme/one").await.status,
-        200
-    );
-    assert_eq!(
-        stage.get(&stage.user_token, "/repos/solo/a").await.status,
-        404
-    );
+    assert_eq!(stage.get(&stage.user_token, "/repos/acme/one").await.status, 200);
+    assert_eq!(stage.get(&stage.user_token, "/repos/solo/a").await.status, 404);
     assert_eq!(stage.check("wrong", &stage.user_token).await.status, 401);
     let live = stage.check(secret, &stage.user_token).await;
-    assert_eq!(
-        (live.status, &live.body["user"]["login"]),
-        (200, &json!("robin"))
-    );
+    assert_eq!((live.status, &live.body["user"]["login"]), (200, &json!("robin")));
     assert_eq!(stage.check(secret, "gho_none").await.status, 404);
-    stage
-        .sim
-        .world()
-        .revoke_user_token(&stage.user_token)
-        .unwrap();
+    stage.sim.world().revoke_user_token(&stage.user_token).unwrap();
     assert_eq!(stage.check(secret, &stage.user_token).await.status, 404);
-    assert_eq!(
-        stage.get(&stage.user_token, "/repos/acme/one").await.status,
-        401
-    );
+    assert_eq!(stage.get(&stage.user_token, "/repos/acme/one").await.status, 401);
 }

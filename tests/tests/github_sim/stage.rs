@@ -55,9 +55,7 @@ impl Stage {
 
     pub(crate) async fn with(settings: SimSettings) -> Self {
         let mut world = World::empty(3);
-        let acme = world
-            .add_account("Acme", AccountKind::Organization)
-            .unwrap();
+        let acme = world.add_account("Acme", AccountKind::Organization).unwrap();
         let solo = world.add_account("solo", AccountKind::User).unwrap();
         let user = world.add_account("robin", AccountKind::User).unwrap();
         let mut repo = |owner, name: &str, private| {
@@ -73,9 +71,7 @@ impl Stage {
         let repos = names.map(|name| repo(acme, name, name != "five").unwrap());
         let solo_repos = ["a", "b"].map(|name| repo(solo, name, true).unwrap());
         let on_acme = world.install(acme, Selection::All, START).unwrap();
-        let on_solo = world
-            .install(solo, Selection::of([solo_repos[0]]), START)
-            .unwrap();
+        let on_solo = world.install(solo, Selection::of([solo_repos[0]]), START).unwrap();
         world.add_member(acme, user).unwrap();
         let user_token = world.add_user_token(user, START).unwrap();
         let clock = Clock::manual(START);
@@ -115,15 +111,9 @@ impl Stage {
         headers: &[(&str, &str)],
         body: &str,
     ) -> Option<Reply> {
-        let url = if path.starts_with("http") {
-            path.to_owned()
-        } else {
-            format!("{}{path}", self.sim.api_base())
-        };
-        let mut request = Request::builder()
-            .method(method)
-            .uri(url)
-            .header("user-agent", "test");
+        let url =
+            if path.starts_with("http") { path.to_owned() } else { format!("{}{path}", self.sim.api_base()) };
+        let mut request = Request::builder().method(method).uri(url).header("user-agent", "test");
         for (name, value) in headers.iter().filter(|(_, value)| !value.is_empty()) {
             request = request.header(*name, *value);
         }
@@ -143,11 +133,7 @@ impl Stage {
     }
 
     pub(crate) async fn get_with(&self, token: &str, path: &str, more: &[(&str, &str)]) -> Reply {
-        let bearer = if token.is_empty() {
-            String::new()
-        } else {
-            format!("Bearer {token}")
-        };
+        let bearer = if token.is_empty() { String::new() } else { format!("Bearer {token}") };
         let headers = [&[("authorization", bearer.as_str())], more].concat();
         self.call(Method::GET, path, &headers, "").await.unwrap()
     }
@@ -156,9 +142,7 @@ impl Stage {
         let path = format!("/app/installations/{installation}/access_tokens");
         let bearer = format!("Bearer {jwt}");
         let headers = [("authorization", bearer.as_str())];
-        self.call(Method::POST, &path, &headers, body)
-            .await
-            .unwrap()
+        self.call(Method::POST, &path, &headers, body).await.unwrap()
     }
 
     pub(crate) async fn mint(&self, installation: i64) -> String {
@@ -173,30 +157,16 @@ impl Stage {
         let body = json!({"access_token": token}).to_string();
         let headers = [("authorization", basic.as_str())];
         let path = format!("/applications/{id}/token");
-        self.call(Method::POST, &path, &headers, &body)
-            .await
-            .unwrap()
+        self.call(Method::POST, &path, &headers, &body).await.unwrap()
     }
 }
 
 pub(crate) fn link(reply: &Reply, rel: &str) -> Option<String> {
     let wanted = format!("; rel=\"{rel}\"");
-    let found = reply
-        .header("link")
-        .split(", ")
-        .find(|part| part.ends_with(&wanted))?;
-    Some(
-        found
-            .trim_end_matches(&wanted)
-            .trim_matches(['<', '>'])
-            .to_owned(),
-    )
+    let found = reply.header("link").split(", ").find(|part| part.ends_with(&wanted))?;
+    Some(found.trim_end_matches(&wanted).trim_matches(['<', '>']).to_owned())
 }
 
 pub(crate) fn ids(list: &Value) -> Vec<i64> {
-    list.as_array()
-        .unwrap()
-        .iter()
-        .map(|item| item["id"].as_i64().unwrap())
-        .collect()
+    list.as_array().unwrap().iter().map(|item| item["id"].as_i64().unwrap()).collect()
 }

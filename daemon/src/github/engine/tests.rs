@@ -31,8 +31,7 @@ fn live(github: &GitHub) -> Reader {
 }
 
 fn repository(id: i64, full_name: &str) -> String {
-    serde_json::json!({ "id": id, "full_name": full_name, "owner": { "id": 1, "login": "o" } })
-        .to_string()
+    serde_json::json!({ "id": id, "full_name": full_name, "owner": { "id": 1, "login": "o" } }).to_string()
 }
 
 fn page(id: i64) -> String {
@@ -49,29 +48,16 @@ async fn with_an_old_token(clock: &Clock, github: &GitHub) {
 async fn every_page_carries_the_authorization_on_any_host() {
     let clock = Clock::manual(START);
     let (script, github) = scripted(&clock, |seen, number| {
-        let next = format!(
-            "<{BASE}/installation/repositories?page={}>; rel=\"next\"",
-            number + 2
-        );
+        let next = format!("<{BASE}/installation/repositories?page={}>; rel=\"next\"", number + 2);
         assert!(seen.authorization.starts_with("Bearer ghs_7_1"));
         let answer = answer(200, page(i64::try_from(number).unwrap()));
-        if number < 3 {
-            answer.with("link", next)
-        } else {
-            answer
-        }
+        if number < 3 { answer.with("link", next) } else { answer }
     });
     let all = live(&github).every_repository(7).await.unwrap();
     assert_eq!(all.iter().map(|r| r.id).collect::<Vec<_>>(), [0, 1, 2, 3]);
     assert_eq!((script.mints(), github.calls().pages), (1, 4));
-    assert_eq!(
-        script.seen()[1].uri,
-        format!("{BASE}/installation/repositories?per_page=100")
-    );
-    assert_eq!(
-        script.seen()[4].uri,
-        format!("{BASE}/installation/repositories?page=4")
-    );
+    assert_eq!(script.seen()[1].uri, format!("{BASE}/installation/repositories?per_page=100"));
+    assert_eq!(script.seen()[4].uri, format!("{BASE}/installation/repositories?page=4"));
 }
 
 #[tokio::test]
@@ -81,14 +67,9 @@ async fn a_next_page_on_another_host_is_refused_and_never_asked() {
         answer(200, "[]").with("link", "<https://evil.example/api/v3/x>; rel=\"next\"")
     });
     let reader = live(&github);
-    assert_eq!(
-        reader.installations(None).await.unwrap_err(),
-        GitHubError::ForeignHost
-    );
+    assert_eq!(reader.installations(None).await.unwrap_err(), GitHubError::ForeignHost);
     assert_eq!(script.seen().len(), 1);
-    let stored = reader
-        .installations(Some("https://evil.example/api/v3/x"))
-        .await;
+    let stored = reader.installations(Some("https://evil.example/api/v3/x")).await;
     assert_eq!(stored.unwrap_err(), GitHubError::ForeignHost);
     assert_eq!(script.seen().len(), 1);
 }
@@ -97,10 +78,7 @@ async fn a_next_page_on_another_host_is_refused_and_never_asked() {
 async fn a_list_without_an_end_ends() {
     let clock = Clock::manual(START);
     let (_, github) = scripted(&clock, |_, number| {
-        let next = format!(
-            "<{BASE}/installation/repositories?page={}>; rel=\"next\"",
-            number % 2
-        );
+        let next = format!("<{BASE}/installation/repositories?page={}>; rel=\"next\"", number % 2);
         answer(200, page(1)).with("link", next)
     });
     let reader = live(&github).with_patience(Duration::from_secs(120));
@@ -112,26 +90,17 @@ async fn a_list_without_an_end_ends() {
 async fn a_304_is_answered_from_the_asker_s_own_answers_only() {
     let clock = Clock::manual(START);
     let (script, github) = scripted(&clock, |seen, _| {
-        let installation = if seen.authorization.contains("_100_") {
-            100
-        } else {
-            200
-        };
+        let installation = if seen.authorization.contains("_100_") { 100 } else { 200 };
         if seen.if_none_match.is_some() {
             answer(304, "")
         } else {
             let next = format!("<{BASE}/installation/repositories?page=2>; rel=\"next\"");
-            answer(200, page(installation))
-                .with("etag", "\"same\"")
-                .with("link", next)
+            answer(200, page(installation)).with("etag", "\"same\"").with("link", next)
         }
     });
     let reader = live(&github);
     for installation in [100, 200, 100, 200] {
-        let page = reader
-            .installation_repositories(installation, None)
-            .await
-            .unwrap();
+        let page = reader.installation_repositories(installation, None).await.unwrap();
         assert_eq!(page.rows[0].id, installation);
         assert!(page.next.is_some(), "the link is kept too");
     }
@@ -148,21 +117,12 @@ async fn a_304_is_answered_from_the_asker_s_own_answers_only() {
 #[tokio::test]
 async fn a_user_s_answers_are_no_other_user_s() {
     let clock = Clock::manual(START);
-    let (script, github) = scripted(&clock, |_, _| {
-        answer(200, repository(5, "o/r")).with("etag", "\"same\"")
-    });
+    let (script, github) =
+        scripted(&clock, |_, _| answer(200, repository(5, "o/r")).with("etag", "\"same\""));
     for token in ["gho_a", "gho_b"] {
-        live(&github)
-            .repository_as_user(&token.into(), "o/r")
-            .await
-            .unwrap();
+        live(&github).repository_as_user(&token.into(), "o/r").await.unwrap();
     }
-    assert!(
-        script
-            .seen()
-            .iter()
-            .all(|seen| seen.if_none_match.is_none())
-    );
+    assert!(script.seen().iter().all(|seen| seen.if_none_match.is_none()));
     assert!(!format!("{:?}", github.budgets()).contains("gho_"));
 }
 
@@ -192,10 +152,7 @@ async fn a_credential_that_stays_refused_is_dead_and_the_tries_are_bounded() {
     assert_eq!(probe, RepoProbe::CredentialDead);
     assert_eq!(script.mints(), 2);
     assert!(github.calls().probes <= 6);
-    let user = reader
-        .repository_as_user(&"gho_x".into(), "o/r")
-        .await
-        .unwrap();
+    let user = reader.repository_as_user(&"gho_x".into(), "o/r").await.unwrap();
     assert_eq!(user, RepoProbe::CredentialDead);
     assert_eq!(script.mints(), 2);
 }
@@ -205,11 +162,7 @@ async fn right_after_a_mint_a_refusal_is_waited_out_without_another_mint() {
     for status in [401, 403] {
         let clock = Clock::manual(START);
         let (script, github) = scripted(&clock, move |_, number| {
-            if number < 2 {
-                message(status, "Bad credentials")
-            } else {
-                answer(200, repository(5, "o/r"))
-            }
+            if number < 2 { message(status, "Bad credentials") } else { answer(200, repository(5, "o/r")) }
         });
         let reader = live(&github);
         let probe = drive(&clock, reader.repository_by_id(7, 5)).await.unwrap();
@@ -223,15 +176,9 @@ async fn right_after_a_mint_a_refusal_is_waited_out_without_another_mint() {
 async fn a_suspension_seen_by_a_read_is_told_as_one_and_drops_the_token() {
     let clock = Clock::manual(START);
     let (_, github) = scripted(&clock, |_, _| {
-        message(
-            403,
-            "Sorry. Your account was suspended / This installation has been suspended",
-        )
+        message(403, "Sorry. Your account was suspended / This installation has been suspended")
     });
-    let error = live(&github)
-        .installation_repositories(7, None)
-        .await
-        .unwrap_err();
+    let error = live(&github).installation_repositories(7, None).await.unwrap_err();
     assert_eq!(error, GitHubError::Mint(MintError::Suspended));
     assert_eq!(github.tokens().status()[0].last_error, Some("suspended"));
     assert_eq!(github.tokens().status()[0].minted_at, None);
@@ -243,53 +190,28 @@ async fn a_redirect_is_followed_with_the_credential_and_said() {
     let (_, github) = scripted(&clock, |seen, _| {
         assert_eq!(seen.authorization, "Bearer gho_u");
         match seen.uri.strip_prefix(BASE).unwrap() {
-            "/repos/old/name" => {
-                message(301, "Moved").with("location", format!("{BASE}/repositories/9"))
-            }
+            "/repos/old/name" => message(301, "Moved").with("location", format!("{BASE}/repositories/9")),
             "/repositories/9" => answer(200, repository(9, "new/name")),
             other => panic!("{other}"),
         }
     });
-    let probe = live(&github)
-        .repository_as_user(&"gho_u".into(), "old/name")
-        .await
-        .unwrap();
-    let RepoProbe::Found { repository, moved } = probe else {
-        panic!("{probe:?}")
-    };
-    assert_eq!(
-        (repository.id, repository.full_name.as_str(), moved),
-        (9, "new/name", true)
-    );
+    let probe = live(&github).repository_as_user(&"gho_u".into(), "old/name").await.unwrap();
+    let RepoProbe::Found { repository, moved } = probe else { panic!("{probe:?}") };
+    assert_eq!((repository.id, repository.full_name.as_str(), moved), (9, "new/name", true));
     assert_eq!(github.calls().redirects, 1);
 }
 
 #[tokio::test]
 async fn a_redirect_away_or_in_a_circle_is_refused() {
     for (location, error) in [
-        (
-            "https://evil.example/api/v3/repositories/9",
-            GitHubError::ForeignHost,
-        ),
-        (
-            "http://ghe.example/api/v3/repositories/9",
-            GitHubError::ForeignHost,
-        ),
+        ("https://evil.example/api/v3/repositories/9", GitHubError::ForeignHost),
+        ("http://ghe.example/api/v3/repositories/9", GitHubError::ForeignHost),
         ("/elsewhere", GitHubError::ForeignHost),
-        (
-            "/api/v3/repos/o/r",
-            GitHubError::BadAnswer {
-                what: "an end of redirects",
-            },
-        ),
+        ("/api/v3/repos/o/r", GitHubError::BadAnswer { what: "an end of redirects" }),
     ] {
         let clock = Clock::manual(START);
-        let (script, github) = scripted(&clock, move |_, _| {
-            answer(302, "").with("location", location)
-        });
-        let result = live(&github)
-            .repository_as_user(&"gho_u".into(), "o/r")
-            .await;
+        let (script, github) = scripted(&clock, move |_, _| answer(302, "").with("location", location));
+        let result = live(&github).repository_as_user(&"gho_u".into(), "o/r").await;
         assert_eq!(result.unwrap_err(), error);
         assert!(script.seen().len() <= 4);
     }

@@ -12,10 +12,7 @@ use crate::github::scripted::{START, Scripted, With, answer, drive, message};
 
 fn exchange(clock: &Clock, script: &Arc<Scripted>) -> Exchange {
     let time = Arc::new(ServerTime::new(clock.clone()));
-    let rules = Rules {
-        reserve_permille: 200,
-        points_per_minute: 900,
-    };
+    let rules = Rules { reserve_permille: 200, points_per_minute: 900 };
     Exchange {
         limiter: Limiter::new(Arc::clone(&time), rules, 8),
         time,
@@ -59,11 +56,7 @@ async fn only_harmless_requests_are_repeated() {
         for broken in [true, false] {
             let clock = Clock::manual(START);
             let script = Scripted::new(move |_| {
-                if broken {
-                    Err(WireFailure::Broken("reset".to_owned()))
-                } else {
-                    Ok(message(500, ""))
-                }
+                if broken { Err(WireFailure::Broken("reset".to_owned())) } else { Ok(message(500, "")) }
             });
             let exchange = exchange(&clock, &script);
             let result = drive(&clock, exchange.send(call(600), request(method.clone()))).await;
@@ -77,12 +70,8 @@ async fn only_harmless_requests_are_repeated() {
 async fn a_failure_that_passes_is_not_seen() {
     let clock = Clock::manual(START);
     let count = AtomicUsize::new(0);
-    let script = Scripted::new(move |_| {
-        Ok(answer(
-            [502, 503, 200][count.fetch_add(1, Ordering::Relaxed)],
-            "{}",
-        ))
-    });
+    let script =
+        Scripted::new(move |_| Ok(answer([502, 503, 200][count.fetch_add(1, Ordering::Relaxed)], "{}")));
     let exchange = exchange(&clock, &script);
     let answer = drive(&clock, exchange.send(call(60), request(Method::GET))).await;
     assert_eq!(answer.unwrap().status, 200);
@@ -96,12 +85,7 @@ async fn a_request_that_hangs_times_out_and_a_deadline_ends_the_tries() {
     script.gate.forget_permits(usize::MAX);
     let exchange = exchange(&clock, &script);
     let result = drive(&clock, exchange.send(call(45), request(Method::GET))).await;
-    assert_eq!(
-        result.unwrap_err(),
-        GitHubError::Unavailable {
-            cause: Outage::Timeout
-        }
-    );
+    assert_eq!(result.unwrap_err(), GitHubError::Unavailable { cause: Outage::Timeout });
     assert_eq!(script.seen().len(), 2, "30 s and what is left of 45");
     assert!(clock.monotonic() <= Duration::from_secs(46));
 }
@@ -136,22 +120,14 @@ async fn without_patience_the_caller_hears_until_when_and_nothing_more_is_sent()
     });
     let exchange = exchange(&clock, &script);
     exchange.send(call(30), request(Method::GET)).await.unwrap();
-    let limited = GitHubError::RateLimited {
-        until: START + 600_000,
-    };
+    let limited = GitHubError::RateLimited { until: START + 600_000 };
     let result = exchange.send(call(30), request(Method::GET)).await;
     assert_eq!(result.unwrap_err(), limited);
     assert_eq!(script.seen().len(), 1);
-    let other = Call {
-        who: Identity::Installation(8),
-        ..call(30)
-    };
+    let other = Call { who: Identity::Installation(8), ..call(30) };
     assert!(exchange.send(other, request(Method::GET)).await.is_ok());
     let budgets = exchange.limiter.budgets();
-    assert_eq!(
-        (budgets[0].installation, budgets[0].remaining),
-        (Some(7), 0)
-    );
+    assert_eq!((budgets[0].installation, budgets[0].remaining), (Some(7), 0));
     let patient = exchange.send(call(3600), request(Method::GET));
     assert!(drive(&clock, patient).await.is_ok());
 }
@@ -173,11 +149,7 @@ async fn no_more_than_the_cap_is_in_flight_and_background_leaves_room() {
     script.gate.forget_permits(usize::MAX);
     let exchange = exchange(&clock, &script);
     let send = |traffic, who| {
-        let call = Call {
-            who: Identity::Installation(who),
-            traffic,
-            ..call(60)
-        };
+        let call = Call { who: Identity::Installation(who), traffic, ..call(60) };
         exchange.send(call, request(Method::GET))
     };
     let mut background = Box::pin(join_all((0..20).map(|i| send(Traffic::Background, i))));

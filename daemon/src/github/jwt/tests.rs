@@ -43,10 +43,7 @@ fn claims_are_backdated_short_and_name_the_app() {
     let clock = Clock::manual(1_700_000_000_999);
     let jwt = app(&clock, &[FIRST]);
     let seen = decode(&jwt.token(&mut jwt.begin()).unwrap(), FIRST_PUBLIC).unwrap();
-    assert_eq!(
-        (seen.iat, seen.exp, seen.iss.as_str()),
-        (1_699_999_940, 1_700_000_540, "77")
-    );
+    assert_eq!((seen.iat, seen.exp, seen.iss.as_str()), (1_699_999_940, 1_700_000_540, "77"));
 }
 
 #[test]
@@ -55,15 +52,9 @@ fn a_jwt_is_reused_while_it_is_young_and_signed_anew_before_it_expires() {
     let jwt = app(&clock, &[FIRST]);
     let first = jwt.token(&mut jwt.begin()).unwrap();
     clock.advance(Duration::from_secs(6 * 60));
-    assert_eq!(
-        jwt.token(&mut jwt.begin()).unwrap().expose_secret(),
-        first.expose_secret()
-    );
+    assert_eq!(jwt.token(&mut jwt.begin()).unwrap().expose_secret(), first.expose_secret());
     clock.advance(Duration::from_secs(2 * 60));
-    assert_ne!(
-        jwt.token(&mut jwt.begin()).unwrap().expose_secret(),
-        first.expose_secret()
-    );
+    assert_ne!(jwt.token(&mut jwt.begin()).unwrap().expose_secret(), first.expose_secret());
 }
 
 #[test]
@@ -72,13 +63,8 @@ fn an_escaped_pem_is_understood_and_a_bad_one_is_named_without_its_text() {
     for escaped in [FIRST.replace('\n', "\\n"), FIRST.replace('\n', "\\r\\n")] {
         assert!(AppJwt::new(1, &[SecretString::from(escaped)], Arc::clone(&time)).is_ok());
     }
-    let bad = AppJwt::new(
-        1,
-        &[SecretString::from(FIRST), SecretString::from("hunter2")],
-        time,
-    )
-    .err()
-    .unwrap();
+    let bad =
+        AppJwt::new(1, &[SecretString::from(FIRST), SecretString::from("hunter2")], time).err().unwrap();
     assert_eq!(bad, SetupError::BadKey { number: 2 });
     assert!(!bad.to_string().contains("hunter2"));
 }
@@ -97,10 +83,7 @@ fn the_second_key_is_tried_and_remembered() {
     let mut both = jwt.begin();
     jwt.token(&mut both).unwrap();
     jwt.rejected(&mut both, Some(clock.now())).unwrap();
-    assert_eq!(
-        jwt.rejected(&mut both, Some(clock.now())),
-        Err(MintError::KeyRejected)
-    );
+    assert_eq!(jwt.rejected(&mut both, Some(clock.now())), Err(MintError::KeyRejected));
 }
 
 #[test]

@@ -80,8 +80,7 @@ impl Limiter {
         let account = self.account(who);
         let _waiting = Waiting::new(&account);
         loop {
-            self.wait_for_budget(&account, traffic, points, deadline)
-                .await?;
+            self.wait_for_budget(&account, traffic, points, deadline).await?;
             let background = match traffic {
                 Traffic::Live => None,
                 Traffic::Background => Some(acquire(&self.background).await?),
@@ -93,11 +92,7 @@ impl Limiter {
             if open.admission(self.rules, now, traffic, points) == Admission::Now {
                 open.take(now, points);
                 drop(open);
-                return Ok(Permit {
-                    account,
-                    _all: all,
-                    _background: background,
-                });
+                return Ok(Permit { account, _all: all, _background: background });
             }
         }
     }
@@ -111,8 +106,7 @@ impl Limiter {
         deadline: Duration,
     ) -> Result<(), GitHubError> {
         let account = self.account(who);
-        self.wait_for_budget(&account, traffic, points, deadline)
-            .await
+        self.wait_for_budget(&account, traffic, points, deadline).await
     }
 
     async fn wait_for_budget(
@@ -128,9 +122,7 @@ impl Limiter {
             match admission {
                 Admission::Now => return Ok(()),
                 Admission::Wait(wait) if now.mono + wait > deadline => {
-                    return Err(GitHubError::RateLimited {
-                        until: later(now.wall, wait),
-                    });
+                    return Err(GitHubError::RateLimited { until: later(now.wall, wait) });
                 }
                 Admission::Wait(wait) => self.time.clock().sleep(wait).await,
             }
@@ -139,10 +131,8 @@ impl Limiter {
 
     /// Budgets of all credentials that GitHub has told one for.
     pub(crate) fn budgets(&self) -> Vec<Budget> {
-        let accounts: Vec<_> = lock(&self.accounts)
-            .iter()
-            .map(|(who, account)| (*who, Arc::clone(account)))
-            .collect();
+        let accounts: Vec<_> =
+            lock(&self.accounts).iter().map(|(who, account)| (*who, Arc::clone(account))).collect();
         let mut budgets: Vec<Budget> = accounts
             .into_iter()
             .filter_map(|(who, account)| {
@@ -215,10 +205,7 @@ impl Drop for Waiting {
 
 /// Only the main budget is tracked; other resources (search, GraphQL) have their own.
 fn rates_of(answer: &WireAnswer) -> Option<Rates> {
-    if answer
-        .header("x-ratelimit-resource")
-        .is_some_and(|resource| resource != "core")
-    {
+    if answer.header("x-ratelimit-resource").is_some_and(|resource| resource != "core") {
         return None;
     }
     let number = |name| answer.header(name)?.trim().parse::<u32>().ok();
@@ -235,24 +222,17 @@ fn is_refusal_for_speed(answer: &WireAnswer, rates: Option<Rates>) -> bool {
     match answer.status {
         StatusCode::TOO_MANY_REQUESTS => true,
         StatusCode::FORBIDDEN => {
-            answer.header("retry-after").is_some()
-                || rates.is_some_and(|rates| rates.remaining == 0)
-                || {
-                    let message = message_of(&answer.body).to_ascii_lowercase();
-                    message.contains("rate limit") || message.contains("abuse detection")
-                }
+            answer.header("retry-after").is_some() || rates.is_some_and(|rates| rates.remaining == 0) || {
+                let message = message_of(&answer.body).to_ascii_lowercase();
+                message.contains("rate limit") || message.contains("abuse detection")
+            }
         }
         _ => false,
     }
 }
 
 async fn acquire(slots: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, GitHubError> {
-    Arc::clone(slots)
-        .acquire_owned()
-        .await
-        .map_err(|_| GitHubError::BadAnswer {
-            what: "an open client",
-        })
+    Arc::clone(slots).acquire_owned().await.map_err(|_| GitHubError::BadAnswer { what: "an open client" })
 }
 
 fn later(wall: Millis, wait: Duration) -> Millis {

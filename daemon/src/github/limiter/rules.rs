@@ -72,17 +72,12 @@ impl Account {
             let until_reset = millis_until(now.wall, rates.reset);
             if until_reset.is_zero() {
                 self.rates = None;
-            } else if rates.remaining.saturating_sub(self.in_flight) <= floor(rules, rates, traffic)
-            {
+            } else if rates.remaining.saturating_sub(self.in_flight) <= floor(rules, rates, traffic) {
                 wait = wait.max(until_reset.min(LONGEST_ASKED));
             }
         }
         wait = wait.max(self.pace(rules, now, traffic, points));
-        if wait.is_zero() {
-            Admission::Now
-        } else {
-            Admission::Wait(wait)
-        }
+        if wait.is_zero() { Admission::Now } else { Admission::Wait(wait) }
     }
 
     /// Books an admitted call.

@@ -65,9 +65,7 @@ impl Minter {
         let uri = self
             .api
             .join(&format!("/app/installations/{installation}/access_tokens"))
-            .ok_or(MintError::BadAnswer {
-                what: "a usable address",
-            })?;
+            .ok_or(MintError::BadAnswer { what: "a usable address" })?;
         let call = Call {
             route: "POST /app/installations/{id}/access_tokens",
             kind: Kind::Mint,
@@ -122,26 +120,19 @@ fn body_of(scope: &Scope) -> Option<Bytes> {
     if scope.is_everything() {
         return None;
     }
-    serde_json::to_vec(&Wanted {
-        repository_ids: scope.repository_ids(),
-        permissions: scope.permissions(),
-    })
-    .ok()
-    .map(Bytes::from)
+    serde_json::to_vec(&Wanted { repository_ids: scope.repository_ids(), permissions: scope.permissions() })
+        .ok()
+        .map(Bytes::from)
 }
 
 /// Reads the answer to a mint that was neither 401, 5xx nor a refusal for speed.
 fn given(now: Millis, answer: &WireAnswer) -> Result<Minted, MintError> {
     match answer.status.as_u16() {
         200 | 201 => {
-            let given: Given =
-                serde_json::from_slice(&answer.body).map_err(|_| MintError::BadAnswer {
-                    what: "a token in the answer to a mint",
-                })?;
+            let given: Given = serde_json::from_slice(&answer.body)
+                .map_err(|_| MintError::BadAnswer { what: "a token in the answer to a mint" })?;
             if given.token.expose_secret().is_empty() {
-                return Err(MintError::BadAnswer {
-                    what: "a token that is not empty",
-                });
+                return Err(MintError::BadAnswer { what: "a token that is not empty" });
             }
             let stated = given.expires_at.as_ref().and_then(epoch_ms);
             Ok(Minted {

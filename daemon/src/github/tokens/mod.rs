@@ -117,13 +117,7 @@ impl Tokens {
     /// # Errors
     /// The same classified error for every caller that waited for the same mint.
     pub async fn get(&self, installation: i64) -> Result<Leased, MintError> {
-        self.get_scoped(
-            installation,
-            &Scope::everything(),
-            Traffic::Live,
-            LIVE_PATIENCE,
-        )
-        .await
+        self.get_scoped(installation, &Scope::everything(), Traffic::Live, LIVE_PATIENCE).await
     }
 
     /// A token for a part of the installation.
@@ -144,17 +138,12 @@ impl Tokens {
         let deadline = exchange.time.clock().monotonic().saturating_add(patience);
         if traffic == Traffic::Background {
             // The reserve is kept before a flight starts: live callers may join a flight and must not wait for it.
-            exchange
-                .limiter
-                .wait_until_open(Identity::App, traffic, WRITE_POINTS, deadline)
-                .await?;
+            exchange.limiter.wait_until_open(Identity::App, traffic, WRITE_POINTS, deadline).await?;
         }
         let flight = self.join(installation, scope, deadline, true);
         match self.wait(flight, deadline).await {
             // Inside its margin a token is still good: an outage of GitHub's must not end it early.
-            Err(error) if error.is_transient() => {
-                self.held(installation, scope, Slot::usable).ok_or(error)
-            }
+            Err(error) if error.is_transient() => self.held(installation, scope, Slot::usable).ok_or(error),
             result => result,
         }
     }
@@ -174,11 +163,10 @@ impl Tokens {
     pub fn invalidate(&self, installation: i64, generation: u64) -> bool {
         self.known(installation).is_some_and(|state| {
             let mut state = lock(&state);
-            let slot = state.slots.iter_mut().find(|slot| {
-                slot.held
-                    .as_ref()
-                    .is_some_and(|held| held.lease.generation == generation)
-            });
+            let slot = state
+                .slots
+                .iter_mut()
+                .find(|slot| slot.held.as_ref().is_some_and(|held| held.lease.generation == generation));
             slot.and_then(|slot| slot.held.take()).is_some()
         })
     }
@@ -193,14 +181,10 @@ impl Tokens {
     /// How each known installation stands, by id.
     pub fn status(&self) -> Vec<TokenStatus> {
         let now = self.0.minter.exchange.time.now();
-        let known: Vec<_> = lock(&self.0.installations)
-            .iter()
-            .map(|(id, state)| (*id, Arc::clone(state)))
-            .collect();
-        let mut all: Vec<TokenStatus> = known
-            .into_iter()
-            .map(|(installation, state)| lock(&state).status(installation, now))
-            .collect();
+        let known: Vec<_> =
+            lock(&self.0.installations).iter().map(|(id, state)| (*id, Arc::clone(state))).collect();
+        let mut all: Vec<TokenStatus> =
+            known.into_iter().map(|(installation, state)| lock(&state).status(installation, now)).collect();
         all.sort_by_key(|status| status.installation);
         all
     }
@@ -225,13 +209,7 @@ impl Tokens {
         is_wanted(state.slot(scope), now)
     }
 
-    fn join(
-        &self,
-        installation: i64,
-        scope: &Scope,
-        deadline: Duration,
-        held_will_do: bool,
-    ) -> Flight {
+    fn join(&self, installation: i64, scope: &Scope, deadline: Duration, held_will_do: bool) -> Flight {
         let now = self.0.minter.exchange.time.now();
         let state = self.installation(installation);
         let mut open = lock(&state);
@@ -273,10 +251,7 @@ impl Tokens {
                 open.last_error = None;
                 let slot = open.slot(scope);
                 slot.flight = None;
-                slot.held = Some(Held {
-                    renew_at: self.renew_at(&lease),
-                    lease: lease.clone(),
-                });
+                slot.held = Some(Held { renew_at: self.renew_at(&lease), lease: lease.clone() });
                 Ok(lease)
             }
             Err(error) => {
@@ -303,9 +278,7 @@ impl Tokens {
     async fn wait(&self, mut flight: Flight, deadline: Duration) -> Result<Leased, MintError> {
         let clock = self.0.minter.exchange.time.clock();
         let left = deadline.saturating_sub(clock.monotonic());
-        let timed_out = MintError::Unavailable {
-            cause: Outage::Timeout,
-        };
+        let timed_out = MintError::Unavailable { cause: Outage::Timeout };
         match clock.timeout(left, flight.wait_for(Option::is_some)).await {
             Ok(Ok(result)) => result.clone().unwrap_or(Err(timed_out)),
             // The task is gone without a result: the runtime is being shut down.

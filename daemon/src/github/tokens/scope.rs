@@ -39,10 +39,7 @@ impl Scope {
         if repository_ids.len() > MOST_REPOSITORIES {
             return Err(ScopeTooWide(repository_ids.len()));
         }
-        Ok(Self {
-            repository_ids,
-            permissions,
-        })
+        Ok(Self { repository_ids, permissions })
     }
 
     /// Ascending, without repetition.

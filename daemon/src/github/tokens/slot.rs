@@ -43,11 +43,8 @@ impl Installation {
     }
 
     pub(super) fn status(&self, installation: i64, now: Millis) -> TokenStatus {
-        let whole = self
-            .slots
-            .iter()
-            .find(|slot| slot.scope.is_everything())
-            .and_then(|slot| slot.usable(now));
+        let whole =
+            self.slots.iter().find(|slot| slot.scope.is_everything()).and_then(|slot| slot.usable(now));
         let scoped = self
             .slots
             .iter()
@@ -73,19 +70,12 @@ impl Installation {
 
 impl Slot {
     pub(super) fn new(scope: Scope) -> Self {
-        Self {
-            scope,
-            held: None,
-            flight: None,
-        }
+        Self { scope, held: None, flight: None }
     }
 
     /// The token, if it need not be replaced yet.
     pub(super) fn good(&self, now: Millis) -> Option<Leased> {
-        self.held
-            .as_ref()
-            .filter(|held| now < held.renew_at)
-            .map(|held| held.lease.clone())
+        self.held.as_ref().filter(|held| now < held.renew_at).map(|held| held.lease.clone())
     }
 
     /// The token, if GitHub still takes it.
@@ -98,9 +88,6 @@ impl Slot {
 
     /// A request that is on its way; not one whose task has died.
     pub(super) fn flight(&self) -> Option<Flight> {
-        self.flight
-            .as_ref()
-            .filter(|flight| flight.has_changed().is_ok())
-            .cloned()
+        self.flight.as_ref().filter(|flight| flight.has_changed().is_ok()).cloned()
     }
 }

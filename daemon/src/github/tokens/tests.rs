@@ -6,8 +6,8 @@ use secrecy::ExposeSecret;
 use super::*;
 use crate::clock::Clock;
 use crate::github::scripted::{
-    FIRST, SECOND, SECOND_PUBLIC, START, Scripted, With, answer, drive, github, github_with,
-    http_date, message, rfc3339, settings, token,
+    FIRST, SECOND, SECOND_PUBLIC, START, Scripted, With, answer, drive, github, github_with, http_date,
+    message, rfc3339, settings, token,
 };
 use crate::github::transport::{WireAnswer, WireFailure};
 
@@ -104,25 +104,17 @@ async fn an_outage_inside_the_margin_does_not_end_a_token_that_is_still_good() {
     let lease = drive(&clock, github.tokens().get(7)).await.unwrap();
     assert_eq!(lease.generation, 1);
     let forced = drive(&clock, github.tokens().force_refresh(7)).await;
-    assert!(
-        forced.is_err(),
-        "a forced refresh never passes off the old one"
-    );
+    assert!(forced.is_err(), "a forced refresh never passes off the old one");
     clock.advance(Duration::from_secs(3 * 60));
     assert_eq!(
         drive(&clock, github.tokens().get(7)).await.unwrap_err(),
-        MintError::Unavailable {
-            cause: Outage::Status(502)
-        }
+        MintError::Unavailable { cause: Outage::Status(502) }
     );
 }
 
 #[tokio::test]
 async fn a_token_without_expiry_is_not_kept_for_ever() {
-    for body in [
-        "{\"token\":\"ghs_x\"}",
-        "{\"token\":\"ghs_x\",\"expires_at\":\"whenever\"}",
-    ] {
+    for body in ["{\"token\":\"ghs_x\"}", "{\"token\":\"ghs_x\",\"expires_at\":\"whenever\"}"] {
         let clock = Clock::manual(START);
         let script = Scripted::new(move |_| Ok(answer(201, body)));
         let github = github(&clock, &script);
@@ -155,11 +147,7 @@ async fn a_forced_refresh_is_new_and_shared() {
     let github = github(&clock, &script);
     github.tokens().get(7).await.unwrap();
     let forced = join_all((0..50).map(|_| github.tokens().force_refresh(7))).await;
-    assert!(
-        forced
-            .iter()
-            .all(|lease| lease.as_ref().unwrap().generation == 2)
-    );
+    assert!(forced.iter().all(|lease| lease.as_ref().unwrap().generation == 2));
     assert_eq!(github.tokens().get(7).await.unwrap().generation, 2);
 }
 
@@ -191,16 +179,10 @@ async fn scopes_and_installations_have_tokens_of_their_own() {
     let scope = Scope::of(vec![5, 3, 5], permissions).unwrap();
     let wait = Duration::from_secs(1);
     let whole = tokens.get(7).await.unwrap();
-    let part = tokens
-        .get_scoped(7, &scope, Traffic::Background, wait)
-        .await
-        .unwrap();
+    let part = tokens.get_scoped(7, &scope, Traffic::Background, wait).await.unwrap();
     assert_ne!(whole.generation, part.generation);
     assert_ne!(tokens.get(8).await.unwrap().generation, whole.generation);
-    let again = tokens
-        .get_scoped(7, &scope, Traffic::Live, wait)
-        .await
-        .unwrap();
+    let again = tokens.get_scoped(7, &scope, Traffic::Live, wait).await.unwrap();
     assert_eq!(again.generation, part.generation);
     let asked = script.seen();
     assert!(asked[0].body.is_none());
@@ -214,19 +196,10 @@ async fn scopes_and_installations_have_tokens_of_their_own() {
 #[tokio::test]
 async fn each_refusal_has_its_class() {
     assert_eq!(refused(|| message(404, "Not Found")).await, MintError::Gone);
+    assert_eq!(refused(|| message(403, "This installation has been suspended")).await, MintError::Suspended);
     assert_eq!(
-        refused(|| message(403, "This installation has been suspended")).await,
-        MintError::Suspended
-    );
-    assert_eq!(
-        refused(|| message(
-            422,
-            "There is at least one repository that is not accessible"
-        ))
-        .await,
-        MintError::Scope {
-            message: "There is at least one repository that is not accessible".to_owned()
-        }
+        refused(|| message(422, "There is at least one repository that is not accessible")).await,
+        MintError::Scope { message: "There is at least one repository that is not accessible".to_owned() }
     );
     assert_eq!(
         refused(|| message(401, "A JSON web token could not be decoded")).await,
@@ -234,26 +207,13 @@ async fn each_refusal_has_its_class() {
     );
     assert_eq!(
         refused(|| message(403, "Your address is not allowed")).await,
-        MintError::Refused {
-            status: 403,
-            message: "Your address is not allowed".to_owned()
-        }
+        MintError::Refused { status: 403, message: "Your address is not allowed".to_owned() }
     );
-    assert!(matches!(
-        refused(|| answer(201, "{}")).await,
-        MintError::BadAnswer { .. }
-    ));
-    assert_eq!(
-        refused(|| message(503, "")).await,
-        MintError::Unavailable {
-            cause: Outage::Status(503)
-        }
-    );
+    assert!(matches!(refused(|| answer(201, "{}")).await, MintError::BadAnswer { .. }));
+    assert_eq!(refused(|| message(503, "")).await, MintError::Unavailable { cause: Outage::Status(503) });
     assert_eq!(
         refused(|| message(403, "API rate limit exceeded").with("retry-after", 3600)).await,
-        MintError::RateLimited {
-            until: START + 3_600_000
-        }
+        MintError::RateLimited { until: START + 3_600_000 }
     );
 }
 
@@ -346,12 +306,7 @@ async fn status_tells_states_and_never_a_token() {
     let state = |id: usize| github.tokens().status()[id - 1].state;
     assert_eq!(
         [state(1), state(2), state(3), state(4)],
-        [
-            TokenState::Fresh,
-            TokenState::Suspended,
-            TokenState::Gone,
-            TokenState::Failing
-        ]
+        [TokenState::Fresh, TokenState::Suspended, TokenState::Gone, TokenState::Failing]
     );
     let status = github.tokens().status();
     assert_eq!(status[0].expires_at, Some(START + 3_600_000));
@@ -375,16 +330,8 @@ async fn background_mints_leave_the_app_s_reserve_to_live_ones() {
     github.tokens().get(1).await.unwrap();
     let wait = Duration::from_secs(60);
     let everything = Scope::everything();
-    let background = github
-        .tokens()
-        .get_scoped(2, &everything, Traffic::Background, wait)
-        .await;
-    assert_eq!(
-        background.unwrap_err(),
-        MintError::RateLimited {
-            until: START + 1_800_000
-        }
-    );
+    let background = github.tokens().get_scoped(2, &everything, Traffic::Background, wait).await;
+    assert_eq!(background.unwrap_err(), MintError::RateLimited { until: START + 1_800_000 });
     assert!(github.tokens().get(2).await.is_ok());
     assert_eq!(github.budgets()[0].remaining, 900);
     assert_eq!(rfc3339(START), "2023-11-14T22:13:20+00:00");

@@ -85,19 +85,11 @@ async fn a_file_has_a_limit_of_its_own() {
 #[tokio::test]
 async fn a_server_that_says_nothing_or_is_not_there_is_an_outage() {
     let (base, _seen) = server(b"").await;
-    let silent = github(&base)
-        .reader(Traffic::Live)
-        .with_patience(Duration::from_millis(400));
-    let timed_out = GitHubError::Unavailable {
-        cause: Outage::Timeout,
-    };
+    let silent = github(&base).reader(Traffic::Live).with_patience(Duration::from_millis(400));
+    let timed_out = GitHubError::Unavailable { cause: Outage::Timeout };
     assert_eq!(silent.app().await.unwrap_err(), timed_out);
 
-    let free = TcpListener::bind("127.0.0.1:0")
-        .await
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let absent = github(&format!("http://{free}")).reader(Traffic::Live);
     let error = absent.with_patience(Duration::from_millis(400)).app().await;
     assert!(
@@ -108,10 +100,8 @@ async fn a_server_that_says_nothing_or_is_not_there_is_an_outage() {
 
 #[tokio::test]
 async fn redirects_are_never_followed_by_the_transport() {
-    let (base, mut seen) = server(
-        b"HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/app\r\ncontent-length: 0\r\n\r\n",
-    )
-    .await;
+    let (base, mut seen) =
+        server(b"HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/app\r\ncontent-length: 0\r\n\r\n").await;
     let error = github(&base).reader(Traffic::Live).app().await;
     assert_eq!(error.unwrap_err(), GitHubError::ForeignHost);
     assert!(seen.recv().await.is_some());

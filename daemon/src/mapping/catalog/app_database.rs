@@ -32,6 +32,11 @@ impl AppDatabase {
         unimplemented!()
     }
 
+    /// Whether it answers and has the columns.
+    pub async fn check(&self) -> Result<(), AppDatabaseError> {
+        unimplemented!()
+    }
+
     /// What the two columns of these projects hold.
     pub async fn held(
         &self,

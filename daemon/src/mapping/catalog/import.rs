@@ -15,9 +15,7 @@ use crate::clock::Clock;
 use crate::mapping::ask::token_owner;
 use crate::mapping::link::row_of;
 use crate::seal::{Seal, SealError};
-use crate::store::{
-    CatalogOp, Db, Lane, LinkRow, ReadError, UNIT_ROWS, Unit, UploadRow, WriteError,
-};
+use crate::store::{CatalogOp, Db, Lane, LinkRow, ReadError, UNIT_ROWS, Unit, UploadRow, WriteError};
 
 /// Bytes of one upload at most; a hundred thousand projects are about 20 MB.
 pub const UPLOAD_MOST: i64 = 128 * 1024 * 1024;
@@ -138,7 +136,9 @@ impl Importer {
         let upload = self.open_upload(id).await?;
         let checked = self.check(&upload).await?;
         if checked.broken || (checked.bad_count > 0 && !skip_bad) {
-            self.db.write(Lane::Handler, Unit::new().with(CatalogOp::Close { upload: id.to_owned() })).await?;
+            self.db
+                .write(Lane::Handler, Unit::new().with(CatalogOp::Close { upload: id.to_owned() }))
+                .await?;
             return Ok(CatalogReceipt::Refused { bad: checked.bad, bad_count: checked.bad_count });
         }
         let taking = CatalogOp::Taking { upload: id.to_owned(), skip_bad };
@@ -177,13 +177,23 @@ impl Importer {
             .map_err(|error| ImportError::Worker(error.to_string()))
     }
 
-    async fn take(&self, upload: &UploadRow, checked: Checked, who: &Who) -> Result<ImportReceipt, ImportError> {
+    async fn take(
+        &self,
+        upload: &UploadRow,
+        checked: Checked,
+        who: &Who,
+    ) -> Result<ImportReceipt, ImportError> {
         let (mut added, mut changed, mut unchanged) = (0_u64, 0_u64, 0_u64);
         for chunk in checked.links.chunks(UNIT_ROWS) {
             let (rows, tokens) = self.rows(chunk)?;
             let keys: Vec<LinkKey> = rows.iter().map(|row| row.key.clone()).collect();
-            let known: HashMap<LinkKey, String> =
-                self.db.links_by_key(&keys).await?.into_iter().map(|row| (row.key, row.fingerprint)).collect();
+            let known: HashMap<LinkKey, String> = self
+                .db
+                .links_by_key(&keys)
+                .await?
+                .into_iter()
+                .map(|row| (row.key, row.fingerprint))
+                .collect();
             let news: Vec<LinkRow> = rows
                 .into_iter()
                 .filter(|row| match known.get(&row.key) {

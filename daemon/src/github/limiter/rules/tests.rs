@@ -2,52 +2,30 @@ use proptest::prelude::*;
 
 use super::*;
 
-const RULES: Rules = Rules {
-    reserve_permille: 200,
-    points_per_minute: 900,
-};
+const RULES: Rules = Rules { reserve_permille: 200, points_per_minute: 900 };
 
 fn at(ms: u64) -> Moment {
-    Moment {
-        wall: i64::try_from(ms).unwrap(),
-        mono: Duration::from_millis(ms),
-    }
+    Moment { wall: i64::try_from(ms).unwrap(), mono: Duration::from_millis(ms) }
 }
 
 fn rates(limit: u32, remaining: u32, reset: Millis) -> Option<Rates> {
-    Some(Rates {
-        limit,
-        remaining,
-        reset,
-    })
+    Some(Rates { limit, remaining, reset })
 }
 
 #[test]
 fn background_stops_at_the_reserve_and_live_goes_on_to_the_end() {
     let mut account = Account::default();
     account.answered(rates(5000, 1001, 60_000));
-    assert_eq!(
-        account.admission(RULES, at(0), Traffic::Background, 1),
-        Admission::Now
-    );
+    assert_eq!(account.admission(RULES, at(0), Traffic::Background, 1), Admission::Now);
     account.answered(rates(5000, 1000, 60_000));
     assert_eq!(
         account.admission(RULES, at(0), Traffic::Background, 1),
         Admission::Wait(Duration::from_secs(60))
     );
-    assert_eq!(
-        account.admission(RULES, at(0), Traffic::Live, 1),
-        Admission::Now
-    );
+    assert_eq!(account.admission(RULES, at(0), Traffic::Live, 1), Admission::Now);
     account.answered(rates(5000, 0, 60_000));
-    assert_eq!(
-        account.admission(RULES, at(0), Traffic::Live, 1),
-        Admission::Wait(Duration::from_secs(60))
-    );
-    assert_eq!(
-        account.admission(RULES, at(60_000), Traffic::Background, 1),
-        Admission::Now
-    );
+    assert_eq!(account.admission(RULES, at(0), Traffic::Live, 1), Admission::Wait(Duration::from_secs(60)));
+    assert_eq!(account.admission(RULES, at(60_000), Traffic::Background, 1), Admission::Now);
 }
 
 #[test]
@@ -56,25 +34,16 @@ fn calls_in_flight_count_as_spent() {
     account.answered(rates(60, 2, 60_000));
     account.take(at(0), 1);
     account.take(at(0), 1);
-    assert_ne!(
-        account.admission(RULES, at(0), Traffic::Live, 1),
-        Admission::Now
-    );
+    assert_ne!(account.admission(RULES, at(0), Traffic::Live, 1), Admission::Now);
     account.done();
     account.answered(rates(60, 2, 60_000));
-    assert_eq!(
-        account.admission(RULES, at(0), Traffic::Live, 1),
-        Admission::Now,
-        "a 304 costs nothing"
-    );
+    assert_eq!(account.admission(RULES, at(0), Traffic::Live, 1), Admission::Now, "a 304 costs nothing");
 }
 
 #[test]
 fn penalties_double_from_a_minute_and_end_with_a_success() {
     let mut account = Account::default();
-    let seconds: Vec<u64> = (0..7)
-        .map(|_| account.refused(at(0), None, None).as_secs())
-        .collect();
+    let seconds: Vec<u64> = (0..7).map(|_| account.refused(at(0), None, None).as_secs()).collect();
     assert_eq!(seconds, [60, 120, 240, 480, 900, 900, 900]);
     account.answered(None);
     assert_eq!(account.refused(at(0), None, None).as_secs(), 60);
@@ -89,23 +58,14 @@ fn a_pace_full_of_background_work_leaves_points_to_live_traffic() {
         background += 5;
     }
     assert_eq!(background, 720);
-    assert_eq!(
-        account.admission(RULES, at(0), Traffic::Live, 5),
-        Admission::Now
-    );
+    assert_eq!(account.admission(RULES, at(0), Traffic::Live, 5), Admission::Now);
 }
 
 #[test]
 fn a_limit_smaller_than_one_call_still_lets_one_call_a_minute_through() {
-    let rules = Rules {
-        reserve_permille: 1000,
-        points_per_minute: 10,
-    };
+    let rules = Rules { reserve_permille: 1000, points_per_minute: 10 };
     let mut account = Account::default();
-    assert_eq!(
-        account.admission(rules, at(0), Traffic::Background, 5),
-        Admission::Now
-    );
+    assert_eq!(account.admission(rules, at(0), Traffic::Background, 5), Admission::Now);
     account.take(at(0), 5);
     assert_eq!(
         account.admission(rules, at(0), Traffic::Background, 5),

@@ -1,0 +1,192 @@
+//! Checks everything that the daemon needs, and says the mend.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use cutover_shared::status::{Check, Health};
+
+use super::status::Identity;
+use crate::audit::{self, HeadFile};
+use crate::clock::Clock;
+use crate::github::{GitHub, GitHubError, MintError, Traffic};
+use crate::mapping::catalog::app_database::AppDatabase;
+use crate::run::Brake;
+use crate::seal::Seal;
+use crate::store::{ActOp, Db, Lane, Unit};
+
+/// Least permissions of the App for this version's features.
+const NEEDED: &[(&str, &str)] = &[("metadata", "read"), ("contents", "read")];
+
+/// A clock that differs by more makes GitHub refuse what the App signs.
+const SKEW_MS: i64 = 30_000;
+
+/// What is checked.
+#[derive(Clone)]
+pub struct Doctor {
+    pub identity: Arc<Identity>,
+    pub db: Db,
+    pub github: GitHub,
+    pub seal: Arc<Seal>,
+    pub clock: Clock,
+    pub brake: Brake,
+    pub state_dir: PathBuf,
+    pub app_database: Option<AppDatabase>,
+}
+
+fn check(name: &str, health: Health, text: impl Into<String>, mend: impl Into<String>) -> Check {
+    Check { name: name.to_owned(), health, text: text.into(), mend: mend.into() }
+}
+
+impl Doctor {
+    /// Every check, in the order in which to mend.
+    pub async fn examine(&self) -> Vec<Check> {
+        let mut checks = vec![self.store().await, self.audit().await, self.seal()];
+        checks.extend(self.github().await);
+        checks.push(self.index().await);
+        checks.extend(self.application().await);
+        checks.push(self.switch());
+        checks
+    }
+
+    async fn store(&self) -> Check {
+        // Forgetting what is older than time itself writes nothing, and shows that a commit goes through.
+        let unit = Unit::new().with(ActOp::Forget { before: i64::MIN });
+        match self.db.write(Lane::Urgent, unit).await {
+            Ok(()) => check("store", Health::Ok, "takes commits", ""),
+            Err(error) => check(
+                "store",
+                Health::Bad,
+                error.to_string(),
+                format!(
+                    "free space on the disk of {}, or repair it; nothing is acknowledged until then",
+                    self.state_dir.display()
+                ),
+            ),
+        }
+    }
+
+    async fn audit(&self) -> Check {
+        let heads = match HeadFile::of(&self.state_dir).newest(&self.seal) {
+            Ok(heads) => heads,
+            Err(error) => {
+                return check("audit", Health::Bad, error.to_string(), "repair the file's permissions");
+            }
+        };
+        match audit::verify(&self.db, heads.as_ref()).await {
+            Ok(found) if found.intact => {
+                check("audit", Health::Ok, format!("{} records, chain intact", found.records), "")
+            }
+            Ok(found) => check(
+                "audit",
+                Health::Bad,
+                found.problem.unwrap_or_default(),
+                "keep the store as evidence, and find out who changed it; `cutover audit verify`",
+            ),
+            Err(error) => check("audit", Health::Bad, error.to_string(), "see the check of the store"),
+        }
+    }
+
+    fn seal(&self) -> Check {
+        let probe = self.seal.seal("doctor", b"probe").and_then(|sealed| self.seal.open("doctor", &sealed));
+        match probe {
+            Ok(_) => check("seal", Health::Ok, "the keyring seals and opens", ""),
+            Err(error) => {
+                check("seal", Health::Bad, error.to_string(), "put the key file back from its backup")
+            }
+        }
+    }
+
+    async fn github(&self) -> Vec<Check> {
+        let base = self.github.api_base();
+        let app = match self.github.reader(Traffic::Live).app().await {
+            Ok(app) => app,
+            Err(error) => {
+                let mend = match &error {
+                    GitHubError::Mint(MintError::KeyRejected) | GitHubError::Refused { status: 401, .. } => {
+                        "check github.app_id and github.private_key: they must belong together"
+                    }
+                    GitHubError::Mint(MintError::ClockSkew { .. }) => "synchronise this machine's clock",
+                    GitHubError::Unavailable { .. } => {
+                        "check github.api_base_url, the network and the host's certificate"
+                    }
+                    _ => "look at the daemon's log for the call",
+                };
+                return vec![check("github", Health::Bad, format!("{base}: {error}"), mend)];
+            }
+        };
+        let mut checks =
+            vec![check("github", Health::Ok, format!("{base}: App {} ({})", app.slug, app.id), "")];
+        if let Some(skew) = self.github.clock_skew().filter(|skew| skew.abs() > SKEW_MS) {
+            checks.push(check(
+                "clock",
+                Health::Warning,
+                format!("differs from GitHub's by {} s", skew / 1_000),
+                "synchronise this machine's clock",
+            ));
+        }
+        let missing: Vec<_> = NEEDED
+            .iter()
+            .filter(|(name, least)| {
+                !app.permissions.get(*name).is_some_and(|granted| granted == *least || granted == "write")
+            })
+            .map(|(name, least)| format!("{name}: {least}"))
+            .collect();
+        checks.push(if missing.is_empty() {
+            check("permissions", Health::Ok, "the App has what this version needs", "")
+        } else {
+            check(
+                "permissions",
+                Health::Bad,
+                format!("the App lacks {}", missing.join(", ")),
+                "grant them in the App's settings; owners of installations must accept",
+            )
+        });
+        checks
+    }
+
+    async fn index(&self) -> Check {
+        const MEND: &str = "`cutover map plan --refresh` reads GitHub's lists again";
+        match self.db.index_view(&self.identity.github_host).await {
+            Err(error) => check("index", Health::Bad, error.to_string(), "see the check of the store"),
+            Ok(view) => match view.swept_at {
+                None => check("index", Health::Warning, "GitHub's lists were never read", MEND),
+                Some(at) => {
+                    let age = self.clock.now().saturating_sub(at);
+                    let text = format!(
+                        "{} installations ({} suspended), {} repositories, read {} min ago",
+                        view.installations,
+                        view.suspended,
+                        view.repositories,
+                        age / 60_000
+                    );
+                    if age > self.identity.index_max_age_ms {
+                        check("index", Health::Warning, text, MEND)
+                    } else {
+                        check("index", Health::Ok, text, "")
+                    }
+                }
+            },
+        }
+    }
+
+    async fn application(&self) -> Option<Check> {
+        let database = self.app_database.as_ref()?;
+        Some(match database.check().await {
+            Ok(()) => check("application", Health::Ok, "its database answers and has the columns", ""),
+            Err(error) => check(
+                "application",
+                Health::Bad,
+                error.to_string(),
+                "`cutover catalog ddl` prints the migration; catalog.postgres names tables and columns",
+            ),
+        })
+    }
+
+    fn switch(&self) -> Check {
+        if self.brake.is_pulled() {
+            check("kill switch", Health::Warning, "pulled: every run stands", "`cutover mode set` lets go")
+        } else {
+            check("kill switch", Health::Ok, "not pulled", "")
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! The kill switch: everything on legacy, every run paused. It writes memory, then the marker file, then the store and
+//! the audit when they can; it needs neither database nor GitHub to take effect. What is stored here holds until an
+//! operator sets a mode again.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use cutover_shared::mapping::Mode;
+use cutover_shared::paths::kill_marker;
+use cutover_shared::rpc::KillReceipt;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use tokio::sync::{mpsc, watch};
+
+use crate::audit::Who;
+use crate::clock::Clock;
+use crate::mapping::mode;
+use crate::run::{Brake, Engine};
+use crate::store::{Db, Lane, Op, ReadError, RunOp, SettingOp, Unit, WriteError};
+
+/// Where the store keeps that the switch is pulled; `null` once it was let go.
+const SETTING: &str = "kill";
+
+/// How long the receipt waits for the disk and for the store. Memory has taken effect long before.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Waits between tries to store a kill that could not be stored.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Bytes of a marker that are read; a longer one is a kill all the same.
+const MARKER_MOST: u64 = 16 * 1024;
+
+/// What the marker says. Everything in it may be missing: the file alone is the signal.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Marker {
+    pub at: i64,
+    pub by: String,
+    pub reason: String,
+    pub origin: String,
+}
+
+/// The switch. Cheap to clone.
+#[derive(Clone)]
+pub struct KillSwitch(Arc<Inner>);
+
+struct Inner {
+    brake: Brake,
+    state_dir: PathBuf,
+    db: Db,
+    engine: Engine,
+    clock: Clock,
+    /// Kills that the store does not have yet.
+    owed: mpsc::UnboundedSender<Marker>,
+    stored: watch::Sender<u64>,
+}
+
+impl KillSwitch {
+    /// The switch, and the task that stores what could not be stored at once; the composition root spawns it.
+    pub fn new(
+        brake: Brake,
+        state_dir: &Path,
+        db: Db,
+        engine: Engine,
+        clock: Clock,
+    ) -> (Self, impl Future<Output = ()> + Send + use<>) {
+        let (owed, mut waiting) = mpsc::unbounded_channel();
+        let stored = watch::channel(0).0;
+        let switch =
+            Self(Arc::new(Inner { brake, state_dir: state_dir.to_owned(), db, engine, clock, owed, stored }));
+        let worker = switch.clone();
+        let task = async move {
+            while let Some(marker) = waiting.recv().await {
+                while let Err(error) = worker.store(&marker).await {
+                    tracing::error!(%error, "the kill is in force but not stored yet");
+                    worker.0.clock.sleep(RETRY).await;
+                }
+            }
+        };
+        (switch, task)
+    }
+
+    /// At start, with the brake pulled: takes a marker or a stored kill into force, or lets the runs move.
+    pub async fn start(&self) -> Result<bool, ReadError> {
+        if let Some(marker) = self.read_marker() {
+            tracing::warn!(
+                by = marker.by,
+                reason = marker.reason,
+                "a kill marker was found: everything stands"
+            );
+            self.replay(marker).await;
+            return Ok(true);
+        }
+        let stored = self.0.db.setting(SETTING).await?;
+        if stored.is_some_and(|(value, ..)| value != "null") {
+            tracing::warn!("the kill switch was pulled before the last stop: everything stands");
+            return Ok(true);
+        }
+        self.0.brake.release();
+        Ok(false)
+    }
+
+    /// Pulls the switch.
+    pub async fn pull(&self, reason: &str, who: &Who) -> KillReceipt {
+        self.0.brake.pull();
+        let at = self.0.clock.now();
+        tracing::warn!(by = %who.operator, reason, "KILL: everything on legacy, every run paused");
+        let marker = Marker {
+            at,
+            by: who.operator.0.clone(),
+            reason: reason.chars().take(2_000).collect(),
+            origin: who.origin.clone(),
+        };
+        let on_disk = self.write_marker(&marker).await;
+        let paused = match self.0.clock.timeout(PATIENCE, self.0.db.unfinished_runs()).await {
+            Ok(Ok(runs)) => runs.into_iter().filter(|run| run.state.is_moving()).map(|run| run.id).collect(),
+            _ => Vec::new(),
+        };
+        let stored = matches!(self.0.clock.timeout(PATIENCE, self.store(&marker)).await, Ok(Ok(())));
+        if !stored {
+            // The worker lives as long as the daemon; should it be gone, the marker replays at the next start.
+            let _ = self.0.owed.send(marker);
+        }
+        let owed = match (on_disk, stored) {
+            (_, true) => String::new(),
+            (true, false) => {
+                "the store did not take it yet: the marker holds it, and it is tried again".to_owned()
+            }
+            (false, false) => {
+                "neither disk nor store took it: it holds in memory only, so do not restart the daemon"
+                    .to_owned()
+            }
+        };
+        KillReceipt { at, marker: on_disk || stored, stored, paused, owed }
+    }
+
+    /// Takes a marker that somebody else wrote (`cutover kill --local`).
+    pub async fn marker_appeared(&self) {
+        if let Some(marker) = self.read_marker() {
+            self.0.brake.pull();
+            tracing::warn!(by = marker.by, reason = marker.reason, "KILL by marker");
+            self.replay(marker).await;
+        }
+    }
+
+    async fn replay(&self, marker: Marker) {
+        if self.store(&marker).await.is_err() {
+            let _ = self.0.owed.send(marker);
+        }
+    }
+
+    /// Lets go: called when an operator sets a mode. Part of the same unit as the mode.
+    pub async fn let_go(&self, who: &Who) -> Result<(), WriteError> {
+        if !self.0.brake.is_pulled() {
+            return Ok(());
+        }
+        let at = self.0.clock.now();
+        let unit = Unit::new().with(setting("null", at, who.operator.as_str())).with(who.did(
+            at,
+            "unkill",
+            "all",
+            json!({ "by": "mode.set" }),
+        ));
+        self.0.db.write(Lane::Urgent, unit).await?;
+        // A marker that is still there was stored before (or is being): it must not pull again at the next start.
+        let _ = std::fs::remove_file(kill_marker(&self.0.state_dir));
+        self.0.brake.release();
+        Ok(())
+    }
+
+    /// Mode, runs, switch and audit in one unit; then the marker has done its work.
+    async fn store(&self, marker: &Marker) -> Result<(), WriteError> {
+        let now = self.0.clock.now();
+        let who = Who { operator: marker.by.as_str().into(), origin: marker.origin.clone() };
+        let value = serde_json::to_string(marker).unwrap_or_else(|_| "{}".to_owned());
+        let detail = json!({ "reason": marker.reason, "pulled_at": marker.at });
+        let unit = Unit::new()
+            .with(setting(&value, now, &marker.by))
+            .with(mode::set_mode_op(Mode::Off, now, &marker.by))
+            .with(RunOp::PauseAll { reason: format!("killed by {}: {}", marker.by, marker.reason) })
+            .with(who.did(now, "kill", "all", detail));
+        self.0.db.write(Lane::Urgent, unit).await?;
+        if let Err(error) = self.0.engine.settle_pauses().await {
+            tracing::warn!(%error, "paused runs settle at the next start");
+        }
+        let _ = std::fs::remove_file(kill_marker(&self.0.state_dir));
+        self.0.stored.send_modify(|n| *n += 1);
+        Ok(())
+    }
+
+    fn read_marker(&self) -> Option<Marker> {
+        use std::io::Read as _;
+        let path = kill_marker(&self.0.state_dir);
+        let unreadable =
+            || Marker { by: "unknown".into(), reason: "marker file".into(), origin: "marker".into(), at: 0 };
+        let file = match std::fs::File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return None,
+            // It is there and can't be read: legacy in every doubt.
+            Err(_) => return Some(unreadable()),
+        };
+        let mut text = String::new();
+        let read = file.take(MARKER_MOST).read_to_string(&mut text);
+        let marker = read.ok().and_then(|_| serde_json::from_str::<Marker>(&text).ok());
+        Some(marker.unwrap_or_else(unreadable))
+    }
+
+    async fn write_marker(&self, marker: &Marker) -> bool {
+        let (dir, text) = (self.0.state_dir.clone(), serde_json::to_string(marker).unwrap_or_default());
+        let work = tokio::task::spawn_blocking(move || write_durably(&dir, &text));
+        match self.0.clock.timeout(PATIENCE, work).await {
+            Ok(Ok(Ok(()))) => true,
+            Ok(Ok(Err(error))) => {
+                tracing::error!(%error, "the kill marker can't be written");
+                false
+            }
+            _ => false,
+        }
+    }
+}
+
+fn setting(value: &str, at: i64, by: &str) -> Op {
+    SettingOp::Set { name: SETTING.to_owned(), value: value.to_owned(), at, by: by.to_owned() }.into()
+}
+
+/// A new file under the marker's name: written, synced, renamed, and the folder synced.
+fn write_durably(dir: &Path, text: &str) -> std::io::Result<()> {
+    let (marker, fresh) = (kill_marker(dir), dir.join("kill.marker.new"));
+    let mut file = std::fs::File::create(&fresh)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    std::fs::rename(&fresh, &marker)?;
+    std::fs::File::open(dir)?.sync_all()
+}
+
+/// Watches the state folder for a marker, by the system's own notice of changes.
+pub async fn watch_marker(switch: KillSwitch) {
+    use notify::Watcher as _;
+    let (seen, mut changes) = mpsc::channel(16);
+    let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+        // A full channel already says what there is to say.
+        if event.is_ok() {
+            let _ = seen.try_send(());
+        }
+    });
+    let watching = watcher.and_then(|mut watcher| {
+        watcher.watch(&switch.0.state_dir, notify::RecursiveMode::NonRecursive).map(|()| watcher)
+    });
+    let watcher = match watching {
+        Ok(watcher) => Some(watcher),
+        Err(error) => {
+            tracing::error!(%error, "the state folder can't be watched: looking once a second instead");
+            None
+        }
+    };
+    loop {
+        // Looked at first: the marker may have come before the watch.
+        switch.marker_appeared().await;
+        if watcher.is_some() {
+            if changes.recv().await.is_none() {
+                return;
+            }
+        } else {
+            switch.0.clock.sleep(Duration::from_secs(1)).await;
+        }
+    }
+}
