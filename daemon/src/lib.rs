@@ -3,3 +3,4 @@
 pub mod clock;
 pub mod faults;
 pub mod github;
+pub mod mapping;
