@@ -5,8 +5,9 @@ use cutover_shared::ids::{AccountId, RepoId};
 use cutover_shared::mapping::Reason;
 
 use super::situation::Situation;
+use super::token::{Read, TokenSays};
 use crate::mapping::index::{IndexView, Installation, ListedRef, Sighting};
-use crate::mapping::probe::{Answers, CredentialRef, CredentialState, ProbeAnswer, ProbeAsk};
+use crate::mapping::probe::{Answers, ProbeAsk};
 
 /// What the ladder found, before it is put into words for people.
 #[derive(Debug)]
@@ -28,70 +29,6 @@ pub(in crate::mapping) struct Finding<'a> {
     pub situation: Situation<'a>,
     /// The question that would tell more.
     pub wanted: Option<ProbeAsk>,
-}
-
-/// What a user token read under the imported name.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Read<'a> {
-    repo_id: RepoId,
-    full_name: &'a str,
-    owner_id: AccountId,
-    owner_login: &'a str,
-    moved: bool,
-    created_at: Option<i64>,
-}
-
-/// What the stored user token says about the imported name.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum TokenSays<'a> {
-    NoToken,
-    Dead,
-    Unasked,
-    /// It was asked and GitHub did not answer.
-    Silent,
-    Forbidden,
-    NotFound,
-    Read(Read<'a>),
-}
-
-impl<'a> TokenSays<'a> {
-    fn of(link: &Link, answers: &'a Answers) -> Self {
-        let Some(fingerprint) = link.token.as_deref() else { return Self::NoToken };
-        let dead = || {
-            let credential = CredentialRef::User(fingerprint.to_owned());
-            answers.credential(&credential) == CredentialState::Dead
-        };
-        match answers.get(&ProbeAsk::read_repo(fingerprint, &link.repo_full_name)) {
-            Some(ProbeAnswer::Repo { repo_id, full_name, owner_id, owner_login, moved, created_at }) => {
-                Self::Read(Read {
-                    repo_id: *repo_id,
-                    full_name,
-                    owner_id: *owner_id,
-                    owner_login,
-                    moved: *moved,
-                    created_at: *created_at,
-                })
-            }
-            Some(ProbeAnswer::NotFound) => Self::NotFound,
-            Some(ProbeAnswer::Forbidden) => Self::Forbidden,
-            Some(ProbeAnswer::CredentialDead) => Self::Dead,
-            _ if dead() => Self::Dead,
-            Some(ProbeAnswer::Unreachable(_)) => Self::Silent,
-            Some(ProbeAnswer::Commit { .. }) | None => Self::Unasked,
-        }
-    }
-
-    fn fact(&self) -> &'static str {
-        match self {
-            Self::NoToken => "no user token is stored",
-            Self::Dead => "the stored user token is dead",
-            Self::Unasked => "the stored user token was not asked yet",
-            Self::Silent => "GitHub did not answer when the stored user token was asked",
-            Self::Forbidden => "GitHub refuses the stored user token here (403)",
-            Self::NotFound => "the stored user token sees no repository of that name (404)",
-            Self::Read(_) => "the stored user token reads the name",
-        }
-    }
 }
 
 /// Climbs the ladder for one repository of one project.

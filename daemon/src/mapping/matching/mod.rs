@@ -10,6 +10,7 @@ mod named;
 mod situation;
 #[cfg(test)]
 mod tests;
+mod token;
 
 pub use situation::Situation;
 

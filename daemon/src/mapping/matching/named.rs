@@ -2,8 +2,9 @@
 
 use cutover_shared::mapping::Reason;
 
-use super::ladder::{Case, Finding, TokenSays, listed_fact};
+use super::ladder::{Case, Finding, listed_fact};
 use super::situation::Situation;
+use super::token::TokenSays;
 use crate::mapping::index::{ListedRef, Sighting};
 use crate::mapping::probe::{ProbeAnswer, ProbeAsk};
 

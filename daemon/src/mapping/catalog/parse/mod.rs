@@ -204,7 +204,11 @@ fn header(record: Option<Result<Record, Broken>>) -> Result<Vec<Column>, Vec<Bad
     let bad = |line, column: &str, problem: String| BadRow { line, column: column.to_owned(), problem };
     let record = match record {
         Some(Ok(record)) => record,
-        Some(Err(Broken::Record(bad) | Broken::Rest(bad))) => return Err(vec![bad]),
+        Some(Err(Broken::Record(mut bad) | Broken::Rest(mut bad))) => {
+            bad.problem
+                .push_str("; the first line must name the columns (a file of JSON objects is JSON Lines)");
+            return Err(vec![bad]);
+        }
         None => {
             return Err(vec![bad(
                 1,
@@ -216,9 +220,7 @@ fn header(record: Option<Result<Record, Broken>>) -> Result<Vec<Column>, Vec<Bad
     let line = record.line;
     let names: Vec<&str> = record.cells.iter().map(|cell| cell.trim()).collect();
     if names.iter().all(|name| Column::named(name).is_none() && Column::near(name).is_none()) {
-        let problem = if names.first().is_some_and(|name| name.starts_with('{')) {
-            "this looks like JSON Lines: say so with the format, or name the file .jsonl".to_owned()
-        } else if names.len() == 1 && names[0].contains([';', '\t']) {
+        let problem = if names.len() == 1 && names[0].contains([';', '\t']) {
             "this is not separated by commas: save the file with commas between the columns".to_owned()
         } else {
             format!("the first line must name the columns, at least {}", Column::needed_names())

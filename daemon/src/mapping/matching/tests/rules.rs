@@ -112,9 +112,16 @@ fn world() -> impl Strategy<Value = World> {
         proptest::collection::vec(request, 0..2),
         proptest::collection::hash_map(ask_strategy(), answer_strategy(), 0..8),
     )
-        .prop_map(|(installations, rows, requests, answers)| World {
+        .prop_map(|(installations, mut rows, requests, answers)| World {
+            // Most lists are true to their account; without that hardly a world would map anything.
+            rows: {
+                for row in rows.iter_mut().skip(1) {
+                    let its = installations.iter().find(|installation| installation.id == row.installation);
+                    row.owner_id = its.map_or(row.owner_id, |installation| installation.account_id);
+                }
+                rows
+            },
             installations,
-            rows,
             requests,
             answers: answers.into_iter().collect(),
         })
@@ -171,11 +178,6 @@ proptest! {
         let text = |world: &World, link: &Link| {
             serde_json::to_string(&judge(link, &world.index(), &world.answers(), &context())).unwrap()
         };
-        // Two rows with one id are one installation of an unknown state: the store keeps ids apart.
-        let mut ids: Vec<_> = world.installations.iter().map(|installation| installation.id).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        prop_assume!(ids.len() == world.installations.len());
         for link in &links {
             prop_assert_eq!(text(&world, link), text(&other, link));
         }
