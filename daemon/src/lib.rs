@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod clock;
 pub mod config;
+pub mod doors;
 pub mod faults;
 pub mod flows;
 pub mod github;

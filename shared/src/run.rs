@@ -251,10 +251,12 @@ pub enum RunAnswer {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RunAct {
-    /// Binds the approval to the digest.
+    /// Binds the approval to the digest. `override_reason` lets it pass a closed gate, and is audited.
     Approve {
         id: RunId,
         digest: Digest,
+        #[serde(default)]
+        override_reason: Option<String>,
     },
     /// Starts an approved run.
     Apply {

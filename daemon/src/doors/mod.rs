@@ -1,0 +1,3 @@
+//! Where others come in. A door authorises and delegates; rules live behind it.
+
+pub mod rpc;

@@ -1,0 +1,46 @@
+//! Questions about the audit log.
+
+use cutover_shared::audit::{AuditAnswer, AuditQuery};
+use cutover_shared::error::{ErrorCode, RpcError};
+use cutover_shared::page::{MAX_BYTES, Page};
+
+use super::{Parts, read_error};
+use crate::audit::{verify, view};
+use crate::store::AuditRow;
+
+pub(super) async fn query(parts: &Parts, query: AuditQuery) -> Result<AuditAnswer, RpcError> {
+    match query {
+        AuditQuery::List { page } => {
+            let before = page.after.as_deref().and_then(|seq| seq.parse().ok());
+            let rows = parts.db.audit_newest(before, page.rows()).await.map_err(read_error)?;
+            Ok(AuditAnswer::List(window(rows, page.rows())))
+        }
+        AuditQuery::Export { page } => {
+            let after = page.after.as_deref().and_then(|seq| seq.parse().ok());
+            let rows = parts.db.audit_oldest(after, page.rows()).await.map_err(read_error)?;
+            Ok(AuditAnswer::List(window(rows, page.rows())))
+        }
+        AuditQuery::Verify => {
+            let signed = parts.heads.newest(&parts.seal).map_err(|error| {
+                RpcError::new(ErrorCode::Outside, error.to_string(), "repair the file's permissions")
+            })?;
+            verify(&parts.db, signed.as_ref()).await.map(AuditAnswer::Check).map_err(read_error)
+        }
+    }
+}
+
+/// As many rows as a frame can hold.
+fn window(mut rows: Vec<AuditRow>, limit: u32) -> Page<cutover_shared::audit::AuditView> {
+    let full = rows.len() == limit as usize;
+    let mut bytes = 0;
+    let fit = rows.iter().take_while(|row| {
+        let fits = bytes < MAX_BYTES;
+        bytes += row.bytes.len();
+        fits
+    });
+    let fit = fit.count();
+    let cut = fit < rows.len();
+    rows.truncate(fit);
+    let next = rows.last().filter(|_| full || cut).map(|row| row.seq.to_string());
+    Page { rows: rows.iter().map(view).collect(), next }
+}

@@ -1,0 +1,140 @@
+//! The Unix socket: its folder 0750, itself 0660 with a group or 0600 without, connections bounded.
+
+use std::fs::{DirBuilder, Permissions};
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use cutover_shared::rpc::Control as _;
+use cutover_shared::transport::framed;
+use futures::StreamExt as _;
+use nix::unistd::Gid;
+use tarpc::server::{BaseChannel, Channel as _};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::session::Session;
+use super::{Acts, Parts};
+
+/// Connections at once. A console and a few scripts are a handful.
+const CONNECTIONS: usize = 64;
+
+/// Requests of one connection under way at once.
+const REQUESTS: usize = 32;
+
+/// Who may open the socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// The daemon's own user.
+    Owner,
+    /// Members of this group.
+    Group(u32),
+}
+
+/// Why the socket could not be opened.
+#[derive(Debug, thiserror::Error)]
+#[error("the socket {} can't be opened while {doing}: {cause}", path.display())]
+pub struct ListenError {
+    path: PathBuf,
+    doing: &'static str,
+    cause: std::io::Error,
+}
+
+/// The open socket.
+pub struct Listener {
+    listener: UnixListener,
+    path: PathBuf,
+}
+
+impl Listener {
+    /// Opens the socket. The lock of the state folder is held by then, so a socket that is there is left over.
+    pub fn open(path: &Path, access: Access) -> Result<Self, ListenError> {
+        let failed = |doing| {
+            let path = path.to_owned();
+            move |cause| ListenError { path, doing, cause }
+        };
+        if let Some(dir) = path.parent()
+            && !dir.exists()
+        {
+            DirBuilder::new().recursive(true).mode(0o750).create(dir).map_err(failed("making its folder"))?;
+            if let Access::Group(gid) = access {
+                nix::unistd::chown(dir, None, Some(Gid::from_raw(gid)))
+                    .map_err(std::io::Error::from)
+                    .map_err(failed("giving its folder to the group"))?;
+            }
+        }
+        match std::fs::remove_file(path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(failed("removing the one that was left over")(error));
+            }
+            _ => {}
+        }
+        let listener = UnixListener::bind(path).map_err(failed("binding"))?;
+        let mode = match access {
+            Access::Owner => 0o600,
+            Access::Group(gid) => {
+                nix::unistd::chown(path, None, Some(Gid::from_raw(gid)))
+                    .map_err(std::io::Error::from)
+                    .map_err(failed("giving it to the group"))?;
+                0o660
+            }
+        };
+        std::fs::set_permissions(path, Permissions::from_mode(mode)).map_err(failed("setting its mode"))?;
+        Ok(Self { listener, path: path.to_owned() })
+    }
+
+    /// Serves until `stop`; then takes nothing new, finishes the acts under way, and lets go of the rest.
+    pub async fn serve(self, parts: Arc<Parts>, stop: CancellationToken) {
+        let (acts, room, connections) =
+            (Acts::default(), Arc::new(Semaphore::new(CONNECTIONS)), TaskTracker::new());
+        loop {
+            let accepted = tokio::select! {
+                () = stop.cancelled() => break,
+                accepted = self.listener.accept() => accepted,
+            };
+            let stream = match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    // Out of file handles, most likely: a busy loop would make it worse.
+                    tracing::error!(%error, "a connection can't be accepted");
+                    parts.clock.sleep(std::time::Duration::from_millis(100)).await;
+                    continue;
+                }
+            };
+            let Ok(permit) = room.clone().try_acquire_owned() else {
+                tracing::warn!(most = CONNECTIONS, "too many connections: one is turned away");
+                continue;
+            };
+            let (parts, acts, stop) = (parts.clone(), acts.clone(), stop.clone());
+            connections.spawn(async move {
+                let _permit = permit;
+                tokio::select! {
+                    () = stop.cancelled() => {}
+                    () = connection(stream, parts, acts) => {}
+                }
+            });
+        }
+        acts.finish().await;
+        connections.close();
+        connections.wait().await;
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+async fn connection(stream: UnixStream, parts: Arc<Parts>, acts: Acts) {
+    let uid = match stream.peer_cred() {
+        Ok(peer) => peer.uid(),
+        Err(error) => {
+            tracing::warn!(%error, "a peer without credentials is turned away");
+            return;
+        }
+    };
+    let session = Session::new(parts, acts, uid);
+    BaseChannel::with_defaults(framed(stream))
+        .max_concurrent_requests(REQUESTS)
+        .execute(session.serve())
+        .for_each_concurrent(REQUESTS, |response| response)
+        .await;
+}

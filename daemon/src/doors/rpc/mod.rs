@@ -1,0 +1,90 @@
+//! The RPC door: tarpc over a Unix socket. The kernel says who the peer is; the configuration says what they may do.
+
+mod acts;
+mod audit;
+mod catalog;
+mod changes;
+mod listen;
+mod map;
+mod run;
+mod session;
+mod token;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use cutover_shared::error::{ErrorCode, RpcError};
+use cutover_shared::ids::OperatorName;
+use cutover_shared::rpc::{Answer, Query, Role};
+
+pub use self::acts::Acts;
+pub use self::listen::{Access, ListenError, Listener};
+use crate::audit::HeadFile;
+use crate::clock::Clock;
+use crate::flows::doctor::Doctor;
+use crate::flows::kill::KillSwitch;
+use crate::flows::status::{self, Identity};
+use crate::github::GitHub;
+use crate::mapping::catalog::ddl::DdlNames;
+use crate::mapping::catalog::import::Importer;
+use crate::mapping::planner::Planner;
+use crate::run::{Brake, Engine};
+use crate::seal::Seal;
+use crate::store::{Db, ReadError, WriteError};
+
+/// Everything that the door delegates to.
+pub struct Parts {
+    pub identity: Arc<Identity>,
+    pub db: Db,
+    pub clock: Clock,
+    pub seal: Arc<Seal>,
+    pub engine: Engine,
+    pub brake: Brake,
+    pub github: GitHub,
+    pub planner: Planner,
+    pub importer: Importer,
+    pub kill: KillSwitch,
+    pub doctor: Doctor,
+    pub heads: HeadFile,
+    pub ddl_names: DdlNames,
+    /// Operators by uid; the daemon's own is among them, as admin.
+    pub operators: HashMap<u32, (OperatorName, Role)>,
+    /// Differs after every start, so that clients know to ask for everything again.
+    pub epoch: u64,
+}
+
+impl Parts {
+    async fn query(&self, query: Query) -> Result<Answer, RpcError> {
+        Ok(match query {
+            Query::Status => {
+                let status =
+                    status::status(&self.identity, &self.db, &self.engine, &self.brake, &self.clock).await;
+                Answer::Status(Box::new(status.map_err(read_error)?))
+            }
+            Query::Doctor => Answer::Doctor(self.doctor.examine().await),
+            Query::Run(query) => Answer::Run(run::query(self, query).await?),
+            Query::Map(query) => Answer::Map(map::query(self, query).await?),
+            Query::Catalog(query) => Answer::Catalog(catalog::query(self, query).await?),
+            Query::Token(query) => Answer::Token(token::query(self, query).await?),
+            Query::Audit(query) => Answer::Audit(audit::query(self, query).await?),
+        })
+    }
+}
+
+const STORE_MEND: &str = "look at the daemon's log and the disk of the state folder; nothing was half done";
+
+fn read_error(error: ReadError) -> RpcError {
+    RpcError::new(ErrorCode::Store, error.to_string(), STORE_MEND)
+}
+
+fn write_error(error: WriteError) -> RpcError {
+    RpcError::new(ErrorCode::Store, error.to_string(), STORE_MEND)
+}
+
+fn not_found(what: &str, list: &str) -> RpcError {
+    RpcError::new(
+        ErrorCode::NotFound,
+        format!("there is no {what}"),
+        format!("`cutover {list} list` shows those that there are"),
+    )
+}

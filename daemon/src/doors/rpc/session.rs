@@ -1,0 +1,133 @@
+//! One connection: who the peer is, what was granted at `hello`, and nothing before it.
+
+use std::sync::{Arc, OnceLock};
+
+use cutover_shared::error::{ErrorCode, RpcError};
+use cutover_shared::ids::{ActKey, OperatorName};
+use cutover_shared::rpc::{
+    Act, Answer, Changes, Control, Hello, PROTOCOL, Query, Receipt, Role, Topic, Welcome,
+};
+use serde_json::json;
+use tarpc::context::Context;
+
+use super::{Acts, Parts, changes};
+use crate::audit::Who;
+use crate::store::{Lane, Unit};
+
+/// Letters of a client's version and purpose that are logged.
+const WORDS: usize = 64;
+
+/// A connection. Clones serve its requests.
+#[derive(Clone)]
+pub(super) struct Session {
+    pub(super) parts: Arc<Parts>,
+    pub(super) acts: Acts,
+    pub(super) uid: u32,
+    granted: Arc<OnceLock<Granted>>,
+}
+
+#[derive(Clone, Debug)]
+struct Granted {
+    who: Who,
+    role: Role,
+}
+
+impl Session {
+    pub(super) fn new(parts: Arc<Parts>, acts: Acts, uid: u32) -> Self {
+        Self { parts, acts, uid, granted: Arc::default() }
+    }
+
+    fn peer(&self) -> Result<(&OperatorName, Role), RpcError> {
+        let known = self.parts.operators.get(&self.uid).map(|(name, role)| (name, *role));
+        known.ok_or_else(|| {
+            RpcError::new(
+                ErrorCode::Role,
+                format!("uid {} is no operator of this daemon", self.uid),
+                "add the uid to `operators` in the daemon's configuration",
+            )
+        })
+    }
+
+    fn granted(&self) -> Result<&Granted, RpcError> {
+        self.granted.get().ok_or_else(|| {
+            RpcError::new(ErrorCode::Usage, "`hello` comes first on a connection", "update the client")
+        })
+    }
+
+    /// Refusals are all that a door writes into the audit; acts are recorded where they happen.
+    async fn refused(&self, who: &Who, act: &str, role: Role) {
+        let detail = json!({ "role": role });
+        let draft = who.did(self.parts.clock.now(), "refused", act, detail);
+        if let Err(error) = self.parts.db.write(Lane::Handler, Unit::new().with(draft)).await {
+            tracing::error!(%error, act, "a refusal could not be recorded");
+        }
+    }
+}
+
+impl Control for Session {
+    async fn hello(self, _: Context, hello: Hello) -> Result<Welcome, RpcError> {
+        let (name, most) = match self.peer() {
+            Ok(peer) => peer,
+            Err(error) => {
+                let stranger = Who { operator: "unknown".into(), origin: format!("rpc uid {}", self.uid) };
+                self.refused(&stranger, "hello", Role::Viewer).await;
+                return Err(error);
+            }
+        };
+        if hello.protocol != PROTOCOL {
+            return Err(RpcError::new(
+                ErrorCode::Version,
+                format!("the daemon speaks protocol {PROTOCOL}, the client {}", hello.protocol),
+                format!("use the client of version {}", self.parts.identity.version),
+            ));
+        }
+        if let Some(wanted) = hello.role.filter(|wanted| *wanted > most) {
+            return Err(RpcError::new(
+                ErrorCode::Role,
+                format!("{name} has the role {most}; {wanted} can't be asked for"),
+                "leave out --role, or let an administrator change `operators`",
+            ));
+        }
+        let role = hello.role.unwrap_or(most);
+        let origin = format!("rpc uid {}", self.uid);
+        let granted = Granted { who: Who { operator: name.clone(), origin }, role };
+        // The first hello counts: a role can't be raised again on a connection that lowered it.
+        let granted = self.granted.get_or_init(|| granted);
+        let short = |text: &str| text.chars().filter(|c| !c.is_control()).take(WORDS).collect::<String>();
+        tracing::info!(
+            operator = %granted.who.operator, role = %granted.role, uid = self.uid,
+            purpose = short(&hello.purpose), version = short(&hello.version), "connected"
+        );
+        Ok(Welcome {
+            protocol: PROTOCOL,
+            version: self.parts.identity.version.to_owned(),
+            environment: self.parts.identity.environment.clone(),
+            operator: granted.who.operator.clone(),
+            role: granted.role,
+        })
+    }
+
+    async fn query(self, _: Context, query: Query) -> Result<Answer, RpcError> {
+        self.granted()?;
+        self.parts.query(query).await
+    }
+
+    async fn act(self, _: Context, key: ActKey, act: Act) -> Result<Receipt, RpcError> {
+        let granted = self.granted()?.clone();
+        let least = act.least_role();
+        if granted.role < least {
+            self.refused(&granted.who, act.name(), granted.role).await;
+            return Err(RpcError::new(
+                ErrorCode::Role,
+                format!("{} needs the role {least}; this connection has {}", act.name(), granted.role),
+                "connect with a higher role, or ask somebody who has it",
+            ));
+        }
+        self.acts.once(&self.parts, key, act, granted.who).await
+    }
+
+    async fn changes(self, _: Context, epoch: u64, versions: Vec<(Topic, u64)>) -> Result<Changes, RpcError> {
+        self.granted()?;
+        changes::changes(&self.parts, epoch, versions).await
+    }
+}

@@ -1,0 +1,24 @@
+//! Questions and acts about installation tokens.
+
+use cutover_shared::error::RpcError;
+use cutover_shared::token::{TokenAct, TokenAnswer, TokenQuery, TokenView};
+
+use super::{Parts, read_error};
+use crate::audit::Who;
+use crate::flows::tokens;
+
+pub(super) async fn query(parts: &Parts, query: TokenQuery) -> Result<TokenAnswer, RpcError> {
+    let TokenQuery::List { page } = query;
+    tokens::list(&parts.db, &parts.github, &page).await.map(TokenAnswer::List).map_err(read_error)
+}
+
+pub(super) async fn act(parts: &Parts, act: TokenAct, who: &Who) -> Result<TokenView, RpcError> {
+    match act {
+        TokenAct::Refresh { installation } => {
+            tokens::refresh(&parts.db, &parts.github, &parts.clock, installation, who).await
+        }
+        TokenAct::Invalidate { installation } => {
+            tokens::invalidate(&parts.db, &parts.github, &parts.clock, installation, who).await
+        }
+    }
+}
