@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::failure::Failure;
@@ -16,13 +16,11 @@ pub(crate) struct NewFile {
 }
 
 impl NewFile {
-    /// Begins a file that only its owner may read, because what we export names tenants.
     pub fn create(target: &Path) -> Result<Self, Failure> {
-        Self::begin(target, 0o600).map_err(|error| failed(target, &error))
+        Self::begin(target).map_err(|error| failed(target, &error))
     }
 
-    /// The same with another mode.
-    pub fn begin(target: &Path, mode: u32) -> std::io::Result<Self> {
+    pub fn begin(target: &Path) -> std::io::Result<Self> {
         let replaceable = std::fs::metadata(target).map_or(true, |found| found.is_file());
         if !replaceable {
             let file = OpenOptions::new().write(true).open(target)?;
@@ -36,7 +34,7 @@ impl NewFile {
         partial.push(format!(".{}.partial", std::process::id()));
         let partial = target.with_file_name(partial);
         let _left_behind = std::fs::remove_file(&partial);
-        let file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&partial)?;
+        let file = OpenOptions::new().write(true).create_new(true).open(&partial)?;
         Ok(Self { target: target.to_owned(), partial: Some(partial), file })
     }
 
@@ -46,6 +44,11 @@ impl NewFile {
 
     pub fn append(&mut self, text: &str) -> std::io::Result<()> {
         self.file.write_all(text.as_bytes())
+    }
+
+    /// Whatever the umask says, everybody may read it.
+    pub fn show_to_all(&self) -> std::io::Result<()> {
+        self.file.set_permissions(std::fs::Permissions::from_mode(0o644))
     }
 
     pub fn finish(self) -> Result<(), Failure> {

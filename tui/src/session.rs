@@ -69,6 +69,10 @@ impl<'a> Session<'a> {
         Ok(self.conn.insert(conn).clone())
     }
 
+    pub fn is_connected(&self) -> bool {
+        self.conn.is_some()
+    }
+
     /// Forgets a connection that is broken.
     pub fn hang_up(&mut self) {
         self.conn = None;

@@ -14,7 +14,7 @@ use crate::plain;
 use crate::session::Session;
 
 /// Pause between two tries to reach a daemon that went away.
-const RETRY: Duration = Duration::from_millis(250);
+const RETRY: Duration = Duration::from_millis(100);
 
 /// What a follower does when nothing moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +42,7 @@ async fn until_settled(
     session.follows(id);
     let mut shown: Option<RunState> = None;
     let mut known = (0, Vec::new());
-    let mut view = reference::show(session, id).await?;
+    let mut view = look(session, id).await?;
     loop {
         let step = shown != Some(view.state);
         shown = Some(view.state);
@@ -51,13 +51,21 @@ async fn until_settled(
             return Ok(view);
         }
         view = match next_view(session, id, &mut known).await {
-            Err(failure) if failure.code() == ErrorCode::NotReached => {
-                reconnect(session, failure).await?;
+            Err(lost) if lost.code() == ErrorCode::NotReached => {
                 known = (0, Vec::new());
-                reference::show(session, id).await?
+                recover(session, id, lost).await?
             }
             other => other?,
         };
+    }
+}
+
+/// The run as it is now. A daemon that was reached before and is gone is tried again; one that never was is not.
+async fn look(session: &mut Session<'_>, id: &RunId) -> Result<RunView, Failure> {
+    let reached = session.is_connected();
+    match reference::show(session, id).await {
+        Err(lost) if reached && lost.code() == ErrorCode::NotReached => recover(session, id, lost).await,
+        other => other,
     }
 }
 
@@ -78,16 +86,18 @@ async fn next_view(
     }
 }
 
-/// Opens a new connection, trying for as long as the environment's patience.
-async fn reconnect(session: &mut Session<'_>, lost: Failure) -> Result<(), Failure> {
+/// Looks again over new connections, for as long as the environment's patience; then it is `lost` for good.
+async fn recover(session: &mut Session<'_>, id: &RunId, lost: Failure) -> Result<RunView, Failure> {
     session.out.note("the connection was lost; trying to reach the daemon again");
-    session.hang_up();
     let limit = session.env.patience;
     let tries = async {
         loop {
-            match session.conn().await {
-                Err(failure) if failure.code() == ErrorCode::NotReached => clock::pause(RETRY).await,
-                other => return other.map(drop),
+            session.hang_up();
+            // First, so that a daemon that greets and then falls over is not asked in a tight loop.
+            clock::pause(RETRY).await;
+            match reference::show(session, id).await {
+                Err(again) if again.code() == ErrorCode::NotReached => {}
+                other => return other,
             }
         }
     };

@@ -97,9 +97,10 @@ fn local(session: &mut Session<'_>, folder: &Path, reason: &str) -> Verdict {
         "at": session.now(), "by": user(), "reason": reason, "origin": "cli --local",
     });
     if !already {
-        // Readable by whoever the daemon runs as, also when root wrote it.
-        NewFile::begin(&marker, 0o644)
+        NewFile::begin(&marker)
             .and_then(|mut file| {
+                // The daemon may run as somebody else than who kills.
+                file.show_to_all()?;
                 file.append(&format!("{content}\n"))?;
                 file.commit()
             })
@@ -123,7 +124,9 @@ fn not_written(marker: &Path, error: &std::io::Error) -> Failure {
         std::io::ErrorKind::PermissionDenied => "do it as the user that the daemon runs as, or as root",
         _ => "make room or mend the disk, or stop the daemon: a stopped daemon decides nothing",
     };
-    Failure::outside(format!("NOTHING WAS KILLED: can't write {}: {error}", marker.display()), hint)
+    let what =
+        if marker.exists() { "the kill marker may not outlive a power cut" } else { "NOTHING WAS KILLED" };
+    Failure::outside(format!("{what}: can't write {}: {error}", marker.display()), hint)
 }
 
 /// Who runs this program: `name (uid)`.

@@ -43,9 +43,9 @@ use crate::{clock, plain};
     subcommand_required = true,
     arg_required_else_help = true,
     after_help = "Exit codes\n  \
-        0  done                          4  daemon not reached\n  \
-        1  done, and something was found 5  still going at --timeout\n  \
-        2  usage                         6  failed; the error says which part\n  \
+        0  done                           4  daemon not reached\n  \
+        1  done, and something was found  5  still going at --timeout\n  \
+        2  usage                          6  failed; the error says which part\n  \
         3  refused; nothing was done"
 )]
 struct Cli {

@@ -130,7 +130,11 @@ pub(super) async fn run(verb: Verb, session: &mut Session<'_>) -> Verdict {
         Verb::Approve { id, digest } => {
             let id = reference::resolve(session, &id).await?;
             let view = act(session, RunAct::Approve { id, digest: Digest(digest) }).await?;
-            print(session, &view)
+            print(session, &view)?;
+            if view.kind == "map" {
+                session.out.note(&format!("next: cutover map apply {}", view.id));
+            }
+            Ok(Outcome::Done)
         }
         Verb::Pause { id } => {
             let id = reference::resolve(session, &id).await?;

@@ -15,7 +15,7 @@ pub const RUN_COLUMNS: &[Column] = &[
     Column::long("SCOPE"),
     Column::words("STATE"),
     Column::number("ITEMS"),
-    Column::number("ENDED"),
+    Column::number("SETTLED"),
     Column::long("PLANNED"),
 ];
 
@@ -218,5 +218,9 @@ fn plan_summary(plan: &PlanSummary, now: i64, style: Style) -> String {
 
 /// The exact command that comes after a plan; `options` are the global ones that it needs again.
 pub fn next_of_plan(run: &RunView, options: &str) -> String {
+    let plan = serde_json::from_value::<PlanSummary>(run.summary.clone());
+    if plan.is_ok_and(|plan| plan.changes == 0) {
+        return "\nNothing would change: there is nothing to apply.\n".to_owned();
+    }
     format!("\nNext\n  cutover{options} map apply {} \\\n    --approve {}\n", run.id, run.digest)
 }

@@ -41,9 +41,11 @@ pub(super) enum Verb {
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Columns (CSV) or fields (JSON Lines): projectId, tenantId, repoFullName are needed;
-repoId, ownerId, ownerLogin, githubAccessToken, importedCommitSha, importedTreeSha,
-importedAt, importMethod are optional. Tokens are sealed when they arrive.")]
+Columns (CSV) or fields (JSON Lines)
+  needed    projectId, tenantId, repoFullName
+  optional  repoId, ownerId, ownerLogin, githubAccessToken, importedAt,
+            importedCommitSha, importedTreeSha, importMethod
+Tokens are sealed when they arrive.")]
 pub(super) struct Import {
     /// File to take; `-` is standard input
     file: PathBuf,
