@@ -1,0 +1,137 @@
+//! `cutover kill`: by the daemon, or without it by the marker that the daemon obeys.
+
+use std::path::{Path, PathBuf};
+
+use cutover_shared::error::ErrorCode;
+use cutover_shared::paths;
+use cutover_shared::rpc::{Act, KillReceipt, Receipt, Role};
+
+use super::{Outcome, Verdict};
+use crate::failure::Failure;
+use crate::file::NewFile;
+use crate::plain::{Block, Style, Tone, clean, number, time};
+use crate::session::Session;
+
+/// The longest reason that is kept.
+const LONGEST_REASON: usize = 2000;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Why, for the audit log
+    #[arg(long, value_name = "TEXT", default_value = "not given")]
+    reason: String,
+    /// Write the kill marker into the state folder instead of asking the daemon
+    #[arg(long)]
+    local: bool,
+    /// The daemon's state folder, for --local [env: CUTOVER_STATE_DIR]
+    #[arg(long, value_name = "FOLDER", requires = "local")]
+    state_dir: Option<PathBuf>,
+}
+
+pub(super) async fn run(args: Args, session: &mut Session<'_>) -> Verdict {
+    let reason: String = args.reason.chars().take(LONGEST_REASON).collect();
+    if args.local {
+        // The daemon is not asked here, so the promise of --read-only is kept by us.
+        if session.options.read_only || session.options.role == Some(Role::Viewer) {
+            return Err(Failure::new(
+                ErrorCode::Role,
+                "a viewer can't kill: this call has --read-only or --role viewer",
+                "leave that option out",
+            ));
+        }
+        let folder = args.state_dir.unwrap_or_else(|| session.env.state_dir.clone());
+        return local(session, &folder, &reason);
+    }
+    let receipt = session.act(Act::Kill { reason }).await.map_err(|failure| or_local(failure, session))?;
+    let Receipt::Kill(receipt) = receipt else { return Err(or_local(Failure::unexpected("kill"), session)) };
+    session.out.answer(&receipt, |style| text(&receipt, style))?;
+    Ok(if receipt.owed.is_empty() { Outcome::Done } else { Outcome::Found })
+}
+
+/// Whatever kept the daemon from killing, the operator must hear of the other way.
+fn or_local(failure: Failure, session: &Session<'_>) -> Failure {
+    let Failure::Told(mut error) = failure else { return failure };
+    if error.code != ErrorCode::Role {
+        error.hint = format!(
+            "NOTHING WAS KILLED as far as is known. `cutover kill --local` writes the marker into {}, which the \
+             daemon obeys, and reads when it starts. {}",
+            session.env.state_dir.display(),
+            error.hint,
+        );
+    }
+    Failure::Told(error)
+}
+
+fn text(receipt: &KillReceipt, style: Style) -> String {
+    let yes = |done: bool| if done { ("done", Tone::Good) } else { ("NOT YET", Tone::Bad) };
+    let mut block = Block::new();
+    block.toned("Killed", format!("every decision is legacy since {}", time(receipt.at)), Tone::Strong);
+    let (marker, stored) = (yes(receipt.marker), yes(receipt.stored));
+    block.toned("Marker", marker.0, marker.1);
+    block.toned("Stored", stored.0, stored.1);
+    let paused = u64::try_from(receipt.paused.len()).unwrap_or(u64::MAX);
+    block.line("Paused", format!("{} {}", number(paused), if paused == 1 { "run" } else { "runs" }));
+    for run in &receipt.paused {
+        block.line("", run.as_str());
+    }
+    if !receipt.owed.is_empty() {
+        block.toned("Still owed", &receipt.owed, Tone::Warn);
+    }
+    block.render(style)
+}
+
+/// Writes the marker. One that is there stays: it says who killed first, and it counts as it is.
+fn local(session: &mut Session<'_>, folder: &Path, reason: &str) -> Verdict {
+    let marker = paths::kill_marker(folder);
+    let failed = |error: &std::io::Error| not_written(&marker, error);
+    // A folder that we made up would not be the daemon's, and the kill would be a false comfort.
+    if !folder.is_dir() {
+        return Err(Failure::new(
+            ErrorCode::NotFound,
+            format!("NOTHING WAS KILLED: there is no state folder {}", folder.display()),
+            "say where the daemon's is, with --state-dir or CUTOVER_STATE_DIR (its configuration names it)",
+        ));
+    }
+    let already = marker.try_exists().map_err(|error| failed(&error))?;
+    let content = serde_json::json!({
+        "at": session.now(), "by": user(), "reason": reason, "origin": "cli --local",
+    });
+    if !already {
+        NewFile::begin(&marker)
+            .and_then(|mut file| {
+                // The daemon may run as somebody else than who kills.
+                file.show_to_all()?;
+                file.append(&format!("{content}\n"))?;
+                file.commit()
+            })
+            .map_err(|error| failed(&error))?;
+    }
+    let document = serde_json::json!({ "marker": marker, "already": already, "content": content });
+    session.out.answer(&document, |_| {
+        let place = marker.to_string_lossy();
+        let how = if already { "the kill marker was already there" } else { "kill marker written" };
+        format!(
+            "{how}: {}\nA running daemon obeys it at once, a starting one before it serves anything.\n\
+             `cutover status` shows it when the daemon can be reached.\n",
+            clean(&place)
+        )
+    })?;
+    Ok(Outcome::Done)
+}
+
+fn not_written(marker: &Path, error: &std::io::Error) -> Failure {
+    let hint = match error.kind() {
+        std::io::ErrorKind::PermissionDenied => "do it as the user that the daemon runs as, or as root",
+        _ => "make room or mend the disk, or stop the daemon: a stopped daemon decides nothing",
+    };
+    let what =
+        if marker.exists() { "the kill marker may not outlive a power cut" } else { "NOTHING WAS KILLED" };
+    Failure::outside(format!("{what}: can't write {}: {error}", marker.display()), hint)
+}
+
+/// Who runs this program: `name (uid)`.
+fn user() -> String {
+    let uid = nix::unistd::getuid();
+    let name = nix::unistd::User::from_uid(uid).ok().flatten().map(|user| user.name);
+    format!("{} ({uid})", name.as_deref().unwrap_or("unknown"))
+}

@@ -1,0 +1,218 @@
+//! Verbs of the command line, one file a noun. DESIGN's table of verbs and exit codes is a contract.
+
+mod audit;
+mod catalog;
+mod completions;
+mod doctor;
+mod follow;
+mod kill;
+mod list;
+mod man;
+mod map;
+mod mode;
+mod project;
+mod reference;
+mod run;
+mod status;
+mod tenant;
+mod token;
+mod watch;
+mod words;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::TypedValueParser;
+use clap::error::ErrorKind;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use cutover_shared::error::ErrorCode;
+use cutover_shared::rpc::Role;
+
+use crate::env::{Env, Io};
+use crate::failure::Failure;
+use crate::out::Out;
+use crate::session::Session;
+use crate::{clock, plain};
+
+/// Drives a Cutover daemon: what there is, what would change, and changing it.
+#[derive(Debug, Parser)]
+#[command(
+    name = "cutover",
+    version,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    after_help = "Exit codes\n  \
+        0  done                           4  daemon not reached\n  \
+        1  done, and something was found  5  still going at --timeout\n  \
+        2  usage                          6  failed; the error says which part\n  \
+        3  refused; nothing was done"
+)]
+struct Cli {
+    #[command(flatten)]
+    options: Options,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+/// Options that every verb takes.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct Options {
+    /// The daemon's socket [env: CUTOVER_SOCKET]
+    #[arg(long, global = true, value_name = "PATH")]
+    pub socket: Option<PathBuf>,
+    /// Print JSON; errors become one JSON object on stderr
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Do this with less power than the daemon would give
+    #[arg(long, global = true, value_name = "ROLE", value_parser = words::role())]
+    pub role: Option<Role>,
+    /// Same as --role viewer: the daemon refuses every change
+    #[arg(long, global = true)]
+    pub read_only: bool,
+    /// Stop waiting after this long (30s, 5min, 2h); the work goes on
+    #[arg(long, global = true, value_name = "DURATION", value_parser = plain::parse_duration)]
+    pub timeout: Option<Duration>,
+    /// Names this act: repeated with the same key within 24 h it answers the first receipt
+    #[arg(long, global = true, value_name = "KEY", value_parser = key())]
+    pub key: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Is anything wrong, what moves, how far are we
+    Status,
+    /// Checks the daemon and all that it needs; exit 1 when a check is bad
+    Doctor,
+    /// Tenants' projects and the repositories that they were imported from
+    #[command(subcommand)]
+    Catalog(catalog::Verb),
+    /// Tenants and how far they are
+    #[command(subcommand)]
+    Tenant(tenant::Verb),
+    /// Projects and how their repositories are mapped
+    #[command(subcommand)]
+    Project(project::Verb),
+    /// Plan, apply and check the mapping of repositories to installations
+    #[command(subcommand)]
+    Map(map::Verb),
+    /// The ceiling for every tenant: off, canary or on
+    #[command(subcommand)]
+    Mode(mode::Verb),
+    /// Runs: everything that changes something is one
+    #[command(subcommand)]
+    Run(run::Verb),
+    /// Follows a run until it ends; the exit code tells how
+    Watch(watch::Args),
+    /// Installation tokens in the daemon's memory; never the tokens themselves
+    #[command(subcommand)]
+    Token(token::Verb),
+    /// The audit log: append-only, hash-chained
+    #[command(subcommand)]
+    Audit(audit::Verb),
+    /// Everything on legacy, every run paused, at once
+    Kill(kill::Args),
+    /// Prints the completion script of a shell
+    Completions(completions::Args),
+    /// Prints the manual page, or writes one for each verb
+    Man(man::Args),
+}
+
+/// How a call ended that did what was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Done,
+    /// Done, and there is something to look at.
+    Found,
+}
+
+pub(crate) type Verdict = Result<Outcome, Failure>;
+
+fn key() -> impl TypedValueParser<Value = String> {
+    clap::builder::NonEmptyStringValueParser::new().try_map(|key: String| {
+        let fits = key.len() <= 128 && key.chars().all(|c| c.is_ascii_graphic());
+        if fits { Ok(key) } else { Err("a key has at most 128 letters, digits and signs, no spaces") }
+    })
+}
+
+/// The whole grammar: what help, completions and manual pages are made of.
+pub fn grammar() -> clap::Command {
+    Cli::command()
+}
+
+pub(crate) async fn call(args: Vec<OsString>, env: &Env, io: Io<'_>) -> u8 {
+    // Asked before the grammar is, because its own errors must be JSON too.
+    let json = args.iter().skip(1).take_while(|arg| *arg != "--").any(|arg| arg == "--json");
+    let Io { stdin, stdout, stderr } = io;
+    let mut out = Out::new(stdout, stderr, env, json);
+    let columns = env.columns.unwrap_or(plain::WIDTH).clamp(40, 100);
+    let parsed = grammar()
+        .term_width(columns)
+        .try_get_matches_from(args)
+        .and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match parsed {
+        Ok(cli) => cli,
+        Err(error) => return outside_of_grammar(&error, &mut out),
+    };
+    let mut session = Session::new(env, cli.options, out, stdin);
+    let limit = session.options.timeout;
+    let work = Box::pin(dispatch(cli.verb, &mut session));
+    let verdict = match limit {
+        Some(limit) => clock::within(limit, work).await,
+        None => Some(work.await),
+    };
+    match verdict.unwrap_or_else(|| Err(session.timed_out())) {
+        Ok(Outcome::Done) => 0,
+        Ok(Outcome::Found) => 1,
+        Err(failure) => {
+            session.out.failure(&failure);
+            failure.exit()
+        }
+    }
+}
+
+async fn dispatch(verb: Verb, session: &mut Session<'_>) -> Verdict {
+    match verb {
+        Verb::Status => status::run(session).await,
+        Verb::Doctor => doctor::run(session).await,
+        Verb::Catalog(verb) => catalog::run(verb, session).await,
+        Verb::Tenant(verb) => tenant::run(verb, session).await,
+        Verb::Project(verb) => project::run(verb, session).await,
+        Verb::Map(verb) => map::run(verb, session).await,
+        Verb::Mode(verb) => mode::run(verb, session).await,
+        Verb::Run(verb) => run::run(verb, session).await,
+        Verb::Watch(args) => watch::run(args, session).await,
+        Verb::Token(verb) => token::run(verb, session).await,
+        Verb::Audit(verb) => audit::run(verb, session).await,
+        Verb::Kill(args) => kill::run(args, session).await,
+        Verb::Completions(args) => completions::run(&args, session),
+        Verb::Man(args) => man::run(&args, session),
+    }
+}
+
+/// Help, version and arguments that make no sense.
+fn outside_of_grammar(error: &clap::Error, out: &mut Out<'_>) -> u8 {
+    let rendered = error.render();
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            let text = if out.style.colour { rendered.ansi().to_string() } else { rendered.to_string() };
+            match out.raw(&text) {
+                Ok(()) => 0,
+                Err(failure) => failure.exit(),
+            }
+        }
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            let text = rendered.to_string();
+            out.failure(&Failure::Arguments { text, message: "no verb was given".to_owned() });
+            ErrorCode::Usage.exit()
+        }
+        _ => {
+            let text = rendered.to_string();
+            let what = text.split("\n\n").next().unwrap_or(&text).trim_start_matches("error: ");
+            let message = what.split_whitespace().collect::<Vec<_>>().join(" ");
+            out.failure(&Failure::Arguments { text, message });
+            ErrorCode::Usage.exit()
+        }
+    }
+}

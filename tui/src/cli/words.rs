@@ -1,0 +1,63 @@
+//! Arguments that are one of a set of words, the same words that the daemon and its store use.
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use cutover_shared::catalog::DdlFormat;
+use cutover_shared::mapping::Mode;
+use cutover_shared::rpc::Role;
+use cutover_shared::run::{ItemState, RunState};
+
+fn word<T>(
+    all: &[T],
+    word: fn(T) -> &'static str,
+    from: fn(&str) -> Option<T>,
+) -> impl TypedValueParser<Value = T> + use<T>
+where
+    T: Copy + Send + Sync + 'static,
+{
+    let words: Vec<&'static str> = all.iter().copied().map(word).collect();
+    PossibleValuesParser::new(words).try_map(move |text| from(&text).ok_or("no such word"))
+}
+
+pub fn role() -> impl TypedValueParser<Value = Role> {
+    word(Role::ALL, Role::word, Role::from_word)
+}
+
+pub fn mode() -> impl TypedValueParser<Value = Mode> {
+    word(Mode::ALL, Mode::word, Mode::from_word)
+}
+
+pub fn run_state() -> impl TypedValueParser<Value = RunState> {
+    word(RunState::ALL, RunState::word, RunState::from_word)
+}
+
+pub fn item_state() -> impl TypedValueParser<Value = ItemState> {
+    word(ItemState::ALL, ItemState::word, ItemState::from_word)
+}
+
+pub fn ddl_format() -> impl TypedValueParser<Value = DdlFormat> {
+    word(&[DdlFormat::Sql, DdlFormat::Prisma], ddl_word, |text| match text {
+        "sql" => Some(DdlFormat::Sql),
+        "prisma" => Some(DdlFormat::Prisma),
+        _ => None,
+    })
+}
+
+fn ddl_word(format: DdlFormat) -> &'static str {
+    match format {
+        DdlFormat::Sql => "sql",
+        DdlFormat::Prisma => "prisma",
+    }
+}
+
+/// `yes` or `no`.
+pub fn yes_no() -> impl TypedValueParser<Value = bool> {
+    word(
+        &[true, false],
+        |yes| if yes { "yes" } else { "no" },
+        |text| match text {
+            "yes" => Some(true),
+            "no" => Some(false),
+            _ => None,
+        },
+    )
+}

@@ -1,0 +1,226 @@
+//! Runs as text.
+
+use cutover_shared::mapping::{MappingCounts, PlanSummary};
+use cutover_shared::run::{Counts, EffectClass, ItemState, Reversibility, RunState, RunView};
+
+use super::{Block, Cell, Column, Style, Table, Tone, age, decimal, number, percent, span, time};
+
+/// Letters of a run's id that tables show: its whole millisecond, and enough to name it in a command.
+const SHORT_ID: usize = 13;
+
+/// Columns of `run list`.
+pub const RUN_COLUMNS: &[Column] = &[
+    Column::words("ID"),
+    Column::words("KIND"),
+    Column::long("SCOPE"),
+    Column::words("STATE"),
+    Column::number("ITEMS"),
+    Column::number("SETTLED"),
+    Column::long("PLANNED"),
+];
+
+/// The colour of a state.
+fn tone(state: RunState, counts: &Counts) -> Tone {
+    match state {
+        RunState::Done | RunState::Undone if counts.findings() > 0 => Tone::Warn,
+        RunState::Done | RunState::Undone => Tone::Good,
+        RunState::Failed => Tone::Bad,
+        RunState::Paused | RunState::Pausing | RunState::Cancelled => Tone::Warn,
+        RunState::Expired => Tone::Dim,
+        RunState::Planned
+        | RunState::Approved
+        | RunState::Applying
+        | RunState::Verifying
+        | RunState::Undoing => Tone::Plain,
+    }
+}
+
+/// A row of `run list`.
+pub fn runs_row(run: &RunView, now: i64) -> Vec<Cell> {
+    let counts = &run.progress.counts;
+    vec![
+        short_id(run).into(),
+        run.kind.as_str().into(),
+        run.scope.as_str().into(),
+        Cell::toned(run.state.word(), tone(run.state, counts)),
+        number(counts.total()).into(),
+        format!("{} %", percent(settled(run), counts.total())).into(),
+        format!("{} by {}", age(now, run.planned_at), run.author).into(),
+    ]
+}
+
+fn short_id(run: &RunView) -> &str {
+    run.id.0.get(..SHORT_ID).unwrap_or(&run.id.0)
+}
+
+/// Items by state, those without any left out: `1,200 done, 30 stale`.
+pub fn counts(counts: &Counts) -> String {
+    let mut counts = counts.clone();
+    let parts: Vec<String> = ItemState::ALL
+        .iter()
+        .filter_map(|state| match *counts.of(*state) {
+            0 => None,
+            n => Some(format!("{} {state}", number(n))),
+        })
+        .collect();
+    if parts.is_empty() { "none".to_owned() } else { parts.join(", ") }
+}
+
+/// Items that need no more work: taken back for an undo, tried for anything else.
+fn settled(run: &RunView) -> u64 {
+    let counts = &run.progress.counts;
+    let left = match run.state {
+        RunState::Undoing => counts.done + counts.leased,
+        _ => counts.pending + counts.leased,
+    };
+    counts.total().saturating_sub(left)
+}
+
+/// One line of progress, at most 80 columns for ordinary figures.
+pub fn moving_line(run: &RunView) -> String {
+    let progress = &run.progress;
+    let total = progress.counts.total();
+    let done = settled(run);
+    let mut line = format!("{}  {}/{}  {} %", run.state, number(done), number(total), percent(done, total));
+    if run.state.is_moving() && progress.per_second > 0.0 {
+        line += &format!("  {}/s", decimal(progress.per_second));
+        if let Some(left) = progress.seconds_left {
+            line += &format!("  {} left", span(left));
+        }
+    }
+    let findings = Counts {
+        stale: progress.counts.stale,
+        failed: progress.counts.failed,
+        unknown: progress.counts.unknown,
+        superseded: progress.counts.superseded,
+        ..Counts::default()
+    };
+    if findings.total() > 0 {
+        line += &format!("  {}", counts(&findings));
+    }
+    if let Some(reason) = run.reason.as_ref().filter(|_| !run.state.is_moving()) {
+        line += &format!("  ({reason})");
+    }
+    line
+}
+
+/// Everything about a run that fits one screen.
+pub fn show(run: &RunView, now: i64, style: Style) -> String {
+    let progress = &run.progress;
+    let mut block = Block::new();
+    block.line("Run", run.id.as_str());
+    block.line("Kind", format!("{}, scope {}", run.kind, run.scope));
+    block.toned("State", run.state.word(), tone(run.state, &progress.counts));
+    if let Some(reason) = &run.reason {
+        block.toned("Reason", reason, Tone::Warn);
+    }
+    block.line("Items", format!("{}: {}", number(progress.counts.total()), counts(&progress.counts)));
+    if run.state.is_moving() {
+        let left = progress.seconds_left.map_or(String::new(), |s| format!(", {} left", span(s)));
+        block.line("Speed", format!("{}/s{left}", decimal(progress.per_second)));
+    }
+    block.maybe("Rate", run.rate.map(|rate| format!("at most {} items a second", number(rate.into()))));
+    block.line("Digest", run.digest.as_str());
+    block.line("Effect", format!("{}, {}", effect(run.effect), reversibility(&run.reversibility)));
+    block.line(
+        "Planned",
+        format!("{} by {} ({})", time(run.planned_at), run.author, age(now, run.planned_at)),
+    );
+    if run.state == RunState::Planned {
+        block.line("Expires", format!("{} ({})", time(run.expires_at), age(now, run.expires_at)));
+    }
+    if let Some(at) = run.approved_at {
+        let who = run.approved_by.as_ref().map_or("somebody", |name| name.as_str());
+        let same = if run.self_approved { ", who also planned it" } else { "" };
+        block.line("Approved", format!("{} by {who}{same}", time(at)));
+    }
+    block.maybe("Started", run.started_at.map(time));
+    block.maybe("Ended", run.ended_at.map(|at| format!("{}{}", time(at), took(run.started_at, at))));
+    let mut text = block.render(style);
+    text += &summary(run, now, style);
+    text
+}
+
+fn took(started: Option<i64>, ended: i64) -> String {
+    started.map_or(String::new(), |at| format!(" after {}", span(ended.abs_diff(at) / 1000)))
+}
+
+fn effect(effect: EffectClass) -> &'static str {
+    match effect {
+        EffectClass::Local => "local (our store)",
+        EffectClass::Marked => "marked (a database that holds our marker)",
+        EffectClass::Remote => "remote (compare-and-set)",
+    }
+}
+
+fn reversibility(is: &Reversibility) -> String {
+    match is {
+        Reversibility::Reversible => "can be undone".to_owned(),
+        Reversibility::ReversibleUntil(until) => format!("can be undone until {until}"),
+        Reversibility::Irreversible => "CAN'T BE UNDONE".to_owned(),
+    }
+}
+
+/// What the kind of the run wants shown: a mapping plan's figures, or whatever another kind says.
+fn summary(run: &RunView, now: i64, style: Style) -> String {
+    if run.kind == "map"
+        && let Ok(plan) = serde_json::from_value::<PlanSummary>(run.summary.clone())
+    {
+        return plan_summary(&plan, now, style);
+    }
+    let Some(facts) = run.summary.as_object().filter(|facts| !facts.is_empty()) else { return String::new() };
+    let mut block = Block::new();
+    for (key, value) in facts {
+        block.line(key, value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+    }
+    format!("\n{}", block.render(style))
+}
+
+fn plan_summary(plan: &PlanSummary, now: i64, style: Style) -> String {
+    let mut block = Block::new();
+    let MappingCounts { mapped, pending, unmappable, unplanned } = plan.counts;
+    let unplanned = if unplanned == 0 { String::new() } else { format!(", {} unplanned", number(unplanned)) };
+    block.line(
+        "Repositories",
+        format!(
+            "{}: {} mapped, {} pending, {} unmappable{unplanned}",
+            number(mapped + pending + unmappable + plan.counts.unplanned),
+            number(mapped),
+            number(pending),
+            number(unmappable),
+        ),
+    );
+    block.line("Changes", format!("{} stored mappings would change", number(plan.changes)));
+    block.line(
+        "Index",
+        format!(
+            "{}: {} installations, {} repositories, epoch {}",
+            plan.index_at.map_or("never swept whole".to_owned(), |at| format!("swept {}", age(now, at))),
+            number(plan.installations),
+            number(plan.repositories),
+            plan.index_epoch,
+        ),
+    );
+    block.line(
+        "Probes",
+        format!(
+            "{} made, {} answers were stored, {} still owed",
+            number(plan.probes_made),
+            number(plan.probes_stored),
+            number(plan.probes_owed)
+        ),
+    );
+    let rows: Vec<Vec<Cell>> =
+        plan.reasons.iter().map(|(reason, n)| vec![reason.word().into(), number(*n).into()]).collect();
+    let table = Table::whole(&[Column::words("REASON"), Column::number("REPOSITORIES")], &rows, style);
+    format!("\n{}\n{table}", block.render(style))
+}
+
+/// The exact command that comes after a plan; `options` are the global ones that it needs again.
+pub fn next_of_plan(run: &RunView, options: &str) -> String {
+    let plan = serde_json::from_value::<PlanSummary>(run.summary.clone());
+    if plan.is_ok_and(|plan| plan.changes == 0) {
+        return "\nNothing would change: there is nothing to apply.\n".to_owned();
+    }
+    format!("\nNext\n  cutover{options} map apply {} \\\n    --approve {}\n", run.id, run.digest)
+}

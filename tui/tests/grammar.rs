@@ -1,0 +1,116 @@
+//! Help, completions, manual pages and the document agree with the grammar.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panic")]
+
+mod support;
+
+use cutover_shared::mapping::{MappingStatus, Reason};
+use cutover_shared::run::{ItemState, RunState};
+use support::Daemon;
+
+/// Every verb as its words, `map apply` as `["map", "apply"]`; verbs without verbs below them only.
+fn verbs() -> Vec<Vec<String>> {
+    fn below(command: &clap::Command, path: &[String], all: &mut Vec<Vec<String>>) {
+        let mut leaf = true;
+        for verb in command.get_subcommands().filter(|verb| verb.get_name() != "help") {
+            leaf = false;
+            below(verb, &[path, &[verb.get_name().to_owned()]].concat(), all);
+        }
+        if leaf {
+            all.push(path.to_owned());
+        }
+    }
+    let mut all = Vec::new();
+    below(&cutover_tui::grammar(), &[], &mut all);
+    all
+}
+
+#[test]
+fn the_grammar_is_sound() {
+    cutover_tui::grammar().debug_assert();
+}
+
+#[tokio::test]
+async fn help_of_every_verb() {
+    let daemon = Daemon::absent();
+    let ran = daemon.run(&["--help"]).await;
+    assert_eq!(ran.code, 0);
+    insta::assert_snapshot!("help", ran.out);
+    let globals = ran.out.split("Global options:").nth(1).unwrap().split("\n\n").next().unwrap().to_owned();
+    assert!(verbs().len() > 25, "{:?}", verbs());
+    for verb in verbs() {
+        let args: Vec<&str> = verb.iter().map(String::as_str).chain(["--help"]).collect();
+        let ran = daemon.run(&args).await;
+        assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{verb:?}");
+        for line in ran.out.lines() {
+            assert!(line.chars().count() <= 80, "{line}");
+        }
+        assert!(ran.out.contains(globals.trim_end()), "{verb:?} has the global options");
+        // They are the same everywhere, and told once.
+        let own = ran.out.replace(globals.trim_end(), " (as above)");
+        insta::assert_snapshot!(format!("help_{}", verb.join("_").replace('-', "_")), own);
+    }
+}
+
+#[tokio::test]
+async fn without_a_verb_help_is_a_usage_error() {
+    let ran = Daemon::absent().run(&[]).await;
+    assert_eq!((ran.code, ran.out.as_str()), (2, ""));
+    assert!(ran.err.contains("Usage: cutover"), "{ran:?}");
+}
+
+#[tokio::test]
+async fn completions_and_manual_pages_need_no_daemon() {
+    let daemon = Daemon::absent();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let ran = daemon.run(&["completions", shell]).await;
+        assert!(ran.code == 0 && ran.out.contains("spot-check"), "{shell}");
+    }
+    let ran = daemon.run(&["man"]).await;
+    assert!(ran.code == 0 && ran.out.contains(".TH cutover"), "{ran:?}");
+    let folder = daemon.folder.path().join("man");
+    let ran = daemon.run(&["man", "--out", folder.to_str().unwrap()]).await;
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(folder.join("cutover-map-apply.1").exists());
+}
+
+const DOCUMENT: &str = include_str!("../../docs/operations.md");
+
+#[test]
+fn the_document_tells_of_every_verb_and_word() {
+    for verb in verbs() {
+        let verb = verb.join(" ");
+        assert!(DOCUMENT.contains(&format!("`{verb}")), "docs/operations.md lacks `{verb}`");
+    }
+    let reasons = Reason::ALL.iter().map(|word| word.word());
+    let statuses = MappingStatus::ALL.iter().map(|word| word.word());
+    let runs = RunState::ALL.iter().map(|word| word.word());
+    let items = ItemState::ALL.iter().map(|word| word.word());
+    for word in reasons.chain(statuses).chain(runs).chain(items) {
+        let row = format!("| `{word}` |");
+        assert!(DOCUMENT.contains(&row), "docs/operations.md lacks a row `{word}`");
+    }
+    for code in 0..=6 {
+        assert!(DOCUMENT.contains(&format!("| {code} |")), "docs/operations.md lacks exit code {code}");
+    }
+}
+
+/// Each `cutover ...` line in a console block of the document is understood.
+#[test]
+fn the_commands_in_the_document_are_understood() {
+    let mut checked = 0;
+    for line in DOCUMENT.lines().filter_map(|line| line.strip_prefix("$ cutover ")) {
+        let line = line.split(['|', '>', '#']).next().unwrap();
+        // Every second piece between quotes is one argument.
+        let pieces = line.split('"').enumerate().flat_map(|(i, piece)| match i % 2 {
+            0 => piece.split_whitespace().collect(),
+            _ => vec![piece],
+        });
+        let args = std::iter::once("cutover").chain(pieces);
+        if let Err(error) = cutover_tui::grammar().try_get_matches_from(args) {
+            panic!("`cutover {line}`: {error}");
+        }
+        checked += 1;
+    }
+    assert!(checked >= 15, "only {checked} commands");
+}
