@@ -171,7 +171,7 @@ impl Sources<'_> {
     fn of(&self, key: &'static Key, mistakes: &mut Mistakes) -> Vec<Candidate> {
         let mut candidates = Vec::new();
         let in_file: Vec<&Entry<'_>> =
-            self.contents.entries.iter().filter(|entry| std::ptr::eq(entry.key, key)).collect();
+            self.contents.entries.iter().filter(|entry| entry.key.name == key.name).collect();
         if let (Some(text), Some(entry)) = (self.text, in_file.get(1)) {
             let what = format!("`{0}` and `{0}_file` exclude each other", key.field());
             let place = text.place(entry.value.span().start);

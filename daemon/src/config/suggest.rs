@@ -40,14 +40,17 @@ pub(super) fn path(written: &str) -> Option<String> {
             format!("{}.{field}", key.section())
         });
     }
-    let mut whole: Vec<String> =
-        SECTIONS.iter().map(|section| section.name.trim_end_matches("[]").to_owned()).collect();
-    whole.extend(KEYS.iter().flat_map(|key| {
-        fields(key).into_iter().map(move |field| {
-            if key.section().is_empty() { field } else { format!("{}.{field}", key.section()) }
-        })
-    }));
-    nearest(written, whole.iter().map(String::as_str)).filter(|name| !name.is_empty()).map(str::to_owned)
+    // Inside a section that exists, the likeness of whole paths would only be that of the section's name.
+    if section.is_empty() || SECTIONS.iter().any(|known| known.name == section) {
+        let sections =
+            SECTIONS.iter().map(|known| known.name.trim_end_matches("[]")).filter(|name| !name.is_empty());
+        return nearest(written, sections.filter(|_| section.is_empty())).map(str::to_owned);
+    }
+    let whole: Vec<String> = KEYS
+        .iter()
+        .flat_map(|key| fields(key).into_iter().map(|field| format!("{}.{field}", key.section())))
+        .collect();
+    nearest(written, whole.iter().map(String::as_str)).map(str::to_owned)
 }
 
 /// A variable that somebody may have meant with `written`.

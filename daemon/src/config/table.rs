@@ -13,7 +13,7 @@ pub struct Section {
 }
 
 /// All sections, in the order of the file.
-pub const SECTIONS: &[Section] = &[
+pub static SECTIONS: &[Section] = &[
     Section { name: "", doc: "What this daemon is." },
     Section { name: "store", doc: "The daemon's own store. Never the application's database." },
     Section { name: "rpc", doc: "The door for `cutover`: a Unix socket." },
@@ -57,7 +57,7 @@ const fn length(min: Duration, max: Duration) -> Kind {
 
 /// All keys, in the order of the file.
 #[rustfmt::skip]
-pub const KEYS: &[Key] = &[
+pub static KEYS: &[Key] = &[
     key("environment", Kind::Label, Need::Required,
         "What this daemon works on; shown everywhere. Plain http to other machines is refused in `staging` and `production`.",
         r#""staging""#),

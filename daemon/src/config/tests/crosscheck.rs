@@ -1,0 +1,108 @@
+use super::*;
+
+#[test]
+fn the_store_is_never_the_applications_database() {
+    let bench = Bench::new();
+    let state = bench.path(".local/state/cutover");
+    let own = format!("file:{}/cutover.db", state.display());
+    for (store, theirs) in [
+        ("postgres://a:b@DB.local/app", "postgresql://other:x@db.local:5432/app?sslmode=require"),
+        ("postgres://localhost/app", "postgres://u@127.0.0.1/app"),
+        ("postgres:///app?host=db", "postgres://db:5432/app"),
+        ("sqlite:cutover.db", own.as_str()),
+        ("sqlite:./cutover.db", own.as_str()),
+    ] {
+        fs::create_dir_all(&state).unwrap();
+        fs::write(state.join("cutover.db"), "").unwrap();
+        let errors =
+            bench.errors(&bench.minimal(""), &[("CUTOVER_STORE_URL", store), ("DATABASE_URL", theirs)]);
+        has(&errors, "error: store.url: the store and the application's database are the same");
+        has(&errors, "(environment variable DATABASE_URL)");
+        has(&errors, "1 mistake");
+    }
+    let apart = [("CUTOVER_STORE_URL", "sqlite:x.db"), ("DATABASE_URL", "postgres://db/app")];
+    assert_eq!(bench.errors(&bench.minimal(""), &apart), "no mistakes");
+}
+
+#[test]
+fn a_store_that_comes_later_is_said_so() {
+    let bench = Bench::new();
+    let errors = |url: &str| bench.errors(&bench.minimal(&format!("[store]\nurl = \"{url}\"\n")), &[]);
+    has(
+        &errors("postgres://db/own"),
+        "PostgreSQL as the daemon's own store comes later\n  --> cutover.toml:6:7",
+    );
+    has(&errors("mysql://db/own"), "found mysql:");
+    has(&errors("sqlite::memory:"), "names no file on disk");
+    has(&errors("sqlite:x.db?mode=ro"), "names no file on disk");
+    has(&errors("x.db"), "no scheme");
+}
+
+#[test]
+fn a_postgres_catalog_needs_its_database() {
+    let bench = Bench::new();
+    let text = bench.minimal("[catalog]\nsource = \"postgres\"\n");
+    has(
+        &bench.errors(&text, &[]),
+        "error: catalog.database_url: is required when catalog.source is \"postgres\"",
+    );
+    has(&bench.errors(&text, &[("DATABASE_URL", "mysql://x/y")]), "only be read from PostgreSQL");
+    has(&bench.errors(&text, &[("DATABASE_URL", "postgres://x:y/z")]), "can't be taken apart");
+    has(&bench.errors(&text, &[("DATABASE_URL", "postgres://x")]), "names no database");
+    // Another application's variable harms nobody while the catalog is embedded.
+    assert_eq!(bench.errors(&bench.minimal(""), &[("DATABASE_URL", "mysql://x/y")]), "no mistakes");
+    // Said once, as unreadable, not again as missing.
+    has(&bench.errors(&text, &[("DATABASE_URL_FILE", "/nowhere")]), "1 mistake in");
+}
+
+#[test]
+fn pairs_that_contradict_each_other_are_said() {
+    let bench = Bench::new();
+    bench.secret("same.pem", &format!("\n{APP_KEY}\n"));
+    for (more, key, what) in [
+        ("oauth_client_id = \"x\"", "github.oauth_client_id", "without github.oauth_client_secret"),
+        ("oauth_client_secret = \"x\"", "github.oauth_client_secret", "without github.oauth_client_id"),
+        ("second_private_key_file = \"same.pem\"", "github.second_private_key", "the same key"),
+        (
+            "[catalog.postgres]\nrepo_name = \"n\"",
+            "catalog.postgres.repo_name",
+            "`repo_table`, which is not set",
+        ),
+        (
+            "[catalog.postgres]\nstatus = \"githubInstallationId\"",
+            "catalog.postgres.installation",
+            "same column",
+        ),
+        (
+            "[catalog.postgres]\nstatus = \"tenantId\"",
+            "catalog.postgres.status",
+            "same column as `project_tenant`",
+        ),
+    ] {
+        let mistakes = bench.load(&bench.minimal(&format!("{more}\n")), &[]).unwrap_err();
+        assert_eq!(mistakes.count(), 1, "{mistakes}");
+        let mistake = &mistakes.list()[0];
+        assert_eq!((mistake.kind, mistake.key.as_str()), (MistakeKind::Contradiction, key));
+        has(&mistake.what, what);
+        assert!(matches!(mistake.place, Place::At { .. }), "{mistakes}");
+    }
+}
+
+#[test]
+fn each_operator_has_a_uid_and_a_name_of_its_own() {
+    let bench = Bench::new();
+    let text = bench.minimal(
+        "[[operators]]\nuid = 1\nname = \"ana\"\nrole = \"admin\"\n[[operators]]\nuid = 1\nname = \"ana\"\nrole = \"viewer\"\n",
+    );
+    let errors = bench.errors(&text, &[]);
+    has(&errors, "error: operators.uid: uid 1 also stands at cutover.toml:5:1\n  --> cutover.toml:9:1");
+    has(&errors, "error: operators.name: name ana also stands at cutover.toml:5:1");
+}
+
+#[test]
+fn a_socket_path_must_fit_into_an_address() {
+    let bench = Bench::new();
+    let long = format!("/{}", "x".repeat(107));
+    has(&bench.errors(&bench.minimal(""), &[("CUTOVER_RPC_SOCKET", &long)]), "108 bytes; Unix takes 107");
+    assert_eq!(bench.errors(&bench.minimal(""), &[("CUTOVER_RPC_SOCKET", &long[..107])]), "no mistakes");
+}

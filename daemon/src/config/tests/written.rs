@@ -1,0 +1,202 @@
+use std::collections::BTreeSet;
+
+use super::document::{BEGIN, END, commented_file, markdown};
+use super::key::{Kind, Need};
+use super::table::{KEYS, SECTIONS};
+use super::*;
+
+fn docs() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/configuration.md")
+}
+
+#[test]
+fn the_document_equals_the_table() {
+    let text = fs::read_to_string(docs()).unwrap();
+    let (_, rest) = text.split_once(BEGIN).expect("the begin mark");
+    let (keys, _) = rest.split_once(END).expect("the end mark");
+    assert!(
+        keys.trim() == markdown().trim(),
+        "docs/configuration.md is behind the table: cargo test -p cutover-daemon write_the_document -- --ignored"
+    );
+}
+
+#[test]
+#[ignore = "writes docs/configuration.md; run it after the table has changed"]
+fn write_the_document() {
+    let text = fs::read_to_string(docs()).unwrap();
+    let (before, rest) = text.split_once(BEGIN).expect("the begin mark");
+    let (_, after) = rest.split_once(END).expect("the end mark");
+    fs::write(docs(), format!("{before}{BEGIN}\n\n{}\n{END}{after}", markdown().trim())).unwrap();
+}
+
+#[test]
+fn the_table_is_sound() {
+    let mut names = BTreeSet::new();
+    let mut variables = BTreeSet::new();
+    for key in KEYS {
+        assert!(names.insert(key.name.to_owned()), "{} twice", key.name);
+        if key.is_secret() {
+            assert!(names.insert(format!("{}_file", key.name)), "{}_file twice", key.name);
+        }
+        for name in key.environment_names() {
+            assert!(variables.insert(name.clone()), "{name} twice");
+            if key.is_secret() {
+                assert!(variables.insert(format!("{name}_FILE")), "{name}_FILE twice");
+            }
+        }
+        assert!(SECTIONS.iter().any(|section| section.name == key.section()), "{} has no section", key.name);
+        assert!(key.doc.ends_with('.'), "{}: a sentence ends with a full stop", key.name);
+        let literals = match key.need {
+            Need::Default(default) => vec![default, key.example],
+            Need::Required | Need::Optional | Need::Derived(_) => vec![key.example],
+        };
+        for literal in literals.iter().filter(|_| !matches!(key.kind, Kind::Secret(_))) {
+            let parsed = toml::de::DeValue::parse(literal).expect(key.name);
+            super::value::from_toml(&key.kind, &parsed).expect(key.name);
+        }
+    }
+}
+
+/// Every key, set to its example, changes what is loaded; one that doesn't is read nowhere.
+#[test]
+fn every_key_has_an_effect() {
+    let bench = Bench::new();
+    bench.secret("second.pem", SECOND_KEY);
+    bench.secret("opaque", "x");
+    bench.secret("db", "postgres://app:x@db/app");
+    bench.secret("store", "sqlite:other.db");
+    // Values that differ from the defaults where the example doesn't, and what a key needs beside it.
+    let special = |name: &str| match name {
+        "github.private_key" => Some(("private_key_file = \"second.pem\"", "")),
+        "github.second_private_key" => Some(("second_private_key_file = \"second.pem\"", "")),
+        "github.oauth_client_secret" => {
+            Some(("oauth_client_secret_file = \"opaque\"", "oauth_client_id = \"x\"\n"))
+        }
+        "github.oauth_client_id" => Some(("oauth_client_id = \"y\"", "oauth_client_secret = \"x\"\n")),
+        "github.max_in_flight" => Some(("max_in_flight = 3", "")),
+        "github.background_reserve_permille" => Some(("background_reserve_permille = 3", "")),
+        "github.request_timeout" => Some(("request_timeout = \"3s\"", "")),
+        "rpc.group" => Some(("group = \"root\"", "")),
+        "store.url" => Some(("url_file = \"store\"", "")),
+        "catalog.source" => Some(("source = \"postgres\"", "database_url_file = \"db\"\n")),
+        "catalog.database_url" => Some(("database_url_file = \"db\"", "source = \"postgres\"\n")),
+        "stop_timeout" => Some(("stop_timeout = \"3s\"", "")),
+        "mapping.probe_budget" => Some(("probe_budget = 3", "")),
+        "mapping.sweep_parallel" => Some(("sweep_parallel = 3", "")),
+        "mapping.index_max_age" => Some(("index_max_age = \"3h\"", "")),
+        "run.plan_ttl" => Some(("plan_ttl = \"3h\"", "")),
+        "run.chunk" => Some(("chunk = 3", "")),
+        "run.lease" => Some(("lease = \"3s\"", "")),
+        "log.keep_days" => Some(("keep_days = 3", "")),
+        "catalog.postgres.repo_project" | "catalog.postgres.repo_name" => None,
+        _ => None,
+    };
+    let build = |section: &str, lines: &str| {
+        let base = [
+            ("", "environment = \"demo\"\n"),
+            ("github", "app_id = 7\nprivate_key_file = \"app.pem\"\n"),
+            ("catalog", "source = \"postgres\"\ndatabase_url_file = \"db\"\n"),
+            ("catalog.postgres", ""),
+            ("store", ""),
+            ("rpc", ""),
+            ("migration", ""),
+            ("mapping", ""),
+            ("run", ""),
+            ("log", ""),
+        ];
+        let mut text = String::new();
+        for (name, usual) in base {
+            if !name.is_empty() {
+                text.push_str(&format!("[{name}]\n"));
+            }
+            let set = |line: &str| {
+                line.split(" = ").next().unwrap_or_default().trim_end_matches("_file").to_owned()
+            };
+            let mine: Vec<String> = lines.lines().map(set).collect();
+            for line in usual.lines().filter(|line| name != section || !mine.contains(&set(line))) {
+                text.push_str(&format!("{line}\n"));
+            }
+            if name == section {
+                text.push_str(lines);
+            }
+        }
+        text
+    };
+    for key in KEYS.iter().filter(|key| !key.is_repeated()) {
+        let (line, beside) = special(key.name).map_or_else(
+            || (format!("{} = {}", key.field(), key.example), String::new()),
+            |(line, beside)| (line.to_owned(), beside.to_owned()),
+        );
+        let beside = match key.name {
+            "catalog.postgres.repo_project" | "catalog.postgres.repo_name" => {
+                "repo_table = \"R\"\n".to_owned()
+            }
+            _ => beside,
+        };
+        let (without, with) = match key.name {
+            "catalog.source" => (
+                build("catalog", "source = \"embedded\"\n"),
+                build("catalog", "source = \"postgres\"\ndatabase_url_file = \"db\"\n"),
+            ),
+            _ => (build(key.section(), &beside), build(key.section(), &format!("{beside}{line}\n"))),
+        };
+        // Secrets don't show, so those are compared by what stands open.
+        let shown = |text: &str| {
+            use secrecy::ExposeSecret;
+            let loaded =
+                bench.load(text, &[]).unwrap_or_else(|mistakes| panic!("{}: {mistakes}\n{text}", key.name));
+            let config = loaded.config;
+            let keys: Vec<String> =
+                config.github.keys.iter().map(|key| key.expose_secret().to_owned()).collect();
+            format!("{config:?} {keys:?}")
+        };
+        if matches!(
+            key.name,
+            "catalog.database_url" | "github.oauth_client_id" | "github.oauth_client_secret"
+        ) {
+            shown(&with);
+            assert!(bench.load(&without, &[]).is_err() || key.name == "catalog.database_url", "{}", key.name);
+            continue;
+        }
+        assert_ne!(shown(&without), shown(&with), "{} has no effect", key.name);
+    }
+}
+
+#[test]
+fn the_commented_file_is_free_of_mistakes_once_it_is_filled_in() {
+    let bench = Bench::new();
+    let text = commented_file(&[]);
+    let errors = bench.errors(&text, &[]);
+    has(&errors, "3 mistakes");
+    assert_eq!(errors.matches("is required and not set").count(), 3, "{errors}");
+    let filled = text
+        .replace("#environment = ", "environment = ")
+        .replace("#app_id = ", "app_id = ")
+        .replace("#private_key_file = \"/etc/cutover/private_key_file\"", "private_key_file = \"app.pem\"");
+    assert_eq!(bench.errors(&filled, &[]), "no mistakes");
+    assert!(text.lines().all(|line| line.chars().count() <= 140), "a line is too long");
+}
+
+/// Taking the # away everywhere leaves nothing unknown and nothing of the wrong form.
+#[test]
+fn every_comment_in_the_file_is_a_key_that_can_be_taken() {
+    let bench = Bench::new();
+    bench.secret("second.pem", SECOND_KEY);
+    bench.secret("opaque", "x");
+    bench.secret("db", "postgres://app:x@db/app");
+    bench.secret("store", "sqlite:other.db");
+    let text: String = commented_file(&[])
+        .lines()
+        .map(|line| {
+            line.strip_prefix('#').filter(|rest| !rest.starts_with(' ') && !rest.is_empty()).unwrap_or(line)
+        })
+        .map(|line| format!("{line}\n"))
+        .collect::<String>()
+        .replace("/etc/cutover/private_key_file", "app.pem")
+        .replace("/etc/cutover/second_private_key_file", "second.pem")
+        .replace("/etc/cutover/oauth_client_secret_file", "opaque")
+        .replace("/etc/cutover/database_url_file", "db")
+        .replace("/etc/cutover/url_file", "store")
+        .replace("\"cutover\"", "\"root\"");
+    assert_eq!(bench.errors(&text, &[]), "no mistakes");
+}
