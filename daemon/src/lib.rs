@@ -1,5 +1,6 @@
 //! `cutoverd`: the daemon that does the work and holds the truth. `docs/ARCHITECTURE.md` shows the house.
 
+pub mod app;
 pub mod audit;
 pub mod clock;
 pub mod config;

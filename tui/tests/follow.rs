@@ -65,7 +65,7 @@ async fn apply_approves_applies_and_follows_by_changes() {
     assert_eq!(
         acts,
         [
-            ("k/approve", Act::Run(RunAct::Approve { id: id.clone(), digest })),
+            ("k/approve", Act::Run(RunAct::Approve { id: id.clone(), digest, override_reason: None })),
             ("k/apply", Act::Run(RunAct::Apply { id, rate: Some(500) })),
         ]
     );

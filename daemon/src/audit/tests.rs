@@ -39,7 +39,7 @@ async fn an_untouched_log_is_intact_and_reads_newest_first() {
 
 #[tokio::test]
 async fn a_changed_a_missing_and_a_cut_record_are_named() {
-    let seal = Arc::new(Seal::new(vec![("k1".into(), [7; 32])]).unwrap());
+    let seal = Arc::new(Seal::new(vec![("k1".into(), secrecy::SecretBox::new(Box::new([7; 32])))]).unwrap());
     let cases = [
         ("UPDATE audit SET bytes = replace(bytes, 's1', 's9') WHERE seq = 2", "record 2 was changed"),
         ("DELETE FROM audit WHERE seq = 3", "record 3 is missing"),
@@ -61,13 +61,13 @@ async fn a_changed_a_missing_and_a_cut_record_are_named() {
 #[tokio::test]
 async fn a_rewritten_chain_does_not_meet_the_signed_head() {
     let dir = tempfile::tempdir().unwrap();
-    let seal = Seal::new(vec![("k1".into(), [7; 32])]).unwrap();
+    let seal = Seal::new(vec![("k1".into(), secrecy::SecretBox::new(Box::new([7; 32])))]).unwrap();
     let heads = HeadFile::of(dir.path());
     drop(filled(&dir, 3).await);
     heads.append(&seal, 3, "another hash", 1).unwrap();
     let db = store(&dir).await;
     let check = verify(&db, heads.newest(&seal).unwrap().as_ref()).await.unwrap();
     assert_eq!(check.problem.as_deref(), Some("record 3 is not the one that was signed"));
-    let forged = Seal::new(vec![("k1".into(), [8; 32])]).unwrap();
+    let forged = Seal::new(vec![("k1".into(), secrecy::SecretBox::new(Box::new([8; 32])))]).unwrap();
     assert_eq!(heads.newest(&forged).unwrap(), None);
 }

@@ -35,6 +35,7 @@ pub(super) fn assemble(values: &Values, mistakes: &mut Mistakes) -> Option<Confi
             probe_budget: number(values, "mapping.probe_budget")?,
             sweep_parallel: number(values, "mapping.sweep_parallel")?,
             index_max_age: values.length("mapping.index_max_age")?,
+            canary_observation: values.length("mapping.canary_observation")?,
         },
         run: Run {
             plan_ttl: values.length("run.plan_ttl")?,
@@ -76,6 +77,7 @@ fn github(values: &Values) -> Option<GitHub> {
         oauth,
         max_in_flight: number(values, "github.max_in_flight")?,
         background_reserve: number(values, "github.background_reserve_permille")?,
+        points_per_minute: number(values, "github.points_per_minute")?,
         request_timeout: values.length("github.request_timeout")?,
     })
 }

@@ -77,6 +77,8 @@ pub struct GitHub {
     pub max_in_flight: usize,
     /// Thousandths of an installation's hourly budget, 0 to 900.
     pub background_reserve: u16,
+    /// Points that one credential may spend in a minute.
+    pub points_per_minute: u32,
     pub request_timeout: Duration,
 }
 
@@ -170,6 +172,8 @@ pub struct Mapping {
     /// 1 to 64.
     pub sweep_parallel: usize,
     pub index_max_age: Duration,
+    /// How long a verified canary run is watched before scope `all` may be approved.
+    pub canary_observation: Duration,
 }
 
 /// Runs.

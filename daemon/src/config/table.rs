@@ -114,6 +114,8 @@ pub static KEYS: &[Key] = &[
         "Most requests to GitHub at the same time; GitHub itself allows 100.", "32"),
     key("github.background_reserve_permille", whole(0, 900), Need::Default("200"),
         "Share of each installation's hourly budget, in thousandths, that sweeps and plans leave to live traffic.", "200"),
+    key("github.points_per_minute", whole(60, 1_000_000), Need::Default("900"),
+        "Points that one credential may spend in a minute: a read costs 1, a token 5. GitHub allows 900; raise it only for a server that has no such limit.", "900"),
     key("github.request_timeout", length(SECOND, Duration::from_secs(600)), Need::Default(r#""30s""#),
         "Longest time for one request, body included.", r#""30s""#),
 
@@ -179,6 +181,8 @@ pub static KEYS: &[Key] = &[
         "Installations that are read at the same time.", "8"),
     key("mapping.index_max_age", length(MINUTE, MONTH), Need::Default(r#""24h""#),
         "A plan on an older index reads GitHub's lists again first.", r#""24h""#),
+    key("mapping.canary_observation", length(Duration::ZERO, MONTH), Need::Default(r#""24h""#),
+        "How long a verified canary run is watched before a plan for all tenants can be approved without an override.", r#""24h""#),
 
     key("run.plan_ttl", length(MINUTE, MONTH), Need::Default(r#""24h""#),
         "A plan that nobody has approved by then expires.", r#""24h""#),

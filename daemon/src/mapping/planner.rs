@@ -11,6 +11,7 @@ use cutover_shared::run::RunView;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::ask::Asker;
 use super::catalog::app_database::AppDatabase;
@@ -65,6 +66,8 @@ pub struct Planner {
     pub app_database: Option<AppDatabase>,
     /// Questions in one plan at most.
     pub probe_budget: usize,
+    /// An index that is older is read again first.
+    pub index_max_age: Duration,
     /// The App's name in links; asked of GitHub when the configuration does not say.
     pub app_slug: Option<String>,
 }
@@ -80,7 +83,7 @@ impl Planner {
         if refresh {
             self.db.write(Lane::Run, Unit::new().with(ProbeOp::Clear)).await?;
         }
-        if refresh || self.db.index_view(host).await?.swept_at.is_none() {
+        if refresh || self.is_old(self.db.index_view(host).await?.swept_at) {
             self.sweeper.sweep().await?;
         }
         let reader = self.github.reader(Traffic::Background);
@@ -127,6 +130,11 @@ impl Planner {
             config,
         };
         Ok(self.engine.plan(draft, who, &mut source).await?)
+    }
+
+    fn is_old(&self, swept_at: Option<i64>) -> bool {
+        let most = i64::try_from(self.index_max_age.as_millis()).unwrap_or(i64::MAX);
+        swept_at.is_none_or(|at| self.clock.now().saturating_sub(at) > most)
     }
 
     fn context(&self, slug: &str) -> Context {

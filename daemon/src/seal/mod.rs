@@ -52,14 +52,11 @@ impl std::fmt::Debug for Seal {
 
 impl Seal {
     /// A seal over a keyring: (id, key) pairs, the current one last.
-    pub fn new(ring: Vec<(String, [u8; 32])>) -> Result<Self, SealError> {
+    pub fn new(ring: Vec<(String, SecretBox<[u8; 32]>)>) -> Result<Self, SealError> {
         if ring.is_empty() {
             return Err(SealError::NoKey);
         }
-        let keys = ring
-            .into_iter()
-            .map(|(id, bytes)| NamedKey { id, bytes: SecretBox::new(Box::new(bytes)) })
-            .collect();
+        let keys = ring.into_iter().map(|(id, bytes)| NamedKey { id, bytes }).collect();
         Ok(Self { keys })
     }
 

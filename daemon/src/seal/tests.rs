@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 
 fn seal() -> Seal {
-    Seal::new(vec![("k1".into(), [1; 32])]).unwrap()
+    Seal::new(vec![("k1".into(), secrecy::SecretBox::new(Box::new([1; 32])))]).unwrap()
 }
 
 proptest! {
@@ -34,7 +34,11 @@ fn a_changed_envelope_does_not_open() {
 fn an_added_key_opens_the_old_and_keeps_fingerprints() {
     let old = seal();
     let envelope = old.seal("o", b"x").unwrap();
-    let both = Seal::new(vec![("k1".into(), [1; 32]), ("k2".into(), [2; 32])]).unwrap();
+    let both = Seal::new(vec![
+        ("k1".into(), secrecy::SecretBox::new(Box::new([1; 32]))),
+        ("k2".into(), secrecy::SecretBox::new(Box::new([2; 32]))),
+    ])
+    .unwrap();
     assert_eq!(both.open("o", &envelope).unwrap(), b"x");
     assert!(both.seal("o", b"x").unwrap().starts_with("s1.k2."));
     let secret = SecretString::from("gho_1");

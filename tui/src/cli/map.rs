@@ -60,6 +60,9 @@ pub(super) struct Apply {
     /// Approve the plan first, if it has this digest
     #[arg(long, value_name = "DIGEST")]
     approve: Option<String>,
+    /// Approve although a check says no; the reason goes into the audit log
+    #[arg(long = "override", value_name = "REASON", requires = "approve")]
+    override_reason: Option<String>,
     /// Most items a second
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     rate: Option<u32>,
@@ -168,21 +171,26 @@ impl Csv {
 async fn apply(args: Apply, session: &mut Session<'_>) -> Verdict {
     let id = reference::resolve(session, &args.plan).await?;
     if let Some(digest) = args.approve {
-        approve(session, &id, Digest(digest)).await?;
+        approve(session, &id, Digest(digest), args.override_reason).await?;
     }
     let view = run::receipt(session.step("apply", Act::Run(RunAct::Apply { id, rate: args.rate })).await?)?;
     run::after_start(session, &view, args.detach).await
 }
 
 /// Approves, unless somebody has approved the same digest already.
-async fn approve(session: &mut Session<'_>, id: &RunId, digest: Digest) -> Result<(), Failure> {
+async fn approve(
+    session: &mut Session<'_>,
+    id: &RunId,
+    digest: Digest,
+    override_reason: Option<String>,
+) -> Result<(), Failure> {
     let before: RunView = reference::show(session, id).await?;
     if before.state == RunState::Approved && before.digest == digest {
         let who = before.approved_by.as_ref().map_or("somebody", |name| name.as_str());
         session.out.note(&format!("{id} was already approved by {who}"));
         return Ok(());
     }
-    let act = Act::Run(RunAct::Approve { id: id.clone(), digest });
+    let act = Act::Run(RunAct::Approve { id: id.clone(), digest, override_reason });
     run::receipt(session.step("approve", act).await?).map(drop)
 }
 

@@ -47,6 +47,9 @@ pub(super) enum Verb {
         /// The whole digest, as the plan printed it
         #[arg(long, value_name = "DIGEST")]
         digest: String,
+        /// Approve although a check says no; the reason goes into the audit log
+        #[arg(long = "override", value_name = "REASON")]
+        override_reason: Option<String>,
     },
     /// Stops after the chunk that is under way
     Pause {
@@ -127,9 +130,9 @@ pub(super) async fn run(verb: Verb, session: &mut Session<'_>) -> Verdict {
             let id = reference::resolve(session, &id).await?;
             items(session, id, state, &window).await
         }
-        Verb::Approve { id, digest } => {
+        Verb::Approve { id, digest, override_reason } => {
             let id = reference::resolve(session, &id).await?;
-            let view = act(session, RunAct::Approve { id, digest: Digest(digest) }).await?;
+            let view = act(session, RunAct::Approve { id, digest: Digest(digest), override_reason }).await?;
             print(session, &view)?;
             if view.kind == "map" {
                 session.out.note(&format!("next: cutover map apply {}", view.id));

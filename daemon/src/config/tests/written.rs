@@ -75,6 +75,8 @@ fn every_key_has_an_effect() {
         "github.oauth_client_id" => Some(("oauth_client_id = \"y\"", "oauth_client_secret = \"x\"\n")),
         "github.max_in_flight" => Some(("max_in_flight = 3", "")),
         "github.background_reserve_permille" => Some(("background_reserve_permille = 3", "")),
+        "github.points_per_minute" => Some(("points_per_minute = 99", "")),
+        "mapping.canary_observation" => Some(("canary_observation = \"3h\"", "")),
         "github.request_timeout" => Some(("request_timeout = \"3s\"", "")),
         "rpc.group" => Some(("group = \"root\"", "")),
         "store.url" => Some(("url_file = \"store\"", "")),

@@ -1,0 +1,104 @@
+//! What goes on beside the doors. Each task is registered, so that a stop waits for it or names it.
+
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use super::parts::Built;
+use crate::config::{Config, Env};
+use crate::doors::rpc::Parts;
+use crate::flows::kill::watch_marker;
+use crate::instance::notify::Notifier;
+use crate::log::Logging;
+use crate::shutdown::Shutdown;
+use crate::store::{Lane, RunOp, Unit};
+
+/// How often the head of the audit chain is signed to a file.
+const SIGN_HEADS: Duration = Duration::from_secs(60);
+
+/// How often plans that nobody approved are looked through.
+const EXPIRE: Duration = Duration::from_secs(60);
+
+pub(super) fn spawn(
+    shutdown: &Shutdown,
+    built: &Built,
+    config: &Config,
+    logging: Arc<Logging>,
+    notifier: Arc<Notifier>,
+    env: Env,
+) {
+    let parts = &built.door;
+    if let Some(worker) = built.kill_worker.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        until_stop(shutdown, "kill store", worker);
+    }
+    until_stop(shutdown, "kill marker", watch_marker(parts.kill.clone()));
+    shutdown.spawn("audit heads", sign_heads(shutdown.clone(), parts.clone()));
+    until_stop(shutdown, "plan expiry", expire(parts.clone()));
+    until_stop(shutdown, "log level", reload(shutdown.clone(), logging, env, config.log.level.clone()));
+    let (clock, stop) = (parts.clock.clone(), shutdown.clone());
+    shutdown.spawn("watchdog", async move { notifier.keep_alive(&clock, &stop).await });
+}
+
+/// A task that a graceful stop ends at once: it holds nothing that has to be finished.
+fn until_stop(shutdown: &Shutdown, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
+    let stop = shutdown.clone();
+    shutdown.spawn(name, async move {
+        tokio::select! {
+            () = stop.graceful() => {}
+            () = task => {}
+        }
+    });
+}
+
+/// Signs the head each minute and once more at the end.
+async fn sign_heads(shutdown: Shutdown, parts: Arc<Parts>) {
+    loop {
+        let stopping = tokio::select! {
+            () = shutdown.graceful() => true,
+            () = parts.clock.sleep(SIGN_HEADS) => false,
+        };
+        match parts.db.audit_newest(None, 1).await {
+            Ok(rows) => {
+                if let Some(row) = rows.first()
+                    && let Err(error) = parts.heads.append(&parts.seal, row.seq, &row.hash, parts.clock.now())
+                {
+                    tracing::error!(%error, "the head of the audit log was not signed");
+                }
+            }
+            Err(error) => tracing::error!(%error, "the head of the audit log can't be read"),
+        }
+        if stopping {
+            return;
+        }
+    }
+}
+
+async fn expire(parts: Arc<Parts>) {
+    loop {
+        parts.clock.sleep(EXPIRE).await;
+        let unit = Unit::new().with(RunOp::Expire { now: parts.clock.now() });
+        if let Err(error) = parts.db.write(Lane::Handler, unit).await {
+            tracing::warn!(%error, "old plans could not be expired");
+        }
+    }
+}
+
+/// SIGHUP reads the level of the log again.
+async fn reload(shutdown: Shutdown, logging: Arc<Logging>, env: Env, first: String) {
+    let mut reloads = shutdown.reloads();
+    let mut level = first;
+    while reloads.changed().await.is_ok() {
+        match Config::load(None, &env) {
+            Ok(loaded) if loaded.config.log.level != level => {
+                level = loaded.config.log.level;
+                match logging.set_level(&level) {
+                    Ok(()) => tracing::info!(level, "the level of the log was set"),
+                    Err(error) => tracing::error!(%error, "the level of the log stays"),
+                }
+            }
+            Ok(_) => {}
+            Err(mistakes) => {
+                tracing::error!(%mistakes, "the configuration has mistakes: nothing was reloaded")
+            }
+        }
+    }
+}
