@@ -156,7 +156,7 @@ impl<'t> Walk<'t, '_> {
         match value.into_inner() {
             DeValue::Table(table) => self.table(table, path, 0),
             _ => {
-                self.not_a_section(path, at, &format!("write [{path}] on a line of its own, its keys below"))
+                self.not_a_section(path, at, &format!("write [{path}] on a line of its own, its keys below"));
             }
         }
     }

@@ -266,14 +266,7 @@ impl Sources<'_> {
     }
 
     fn unknown_variables(&self, mistakes: &mut Mistakes) {
-        let known: BTreeSet<String> = KEYS
-            .iter()
-            .flat_map(|key| {
-                let names = key.environment_names();
-                let files: Vec<String> = names.iter().map(|name| format!("{name}_FILE")).collect();
-                names.into_iter().chain(files.into_iter().filter(|_| key.is_secret()))
-            })
-            .collect();
+        let known: BTreeSet<String> = KEYS.iter().flat_map(Key::variables_taken).collect();
         for name in self.env.names().filter(|name| name.starts_with("CUTOVER_")) {
             if known.contains(name) || NOT_KEYS.contains(&name) {
                 continue;

@@ -97,6 +97,16 @@ impl Key {
         let own = format!("CUTOVER_{}", self.name.replace('.', "_").to_uppercase());
         std::iter::once(own).chain(self.variables.iter().map(|name| (*name).to_owned())).collect()
     }
+
+    /// [`Key::environment_names`], and for a secret each with `_FILE` behind it too.
+    pub fn variables_taken(&self) -> Vec<String> {
+        let mut names = self.environment_names();
+        if self.is_secret() {
+            let files: Vec<String> = names.iter().map(|name| format!("{name}_FILE")).collect();
+            names.extend(files);
+        }
+        names
+    }
 }
 
 impl Kind {

@@ -55,13 +55,7 @@ pub(super) fn path(written: &str) -> Option<String> {
 
 /// A variable that somebody may have meant with `written`.
 pub(super) fn variable(written: &str) -> Option<String> {
-    let names: Vec<String> = KEYS
-        .iter()
-        .flat_map(|key| {
-            let files = key.is_secret().then(|| key.environment_names()).unwrap_or_default();
-            key.environment_names().into_iter().chain(files.into_iter().map(|name| format!("{name}_FILE")))
-        })
-        .collect();
+    let names: Vec<String> = KEYS.iter().flat_map(Key::variables_taken).collect();
     nearest(written, names.iter().map(String::as_str)).map(str::to_owned)
 }
 

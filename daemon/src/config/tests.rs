@@ -111,23 +111,16 @@ fn without_a_file_the_environment_can_say_everything() {
 
 #[test]
 fn the_derived_places_are_those_that_the_clients_look_in() {
-    let loaded = Config::of_bytes(
-        Path::new("cutover.toml"),
-        b"environment = 'demo'\ngithub.app_id = 1",
-        &Env::of_process()
-            .names()
-            .filter(|name| name.starts_with("XDG_") || *name == "HOME")
-            .fold(
-                [("GITHUB_APP_PRIVATE_KEY".to_owned(), APP_KEY.to_owned())].into_iter().collect::<Vec<_>>(),
-                |mut all, name| {
-                    all.push((name.to_owned(), Env::of_process().get(name).unwrap_or_default().to_owned()));
-                    all
-                },
-            )
-            .into_iter()
-            .collect(),
-    )
-    .unwrap();
+    let process = Env::of_process();
+    let env: Env = process
+        .names()
+        .filter(|name| name.starts_with("XDG_") || *name == "HOME")
+        .filter_map(|name| Some((name, process.get(name)?)))
+        .chain([("GITHUB_APP_PRIVATE_KEY", APP_KEY)])
+        .collect();
+    let loaded =
+        Config::of_bytes(Path::new("cutover.toml"), b"environment = 'demo'\ngithub.app_id = 1", &env)
+            .unwrap();
     assert_eq!(loaded.config.state_dir, cutover_shared::paths::state_dir());
     assert_eq!(loaded.config.rpc.socket, cutover_shared::paths::socket());
 }

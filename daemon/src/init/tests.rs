@@ -82,6 +82,17 @@ fn nothing_is_overwritten_unless_forced_and_the_key_never() {
     assert!(fs::read_to_string(&report.config).unwrap().contains("[github]"));
 }
 
+/// Two that run at the same time both find nothing there; the later must not replace the earlier's file.
+#[test]
+fn a_file_that_appeared_meanwhile_is_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("seal.key");
+    place_file(&path, b"first", false).unwrap();
+    assert_eq!(place_file(&path, b"second", false).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+    assert_eq!(fs::read(&path).unwrap(), b"first");
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "a draft was left behind");
+}
+
 #[test]
 fn a_name_that_the_check_would_refuse_is_refused_here() {
     let dir = tempfile::tempdir().unwrap();

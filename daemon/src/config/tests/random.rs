@@ -60,7 +60,7 @@ proptest! {
     fn any_environment_gives_an_answer(
         values in prop::collection::btree_map(
             prop::sample::select(
-                table::KEYS.iter().flat_map(|key| key.environment_names()).chain(["CUTOVER_X\u{1b}[2J".to_owned()]).collect::<Vec<_>>()
+                table::KEYS.iter().flat_map(key::Key::environment_names).chain(["CUTOVER_X\u{1b}[2J".to_owned()]).collect::<Vec<_>>()
             ),
             ".{0,40}",
             0..12,
