@@ -34,8 +34,9 @@ pub(super) fn spawn(
     shutdown.spawn("audit heads", sign_heads(shutdown.clone(), parts.clone()));
     until_stop(shutdown, "plan expiry", expire(parts.clone()));
     until_stop(shutdown, "log level", reload(shutdown.clone(), logging, env, config.log.level.clone()));
+    // Not registered: it gives signs of life while a graceful stop waits for the others.
     let (clock, stop) = (parts.clock.clone(), shutdown.clone());
-    shutdown.spawn("watchdog", async move { notifier.keep_alive(&clock, &stop).await });
+    tokio::spawn(async move { notifier.keep_alive(&clock, &stop).await });
 }
 
 /// A task that a graceful stop ends at once: it holds nothing that has to be finished.
