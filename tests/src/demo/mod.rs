@@ -29,8 +29,8 @@ pub struct Options {
     /// Tenants of the application.
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub tenants: u32,
-    /// Repositories of their projects.
-    #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    /// Repositories of their projects; fewer than four have no middle to be killed in.
+    #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(4..=1_000_000))]
     pub repos: u32,
     /// Decides everything in the world; the same seed makes the same world.
     #[arg(long, default_value_t = 7)]
