@@ -98,7 +98,7 @@ async fn reload(shutdown: Shutdown, logging: Arc<Logging>, env: Env, first: Stri
             }
             Ok(_) => {}
             Err(mistakes) => {
-                tracing::error!(%mistakes, "the configuration has mistakes: nothing was reloaded")
+                tracing::error!(%mistakes, "the configuration has mistakes: nothing was reloaded");
             }
         }
     }
