@@ -1,4 +1,6 @@
-//! Simulators and harness for Cutover's tests.
+//! Simulators, harness and demo.
 
+pub mod demo;
 pub mod github_sim;
+pub mod harness;
 pub mod world;

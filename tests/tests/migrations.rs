@@ -73,7 +73,8 @@ async fn no_table_is_empty_and_no_column_never_used() {
     // Leases and reasons are gone again in runs that ended; nothing but a moment in between would show them.
     let passing = ["runs.rate", "runs.reason", "sweeps.cursor"];
     let tables =
-        "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '\\_sqlx%' ESCAPE '\\'".to_owned();
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '\\_sqlx%' ESCAPE '\\'"
+            .to_owned();
     for table in names(&mut connection, tables).await {
         for column in names(&mut connection, format!("SELECT name FROM pragma_table_info('{table}')")).await {
             let sql = format!("SELECT '1' FROM {table} WHERE {column} IS NOT NULL LIMIT 1");

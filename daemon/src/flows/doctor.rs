@@ -49,8 +49,15 @@ impl Doctor {
     }
 
     async fn store(&self) -> Check {
-        // Forgetting what is older than time itself writes nothing, and shows that a commit goes through.
-        let unit = Unit::new().with(ActOp::Forget { before: i64::MIN });
+        // A row of its own, because a commit that changes nothing never meets a full disk. It goes with old receipts.
+        let at = self.clock.now();
+        let unit = Unit::new().with(ActOp::Remember {
+            key: format!("doctor {at}"),
+            at,
+            operator: "doctor".to_owned(),
+            request: String::new(),
+            receipt: String::new(),
+        });
         match self.db.write(Lane::Urgent, unit).await {
             Ok(()) => check("store", Health::Ok, "takes commits", ""),
             Err(error) => check(

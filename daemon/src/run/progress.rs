@@ -40,6 +40,11 @@ impl Meter {
     }
 }
 
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "positive, and bounded just before"
+)]
 /// Progress out of counts and a rate; `left` items are still to be touched.
 pub(super) fn progress(counts: Counts, left: u64, per_second: f64) -> Progress {
     let seconds_left = (per_second > 0.0 && left > 0).then(|| {

@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD_NO_PAD as BASE64;
 use chacha20poly1305::aead::{Aead, Payload};
 use chacha20poly1305::{Key, KeyInit, XChaCha20Poly1305, XNonce};
 use hmac::{Hmac, Mac};
+use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretBox, SecretString};
 use sha2::Sha256;
 
@@ -43,28 +44,31 @@ struct NamedKey {
 
 /// The keys that seal and open. The last one of the ring seals; all of them open.
 pub struct Seal {
-    keys: Vec<NamedKey>,
+    oldest: NamedKey,
+    newer: Vec<NamedKey>,
 }
 
 impl std::fmt::Debug for Seal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_list().entries(self.keys.iter().map(|key| &key.id)).finish()
+        f.debug_list().entries(self.keys().map(|key| &key.id)).finish()
     }
 }
 
 impl Seal {
     /// A seal over a keyring: (id, key) pairs, the current one last.
     pub fn new(ring: Vec<(String, SecretBox<[u8; 32]>)>) -> Result<Self, SealError> {
-        if ring.is_empty() {
-            return Err(SealError::NoKey);
-        }
-        let keys = ring.into_iter().map(|(id, bytes)| NamedKey { id, bytes }).collect();
-        Ok(Self { keys })
+        let mut keys = ring.into_iter().map(|(id, bytes)| NamedKey { id, bytes });
+        let oldest = keys.next().ok_or(SealError::NoKey)?;
+        Ok(Self { oldest, newer: keys.collect() })
+    }
+
+    fn keys(&self) -> impl Iterator<Item = &NamedKey> {
+        std::iter::once(&self.oldest).chain(&self.newer)
     }
 
     /// Seals `plain` for `owner`. The envelope is ASCII text: `s1.KEYID.BASE64`.
     pub fn seal(&self, owner: &str, plain: &[u8]) -> Result<String, SealError> {
-        let key = self.current()?;
+        let key = self.newer.last().unwrap_or(&self.oldest);
         let nonce: [u8; NONCE] = rand::random();
         let sealed = cipher(key)
             .encrypt(&XNonce::from(nonce), Payload { msg: plain, aad: owner.as_bytes() })
@@ -82,8 +86,7 @@ impl Seal {
             return Err(SealError::Format);
         };
         let key = self
-            .keys
-            .iter()
+            .keys()
             .find(|key| key.id == id)
             .ok_or_else(|| SealError::UnknownKey(id.chars().take(40).collect()))?;
         let bytes = BASE64.decode(body).map_err(|_| SealError::Format)?;
@@ -106,20 +109,14 @@ impl Seal {
 
     /// A keyed signature over `text`, in hex; `purpose` keeps uses apart.
     pub fn mac(&self, purpose: &str, text: &[u8]) -> String {
-        let mut mac =
-            match self.keys.first().map(|key| Hmac::<Sha256>::new_from_slice(key.bytes.expose_secret())) {
-                Some(Ok(mac)) => mac,
-                // A ring is never empty and HMAC takes any key length; an unkeyed value must still not be handed out.
-                _ => return String::new(),
-            };
+        // HMAC pads a short key with zeros by itself; done here, the length is right by type.
+        let mut block = Zeroizing::new([0; 64]);
+        block[..32].copy_from_slice(self.oldest.bytes.expose_secret());
+        let mut mac = Hmac::<Sha256>::new((&*block).into());
         mac.update(purpose.as_bytes());
         mac.update(&[0]);
         mac.update(text);
         hex(&mac.finalize().into_bytes()[..16])
-    }
-
-    fn current(&self) -> Result<&NamedKey, SealError> {
-        self.keys.last().ok_or(SealError::NoKey)
     }
 }
 

@@ -241,7 +241,7 @@ impl Importer {
     }
 
     /// Rows with fingerprints of their tokens, and the sealed tokens.
-    fn rows(&self, chunk: &[ParsedLink]) -> Result<(Vec<LinkRow>, Vec<(String, String)>), SealError> {
+    fn rows(&self, chunk: &[ParsedLink]) -> Result<(Vec<LinkRow>, Vec<SealedToken>), SealError> {
         let (mut rows, mut tokens) = (Vec::with_capacity(chunk.len()), HashMap::new());
         for parsed in chunk {
             let mut link = parsed.link.clone();
@@ -257,7 +257,10 @@ impl Importer {
 }
 
 /// The fingerprint of a user token, and its envelope.
-pub(crate) fn seal_token(seal: &Seal, token: &SecretString) -> Result<(String, String), SealError> {
+pub(crate) type SealedToken = (String, String);
+
+/// Seals a user token for its own fingerprint.
+pub(crate) fn seal_token(seal: &Seal, token: &SecretString) -> Result<SealedToken, SealError> {
     let fingerprint = seal.fingerprint(token);
     let sealed = seal.seal(&token_owner(&fingerprint), token.expose_secret().as_bytes())?;
     Ok((fingerprint, sealed))

@@ -1,0 +1,112 @@
+//! `cutover-demo`: a supervisor that makes a world with its GitHub, starts itself again as daemon and as command line,
+//! and goes through the whole migration. GitHub lives in the supervisor, so it outlives a killed daemon.
+
+mod mapping;
+mod secrets;
+mod stage;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, ValueEnum};
+
+use crate::github_sim::SimError;
+use crate::harness::HarnessError;
+use crate::world::WorldError;
+
+/// What the demo shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Scenario {
+    /// Import, sweep, plan, approve, a live run killed and taken up again, verify, undo.
+    Mapping,
+}
+
+/// The whole migration on a made-up GitHub, in one command and one temporary folder.
+#[derive(Debug, Parser)]
+#[command(name = "cutover-demo", version, max_term_width = 100)]
+pub struct Options {
+    /// Tenants of the application.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub tenants: u32,
+    /// Repositories of their projects; fewer than four have no middle to be killed in.
+    #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(4..=1_000_000))]
+    pub repos: u32,
+    /// Decides everything in the world; the same seed makes the same world.
+    #[arg(long, default_value_t = 7)]
+    pub seed: u64,
+    /// Run without the console and print each step.
+    #[arg(long)]
+    pub headless: bool,
+    /// What to show.
+    #[arg(long, value_enum, default_value_t = Scenario::Mapping)]
+    pub scenario: Scenario,
+    /// Work in this folder and leave it there; else a temporary one that goes away.
+    #[arg(long, value_name = "DIR")]
+    pub keep: Option<PathBuf>,
+}
+
+/// Why the demo failed. A check that does not hold is a failure of the product, and is said as such.
+#[derive(Debug, thiserror::Error)]
+pub enum DemoError {
+    #[error("{0}")]
+    Check(String),
+    #[error(transparent)]
+    Harness(#[from] HarnessError),
+    #[error("the stand-in: {0}")]
+    Sim(#[from] SimError),
+    #[error("the world: {0}")]
+    World(#[from] WorldError),
+    #[error("the catalog: {0}")]
+    Catalog(#[from] csv::Error),
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+    #[error("the daemon refused: {0}")]
+    Rpc(#[from] cutover_shared::error::RpcError),
+}
+
+/// Plays the scenario; 0 when everything held.
+pub fn main(args: Vec<OsString>) -> ExitCode {
+    let options = match Options::try_parse_from(args) {
+        Ok(options) => options,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    if !options.headless {
+        complain("the console is not built yet: run it with --headless");
+        return ExitCode::from(2);
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            complain(&format!("can't start: {error}"));
+            return ExitCode::FAILURE;
+        }
+    };
+    let outcome = runtime.block_on(match options.scenario {
+        Scenario::Mapping => mapping::play(&options),
+    });
+    runtime.shutdown_background();
+    match outcome {
+        Ok(summary) => {
+            say(&summary);
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            complain(&error.to_string());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "the demo is what it prints")]
+fn say(text: &str) {
+    println!("{text}");
+}
+
+#[expect(clippy::print_stderr, reason = "why the demo failed")]
+fn complain(text: &str) {
+    eprintln!("cutover-demo: {text}");
+}

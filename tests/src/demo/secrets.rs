@@ -1,0 +1,58 @@
+//! Searches for planted secrets: whatever the world gave the application, and the App's private key.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::DemoError;
+use crate::world::Catalog;
+
+/// Where a secret was found.
+pub(super) struct Found {
+    pub(super) place: String,
+}
+
+/// Looks through the text that was printed and every file below `dirs`, and `files`.
+pub(super) fn search(
+    catalog: &Catalog,
+    key_pem: &str,
+    printed: &str,
+    places: &[&Path],
+) -> Result<Vec<Found>, DemoError> {
+    let tokens: BTreeSet<&[u8]> =
+        catalog.rows.iter().filter_map(|row| row.github_access_token.as_deref()).map(str::as_bytes).collect();
+    let key_line = key_pem.lines().nth(1).unwrap_or("-----BEGIN").as_bytes();
+    let mut found = Vec::new();
+    let mut look = |place: String, bytes: &[u8]| {
+        if holds(bytes, &tokens) || contains(bytes, key_line) || contains(bytes, b"ghs_") {
+            found.push(Found { place });
+        }
+    };
+    look("what commands printed".to_owned(), printed.as_bytes());
+    let mut waiting: Vec<_> = places.iter().map(|path| (*path).to_owned()).collect();
+    while let Some(path) = waiting.pop() {
+        if path.is_dir() {
+            for entry in std::fs::read_dir(&path)? {
+                waiting.push(entry?.path());
+            }
+        } else if path.is_file() {
+            look(path.display().to_string(), &std::fs::read(&path)?);
+        }
+    }
+    Ok(found)
+}
+
+/// Every token begins with the same four letters, which is what is looked for first.
+fn holds(bytes: &[u8], tokens: &BTreeSet<&[u8]>) -> bool {
+    let lengths: BTreeSet<usize> = tokens.iter().map(|token| token.len()).collect();
+    positions(bytes, b"gho_").any(|at| {
+        lengths.iter().any(|length| bytes.get(at..at + length).is_some_and(|part| tokens.contains(part)))
+    })
+}
+
+fn contains(bytes: &[u8], needle: &[u8]) -> bool {
+    positions(bytes, needle).next().is_some()
+}
+
+fn positions<'a>(bytes: &'a [u8], needle: &'a [u8]) -> impl Iterator<Item = usize> + 'a {
+    bytes.windows(needle.len().max(1)).enumerate().filter(move |(_, part)| *part == needle).map(|(at, _)| at)
+}
