@@ -6,7 +6,6 @@ mod kinds;
 mod parts;
 mod tasks;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -70,7 +69,7 @@ fn act(parsed: Parsed, env: &Env, faults: Faults) -> Result<ExitCode, Failure> {
                 }
             };
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-            let code = runtime.block_on(serve(loaded, parsed.config, env, faults));
+            let code = runtime.block_on(serve(loaded, env, faults));
             // What a forced stop left in a blocking call must not hold the process.
             runtime.shutdown_background();
             code
@@ -79,12 +78,7 @@ fn act(parsed: Parsed, env: &Env, faults: Faults) -> Result<ExitCode, Failure> {
 }
 
 /// Runs until it is told to stop.
-async fn serve(
-    loaded: Loaded,
-    file: Option<PathBuf>,
-    env: &Env,
-    faults: Faults,
-) -> Result<ExitCode, Failure> {
+async fn serve(loaded: Loaded, env: &Env, faults: Faults) -> Result<ExitCode, Failure> {
     let config = &loaded.config;
     let clock = Clock::system();
     // Another part of the process may have installed it; there is only one provider in the tree.
@@ -100,7 +94,7 @@ async fn serve(
     let listener = doors::open(config)?;
     let (door, stop_door) = (built.door.clone(), CancellationToken::new());
     let serving = tokio::spawn(listener.serve(door.clone(), stop_door.clone()));
-    let level = tasks::Level { file, env: env.clone(), logging: logging.clone() };
+    let level = tasks::Level { file: loaded.file.clone(), env: env.clone(), logging: logging.clone() };
     tasks::spawn(&shutdown, &built, config, level, notifier.clone());
     built.take_up().await?;
     notifier.ready();

@@ -21,7 +21,7 @@ const EXPIRE: Duration = Duration::from_secs(60);
 
 /// Where the level of the log is read from again, and what it is set on.
 pub(super) struct Level {
-    /// The file of `--config`.
+    /// The file that was read at the start.
     pub(super) file: Option<PathBuf>,
     pub(super) env: Env,
     pub(super) logging: Arc<Logging>,
