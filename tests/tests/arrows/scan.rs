@@ -162,8 +162,7 @@ fn spread(
     found: &mut BTreeSet<Vec<String>>,
 ) -> usize {
     let depth = so_far.len();
-    loop {
-        let Some(token) = tokens.get(i) else { break };
+    while let Some(token) = tokens.get(i) {
         if token == "{" {
             i += 1;
             while tokens.get(i).is_some_and(|token| token != "}") {
