@@ -1,4 +1,4 @@
-//! The only place with SQL on our own tables. Areas see typed operations and the traits of [`read`]; no
+//! The only place with SQL on our own tables. Areas see typed operations and the traits of `read`; no
 //! transaction handle leaves this folder.
 
 mod open;
