@@ -3,4 +3,5 @@
 pub mod demo;
 pub mod github_sim;
 pub mod harness;
+pub mod services;
 pub mod world;
