@@ -9,6 +9,7 @@ mod tasks;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+pub use args::grammar;
 use args::{Command, Parsed};
 use tokio_util::sync::CancellationToken;
 
@@ -93,7 +94,8 @@ async fn serve(loaded: Loaded, env: &Env, faults: Faults) -> Result<ExitCode, Fa
     let listener = doors::open(config)?;
     let (door, stop_door) = (built.door.clone(), CancellationToken::new());
     let serving = tokio::spawn(listener.serve(door.clone(), stop_door.clone()));
-    tasks::spawn(&shutdown, &built, config, logging.clone(), notifier.clone(), env.clone());
+    let level = tasks::Level { file: loaded.file.clone(), env: env.clone(), logging: logging.clone() };
+    tasks::spawn(&shutdown, &built, config, level, notifier.clone());
     built.take_up().await?;
     notifier.ready();
     tracing::info!(socket = %config.rpc.socket.display(), "cutoverd serves");
