@@ -130,6 +130,7 @@ impl Reader {
         Ok(PageOf {
             rows: page.repositories,
             next,
+            total: page.total_count,
         })
     }
 
@@ -304,6 +305,7 @@ impl Reader {
         Ok(PageOf {
             rows: parse(&ok(answer)?, "a page")?,
             next,
+            total: None,
         })
     }
 }

@@ -9,7 +9,7 @@ pub mod gate;
 pub mod index;
 pub mod kind;
 mod link;
-pub(crate) mod load;
+pub mod load;
 pub mod matching;
 pub mod mode;
 pub mod next_steps;
