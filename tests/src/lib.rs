@@ -1,4 +1,5 @@
 //! Simulators and harness for Cutover's tests.
 
 pub mod github_sim;
+pub mod load;
 pub mod world;

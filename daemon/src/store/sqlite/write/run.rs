@@ -176,13 +176,16 @@ async fn change_items(
             )
         })
         .collect();
+    // Materialised, because SQLite else walks all items of the run and reads the JSON again for each of them.
     let done = query(
-        "UPDATE run_items
+        "WITH change AS MATERIALIZED
+              (SELECT value->>0 AS ord, value->>1 AS from_state, value->>2 AS into_state, value->>3 AS before,
+                      value->>4 AS reason
+                 FROM json_each($1))
+         UPDATE run_items
             SET state = change.into_state, before = coalesce(change.before, run_items.before), reason = change.reason,
                 attempts = attempts + (change.from_state = 'pending'), updated_at = $3
-           FROM (SELECT value->>0 AS ord, value->>1 AS from_state, value->>2 AS into_state, value->>3 AS before,
-                        value->>4 AS reason
-                   FROM json_each($1)) AS change
+           FROM change
           WHERE run_items.run_id = $2 AND run_items.ord = change.ord AND run_items.state = change.from_state",
     )
     .bind(rows(&array)?)
