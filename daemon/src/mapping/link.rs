@@ -62,7 +62,7 @@ pub(crate) fn row_of(link: Link, held: Option<Held>) -> LinkRow {
 }
 
 /// The link of a row.
-pub fn link_of(row: LinkRow) -> Link {
+pub(crate) fn link_of(row: LinkRow) -> Link {
     Link {
         key: row.key,
         project: row.project,

@@ -1,9 +1,11 @@
 //! Reads the world that a plan stands on: the index, the stored answers of probes, the links of a scope.
 
+use cutover_shared::catalog::Link;
 use cutover_shared::ids::{AccountId, InstallationId, RepoId, TenantId};
 use cutover_shared::mapping::MapScope;
 
 use super::index::{AccountType, IndexView, Installation, Listed, Requested, Selection};
+use super::link::link_of;
 use super::mode;
 use super::probe::{Answers, ProbeAnswer, ProbeAsk};
 use crate::store::{Db, LinkFilter, LinkRow, ReadError};
@@ -81,6 +83,12 @@ pub async fn filter(db: &Db, scope: &MapScope) -> Result<LinkFilter, ReadError> 
             LinkFilter::Tenants(mode::canary(db).await?.into_iter().collect::<Vec<TenantId>>())
         }
     })
+}
+
+/// Every repository of every project that a scope covers, by project and name.
+pub async fn scope(db: &Db, scope: &MapScope) -> Result<Vec<Link>, ReadError> {
+    let rows = links(db, &filter(db, scope).await?).await?;
+    Ok(rows.into_iter().map(link_of).collect())
 }
 
 /// All links of a filter, by project and name.

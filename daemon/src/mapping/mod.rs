@@ -9,7 +9,7 @@ pub mod gate;
 pub mod index;
 pub mod kind;
 pub mod kind_outside;
-pub mod link;
+mod link;
 pub mod load;
 pub mod matching;
 pub mod mode;
