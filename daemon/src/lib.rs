@@ -8,6 +8,7 @@ pub mod doors;
 pub mod faults;
 pub mod flows;
 pub mod github;
+pub mod hex;
 pub mod init;
 pub mod instance;
 pub mod log;

@@ -8,9 +8,11 @@ pub mod conn;
 pub mod env;
 mod failure;
 mod file;
+mod options;
 mod out;
 pub mod plain;
 mod session;
+mod words;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -7,10 +7,10 @@ use cutover_shared::ids::{ActKey, RunId};
 use cutover_shared::rpc::{Act, Answer, Query, Receipt, Role};
 use tokio::io::AsyncRead;
 
-use crate::cli::Options;
 use crate::conn::{Conn, Introduction};
 use crate::env::Env;
 use crate::failure::Failure;
+use crate::options::Options;
 use crate::out::Out;
 use crate::plain;
 

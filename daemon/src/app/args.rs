@@ -41,6 +41,11 @@ struct Init {
     force: bool,
 }
 
+/// The whole grammar: what help is made of.
+pub fn grammar() -> clap::Command {
+    <Cli as clap::CommandFactory>::command()
+}
+
 /// What to do.
 pub(super) enum Command {
     Run,

@@ -6,9 +6,11 @@ mod kinds;
 mod parts;
 mod tasks;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+pub use args::grammar;
 use args::{Command, Parsed};
 use tokio_util::sync::CancellationToken;
 
@@ -68,7 +70,7 @@ fn act(parsed: Parsed, env: &Env, faults: Faults) -> Result<ExitCode, Failure> {
                 }
             };
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-            let code = runtime.block_on(serve(loaded.config, env, faults));
+            let code = runtime.block_on(serve(loaded.config, parsed.config, env, faults));
             // What a forced stop left in a blocking call must not hold the process.
             runtime.shutdown_background();
             code
@@ -77,7 +79,12 @@ fn act(parsed: Parsed, env: &Env, faults: Faults) -> Result<ExitCode, Failure> {
 }
 
 /// Runs until it is told to stop.
-async fn serve(config: Config, env: &Env, faults: Faults) -> Result<ExitCode, Failure> {
+async fn serve(
+    config: Config,
+    file: Option<PathBuf>,
+    env: &Env,
+    faults: Faults,
+) -> Result<ExitCode, Failure> {
     let clock = Clock::system();
     // Another part of the process may have installed it; there is only one provider in the tree.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
@@ -92,7 +99,8 @@ async fn serve(config: Config, env: &Env, faults: Faults) -> Result<ExitCode, Fa
     let listener = doors::open(&config)?;
     let (door, stop_door) = (built.door.clone(), CancellationToken::new());
     let serving = tokio::spawn(listener.serve(door.clone(), stop_door.clone()));
-    tasks::spawn(&shutdown, &built, &config, logging.clone(), notifier.clone(), env.clone());
+    let level = tasks::Level { file, env: env.clone(), logging: logging.clone() };
+    tasks::spawn(&shutdown, &built, &config, level, notifier.clone());
     built.take_up().await?;
     notifier.ready();
     tracing::info!(socket = %config.rpc.socket.display(), "cutoverd serves");

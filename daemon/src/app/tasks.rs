@@ -1,5 +1,6 @@
 //! What goes on beside the doors. Each task is registered, so that a stop waits for it or names it.
 
+use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -18,13 +19,20 @@ const SIGN_HEADS: Duration = Duration::from_secs(60);
 /// How often plans that nobody approved are looked through.
 const EXPIRE: Duration = Duration::from_secs(60);
 
+/// Where the level of the log is read from again, and what it is set on.
+pub(super) struct Level {
+    /// The file of `--config`.
+    pub(super) file: Option<PathBuf>,
+    pub(super) env: Env,
+    pub(super) logging: Arc<Logging>,
+}
+
 pub(super) fn spawn(
     shutdown: &Shutdown,
     built: &Built,
     config: &Config,
-    logging: Arc<Logging>,
+    level: Level,
     notifier: Arc<Notifier>,
-    env: Env,
 ) {
     let parts = &built.door;
     if let Some(worker) = built.kill_worker.lock().unwrap_or_else(PoisonError::into_inner).take() {
@@ -33,7 +41,7 @@ pub(super) fn spawn(
     until_stop(shutdown, "kill marker", watch_marker(parts.kill.clone()));
     shutdown.spawn("audit heads", sign_heads(shutdown.clone(), parts.clone()));
     until_stop(shutdown, "plan expiry", expire(parts.clone()));
-    until_stop(shutdown, "log level", reload(shutdown.clone(), logging, env, config.log.level.clone()));
+    until_stop(shutdown, "log level", reload(shutdown.clone(), level, config.log.level.clone()));
     // Not registered: it gives signs of life while a graceful stop waits for the others.
     let (clock, stop) = (parts.clock.clone(), shutdown.clone());
     tokio::spawn(async move { notifier.keep_alive(&clock, &stop).await });
@@ -84,14 +92,14 @@ async fn expire(parts: Arc<Parts>) {
 }
 
 /// SIGHUP reads the level of the log again.
-async fn reload(shutdown: Shutdown, logging: Arc<Logging>, env: Env, first: String) {
+async fn reload(shutdown: Shutdown, from: Level, first: String) {
     let mut reloads = shutdown.reloads();
     let mut level = first;
     while reloads.changed().await.is_ok() {
-        match Config::load(None, &env) {
+        match Config::load(from.file.as_deref(), &from.env) {
             Ok(loaded) if loaded.config.log.level != level => {
                 level = loaded.config.log.level;
-                match logging.set_level(&level) {
+                match from.logging.set_level(&level) {
                     Ok(()) => tracing::info!(level, "the level of the log was set"),
                     Err(error) => tracing::error!(%error, "the level of the log stays"),
                 }

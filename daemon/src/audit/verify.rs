@@ -4,7 +4,7 @@ use cutover_shared::audit::AuditCheck;
 use sha2::{Digest as _, Sha256};
 
 use super::head::Head;
-use crate::seal::hex;
+use crate::hex::hex;
 use crate::store::{AuditRow, Db, ReadError};
 
 /// Records read at a time.

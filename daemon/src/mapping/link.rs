@@ -5,8 +5,8 @@ use cutover_shared::ids::{AccountId, RepoId};
 use cutover_shared::mapping::Mapping;
 use sha2::{Digest as _, Sha256};
 
+use crate::hex::hex;
 use crate::run::canonical;
-use crate::seal::hex;
 use crate::store::LinkRow;
 
 /// A short hash over what the application says of a link; `held` is what its own columns hold.

@@ -321,7 +321,7 @@ pub(super) fn chunk_record(
         "items": changes.len(),
         "first": changes.first().map(|c| c.ord),
         "last": changes.last().map(|c| c.ord),
-        "hash": crate::seal::hex(&hash.finalize()),
+        "hash": crate::hex::hex(&hash.finalize()),
     });
     who.did(at, "run.chunk", plan.run().as_str(), detail)
 }

@@ -13,6 +13,7 @@ mod local;
 mod outside;
 mod plan;
 mod progress;
+mod source;
 mod view;
 
 pub use self::approval::{ApprovedPlan, GateCheck, GateEvidence, OpenGate};
@@ -23,7 +24,8 @@ pub use self::error::RunError;
 pub use self::kind::{
     Acted, Direction, Effect, Kind, KindError, Local, Look, Outcome, Outside, Prepared, Resolved,
 };
-pub use self::plan::{Basis, Draft, ITEMS_PER_PAGE, PlanSource, page_hash};
+pub use self::plan::{Basis, ITEMS_PER_PAGE, page_hash};
+pub use self::source::{Draft, PlanSource};
 pub use self::view::run_view;
 
 /// Every crash point of the engine and the store. Tests kill a run at each.

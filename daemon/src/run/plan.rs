@@ -1,14 +1,12 @@
 //! What a plan is: a basis, items sorted by key in pages, and one digest over all of it.
 
-use async_trait::async_trait;
 use cutover_shared::ids::Digest;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::canonical::{NotCanonical, canonical};
-use super::kind::KindError;
-use crate::seal::hex;
+use crate::hex::hex;
 
 /// Items whose bytes are hashed together.
 pub const ITEMS_PER_PAGE: usize = 1_000;
@@ -46,23 +44,4 @@ pub fn page_hash<'a>(items: impl IntoIterator<Item = (&'a str, &'a str)>) -> Str
         hash.update(b"\n");
     }
     hex(&hash.finalize())
-}
-
-/// Where the items of a plan come from: pages in the order of the plan, each key once.
-#[async_trait]
-pub trait PlanSource: Send {
-    /// The next items (key, canonical body); none after the last. Any number of items at a time.
-    async fn next(&mut self) -> Result<Option<Vec<(String, String)>>, KindError>;
-
-    /// What the kind wants shown with the plan; asked once, after the last item.
-    fn summary(&mut self) -> Value;
-}
-
-/// A plan to be.
-#[derive(Clone, Debug)]
-pub struct Draft {
-    pub kind: &'static str,
-    pub scope: String,
-    pub rules: Value,
-    pub config: Value,
 }

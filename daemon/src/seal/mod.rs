@@ -8,6 +8,8 @@ use hmac::{Hmac, Mac};
 use secrecy::{ExposeSecret, SecretBox, SecretString};
 use sha2::Sha256;
 
+use crate::hex::hex;
+
 /// Bytes of a nonce of XChaCha20: long enough to be drawn at random for every envelope.
 const NONCE: usize = 24;
 
@@ -123,15 +125,6 @@ impl Seal {
 
 fn cipher(key: &NamedKey) -> XChaCha20Poly1305 {
     XChaCha20Poly1305::new(&Key::from(*key.bytes.expose_secret()))
-}
-
-/// Lower-case hex.
-pub fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
-        let _ = write!(out, "{byte:02x}");
-        out
-    })
 }
 
 #[cfg(test)]

@@ -17,20 +17,16 @@ mod status;
 mod tenant;
 mod token;
 mod watch;
-mod words;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
-use std::time::Duration;
 
-use clap::builder::TypedValueParser;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use cutover_shared::error::ErrorCode;
-use cutover_shared::rpc::Role;
 
 use crate::env::{Env, Io};
 use crate::failure::Failure;
+use crate::options::Options;
 use crate::out::Out;
 use crate::session::Session;
 use crate::{clock, plain};
@@ -53,30 +49,6 @@ struct Cli {
     options: Options,
     #[command(subcommand)]
     verb: Verb,
-}
-
-/// Options that every verb takes.
-#[derive(Clone, Debug, clap::Args)]
-#[command(next_help_heading = "Global options")]
-pub(crate) struct Options {
-    /// The daemon's socket [env: CUTOVER_SOCKET]
-    #[arg(long, global = true, value_name = "PATH")]
-    pub socket: Option<PathBuf>,
-    /// Print JSON; errors become one JSON object on stderr
-    #[arg(long, global = true)]
-    pub json: bool,
-    /// Do this with less power than the daemon would give
-    #[arg(long, global = true, value_name = "ROLE", value_parser = words::role())]
-    pub role: Option<Role>,
-    /// Same as --role viewer: the daemon refuses every change
-    #[arg(long, global = true)]
-    pub read_only: bool,
-    /// Stop waiting after this long (30s, 5min, 2h); the work goes on
-    #[arg(long, global = true, value_name = "DURATION", value_parser = plain::parse_duration)]
-    pub timeout: Option<Duration>,
-    /// Names this act: repeated with the same key within 24 h it answers the first receipt
-    #[arg(long, global = true, value_name = "KEY", value_parser = key())]
-    pub key: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -128,13 +100,6 @@ pub(crate) enum Outcome {
 }
 
 pub(crate) type Verdict = Result<Outcome, Failure>;
-
-fn key() -> impl TypedValueParser<Value = String> {
-    clap::builder::NonEmptyStringValueParser::new().try_map(|key: String| {
-        let fits = key.len() <= 128 && key.chars().all(|c| c.is_ascii_graphic());
-        if fits { Ok(key) } else { Err("a key has at most 128 letters, digits and signs, no spaces") }
-    })
-}
 
 /// The whole grammar: what help, completions and manual pages are made of.
 pub fn grammar() -> clap::Command {

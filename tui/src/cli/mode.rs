@@ -8,10 +8,11 @@ use cutover_shared::ids::TenantId;
 use cutover_shared::mapping::{MapAct, MapAnswer, MapQuery, MapReceipt, Mode, ModeView};
 use cutover_shared::rpc::{Act, Answer, Query, Receipt};
 
-use super::{Outcome, Verdict, words};
+use super::{Outcome, Verdict};
 use crate::failure::Failure;
 use crate::plain::{Block, Style, Tone, age, number};
 use crate::session::Session;
+use crate::words;
 
 /// The longest file of tenants that is read: a list of 100,000 long names.
 const LONGEST_FILE: u64 = 16 * 1024 * 1024;

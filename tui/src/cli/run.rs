@@ -7,10 +7,11 @@ use cutover_shared::run::{ItemState, ItemView, RunAct, RunAnswer, RunQuery, RunS
 
 use super::follow::{Patience, follow};
 use super::list::{Listing, Window, list};
-use super::{Outcome, Verdict, reference, words};
+use super::{Outcome, Verdict, reference};
 use crate::failure::Failure;
 use crate::plain::{self, Cell, Column, RUN_COLUMNS, Tone, runs_row};
 use crate::session::Session;
+use crate::words;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {

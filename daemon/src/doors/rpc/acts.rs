@@ -15,7 +15,7 @@ use tokio_util::task::TaskTracker;
 
 use super::{Parts, catalog, map, read_error, run, token};
 use crate::audit::Who;
-use crate::seal::hex;
+use crate::hex::hex;
 use crate::store::{ActOp, Lane, Unit};
 
 /// Receipts are kept for so long.

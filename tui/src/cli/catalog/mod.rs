@@ -11,10 +11,11 @@ use cutover_shared::ids::TenantId;
 use cutover_shared::rpc::{Answer, Query};
 
 use super::list::{Listing, Window, list};
-use super::{Outcome, Verdict, project, words};
+use super::{Outcome, Verdict, project};
 use crate::failure::Failure;
 use crate::plain::{Cell, Column};
 use crate::session::Session;
+use crate::words;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {

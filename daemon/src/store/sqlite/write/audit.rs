@@ -5,7 +5,7 @@ use sqlx::sqlite::SqliteConnection;
 use sqlx::{Row as _, query};
 
 use super::failed;
-use crate::seal::hex;
+use crate::hex::hex;
 use crate::store::{AuditDraft, WriteError};
 
 /// The head of the chain.
