@@ -15,7 +15,7 @@ use args::{Command, Parsed};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::config::{Config, Env, run_check};
+use crate::config::{Config, Env, Loaded, run_check};
 use crate::faults::Faults;
 use crate::init::run_init;
 use crate::instance::{Instance, notify::Notifier};
@@ -70,7 +70,7 @@ fn act(parsed: Parsed, env: &Env, faults: Faults) -> Result<ExitCode, Failure> {
                 }
             };
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-            let code = runtime.block_on(serve(loaded.config, parsed.config, env, faults));
+            let code = runtime.block_on(serve(loaded, parsed.config, env, faults));
             // What a forced stop left in a blocking call must not hold the process.
             runtime.shutdown_background();
             code
@@ -80,11 +80,12 @@ fn act(parsed: Parsed, env: &Env, faults: Faults) -> Result<ExitCode, Failure> {
 
 /// Runs until it is told to stop.
 async fn serve(
-    config: Config,
+    loaded: Loaded,
     file: Option<PathBuf>,
     env: &Env,
     faults: Faults,
 ) -> Result<ExitCode, Failure> {
+    let config = &loaded.config;
     let clock = Clock::system();
     // Another part of the process may have installed it; there is only one provider in the tree.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
@@ -95,12 +96,12 @@ async fn serve(
     let signals = shutdown.listen()?;
     let notifier = Arc::new(Notifier::from_env(env));
 
-    let built = parts::build(&config, &clock, faults).await?;
-    let listener = doors::open(&config)?;
+    let built = parts::build(&loaded, &clock, faults).await?;
+    let listener = doors::open(config)?;
     let (door, stop_door) = (built.door.clone(), CancellationToken::new());
     let serving = tokio::spawn(listener.serve(door.clone(), stop_door.clone()));
     let level = tasks::Level { file, env: env.clone(), logging: logging.clone() };
-    tasks::spawn(&shutdown, &built, &config, level, notifier.clone());
+    tasks::spawn(&shutdown, &built, config, level, notifier.clone());
     built.take_up().await?;
     notifier.ready();
     tracing::info!(socket = %config.rpc.socket.display(), "cutoverd serves");

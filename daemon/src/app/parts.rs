@@ -6,12 +6,13 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
 use cutover_shared::ids::OperatorName;
+use cutover_shared::mapping::Mode;
 use cutover_shared::rpc::Role;
 
 use super::{Failure, kinds};
 use crate::audit::HeadFile;
 use crate::clock::Clock;
-use crate::config::{Catalog, Config, Store};
+use crate::config::{Catalog, Config, Loaded, Origin, Store};
 use crate::doors::rpc::Parts;
 use crate::faults::Faults;
 use crate::flows::doctor::Doctor;
@@ -42,7 +43,8 @@ pub(super) struct Built {
     pub(super) kill_worker: Mutex<Option<Task>>,
 }
 
-pub(super) async fn build(config: &Config, clock: &Clock, faults: Faults) -> Result<Built, Failure> {
+pub(super) async fn build(loaded: &Loaded, clock: &Clock, faults: Faults) -> Result<Built, Failure> {
+    let config = &loaded.config;
     let seal = Arc::new(Seal::new(read_keyring(&seal_key_file(&config.state_dir))?)?);
     let Store::Sqlite { path } = &config.store;
     let db = store::open(&format!("sqlite:{}", path.display()), faults.clone()).await?;
@@ -82,7 +84,7 @@ pub(super) async fn build(config: &Config, clock: &Clock, faults: Faults) -> Res
         environment: config.environment.clone(),
         github_host: github.host_id().to_owned(),
         started_at,
-        configured_mode: config.migration.mode,
+        configured_mode: configured_mode(loaded),
         index_max_age_ms: i64::try_from(config.mapping.index_max_age.as_millis()).unwrap_or(i64::MAX),
     });
     mode::initialise(&db, config.migration.mode, &config.migration.canary, started_at).await?;
@@ -126,6 +128,12 @@ impl Built {
         tracing::info!(killed, runs = runs.len(), "took up what the last stop left");
         Ok(())
     }
+}
+
+/// A mode that nobody wrote down can't differ from the stored one.
+fn configured_mode(loaded: &Loaded) -> Option<Mode> {
+    let setting = loaded.settings.iter().find(|setting| setting.key == "migration.mode")?;
+    (setting.origin != Origin::Default).then_some(loaded.config.migration.mode)
 }
 
 fn github_settings(config: &Config) -> GitHubSettings {

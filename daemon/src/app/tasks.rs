@@ -106,7 +106,7 @@ async fn reload(shutdown: Shutdown, from: Level, first: String) {
             }
             Ok(_) => {}
             Err(mistakes) => {
-                tracing::error!(%mistakes, "the configuration has mistakes: nothing was reloaded")
+                tracing::error!(%mistakes, "the configuration has mistakes: nothing was reloaded");
             }
         }
     }

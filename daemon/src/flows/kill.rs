@@ -4,7 +4,7 @@
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use cutover_shared::mapping::Mode;
@@ -12,12 +12,12 @@ use cutover_shared::paths::kill_marker;
 use cutover_shared::rpc::KillReceipt;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
 use crate::audit::Who;
 use crate::clock::Clock;
 use crate::mapping::mode;
-use crate::run::{Brake, Engine};
+use crate::run::{Brake, Engine, Pull};
 use crate::store::{Db, Lane, Op, ReadError, RunOp, SettingOp, Unit, WriteError};
 
 /// Where the store keeps that the switch is pulled; `null` once it was let go.
@@ -54,7 +54,10 @@ struct Inner {
     clock: Clock,
     /// Kills that the store does not have yet.
     owed: mpsc::UnboundedSender<Marker>,
-    stored: watch::Sender<u64>,
+    /// The newest kill that this process takes care of: its marker on disk is no news.
+    handled: Mutex<Option<Marker>>,
+    /// One writer at a time: what is stored last is what was meant last.
+    storing: tokio::sync::Mutex<()>,
 }
 
 impl KillSwitch {
@@ -67,9 +70,16 @@ impl KillSwitch {
         clock: Clock,
     ) -> (Self, impl Future<Output = ()> + Send + use<>) {
         let (owed, mut waiting) = mpsc::unbounded_channel();
-        let stored = watch::channel(0).0;
-        let switch =
-            Self(Arc::new(Inner { brake, state_dir: state_dir.to_owned(), db, engine, clock, owed, stored }));
+        let switch = Self(Arc::new(Inner {
+            brake,
+            state_dir: state_dir.to_owned(),
+            db,
+            engine,
+            clock,
+            owed,
+            handled: Mutex::default(),
+            storing: tokio::sync::Mutex::default(),
+        }));
         let worker = switch.clone();
         let task = async move {
             while let Some(marker) = waiting.recv().await {
@@ -90,15 +100,19 @@ impl KillSwitch {
                 reason = marker.reason,
                 "a kill marker was found: everything stands"
             );
+            self.is_handled_already(&marker);
             self.replay(marker).await;
             return Ok(true);
         }
+        let pull = self.0.brake.newest();
         let stored = self.0.db.setting(SETTING).await?;
         if stored.is_some_and(|(value, ..)| value != "null") {
             tracing::warn!("the kill switch was pulled before the last stop: everything stands");
             return Ok(true);
         }
-        self.0.brake.release();
+        if let Some(pull) = pull {
+            self.0.brake.release(pull);
+        }
         Ok(false)
     }
 
@@ -113,6 +127,7 @@ impl KillSwitch {
             reason: reason.chars().take(2_000).collect(),
             origin: who.origin.clone(),
         };
+        self.is_handled_already(&marker);
         let on_disk = self.write_marker(&marker).await;
         let paused = match self.0.clock.timeout(PATIENCE, self.0.db.unfinished_runs()).await {
             Ok(Ok(runs)) => runs.into_iter().filter(|run| run.state.is_moving()).map(|run| run.id).collect(),
@@ -138,11 +153,19 @@ impl KillSwitch {
 
     /// Takes a marker that somebody else wrote (`cutover kill --local`).
     pub async fn marker_appeared(&self) {
-        if let Some(marker) = self.read_marker() {
+        if let Some(marker) = self.read_marker()
+            && !self.is_handled_already(&marker)
+        {
             self.0.brake.pull();
             tracing::warn!(by = marker.by, reason = marker.reason, "KILL by marker");
             self.replay(marker).await;
         }
+    }
+
+    /// Whether this process takes care of this very kill; from now on it does.
+    fn is_handled_already(&self, marker: &Marker) -> bool {
+        let mut handled = self.0.handled.lock().unwrap_or_else(PoisonError::into_inner);
+        handled.replace(marker.clone()).as_ref() == Some(marker)
     }
 
     async fn replay(&self, marker: Marker) {
@@ -151,27 +174,22 @@ impl KillSwitch {
         }
     }
 
-    /// Lets go: called when an operator sets a mode. Part of the same unit as the mode.
-    pub async fn let_go(&self, who: &Who) -> Result<(), WriteError> {
-        if !self.0.brake.is_pulled() {
-            return Ok(());
+    /// Lets go of `pull`: called when an operator has set a mode. A kill that came since holds.
+    pub async fn let_go(&self, pull: Pull, who: &Who) -> Result<bool, WriteError> {
+        let _one = self.0.storing.lock().await;
+        if self.0.brake.newest() != Some(pull) {
+            return Ok(false);
         }
         let at = self.0.clock.now();
-        let unit = Unit::new().with(setting("null", at, who.operator.as_str())).with(who.did(
-            at,
-            "unkill",
-            "all",
-            json!({ "by": "mode.set" }),
-        ));
+        let record = who.did(at, "unkill", "all", json!({ "by": "mode.set" }));
+        let unit = Unit::new().with(setting("null", at, who.operator.as_str())).with(record);
         self.0.db.write(Lane::Urgent, unit).await?;
-        // A marker that is still there was stored before (or is being): it must not pull again at the next start.
-        let _ = std::fs::remove_file(kill_marker(&self.0.state_dir));
-        self.0.brake.release();
-        Ok(())
+        Ok(self.0.brake.release(pull))
     }
 
     /// Mode, runs, switch and audit in one unit; then the marker has done its work.
     async fn store(&self, marker: &Marker) -> Result<(), WriteError> {
+        let _one = self.0.storing.lock().await;
         let now = self.0.clock.now();
         let who = Who { operator: marker.by.as_str().into(), origin: marker.origin.clone() };
         let value = serde_json::to_string(marker).unwrap_or_else(|_| "{}".to_owned());
@@ -185,8 +203,10 @@ impl KillSwitch {
         if let Err(error) = self.0.engine.settle_pauses().await {
             tracing::warn!(%error, "paused runs settle at the next start");
         }
-        let _ = std::fs::remove_file(kill_marker(&self.0.state_dir));
-        self.0.stored.send_modify(|n| *n += 1);
+        // A marker that came since says something that is not stored yet.
+        if self.read_marker().as_ref() == Some(marker) {
+            let _ = std::fs::remove_file(kill_marker(&self.0.state_dir));
+        }
         Ok(())
     }
 

@@ -19,8 +19,8 @@ pub struct Identity {
     pub environment: String,
     pub github_host: String,
     pub started_at: i64,
-    /// The mode that the configuration names.
-    pub configured_mode: Mode,
+    /// The mode that the configuration names; none when it leaves the default.
+    pub configured_mode: Option<Mode>,
     /// An index older than this is worth a warning.
     pub index_max_age_ms: i64,
 }
@@ -50,7 +50,7 @@ pub async fn status(
         match (run.state, &run.reason) {
             (RunState::Paused, Some(reason)) => attention.push(format!("run {} is paused: {reason}", run.id)),
             (RunState::Approved, _) => {
-                attention.push(format!("run {} is approved and waits to be applied", run.id))
+                attention.push(format!("run {} is approved and waits to be applied", run.id));
             }
             _ => {}
         }
@@ -63,7 +63,7 @@ pub async fn status(
     }
     match index.swept_at {
         None if projects > 0 => {
-            attention.push("GitHub's lists were never read: `cutover map plan --refresh`".to_owned())
+            attention.push("GitHub's lists were never read: `cutover map plan --refresh`".to_owned());
         }
         Some(at) if now.saturating_sub(at) > identity.index_max_age_ms => {
             attention

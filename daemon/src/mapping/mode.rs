@@ -47,8 +47,8 @@ pub async fn initialise(db: &Db, mode: Mode, canary: &[TenantId], at: i64) -> Re
     Ok(db.write(Lane::Handler, unit).await?)
 }
 
-/// What is stored. `environment` is what the configuration says now, `killed` what memory says.
-pub async fn view(db: &Db, environment: Mode, killed: bool) -> Result<ModeView, ReadError> {
+/// What is stored. `configured` is what the configuration says now, where it says anything; `killed` what memory says.
+pub async fn view(db: &Db, configured: Option<Mode>, killed: bool) -> Result<ModeView, ReadError> {
     let stored = db.setting(MODE).await?;
     // A mode that can't be read is `off`: legacy in every doubt.
     let mode = stored.as_ref().and_then(|(word, ..)| Mode::from_word(word)).unwrap_or(Mode::Off);
@@ -57,7 +57,7 @@ pub async fn view(db: &Db, environment: Mode, killed: bool) -> Result<ModeView, 
         canary: canary(db).await?.into_iter().collect(),
         changed_at: stored.as_ref().map(|(_, at, _)| *at),
         changed_by: stored.map(|(.., by)| by),
-        environment_differs: (environment != mode).then_some(environment),
+        environment_differs: configured.filter(|configured| *configured != mode),
         killed,
     })
 }
@@ -77,7 +77,7 @@ pub async fn set(
     who: &Who,
 ) -> Result<(), ModeError> {
     let by = who.operator.as_str();
-    let before = view(db, Mode::Off, false).await?;
+    let before = view(db, None, false).await?;
     let mut unit = Unit::new();
     if let Some(mode) = mode {
         let detail = json!({ "before": before.mode, "after": mode });

@@ -79,6 +79,10 @@ impl Planner {
         if let Some(database) = &self.app_database {
             sync::sync(&self.db, database, &self.seal, &self.clock, who).await?;
         }
+        let filter = load::filter(&self.db, scope).await?;
+        if self.db.links(&filter, None, 1).await?.is_empty() {
+            return Err(PlanError::Empty(format!("scope {scope} covers no project of the catalog")));
+        }
         let host = self.github.host_id();
         if refresh {
             self.db.write(Lane::Run, Unit::new().with(ProbeOp::Clear)).await?;
@@ -91,11 +95,7 @@ impl Planner {
             Some(slug) => slug.clone(),
             None => reader.app().await.map_err(PlanError::App)?.slug,
         };
-        let filter = load::filter(&self.db, scope).await?;
         let rows = load::links(&self.db, &filter).await?;
-        if rows.is_empty() {
-            return Err(PlanError::Empty(format!("scope {scope} covers no project of the catalog")));
-        }
         let (fingerprints, links): (Vec<_>, Vec<_>) =
             rows.into_iter().map(|row| (row.fingerprint.clone(), link_of(row))).unzip();
         let index = load::index(&self.db, host).await?;

@@ -25,7 +25,7 @@ fn write(value: &Value, out: &mut String) -> Result<(), NotCanonical> {
     match value {
         Value::Number(number) if number.is_f64() => return Err(NotCanonical::Fraction),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
-            out.push_str(&value.to_string())
+            out.push_str(&value.to_string());
         }
         Value::Array(values) => {
             out.push('[');

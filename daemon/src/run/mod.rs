@@ -17,7 +17,7 @@ mod source;
 mod view;
 
 pub use self::approval::{ApprovedPlan, GateCheck, GateEvidence, OpenGate};
-pub use self::brake::Brake;
+pub use self::brake::{Brake, Pull};
 pub use self::canonical::{NotCanonical, canonical};
 pub use self::engine::{Engine, EngineSettings};
 pub use self::error::RunError;

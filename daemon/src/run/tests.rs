@@ -17,6 +17,10 @@ use crate::clock::Clock;
 use crate::faults::Faults;
 use crate::store::{Db, Lane, RunOp, Unit, open};
 
+pub(super) fn let_go(brake: &Brake) {
+    assert!(brake.newest().is_some_and(|pull| brake.release(pull)));
+}
+
 pub(super) fn ana() -> Who {
     Who { operator: "ana".into(), origin: "test".to_owned() }
 }
@@ -32,7 +36,7 @@ pub(super) async fn life(dir: &std::path::Path, world: &World, faults: Faults) -
     let db = open(&format!("sqlite:{}/cutover.db", dir.display()), faults.clone()).await.unwrap();
     let clock = Clock::system();
     let brake = Brake::pulled();
-    brake.release();
+    let_go(&brake);
     let settings = EngineSettings { chunk: 7, ..EngineSettings::default() };
     let kinds = world.kinds(&db);
     let engine =
@@ -270,7 +274,7 @@ async fn the_brake_stops_a_run_and_nothing_starts_under_it() {
     let paused = life.until(&run.id, &[RunState::Paused]).await;
     assert_eq!(paused.reason.as_deref(), Some("the kill switch was pulled"));
     assert!(matches!(life.engine.resume_run(&run.id, None, &ana()).await, Err(RunError::Killed)));
-    life.brake.release();
+    let_go(&life.brake);
     life.engine.resume_run(&run.id, None, &ana()).await.unwrap();
     assert_eq!(life.ended(&run.id).await.progress.counts.done, 40);
 }

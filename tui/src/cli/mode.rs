@@ -121,7 +121,7 @@ pub(super) fn lines(mode: &ModeView, now: i64, block: &mut Block) {
     if let Some(environment) = mode.environment_differs {
         block.toned(
             "Differs",
-            format!("GITHUB_APP_MIGRATION_MODE says {environment}; the stored mode, {}, counts", mode.mode),
+            format!("the configuration says {environment}; the stored mode, {}, counts", mode.mode),
             Tone::Warn,
         );
     }

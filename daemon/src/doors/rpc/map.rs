@@ -54,9 +54,11 @@ pub(super) async fn act(parts: &Parts, act: MapAct, who: &Who) -> Result<MapRece
             MapReceipt::Planned(Box::new(run))
         }
         MapAct::SetMode { mode, canary } => {
+            // Named before the mode is set: a kill that comes in between must hold.
+            let pull = parts.brake.newest();
             mode::set(&parts.db, mode, canary, parts.clock.now(), who).await.map_err(mode_error)?;
-            if mode.is_some() {
-                parts.kill.let_go(who).await.map_err(write_error)?;
+            if let (Some(_), Some(pull)) = (mode, pull) {
+                parts.kill.let_go(pull, who).await.map_err(write_error)?;
             }
             MapReceipt::Mode(mode_view(parts).await?)
         }
