@@ -49,8 +49,16 @@ impl Doctor {
     }
 
     async fn store(&self) -> Check {
-        // Forgetting what is older than time itself writes nothing, and shows that a commit goes through.
-        let unit = Unit::new().with(ActOp::Forget { before: i64::MIN });
+        // Written and taken out again at once: a commit that changes no page would go through on a full disk.
+        let before = i64::MIN + 1;
+        let probe = ActOp::Remember {
+            key: "doctor".to_owned(),
+            at: i64::MIN,
+            operator: "daemon".to_owned(),
+            request: String::new(),
+            receipt: String::new(),
+        };
+        let unit = Unit::new().with(probe).with(ActOp::Forget { before });
         match self.db.write(Lane::Urgent, unit).await {
             Ok(()) => check("store", Health::Ok, "takes commits", ""),
             Err(error) => check(

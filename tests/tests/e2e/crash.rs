@@ -29,8 +29,7 @@ struct Script<'a> {
 
 impl<'a> Script<'a> {
     async fn begin(stage: &'a Stage, crash_at: &str) -> Self {
-        let mut script =
-            Self { stage, daemon: None, crash_at: Some(crash_at.to_owned()), crashes: 0 };
+        let mut script = Self { stage, daemon: None, crash_at: Some(crash_at.to_owned()), crashes: 0 };
         script.up().await;
         script
     }
@@ -73,7 +72,13 @@ impl<'a> Script<'a> {
             }
         };
         if said.code != 4 {
-            assert!(matches!(said.code, 0 | 1), "cutover {} ended with {}: {}", args.join(" "), said.code, said.stderr);
+            assert!(
+                matches!(said.code, 0 | 1),
+                "cutover {} ended with {}: {}",
+                args.join(" "),
+                said.code,
+                said.stderr
+            );
             return Some(said);
         }
         if self.crashes == before {
@@ -200,7 +205,9 @@ async fn a_kill_at_any_point_of_undo_brings_back_the_world_before() {
 
     let id = run.id.as_str();
     let mut scenarios = Vec::new();
-    for point in CRASH_POINTS.iter().filter(|point| !OUTSIDE.contains(point) && !point.starts_with("run.plan")) {
+    for point in
+        CRASH_POINTS.iter().filter(|point| !OUTSIDE.contains(point) && !point.starts_with("run.plan"))
+    {
         let passes: &[u32] = match *point {
             "run.chunk.before" | "run.chunk.after" => &[1, 5],
             "store.commit.before" => &[2, 3, 5, 9, 13],
@@ -257,7 +264,11 @@ async fn a_kill_in_the_middle_of_an_import_leaves_the_whole_catalog_exactly_once
             let again = script.json(&["catalog", "import", &file]).await;
             assert_eq!(again["added"].as_u64().unwrap() + again["unchanged"].as_u64().unwrap(), ROWS as u64);
             assert_eq!((&again["changed"], &again["repositories"]), (&0.into(), &ROWS.into()), "{at}");
-            assert!(again["revision"].as_i64().unwrap() >= 1, "{at}: the catalog changed: {}", again["revision"]);
+            assert!(
+                again["revision"].as_i64().unwrap() >= 1,
+                "{at}: the catalog changed: {}",
+                again["revision"]
+            );
             assert_eq!(&stage.world().await, whole, "{at}");
             stage.say(&[0], &["audit", "verify"]).await;
             assert_eq!(script.end().await, 1, "{at}: crashes");

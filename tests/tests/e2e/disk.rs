@@ -14,7 +14,9 @@ use cutover_shared::status::{Check, Health};
 use cutover_tui::conn::Conn;
 
 use super::kill::pull;
-use super::stage::{REPOS, Stage, audit, copy, mode, plan, set_going, until_audited, until_moving, until_state};
+use super::stage::{
+    REPOS, Stage, audit, copy, mode, plan, set_going, until_audited, until_moving, until_state,
+};
 
 /// A small file system of its own under a state folder; it goes away with the value.
 struct Disk {
@@ -114,7 +116,8 @@ async fn a_kill_on_a_full_disk_holds_in_memory_and_says_so() {
     assert!(receipt.owed.contains("memory"), "{receipt:?}");
     assert!(mode(&conn).await.killed);
     let resume = Act::Run(RunAct::Resume { id: run.id.clone(), rate: None });
-    assert!(conn.act(ActKey::fresh(), resume).await.is_err());
+    let error = conn.act(ActKey::fresh(), resume).await.unwrap_err();
+    assert_eq!(error.code, ErrorCode::Killed, "{error}");
     let held = super::stage::show(&conn, &run.id).await.progress.counts.pending;
     assert!(held > 0);
 

@@ -23,17 +23,27 @@ async fn a_file_with_mistakes_is_refused_whole_with_each_of_them() {
     let file = stage.home.write("bad.csv", BAD.as_bytes()).unwrap().display().to_string();
     let empty = stage.world().await;
     let said = stage.say(&[3], &["catalog", "import", &file]).await;
-    for place in [":3: repoFullName: ", ":4: projectId: ", ":4: repoId: ", ":5: tenantId: ", ":5: repoFullName: ", ":7: "] {
+    for place in [
+        ":3: repoFullName: ",
+        ":4: projectId: ",
+        ":4: repoId: ",
+        ":5: tenantId: ",
+        ":5: repoFullName: ",
+        ":7: ",
+    ] {
         assert!(said.stderr.contains(&format!("{file}{place}")), "{place}: {}", said.stderr);
     }
-    assert!(said.stderr.contains("nothing was taken") && said.stdout.is_empty(), "{}", said.stderr);
+    assert!(said.stderr.contains("6 bad rows; nothing was") && said.stdout.is_empty(), "{}", said.stderr);
     let said = stage.say(&[3], &["catalog", "import", &file, "--json"]).await;
     let error: serde_json::Value = serde_json::from_str(&said.stderr).unwrap();
     assert_eq!((&error["error"]["code"], &error["error"]["bad_count"]), (&"bad_upload".into(), &6.into()));
     assert_eq!(stage.world().await, empty);
 
     let taken = stage.ask(&[1], &["catalog", "import", &file, "--skip-bad"]).await;
-    assert_eq!((&taken["added"], &taken["skipped_count"], &taken["revision"]), (&2.into(), &6.into(), &1.into()));
+    assert_eq!(
+        (&taken["added"], &taken["skipped_count"], &taken["revision"]),
+        (&2.into(), &6.into(), &1.into())
+    );
     assert_eq!(taken["skipped"].as_array().unwrap().len(), 6);
     // A mistake that leaves no row to stand on can't be skipped.
     let file = stage.home.write("none.csv", b"a,b\n1,2\n").unwrap().display().to_string();
@@ -56,7 +66,11 @@ async fn the_same_file_again_changes_nothing_in_any_format() {
     let lines = lines.display().to_string();
     let csv = stage.catalog.csv().unwrap();
     let file = stage.file.display().to_string();
-    let stdin = stage.cli.fed(&["catalog", "import", "-", "--format", "csv", "--json"], csv.as_bytes()).await.unwrap();
+    let stdin = stage
+        .cli
+        .fed(&["catalog", "import", "-", "--format", "csv", "--json"], csv.as_bytes())
+        .await
+        .unwrap();
     assert_eq!(stdin.code, 0, "{}", stdin.stderr);
     let again = [
         stage.ask(&[0], &["catalog", "import", &file]).await,
@@ -69,7 +83,11 @@ async fn the_same_file_again_changes_nothing_in_any_format() {
         assert_eq!(receipt["changed"], 0);
     }
     assert_eq!(stage.world().await, world);
-    assert_eq!(plan_of(&conn, MapScope::All, false).await.digest, planned.digest, "the same world, the same plan");
+    assert_eq!(
+        plan_of(&conn, MapScope::All, false).await.digest,
+        planned.digest,
+        "the same world, the same plan"
+    );
 
     let changed = csv.replacen(",zip", ",tarball", 1).replacen("acme", "acme", 1);
     let said = stage.cli.fed(&["catalog", "import", "-", "--json"], changed.as_bytes()).await.unwrap();
@@ -83,13 +101,20 @@ async fn a_changed_row_raises_the_revision_and_rows_left_out_stay() {
     let stage = Stage::of(20, None, "").await;
     let _daemon = stage.daemon().await;
     let import = async |text: &str| {
-        let said = stage.cli.fed(&["catalog", "import", "-", "--format", "csv", "--json"], text.as_bytes()).await.unwrap();
+        let said = stage
+            .cli
+            .fed(&["catalog", "import", "-", "--format", "csv", "--json"], text.as_bytes())
+            .await
+            .unwrap();
         assert_eq!(said.code, 0, "{}", said.stderr);
         serde_json::from_str::<serde_json::Value>(&said.stdout).unwrap()
     };
     assert_eq!(import(GOOD).await["revision"], 1);
     let changed = import(&GOOD.replace("77", "78")).await;
-    assert_eq!((&changed["changed"], &changed["unchanged"], &changed["revision"]), (&1.into(), &1.into(), &2.into()));
+    assert_eq!(
+        (&changed["changed"], &changed["unchanged"], &changed["revision"]),
+        (&1.into(), &1.into(), &2.into())
+    );
     let fewer = import("projectId,tenantId,repoFullName,repoId\np2,t1,acme/api,78\n").await;
     assert_eq!((&fewer["repositories"], &fewer["revision"]), (&2.into(), &2.into()));
     assert_eq!(import("projectId,tenantId,repoFullName\n").await["repositories"], 2);

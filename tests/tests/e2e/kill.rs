@@ -107,7 +107,10 @@ async fn a_local_kill_of_a_dead_daemon_is_in_force_before_the_next_one_serves() 
     let records = kills(&conn).await;
     assert_eq!(records.len(), 1, "the marker is replayed once");
     assert!(records[0].actor.contains(&nix::unistd::getuid().to_string()), "{}", records[0].actor);
-    assert_eq!((records[0].origin.as_str(), &records[0].detail["reason"]), ("cli --local", &"before the start".into()));
+    assert_eq!(
+        (records[0].origin.as_str(), &records[0].detail["reason"]),
+        ("cli --local", &"before the start".into())
+    );
     assert!(!marker.exists());
     let paused = until_state(&conn, &run.id, RunState::Paused).await;
     assert!(paused.progress.counts.pending > 0);

@@ -19,7 +19,8 @@ const ROWS: usize = 1_200;
 /// As long as an application's ids may be, of letters that JSON and CSV make longer.
 fn long(i: usize) -> String {
     let number = format!("{i:04}");
-    let rest: String = ["\"", "\\", "\u{1f4a5}", ","].concat().chars().cycle().take(200 - number.len()).collect();
+    let rest: String =
+        ["\"", "\\", "\u{1f4a5}", ","].concat().chars().cycle().take(200 - number.len()).collect();
     number + &rest
 }
 
@@ -50,7 +51,9 @@ async fn rows_of_the_longest_names_fit_into_pages_and_none_is_lost() {
     let (mut items, mut csv) = (PageAsk::first(500), PageAsk::first(500));
     loop {
         let ask = RunQuery::Items { id: run.id.clone(), state: None, page: items.clone() };
-        let Answer::Run(RunAnswer::Items(page)) = conn.query(Query::Run(ask)).await.unwrap() else { panic!() };
+        let Answer::Run(RunAnswer::Items(page)) = conn.query(Query::Run(ask)).await.unwrap() else {
+            panic!()
+        };
         keys.extend(page.rows.into_iter().map(|item| item.key));
         items.after = page.next;
         if items.after.is_none() {
@@ -60,7 +63,8 @@ async fn rows_of_the_longest_names_fit_into_pages_and_none_is_lost() {
     assert_eq!(keys.len(), ROWS);
     loop {
         let ask = MapQuery::Csv { id: run.id.clone(), page: csv.clone() };
-        let Answer::Map(MapAnswer::Csv { text: part, next }) = conn.query(Query::Map(ask)).await.unwrap() else {
+        let Answer::Map(MapAnswer::Csv { text: part, next }) = conn.query(Query::Map(ask)).await.unwrap()
+        else {
             panic!()
         };
         text += &part;
@@ -93,8 +97,20 @@ async fn a_cursor_of_nonsense_gets_an_answer() {
     let conn = stage.connect().await;
     let run = plan(&conn).await;
     let long = "9".repeat(100_000);
-    let cursors =
-        ["", "zzz", "-1", "\n", "\n\n", "a\n", "\0", "9223372036854775807", "-9223372036854775808", "1e9", "' OR 1=1 --", &long];
+    let cursors = [
+        "",
+        "zzz",
+        "-1",
+        "\n",
+        "\n\n",
+        "a\n",
+        "\0",
+        "9223372036854775807",
+        "-9223372036854775808",
+        "1e9",
+        "' OR 1=1 --",
+        &long,
+    ];
     for cursor in cursors {
         for limit in [0, 1, u32::MAX] {
             let page = || PageAsk { after: Some(cursor.to_owned()), limit };

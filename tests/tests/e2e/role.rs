@@ -60,7 +60,11 @@ fn every_act(run: &cutover_shared::run::RunView, installation: InstallationId) -
     let upload = || "an upload".to_owned();
     vec![
         Act::Kill { reason: "e2e".into() },
-        Act::Run(RunAct::Approve { id: id(), digest: run.digest.clone(), override_reason: Some("e2e".into()) }),
+        Act::Run(RunAct::Approve {
+            id: id(),
+            digest: run.digest.clone(),
+            override_reason: Some("e2e".into()),
+        }),
         Act::Run(RunAct::Apply { id: id(), rate: None }),
         Act::Run(RunAct::Pause { id: id() }),
         Act::Run(RunAct::Resume { id: id(), rate: None }),
@@ -101,7 +105,8 @@ async fn a_viewer_is_refused_every_act_and_each_refusal_is_recorded() {
         assert!(error.message.contains(act.name()) && error.message.contains("viewer"), "{error}");
     }
     let records = audit(&conn).await.split_off(before);
-    let refused: Vec<_> = records.iter().map(|record| (record.act.as_str(), record.subject.as_str())).collect();
+    let refused: Vec<_> =
+        records.iter().map(|record| (record.act.as_str(), record.subject.as_str())).collect();
     assert_eq!(refused, acts.iter().map(|act| ("refused", act.name())).collect::<Vec<_>>());
     assert!(records.iter().all(|record| record.detail["role"] == "viewer"));
 
@@ -116,9 +121,25 @@ async fn a_viewer_is_refused_every_act_and_each_refusal_is_recorded() {
 
 /// Verbs that only look, and verbs that need no daemon.
 const LOOKS: &[&str] = &[
-    "status", "doctor", "catalog list", "catalog ddl", "tenant list", "tenant show", "project list",
-    "project show", "mode get", "run list", "run show", "run items", "watch", "token list", "audit list",
-    "audit verify", "audit export", "completions", "man",
+    "status",
+    "doctor",
+    "catalog list",
+    "catalog ddl",
+    "tenant list",
+    "tenant show",
+    "project list",
+    "project show",
+    "mode get",
+    "run list",
+    "run show",
+    "run items",
+    "watch",
+    "token list",
+    "audit list",
+    "audit verify",
+    "audit export",
+    "completions",
+    "man",
 ];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -260,7 +281,10 @@ async fn a_uid_that_is_no_operator_is_refused_and_recorded() {
     let conn = stage.connect().await;
     let refused = until_audited(&conn, "refused").await;
     assert_eq!(refused.len(), 2);
-    assert_eq!((refused[0].subject.as_str(), refused[0].origin.clone()), ("hello", format!("rpc uid {}", nobody.uid)));
+    assert_eq!(
+        (refused[0].subject.as_str(), refused[0].origin.clone()),
+        ("hello", format!("rpc uid {}", nobody.uid))
+    );
     assert!(!super::stage::mode(&conn).await.killed);
 }
 
@@ -280,7 +304,8 @@ async fn a_daemon_of_another_protocol_is_told_apart_from_one_that_is_not_there()
             operator: "ana".into(),
             role: Role::Admin,
         };
-        let answer = serde_json::json!({ "request_id": 0, "message": { "Ok": { "Hello": { "Ok": welcome } } } });
+        let answer =
+            serde_json::json!({ "request_id": 0, "message": { "Ok": { "Hello": { "Ok": welcome } } } });
         let bytes = answer.to_string().into_bytes();
         stream.write_u32(u32::try_from(bytes.len()).unwrap()).await.unwrap();
         stream.write_all(&bytes).await.unwrap();

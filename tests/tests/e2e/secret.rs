@@ -12,10 +12,20 @@ use cutover_shared::mapping::MapScope;
 async fn look(stage: &Stage, run: &str) -> String {
     let export = stage.home.dir().join("audit.jsonl").display().to_string();
     let looks: &[&[&str]] = &[
-        &["status"], &["doctor"], &["catalog", "list", "--all-rows"], &["catalog", "ddl"],
-        &["tenant", "list", "--all-rows"], &["project", "list", "--all-rows"], &["mode", "get"], &["run", "list"],
-        &["run", "show", run], &["run", "items", run, "--all-rows"], &["token", "list"],
-        &["audit", "list", "--all-rows"], &["audit", "verify"], &["audit", "export", &export],
+        &["status"],
+        &["doctor"],
+        &["catalog", "list", "--all-rows"],
+        &["catalog", "ddl"],
+        &["tenant", "list", "--all-rows"],
+        &["project", "list", "--all-rows"],
+        &["mode", "get"],
+        &["run", "list"],
+        &["run", "show", run],
+        &["run", "items", run, "--all-rows"],
+        &["token", "list"],
+        &["audit", "list", "--all-rows"],
+        &["audit", "verify"],
+        &["audit", "export", &export],
     ];
     let mut printed = String::new();
     for args in looks {
@@ -68,8 +78,16 @@ async fn a_token_in_a_wrong_column_is_refused_and_not_repeated() {
     let daemon = stage.daemon().await;
     let token = stage.catalog.rows.iter().find_map(|row| row.github_access_token.clone()).unwrap();
     let columns = [
-        "projectId", "tenantId", "repoFullName", "repoId", "ownerId", "ownerLogin", "importedCommitSha",
-        "importedTreeSha", "importedAt", "importMethod",
+        "projectId",
+        "tenantId",
+        "repoFullName",
+        "repoId",
+        "ownerId",
+        "ownerLogin",
+        "importedCommitSha",
+        "importedTreeSha",
+        "importedAt",
+        "importMethod",
     ];
     let good = ["p1", "t1", "acme/web", "1", "1", "acme", "", "", "", ""];
     let mut csv = columns.join(",") + "\n";
@@ -82,18 +100,27 @@ async fn a_token_in_a_wrong_column_is_refused_and_not_repeated() {
     // A row that is shifted, a header that is none, and an object with a token for a name.
     let shifted = format!("projectId,tenantId,repoFullName\n{token},p,t,acme/web\n");
     let headless = format!("{token},t,acme/web\n");
-    let json = format!("{{\"projectId\":\"p\",\"tenantId\":\"t\",\"repoFullName\":\"a/b\",\"{token}\":1}}\n{{\"{token}\n");
+    let json = format!(
+        "{{\"projectId\":\"p\",\"tenantId\":\"t\",\"repoFullName\":\"a/b\",\"{token}\":1}}\n{{\"{token}\n"
+    );
     let mut printed = String::new();
-    for (name, text) in [("wrong.csv", &csv), ("shifted.csv", &shifted), ("headless.csv", &headless), ("names.jsonl", &json)] {
+    for (name, text) in
+        [("wrong.csv", &csv), ("shifted.csv", &shifted), ("headless.csv", &headless), ("names.jsonl", &json)]
+    {
         let file = stage.home.write(name, text.as_bytes()).unwrap().display().to_string();
         for args in [&["--json"][..], &[], &["--skip-bad"], &["--skip-bad", "--json"]] {
-            let all: Vec<&str> = ["catalog", "import", &file].into_iter().chain(args.iter().copied()).collect();
+            let all: Vec<&str> =
+                ["catalog", "import", &file].into_iter().chain(args.iter().copied()).collect();
             let said = stage.say(&[1, 3], &all).await;
             if name == "wrong.csv" && args == ["--json"] {
                 let error: serde_json::Value = serde_json::from_str(&said.stderr).unwrap();
                 let bad = error["error"]["bad"].as_array().unwrap();
-                let named: Vec<_> = bad.iter().map(|bad| (bad["line"].as_u64().unwrap(), bad["column"].as_str().unwrap())).collect();
-                let expected: Vec<_> = columns.iter().enumerate().map(|(i, column)| (i as u64 + 2, *column)).collect();
+                let named: Vec<_> = bad
+                    .iter()
+                    .map(|bad| (bad["line"].as_u64().unwrap(), bad["column"].as_str().unwrap()))
+                    .collect();
+                let expected: Vec<_> =
+                    columns.iter().enumerate().map(|(i, column)| (i as u64 + 2, *column)).collect();
                 assert_eq!(named, expected, "{}", said.stderr);
             }
             printed += &said.stdout;

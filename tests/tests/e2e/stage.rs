@@ -21,7 +21,8 @@ use tempfile::TempDir;
 pub const EXE: &str = env!("CARGO_BIN_EXE_cutover-demo");
 
 /// Small chunks, so that a small world has many of them.
-const SETTINGS: &str = "[run]\nchunk = 16\n\n[mapping]\ncanary_observation = \"0s\"\nprobe_budget = 1000000\n";
+const SETTINGS: &str =
+    "[run]\nchunk = 16\n\n[mapping]\ncanary_observation = \"0s\"\nprobe_budget = 1000000\n";
 
 /// Repositories of the usual world.
 pub const REPOS: usize = 120;

@@ -16,7 +16,8 @@ async fn a_row_that_changed_since_the_plan_is_stale_and_the_others_are_applied()
     let run = plan(&conn).await;
     let mut catalog = (*stage.catalog).clone();
     catalog.rows[5].import_method = Some("by hand".to_owned());
-    let file = stage.home.write("changed.csv", catalog.csv().unwrap().as_bytes()).unwrap().display().to_string();
+    let file =
+        stage.home.write("changed.csv", catalog.csv().unwrap().as_bytes()).unwrap().display().to_string();
     assert_eq!(stage.ask(&[0], &["catalog", "import", &file]).await["changed"], 1);
 
     let (id, digest) = (run.id.as_str(), run.digest.as_str());

@@ -19,7 +19,8 @@ fn mode_of(path: &Path) -> u32 {
 async fn three_mistakes_in_a_configuration_are_three_clear_errors_and_nothing_is_made() {
     let dir = tempfile::TempDir::with_prefix("cutover-e2e-").unwrap();
     let home = Home::new(dir.path()).unwrap();
-    home.configure("http://127.0.0.1:9", 1, cutover_tests::github_sim::TestKey::First.private_pem(), "").unwrap();
+    home.configure("http://127.0.0.1:9", 1, cutover_tests::github_sim::TestKey::First.private_pem(), "")
+        .unwrap();
     let text = std::fs::read_to_string(home.config()).unwrap();
     let text = text
         .replace("app_id = 1\n", "app_id = \"one\"\n")
@@ -56,7 +57,10 @@ async fn a_second_init_keeps_the_key() {
     let stage = Stage::of(20, None, "").await;
     let key = stage.home.state().join("keys").join("seal.key");
     let first = std::fs::read(&key).unwrap();
-    assert_eq!((mode_of(&key), mode_of(key.parent().unwrap()), mode_of(&stage.home.state())), (0o600, 0o700, 0o700));
+    assert_eq!(
+        (mode_of(&key), mode_of(key.parent().unwrap()), mode_of(&stage.home.state())),
+        (0o600, 0o700, 0o700)
+    );
     let commented = stage.home.dir().join("commented.toml").display().to_string();
     let state = stage.home.state().display().to_string();
     let written = std::fs::read(&commented).unwrap();
