@@ -3,4 +3,6 @@
 pub mod demo;
 pub mod github_sim;
 pub mod harness;
+pub mod load;
+pub mod services;
 pub mod world;

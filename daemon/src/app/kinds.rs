@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::mapping::catalog::app_database::AppDatabase;
 use crate::mapping::kind::MapEmbedded;
+use crate::mapping::kind_outside::MapInApplication;
 use crate::run::Kind;
 use crate::seal::Seal;
 use crate::store::Db;
@@ -12,7 +13,7 @@ use crate::store::Db;
 pub(super) fn kinds(db: &Db, seal: &Arc<Seal>, app_database: Option<&AppDatabase>) -> Vec<Arc<dyn Kind>> {
     let map: Arc<dyn Kind> = match app_database {
         None => Arc::new(MapEmbedded::new(db.clone(), seal.clone())),
-        Some(_database) => Arc::new(MapEmbedded::new(db.clone(), seal.clone())),
+        Some(database) => Arc::new(MapInApplication::new(db.clone(), database.clone(), seal.clone())),
     };
     vec![map]
 }

@@ -2,9 +2,10 @@
 //! the audit when they can; it needs neither database nor GitHub to take effect. What is stored here holds until an
 //! operator sets a mode again.
 
+use std::collections::VecDeque;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use cutover_shared::mapping::Mode;
@@ -12,7 +13,7 @@ use cutover_shared::paths::kill_marker;
 use cutover_shared::rpc::KillReceipt;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use crate::audit::Who;
 use crate::clock::Clock;
@@ -28,6 +29,9 @@ const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Waits between tries to store a kill that could not be stored.
 const RETRY: Duration = Duration::from_secs(1);
+
+/// Kills that may wait for the store; one more would say nothing new.
+const OWED_MOST: usize = 64;
 
 /// Bytes of a marker that are read; a longer one is a kill all the same.
 const MARKER_MOST: u64 = 16 * 1024;
@@ -52,8 +56,12 @@ struct Inner {
     db: Db,
     engine: Engine,
     clock: Clock,
-    /// Kills that the store does not have yet.
-    owed: mpsc::UnboundedSender<Marker>,
+    /// Kills that the store does not have yet, the oldest first.
+    owed: Mutex<VecDeque<Marker>>,
+    /// Wakes who stores what is owed.
+    wake: Notify,
+    /// One at a time takes a marker from the disk: who comes second finds it handled.
+    taking: tokio::sync::Mutex<()>,
     /// The newest kill that this process takes care of: its marker on disk is no news.
     handled: Mutex<Option<Marker>>,
     /// One writer at a time: what is stored last is what was meant last.
@@ -69,21 +77,23 @@ impl KillSwitch {
         engine: Engine,
         clock: Clock,
     ) -> (Self, impl Future<Output = ()> + Send + use<>) {
-        let (owed, mut waiting) = mpsc::unbounded_channel();
         let switch = Self(Arc::new(Inner {
             brake,
             state_dir: state_dir.to_owned(),
             db,
             engine,
             clock,
-            owed,
+            owed: Mutex::default(),
+            wake: Notify::new(),
+            taking: tokio::sync::Mutex::default(),
             handled: Mutex::default(),
             storing: tokio::sync::Mutex::default(),
         }));
         let worker = switch.clone();
         let task = async move {
-            while let Some(marker) = waiting.recv().await {
-                while let Err(error) = worker.store(&marker).await {
+            loop {
+                worker.0.wake.notified().await;
+                while let Err(error) = worker.settle().await {
                     tracing::error!(%error, "the kill is in force but not stored yet");
                     worker.0.clock.sleep(RETRY).await;
                 }
@@ -94,14 +104,16 @@ impl KillSwitch {
 
     /// At start, with the brake pulled: takes a marker or a stored kill into force, or lets the runs move.
     pub async fn start(&self) -> Result<bool, ReadError> {
+        let _one = self.0.taking.lock().await;
         if let Some(marker) = self.read_marker() {
             tracing::warn!(
                 by = marker.by,
                 reason = marker.reason,
                 "a kill marker was found: everything stands"
             );
-            self.is_handled_already(&marker);
-            self.replay(marker).await;
+            if !self.is_handled_already(&marker) {
+                self.hand_in(marker).await;
+            }
             return Ok(true);
         }
         let pull = self.0.brake.newest();
@@ -133,11 +145,7 @@ impl KillSwitch {
             Ok(Ok(runs)) => runs.into_iter().filter(|run| run.state.is_moving()).map(|run| run.id).collect(),
             _ => Vec::new(),
         };
-        let stored = matches!(self.0.clock.timeout(PATIENCE, self.store(&marker)).await, Ok(Ok(())));
-        if !stored {
-            // The worker lives as long as the daemon; should it be gone, the marker replays at the next start.
-            let _ = self.0.owed.send(marker);
-        }
+        let stored = self.hand_in(marker).await;
         let owed = match (on_disk, stored) {
             (_, true) => String::new(),
             (true, false) => {
@@ -153,12 +161,13 @@ impl KillSwitch {
 
     /// Takes a marker that somebody else wrote (`cutover kill --local`).
     pub async fn marker_appeared(&self) {
+        let _one = self.0.taking.lock().await;
         if let Some(marker) = self.read_marker()
             && !self.is_handled_already(&marker)
         {
             self.0.brake.pull();
             tracing::warn!(by = marker.by, reason = marker.reason, "KILL by marker");
-            self.replay(marker).await;
+            self.hand_in(marker).await;
         }
     }
 
@@ -168,9 +177,36 @@ impl KillSwitch {
         handled.replace(marker.clone()).as_ref() == Some(marker)
     }
 
-    async fn replay(&self, marker: Marker) {
-        if self.store(&marker).await.is_err() {
-            let _ = self.0.owed.send(marker);
+    fn owed(&self) -> MutexGuard<'_, VecDeque<Marker>> {
+        self.0.owed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has a kill stored, and waits a moment for it; false when it is still owed then.
+    async fn hand_in(&self, marker: Marker) -> bool {
+        {
+            let mut owed = self.owed();
+            if owed.len() >= OWED_MOST {
+                return false;
+            }
+            owed.push_back(marker);
+        }
+        // In a task of its own: a write that is waited for no longer is written all the same, and must not be repeated.
+        let switch = self.clone();
+        let storing = tokio::spawn(async move { switch.settle().await });
+        let stored = matches!(self.0.clock.timeout(PATIENCE, storing).await, Ok(Ok(Ok(()))));
+        if !stored {
+            self.0.wake.notify_one();
+        }
+        stored
+    }
+
+    /// Stores every kill that is owed. Before a mode is set, so that an old kill never overwrites it.
+    pub async fn settle(&self) -> Result<(), WriteError> {
+        let _one = self.0.storing.lock().await;
+        loop {
+            let Some(marker) = self.owed().front().cloned() else { return Ok(()) };
+            self.store(&marker).await?;
+            self.owed().pop_front();
         }
     }
 
@@ -189,7 +225,6 @@ impl KillSwitch {
 
     /// Mode, runs, switch and audit in one unit; then the marker has done its work.
     async fn store(&self, marker: &Marker) -> Result<(), WriteError> {
-        let _one = self.0.storing.lock().await;
         let now = self.0.clock.now();
         let who = Who { operator: marker.by.as_str().into(), origin: marker.origin.clone() };
         let value = serde_json::to_string(marker).unwrap_or_else(|_| "{}".to_owned());

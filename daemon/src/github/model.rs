@@ -182,6 +182,8 @@ impl CommitAnswer {
 /// `/installation/repositories` wraps its rows.
 #[derive(Deserialize)]
 pub(crate) struct RepositoryPage {
+    #[serde(default)]
+    pub(crate) total_count: Option<u64>,
     pub(crate) repositories: Vec<Repository>,
 }
 

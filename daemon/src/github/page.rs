@@ -12,6 +12,9 @@ pub struct PageOf<T> {
     pub rows: Vec<T>,
     /// Hand it back for the next page; it may be stored. `None` at the end.
     pub next: Option<String>,
+    /// Rows of the whole list when this page was made, where GitHub says. Pages are counted from the list's start,
+    /// so a total that differs between two pages means that a row may have slipped past.
+    pub total: Option<u64>,
 }
 
 /// Pages that one walk reads at most: 100,000 rows.

@@ -117,7 +117,7 @@ impl Reader {
             self.engine.read_page(&credential, Route::InstallationRepositories, cursor, self.terms).await?;
         let next = answer.next.clone();
         let page: RepositoryPage = parse(&ok(answer)?, "a page of repositories")?;
-        Ok(PageOf { rows: page.repositories, next })
+        Ok(PageOf { rows: page.repositories, next, total: page.total_count })
     }
 
     /// All that an installation may see, at most 1,000 pages.
@@ -247,7 +247,7 @@ impl Reader {
     ) -> Result<PageOf<T>, GitHubError> {
         let answer = self.engine.read_page(&Credential::App, route, cursor, self.terms).await?;
         let next = answer.next.clone();
-        Ok(PageOf { rows: parse(&ok(answer)?, "a page")?, next })
+        Ok(PageOf { rows: parse(&ok(answer)?, "a page")?, next, total: None })
     }
 }
 

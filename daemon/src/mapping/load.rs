@@ -1,9 +1,11 @@
 //! Reads the world that a plan stands on: the index, the stored answers of probes, the links of a scope.
 
+use cutover_shared::catalog::Link;
 use cutover_shared::ids::{AccountId, InstallationId, RepoId, TenantId};
 use cutover_shared::mapping::MapScope;
 
 use super::index::{AccountType, IndexView, Installation, Listed, Requested, Selection};
+use super::link::link_of;
 use super::mode;
 use super::probe::{Answers, ProbeAnswer, ProbeAsk};
 use crate::store::{Db, LinkFilter, LinkRow, ReadError};
@@ -12,7 +14,7 @@ use crate::store::{Db, LinkFilter, LinkRow, ReadError};
 const PAGE: u32 = 5_000;
 
 /// The index of a host, in memory.
-pub(crate) async fn index(db: &Db, host: &str) -> Result<IndexView, ReadError> {
+pub async fn index(db: &Db, host: &str) -> Result<IndexView, ReadError> {
     let (mut installations, mut after) = (Vec::new(), None);
     loop {
         let page = db.installations(host, after, PAGE).await?;
@@ -56,7 +58,7 @@ pub(crate) async fn index(db: &Db, host: &str) -> Result<IndexView, ReadError> {
 }
 
 /// Every stored answer. One that this version can't read is left out, and asked again.
-pub(crate) async fn answers(db: &Db) -> Result<Answers, ReadError> {
+pub async fn answers(db: &Db) -> Result<Answers, ReadError> {
     let (mut answers, mut after) = (Answers::default(), None::<String>);
     loop {
         let page = db.probes(after.as_deref(), PAGE).await?;
@@ -73,7 +75,7 @@ pub(crate) async fn answers(db: &Db) -> Result<Answers, ReadError> {
 }
 
 /// The links that a scope covers.
-pub(crate) async fn filter(db: &Db, scope: &MapScope) -> Result<LinkFilter, ReadError> {
+pub async fn filter(db: &Db, scope: &MapScope) -> Result<LinkFilter, ReadError> {
     Ok(match scope {
         MapScope::All => LinkFilter::All,
         MapScope::Tenant(tenant) => LinkFilter::Tenants(vec![tenant.clone()]),
@@ -83,8 +85,14 @@ pub(crate) async fn filter(db: &Db, scope: &MapScope) -> Result<LinkFilter, Read
     })
 }
 
+/// Every repository of every project that a scope covers, by project and name.
+pub async fn scope(db: &Db, scope: &MapScope) -> Result<Vec<Link>, ReadError> {
+    let rows = links(db, &filter(db, scope).await?).await?;
+    Ok(rows.into_iter().map(link_of).collect())
+}
+
 /// All links of a filter, by project and name.
-pub(crate) async fn links(db: &Db, filter: &LinkFilter) -> Result<Vec<LinkRow>, ReadError> {
+pub async fn links(db: &Db, filter: &LinkFilter) -> Result<Vec<LinkRow>, ReadError> {
     let mut links: Vec<LinkRow> = Vec::new();
     loop {
         let after = links.last().map(|row| (row.project.0.clone(), row.repo_lname.clone()));

@@ -1,6 +1,11 @@
 //! Reads every installation and its repositories once into the index. A sweep that was interrupted goes on where it
 //! was: at the page of the list, then at the first installation whose repositories are still owed.
+//!
+//! GitHub's pages are counted from the start of a list, so that a row that goes away pulls another one onto a page
+//! that was read already. What an earlier sweep knew and this one did not see is therefore asked for by its id, and a
+//! list of repositories that changed its length under the reader is read again.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use futures::StreamExt as _;
@@ -14,6 +19,15 @@ use crate::store::{
 
 /// Pages of one list that are read at most; GitHub's own limit of installations is far below.
 const MOST_PAGES: usize = 10_000;
+
+/// Pages of one installation's repositories at most: an account has no more than 100,000.
+const MOST_REPOSITORY_PAGES: usize = 1_001;
+
+/// How often a list that changes while it is read is read.
+const MOST_READS: usize = 3;
+
+/// Installations that are taken up at a time.
+const BATCH: u32 = 10_000;
 
 /// Why a sweep stopped. What it has read stays; the next one goes on.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +72,7 @@ impl Sweeper {
         if sweep.state == "listing" {
             self.list_installations(&reader, &mut sweep).await?;
         }
+        self.ask_for_missed(&reader, &sweep.id).await?;
         self.list_requests(&reader, &sweep.id).await?;
         self.read_repositories(&reader, &sweep.id).await?;
         let at = self.clock.now();
@@ -135,9 +150,35 @@ impl Sweeper {
         Err(SweepError::Endless { what: "installation requests" })
     }
 
+    /// What an earlier sweep knew and the list did not show: gone, or slipped to a page that was read already.
+    async fn ask_for_missed(&self, reader: &Reader, sweep: &str) -> Result<(), SweepError> {
+        loop {
+            let missed = self.db.installations_missed(&self.host(), sweep, BATCH).await?;
+            if missed.is_empty() {
+                return Ok(());
+            }
+            for row in missed {
+                let found = reader.installation(row.id).await.map_err(|cause| unreadable(row.id, cause))?;
+                self.write(match found {
+                    None => {
+                        IndexOp::Gone { host: self.host(), installation: row.id, sweep: sweep.to_owned() }
+                    }
+                    Some(found) => IndexOp::Installations {
+                        sweep: sweep.to_owned(),
+                        host: self.host(),
+                        rows: vec![installation_row(found)],
+                        cursor: None,
+                        done: true,
+                    },
+                })
+                .await?;
+            }
+        }
+    }
+
     async fn read_repositories(&self, reader: &Reader, sweep: &str) -> Result<(), SweepError> {
         loop {
-            let owed = self.db.installations_owed(&self.host(), sweep, 500).await?;
+            let owed = self.db.installations_owed(&self.host(), sweep, BATCH).await?;
             if owed.is_empty() {
                 return Ok(());
             }
@@ -146,8 +187,19 @@ impl Sweeper {
                 .map(|installation| self.read_installation(reader, sweep, installation))
                 .collect();
             let mut results = futures::stream::iter(work).buffer_unordered(self.parallel);
+            let mut refused = None;
             while let Some(result) = results.next().await {
-                result?;
+                match result {
+                    // One installation that refuses to be read must not keep the others from being read.
+                    Err(SweepError::GitHub { what, cause }) if is_its_own(&cause) => {
+                        tracing::warn!(what, %cause, "an installation can't be read");
+                        refused = refused.or(Some(SweepError::GitHub { what, cause }));
+                    }
+                    other => other?,
+                }
+            }
+            if let Some(error) = refused {
+                return Err(error);
             }
         }
     }
@@ -159,45 +211,121 @@ impl Sweeper {
         sweep: &str,
         row: InstallationRow,
     ) -> Result<(), SweepError> {
-        let (host, installation) = (self.host(), row.id);
-        let sweep = sweep.to_owned();
-        if let Some(at) = row.suspended_at {
-            return self.write(IndexOp::Suspended { sweep, host, installation, at }).await;
-        }
-        let mut cursor = None;
-        for _ in 0..MOST_PAGES {
-            let page = match reader.installation_repositories(installation, cursor.as_deref()).await {
-                Ok(page) => page,
-                Err(GitHubError::Mint(MintError::Suspended)) => {
-                    let at = self.clock.now();
-                    return self.write(IndexOp::Suspended { sweep, host, installation, at }).await;
-                }
-                Err(GitHubError::Mint(MintError::Gone)) => {
-                    return self.write(IndexOp::Gone { host, installation, sweep }).await;
-                }
-                Err(cause) => {
-                    let what = format!("the repositories of installation {installation}");
-                    return Err(SweepError::GitHub { what, cause });
-                }
-            };
-            let rows: Vec<_> = page.rows.into_iter().map(|r| repository_row(installation, r)).collect();
-            cursor = page.next;
-            let mut unit = Unit::new();
-            for rows in rows.chunks(UNIT_ROWS) {
-                unit = unit.with(IndexOp::Repositories {
-                    sweep: sweep.clone(),
-                    host: host.clone(),
-                    rows: rows.to_vec(),
-                });
+        let (sweep, host, installation) = (sweep.to_owned(), self.host(), row.id);
+        let read = match row.suspended_at {
+            Some(at) => Read::Suspended(at),
+            None => self.read_list(reader, installation).await?,
+        };
+        let rows = match read {
+            Read::Suspended(at) => {
+                return self.write(IndexOp::Suspended { sweep, host, installation, at }).await;
             }
-            if cursor.is_none() {
-                let listed = IndexOp::Listed { sweep: sweep.clone(), host: host.clone(), installation };
-                return Ok(self.db.write(Lane::Run, unit.with(listed)).await?);
+            Read::Gone => return self.write(IndexOp::Gone { host, installation, sweep }).await,
+            Read::Whole(rows) => rows,
+        };
+        let mut unit = Unit::new();
+        let mut chunks = rows.chunks(UNIT_ROWS).peekable();
+        while let Some(rows) = chunks.next() {
+            let (sweep, host) = (sweep.clone(), host.clone());
+            unit = unit.with(IndexOp::Repositories { sweep, host, rows: rows.to_vec() });
+            if chunks.peek().is_some() {
+                self.db.write(Lane::Run, std::mem::take(&mut unit)).await?;
             }
-            self.db.write(Lane::Run, unit).await?;
         }
-        Err(SweepError::Endless { what: "repositories" })
+        Ok(self.db.write(Lane::Run, unit.with(IndexOp::Listed { sweep, host, installation })).await?)
     }
+
+    async fn read_list(&self, reader: &Reader, installation: i64) -> Result<Read, SweepError> {
+        let mut before = None;
+        for _ in 0..MOST_READS {
+            let (rows, stood_still) = match read_once(reader, installation).await {
+                Ok(read) => read,
+                Err(Stop::Endless) => return Err(SweepError::Endless { what: "repositories" }),
+                Err(Stop::GitHub(cause)) => return self.why_not(reader, installation, cause).await,
+            };
+            // Twice the same is the list, whatever total GitHub counts.
+            if stood_still || before.as_ref() == Some(&rows) {
+                return Ok(Read::Whole(rows));
+            }
+            before = Some(rows);
+        }
+        tracing::warn!(
+            installation,
+            "the list of repositories changes faster than it is read; taken as last seen"
+        );
+        Ok(Read::Whole(before.unwrap_or_default()))
+    }
+
+    /// What a refusal means: a token may outlive its installation by a moment, and then the refusal says anything.
+    async fn why_not(
+        &self,
+        reader: &Reader,
+        installation: i64,
+        cause: GitHubError,
+    ) -> Result<Read, SweepError> {
+        match cause {
+            GitHubError::Mint(MintError::Suspended) => Ok(Read::Suspended(self.clock.now())),
+            GitHubError::Mint(MintError::Gone) => Ok(Read::Gone),
+            GitHubError::Refused { .. } => match reader.installation(installation).await {
+                Ok(None) => Ok(Read::Gone),
+                Ok(Some(Installation { suspended_at: Some(at), .. })) => Ok(Read::Suspended(at)),
+                Ok(Some(_)) | Err(_) => Err(unreadable(installation, cause)),
+            },
+            cause => Err(unreadable(installation, cause)),
+        }
+    }
+}
+
+/// What became of one installation's list.
+enum Read {
+    Whole(Vec<RepositoryRow>),
+    Suspended(i64),
+    Gone,
+}
+
+enum Stop {
+    GitHub(GitHubError),
+    Endless,
+}
+
+/// The list from first to last page, and whether it kept its length meanwhile.
+async fn read_once(reader: &Reader, installation: i64) -> Result<(Vec<RepositoryRow>, bool), Stop> {
+    let mut rows = HashMap::new();
+    let mut totals = Vec::new();
+    let mut cursor = None;
+    for _ in 0..MOST_REPOSITORY_PAGES {
+        let page =
+            reader.installation_repositories(installation, cursor.as_deref()).await.map_err(Stop::GitHub)?;
+        totals.extend(page.total);
+        rows.extend(page.rows.into_iter().map(|found| (found.id, repository_row(installation, found))));
+        cursor = page.next;
+        if cursor.is_none() {
+            let count = u64::try_from(rows.len()).unwrap_or(u64::MAX);
+            let mut rows: Vec<_> = rows.into_values().collect();
+            rows.sort_unstable_by_key(|row| row.id);
+            // A single page is one moment of the list.
+            return Ok((rows, totals.len() < 2 || totals.iter().all(|total| *total == count)));
+        }
+    }
+    Err(Stop::Endless)
+}
+
+/// Whether the cause lies with the one installation; else every other one would fail as well.
+fn is_its_own(cause: &GitHubError) -> bool {
+    match cause {
+        GitHubError::Refused { .. } | GitHubError::BadAnswer { .. } | GitHubError::TooLarge { .. } => true,
+        GitHubError::Mint(error) => {
+            matches!(error, MintError::Refused { .. } | MintError::Scope { .. } | MintError::BadAnswer { .. })
+        }
+        GitHubError::RateLimited { .. }
+        | GitHubError::Unavailable { .. }
+        | GitHubError::ForeignHost
+        | GitHubError::BadInput { .. } => false,
+    }
+}
+
+fn unreadable(installation: i64, cause: GitHubError) -> SweepError {
+    SweepError::GitHub { what: format!("the repositories of installation {installation}"), cause }
 }
 
 fn installation_row(installation: Installation) -> InstallationRow {

@@ -53,7 +53,7 @@ impl Engine {
         let row = self.0.row(id).await?;
         match row.state {
             RunState::Approved => self.may_move()?,
-            RunState::Applying => return Ok(self.show(&row)),
+            RunState::Applying => return self.moving(&row),
             RunState::Planned => return Err(RunError::NotApproved(id.clone())),
             _ => return Err(wrong(&row, "apply", "approved")),
         }
@@ -95,7 +95,7 @@ impl Engine {
         let row = self.0.row(id).await?;
         match row.state {
             RunState::Paused => self.may_move()?,
-            RunState::Applying | RunState::Undoing | RunState::Verifying => return Ok(self.show(&row)),
+            RunState::Applying | RunState::Undoing | RunState::Verifying => return self.moving(&row),
             _ => return Err(wrong(&row, "resume", "paused")),
         }
         let to = match Direction::from_word(&row.direction) {
@@ -160,7 +160,7 @@ impl Engine {
         const FROM: &[RunState] = &[RunState::Done, RunState::Failed, RunState::Cancelled, RunState::Paused];
         let row = self.0.row(id).await?;
         match row.state {
-            RunState::Undoing => return Ok(self.show(&row)),
+            RunState::Undoing => return self.moving(&row),
             state if FROM.contains(&state) => self.may_move()?,
             _ => return Err(wrong(&row, "undo", "done, failed, cancelled or paused")),
         }
@@ -211,6 +211,12 @@ impl Engine {
         let detail = json!({ "key": key, "happened": happened });
         self.0.db.write(Lane::Handler, unit.with(who.did(at, "run.settle", id.as_str(), detail))).await?;
         self.view(id).await
+    }
+
+    /// A run that moves already. While the store takes nothing, a killed run still says so of itself.
+    fn moving(&self, row: &RunRow) -> Result<RunView, RunError> {
+        self.may_move()?;
+        Ok(self.show(row))
     }
 
     fn may_move(&self) -> Result<(), RunError> {

@@ -79,6 +79,8 @@ pub trait IndexRead {
     async fn sweep_open(&self, host: &str) -> Read<Option<SweepRow>>;
     /// Installations whose repositories this sweep has still to read.
     async fn installations_owed(&self, host: &str, sweep: &str, limit: u32) -> Read<Vec<InstallationRow>>;
+    /// Installations that an earlier sweep knew and this one has not seen.
+    async fn installations_missed(&self, host: &str, sweep: &str, limit: u32) -> Read<Vec<InstallationRow>>;
     async fn installations(&self, host: &str, after: Option<i64>, limit: u32) -> Read<Vec<InstallationRow>>;
     async fn repositories(
         &self,

@@ -2,7 +2,7 @@
 //! and goes through the whole migration. GitHub lives in the supervisor, so it outlives a killed daemon.
 
 mod mapping;
-mod secrets;
+pub mod secrets;
 mod stage;
 
 use std::ffi::OsString;

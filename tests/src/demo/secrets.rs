@@ -7,12 +7,13 @@ use super::DemoError;
 use crate::world::Catalog;
 
 /// Where a secret was found.
-pub(super) struct Found {
-    pub(super) place: String,
+pub struct Found {
+    /// A file, or what was searched.
+    pub place: String,
 }
 
 /// Looks through the text that was printed and every file below `dirs`, and `files`.
-pub(super) fn search(
+pub fn search(
     catalog: &Catalog,
     key_pem: &str,
     printed: &str,

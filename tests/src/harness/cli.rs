@@ -2,12 +2,18 @@
 
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::time::Duration;
 
+use cutover_daemon::clock::Clock;
 use serde_json::Value;
+use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 
 use super::role::ROLE;
 use super::{HarnessError, Home, daemon, failed};
+
+/// A call that takes longer hangs.
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// Calls `cutover` against the daemon of a home.
 #[derive(Clone, Debug)]
@@ -30,8 +36,8 @@ impl Cli {
         Self { exe: exe.into(), home: home.clone() }
     }
 
-    /// Calls `cutover ARGS`, whatever comes of it.
-    pub async fn call(&self, args: &[&str]) -> Result<Said, HarnessError> {
+    /// The command `cutover ARGS`, not started yet.
+    pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(&self.exe);
         daemon::clean(&mut command, self.home.dir());
         command
@@ -40,8 +46,39 @@ impl Cli {
             .env("CUTOVER_SOCKET", self.home.socket())
             .env("CUTOVER_STATE_DIR", self.home.state())
             .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
             .kill_on_drop(true);
-        let output = command.output().await.map_err(failed("calling `cutover`"))?;
+        command
+    }
+
+    /// Calls `cutover ARGS`, whatever comes of it.
+    pub async fn call(&self, args: &[&str]) -> Result<Said, HarnessError> {
+        Self::heard(self.command(args), &[]).await
+    }
+
+    /// The same with `input` as its standard input.
+    pub async fn fed(&self, args: &[&str], input: &[u8]) -> Result<Said, HarnessError> {
+        let mut command = self.command(args);
+        command.stdin(Stdio::piped());
+        Self::heard(command, input).await
+    }
+
+    /// Runs a command to its end; `input` goes to its standard input where that is a pipe.
+    pub async fn heard(mut command: Command, input: &[u8]) -> Result<Said, HarnessError> {
+        let mut child = command.spawn().map_err(failed("calling `cutover`"))?;
+        let stdin = child.stdin.take();
+        let feeding = async {
+            if let Some(mut stdin) = stdin {
+                // A program that has said no closes its end first.
+                let _ = stdin.write_all(input).await;
+            }
+        };
+        let work = async { tokio::join!(feeding, child.wait_with_output()).1 };
+        let output = Clock::system().timeout(PATIENCE, work).await;
+        let output = output
+            .map_err(|_| HarnessError::TooLong("a call of `cutover`"))?
+            .map_err(failed("calling `cutover`"))?;
         Ok(Said {
             code: output.status.code().unwrap_or(-1),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),

@@ -82,6 +82,13 @@ impl Daemon {
         self.child.id().unwrap_or(0)
     }
 
+    /// Calls `cutoverd ARGS` to its end, whatever comes of it: `check`, `init`, or a start that must fail.
+    pub async fn call(exe: &Path, home: &Home, args: &[&str]) -> Result<super::Said, HarnessError> {
+        let mut command = command(exe, home);
+        command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        super::Cli::heard(command, &[]).await
+    }
+
     /// SIGKILL, and the end of the process.
     pub async fn kill(mut self) -> Result<Ended, HarnessError> {
         self.child.start_kill().map_err(failed("killing the daemon"))?;
@@ -124,7 +131,7 @@ fn ended(status: ExitStatus) -> Ended {
 pub(super) fn command(exe: &Path, home: &Home) -> Command {
     let mut command = Command::new(exe);
     clean(&mut command, home.dir());
-    command.args([ROLE, "daemon"]);
+    command.args([ROLE, "daemon"]).kill_on_drop(true);
     command
 }
 

@@ -34,9 +34,10 @@ fn window(mut rows: Vec<AuditRow>, limit: u32) -> Page<cutover_shared::audit::Au
     let full = rows.len() == limit as usize;
     let mut bytes = 0;
     let fit = rows.iter().take_while(|row| {
-        let fits = bytes < MAX_BYTES;
+        let first = bytes == 0;
         bytes += row.bytes.len();
-        fits
+        // A single record may be larger than a page; it travels alone.
+        first || bytes < MAX_BYTES
     });
     let fit = fit.count();
     let cut = fit < rows.len();

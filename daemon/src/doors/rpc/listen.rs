@@ -1,9 +1,11 @@
 //! The Unix socket: its folder 0750, itself 0660 with a group or 0600 without, connections bounded.
 
+use std::collections::VecDeque;
 use std::fs::{DirBuilder, Permissions};
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use cutover_shared::rpc::Control as _;
 use cutover_shared::transport::framed;
@@ -11,15 +13,18 @@ use futures::StreamExt as _;
 use nix::unistd::Gid;
 use tarpc::server::{BaseChannel, Channel as _};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::session::Session;
+use super::session::{Greeting, Session};
 use super::{Acts, Parts};
 
 /// Connections at once. A console and a few scripts are a handful.
 const CONNECTIONS: usize = 64;
+
+/// How long a connection that was cut may take to go.
+const LET_GO: Duration = Duration::from_secs(1);
 
 /// Requests of one connection under way at once.
 const REQUESTS: usize = 32;
@@ -87,8 +92,8 @@ impl Listener {
 
     /// Serves until `stop`; then takes nothing new, finishes the acts under way, and lets go of the rest.
     pub async fn serve(self, parts: Arc<Parts>, stop: CancellationToken) {
-        let (acts, room, connections) =
-            (Acts::default(), Arc::new(Semaphore::new(CONNECTIONS)), TaskTracker::new());
+        let (acts, connections) = (Acts::default(), TaskTracker::new());
+        let mut room = Room::default();
         loop {
             let accepted = tokio::select! {
                 () = stop.cancelled() => break,
@@ -99,20 +104,22 @@ impl Listener {
                 Err(error) => {
                     // Out of file handles, most likely: a busy loop would make it worse.
                     tracing::error!(%error, "a connection can't be accepted");
-                    parts.clock.sleep(std::time::Duration::from_millis(100)).await;
+                    parts.clock.sleep(Duration::from_millis(100)).await;
                     continue;
                 }
             };
-            let Ok(permit) = room.clone().try_acquire_owned() else {
+            let Some(permit) = room.enter(&parts).await else {
                 tracing::warn!(most = CONNECTIONS, "too many connections: one is turned away");
                 continue;
             };
-            let (parts, acts, stop) = (parts.clone(), acts.clone(), stop.clone());
+            let Some(session) = session(&stream, parts.clone(), acts.clone()) else { continue };
+            let cut = stop.child_token();
+            room.guests.push_back((session.greeting(), cut.clone()));
             connections.spawn(async move {
                 let _permit = permit;
                 tokio::select! {
-                    () = stop.cancelled() => {}
-                    () = connection(stream, parts, acts) => {}
+                    () = cut.cancelled() => {}
+                    () = connection(stream, session) => {}
                 }
             });
         }
@@ -123,15 +130,47 @@ impl Listener {
     }
 }
 
-async fn connection(stream: UnixStream, parts: Arc<Parts>, acts: Acts) {
-    let uid = match stream.peer_cred() {
-        Ok(peer) => peer.uid(),
+/// Who is connected, the longest first.
+struct Room {
+    places: Arc<Semaphore>,
+    guests: VecDeque<(Greeting, CancellationToken)>,
+}
+
+impl Default for Room {
+    fn default() -> Self {
+        Self { places: Arc::new(Semaphore::new(CONNECTIONS)), guests: VecDeque::new() }
+    }
+}
+
+impl Room {
+    /// A place; none when all are taken by those who have greeted. Whoever was silent longest makes room: silent
+    /// connections must not keep out the one that kills.
+    async fn enter(&mut self, parts: &Parts) -> Option<OwnedSemaphorePermit> {
+        self.guests.retain(|(greeting, _)| !greeting.is_gone());
+        if let Ok(permit) = self.places.clone().try_acquire_owned() {
+            return Some(permit);
+        }
+        let silent =
+            self.guests.iter().position(|(greeting, cut)| greeting.is_owed() && !cut.is_cancelled())?;
+        if let Some((_, cut)) = self.guests.remove(silent) {
+            tracing::warn!(most = CONNECTIONS, "too many connections: one that never greeted is cut");
+            cut.cancel();
+        }
+        parts.clock.timeout(LET_GO, self.places.clone().acquire_owned()).await.ok()?.ok()
+    }
+}
+
+fn session(stream: &UnixStream, parts: Arc<Parts>, acts: Acts) -> Option<Session> {
+    match stream.peer_cred() {
+        Ok(peer) => Some(Session::new(parts, acts, peer.uid())),
         Err(error) => {
             tracing::warn!(%error, "a peer without credentials is turned away");
-            return;
+            None
         }
-    };
-    let session = Session::new(parts, acts, uid);
+    }
+}
+
+async fn connection(stream: UnixStream, session: Session) {
     BaseChannel::with_defaults(framed(stream))
         .max_concurrent_requests(REQUESTS)
         .execute(session.serve())

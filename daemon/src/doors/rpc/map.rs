@@ -54,6 +54,9 @@ pub(super) async fn act(parts: &Parts, act: MapAct, who: &Who) -> Result<MapRece
             MapReceipt::Planned(Box::new(run))
         }
         MapAct::SetMode { mode, canary } => {
+            if mode.is_some() {
+                parts.kill.settle().await.map_err(write_error)?;
+            }
             // Named before the mode is set: a kill that comes in between must hold.
             let pull = parts.brake.newest();
             mode::set(&parts.db, mode, canary, parts.clock.now(), who).await.map_err(mode_error)?;

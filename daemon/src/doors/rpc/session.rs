@@ -1,6 +1,6 @@
 //! One connection: who the peer is, what was granted at `hello`, and nothing before it.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
 use cutover_shared::error::{ErrorCode, RpcError};
 use cutover_shared::ids::{ActKey, OperatorName};
@@ -37,6 +37,11 @@ impl Session {
         Self { parts, acts, uid, granted: Arc::default() }
     }
 
+    /// Tells whether this connection has greeted, without keeping it.
+    pub(super) fn greeting(&self) -> Greeting {
+        Greeting(Arc::downgrade(&self.granted))
+    }
+
     fn peer(&self) -> Result<(&OperatorName, Role), RpcError> {
         let known = self.parts.operators.get(&self.uid).map(|(name, role)| (name, *role));
         known.ok_or_else(|| {
@@ -61,6 +66,21 @@ impl Session {
         if let Err(error) = self.parts.db.write(Lane::Handler, Unit::new().with(draft)).await {
             tracing::error!(%error, act, "a refusal could not be recorded");
         }
+    }
+}
+
+/// Whether a connection has greeted.
+pub(super) struct Greeting(Weak<OnceLock<Granted>>);
+
+impl Greeting {
+    /// The connection has ended.
+    pub(super) fn is_gone(&self) -> bool {
+        self.0.strong_count() == 0
+    }
+
+    /// It is there and has not been welcomed.
+    pub(super) fn is_owed(&self) -> bool {
+        self.0.upgrade().is_some_and(|granted| granted.get().is_none())
     }
 }
 

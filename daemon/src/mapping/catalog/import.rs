@@ -183,7 +183,7 @@ impl Importer {
         checked: Checked,
         who: &Who,
     ) -> Result<ImportReceipt, ImportError> {
-        let (mut added, mut changed, mut unchanged) = (0_u64, 0_u64, 0_u64);
+        let (mut added, mut changed, mut unchanged, mut bumped) = (0_u64, 0_u64, 0_u64, false);
         for chunk in checked.links.chunks(UNIT_ROWS) {
             let (rows, tokens) = self.rows(chunk)?;
             let keys: Vec<LinkKey> = rows.iter().map(|row| row.key.clone()).collect();
@@ -211,20 +211,28 @@ impl Importer {
                     }
                 })
                 .collect();
-            let unit = Unit::new()
-                .with(CatalogOp::PutTokens { rows: tokens, at: self.clock.now() })
-                .with(CatalogOp::PutLinks { rows: news });
+            let at = self.clock.now();
+            let mut unit = Unit::new().with(CatalogOp::PutTokens { rows: tokens, at });
+            if !news.is_empty() {
+                // With the first rows that change: an import that a crash cut in two may find nothing new at its end.
+                if !bumped {
+                    unit = unit.with(CatalogOp::Bump { at, by: who.operator.0.clone() });
+                    bumped = true;
+                }
+                unit = unit.with(CatalogOp::PutLinks { rows: news });
+            }
             self.db.write(Lane::Run, unit).await?;
         }
         let at = self.clock.now();
         let detail = json!({
             "added": added, "changed": changed, "unchanged": unchanged, "skipped": checked.bad_count,
         });
-        let mut unit = Unit::new().with(CatalogOp::Close { upload: upload.id.clone() });
-        if added + changed > 0 {
-            unit = unit.with(CatalogOp::Bump { at, by: who.operator.0.clone() });
-        }
-        let unit = unit.with(who.did(at, "catalog.import", upload.id.as_str(), detail));
+        let unit = Unit::new().with(CatalogOp::Close { upload: upload.id.clone() }).with(who.did(
+            at,
+            "catalog.import",
+            upload.id.as_str(),
+            detail,
+        ));
         self.db.write(Lane::Handler, unit).await?;
         let (tenants, projects, repositories) = self.db.catalog_counts().await?;
         Ok(ImportReceipt {

@@ -189,6 +189,10 @@ impl Row {
     /// An empty cell is none.
     fn optional<T>(&mut self, column: Column, rule: impl Fn(&str) -> Result<T, String>) -> Option<T> {
         let text = self.cells[column.position()].take().filter(|text| !text.is_empty())?;
+        if column != Column::GithubAccessToken && rule::holds_token(&text) {
+            self.wrong(column, "holds a token: put it into githubAccessToken, where it is sealed");
+            return None;
+        }
         match rule(&text) {
             Ok(value) => Some(value),
             Err(problem) => {

@@ -81,6 +81,22 @@ pub(super) fn token(text: &str) -> Checked<String> {
     Ok(text.to_owned())
 }
 
+/// GitHub's marks of tokens.
+const TOKEN_MARKS: [&str; 6] = ["gho_", "ghu_", "ghp_", "ghs_", "ghr_", "github_pat_"];
+/// Letters behind a mark from which on it is taken for a token.
+const TOKEN_LEAST: usize = 20;
+
+/// Holds what GitHub marks as a token. In any other column than the tokens' own it would be stored in clear.
+pub(super) fn holds_token(text: &str) -> bool {
+    TOKEN_MARKS.iter().any(|mark| {
+        text.match_indices(mark).any(|(at, mark)| {
+            let rest = &text[at + mark.len()..];
+            rest.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_').count()
+                >= TOKEN_LEAST
+        })
+    })
+}
+
 /// RFC 3339, or milliseconds since the epoch.
 pub(super) fn time(text: &str) -> Checked<i64> {
     let right = "write it as 2025-01-31T12:00:00Z or as milliseconds since 1970";

@@ -48,6 +48,18 @@ impl IndexRead for Sqlite {
         rows.iter().map(installation).collect::<Result<_, _>>().map_err(unavailable(DOING))
     }
 
+    async fn installations_missed(&self, host: &str, sweep: &str, limit: u32) -> Read<Vec<InstallationRow>> {
+        let rows =
+            query("SELECT * FROM installations WHERE host_id = $1 AND sweep_id <> $2 ORDER BY id LIMIT $3")
+                .bind(host)
+                .bind(sweep)
+                .bind(limit)
+                .fetch_all(&self.readers)
+                .await
+                .map_err(unavailable(DOING))?;
+        rows.iter().map(installation).collect::<Result<_, _>>().map_err(unavailable(DOING))
+    }
+
     async fn installations(&self, host: &str, after: Option<i64>, limit: u32) -> Read<Vec<InstallationRow>> {
         let rows = query("SELECT * FROM installations WHERE host_id = $1 AND id > $2 ORDER BY id LIMIT $3")
             .bind(host)

@@ -177,13 +177,18 @@ async fn change_items(
         })
         .collect();
     let done = query(
-        "UPDATE run_items
+        // Materialised with the run's id in it, so that the loop goes over the changes and finds each item by its whole
+        // key; else every item of the run would be held against every change.
+        "WITH change AS MATERIALIZED
+              (SELECT $2 AS run_id, value->>0 AS ord, value->>1 AS from_state, value->>2 AS into_state,
+                      value->>3 AS before, value->>4 AS reason
+                 FROM json_each($1))
+         UPDATE run_items
             SET state = change.into_state, before = coalesce(change.before, run_items.before), reason = change.reason,
                 attempts = attempts + (change.from_state = 'pending'), updated_at = $3
-           FROM (SELECT value->>0 AS ord, value->>1 AS from_state, value->>2 AS into_state, value->>3 AS before,
-                        value->>4 AS reason
-                   FROM json_each($1)) AS change
-          WHERE run_items.run_id = $2 AND run_items.ord = change.ord AND run_items.state = change.from_state",
+           FROM change
+          WHERE run_items.run_id = change.run_id AND run_items.ord = change.ord
+            AND run_items.state = change.from_state",
     )
     .bind(rows(&array)?)
     .bind(run.as_str())

@@ -1,0 +1,10 @@
+//! The application's database against a real PostgreSQL.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "all of it is test code")]
+
+mod crash;
+mod reading;
+mod refusing;
+mod runs;
+mod syncing;
+mod world;
+mod writing;

@@ -1,0 +1,36 @@
+//! The daemon and the command line as real processes against the GitHub stand-in: what they promise when they are
+//! killed, refused, starved and lied to.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test that can't go on has failed, and says why it was left out"
+)]
+
+#[path = "e2e/act.rs"]
+mod act;
+#[path = "e2e/crash.rs"]
+mod crash;
+#[path = "e2e/disk.rs"]
+mod disk;
+#[path = "e2e/hostile.rs"]
+mod hostile;
+#[path = "e2e/import.rs"]
+mod import;
+#[path = "e2e/kill.rs"]
+mod kill;
+#[path = "e2e/page.rs"]
+mod page;
+#[path = "e2e/role.rs"]
+mod role;
+#[path = "e2e/secret.rs"]
+mod secret;
+#[path = "e2e/stage.rs"]
+mod stage;
+#[path = "e2e/stale.rs"]
+mod stale;
+#[path = "e2e/start.rs"]
+mod start;
+#[path = "e2e/stop.rs"]
+mod stop;
