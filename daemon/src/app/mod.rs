@@ -83,6 +83,8 @@ async fn serve(loaded: Loaded, env: &Env, faults: Faults) -> Result<ExitCode, Fa
     let clock = Clock::system();
     // Another part of the process may have installed it; there is only one provider in the tree.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    // Whatever is made from here on is for this user only; the socket's mode is set on its own.
+    nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o077));
     let instance = Instance::take(&config.state_dir, &clock)?;
     let logging = Arc::new(log::install(&config.log, log::Stderr::of_process(env), &clock)?);
     tracing::info!(version = env!("CARGO_PKG_VERSION"), environment = config.environment, "cutoverd starts");

@@ -10,33 +10,39 @@ const WEIGHT: f64 = 0.3;
 /// A rate that was not fed for this long has ended.
 const SILENCE: Duration = Duration::from_secs(10);
 
+/// Shorter stretches say nothing of a rate: the first chunk of a paced run comes at once.
+const STRETCH: Duration = Duration::from_millis(600);
+
 /// Smooths how fast items go.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Meter {
-    last: Duration,
+    since: Duration,
+    items: usize,
     per_second: Option<f64>,
 }
 
 impl Meter {
     pub(super) fn starting(now: Duration) -> Self {
-        Self { last: now, per_second: None }
+        Self { since: now, items: 0, per_second: None }
     }
 
-    /// `n` items ended between the last call and `now`.
+    /// `n` more items ended by `now`.
     pub(super) fn feed(&mut self, now: Duration, n: usize) {
-        let seconds = now.saturating_sub(self.last).as_secs_f64();
-        if seconds <= 0.0 {
+        self.items += n;
+        let stretch = now.saturating_sub(self.since);
+        if stretch < STRETCH {
             return;
         }
-        let rate = f64::from(u32::try_from(n).unwrap_or(u32::MAX)) / seconds;
-        let weight = 1.0 - (1.0 - WEIGHT).powf(seconds.max(0.05));
+        let seconds = stretch.as_secs_f64();
+        let rate = f64::from(u32::try_from(self.items).unwrap_or(u32::MAX)) / seconds;
+        let weight = 1.0 - (1.0 - WEIGHT).powf(seconds);
         self.per_second = Some(self.per_second.map_or(rate, |old| old + weight * (rate - old)));
-        self.last = now;
+        (self.since, self.items) = (now, 0);
     }
 
     /// Items a second at `now`.
     pub(super) fn rate(&self, now: Duration) -> f64 {
-        if now.saturating_sub(self.last) > SILENCE { 0.0 } else { self.per_second.unwrap_or(0.0) }
+        if now.saturating_sub(self.since) > SILENCE { 0.0 } else { self.per_second.unwrap_or(0.0) }
     }
 }
 

@@ -35,7 +35,7 @@ const COLUMNS: &[Column] = &[
     Column::long("ACCOUNT"),
     Column::words("STATE"),
     Column::words("EXPIRES"),
-    Column::number("MINTS"),
+    Column::number("GEN"),
     Column::number("CALLS LEFT"),
     Column::long("ERROR"),
 ];

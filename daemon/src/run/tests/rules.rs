@@ -87,6 +87,16 @@ fn the_meter_smooths_and_falls_silent() {
 }
 
 #[test]
+fn the_first_chunk_of_a_paced_run_is_not_its_rate() {
+    let mut meter = Meter::starting(Duration::ZERO);
+    for fifth in 0..10 {
+        meter.feed(Duration::from_millis(fifth * 200 + 1), 4);
+    }
+    let rate = meter.rate(Duration::from_secs(2));
+    assert!((15.0..35.0).contains(&rate), "{rate}");
+}
+
+#[test]
 fn a_paced_chunk_is_a_fifth_of_a_second() {
     assert_eq!(
         (chunk(None, 256), chunk(Some(100), 256), chunk(Some(1), 256), chunk(Some(9_999), 256)),
