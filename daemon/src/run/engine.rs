@@ -260,16 +260,19 @@ impl PageWriter<'_> {
         self.pages.push(approval::hash(&self.page));
         let page = std::mem::take(&mut self.page);
         let mut rows = Vec::with_capacity(UNIT_ROWS);
+        let mut units = Vec::with_capacity(ITEMS_PER_PAGE.div_ceil(UNIT_ROWS));
         let mut items = page.into_iter().peekable();
         while let Some((key, body)) = items.next() {
             rows.push(NewItem { ord: self.ord, key, body });
             self.ord += 1;
             if rows.len() == UNIT_ROWS || items.peek().is_none() {
                 let op = RunOp::AddItems { run: self.run.clone(), rows: std::mem::take(&mut rows) };
-                self.inner.db.write(Lane::Run, Unit::new().with(op)).await?;
-                self.inner.faults.point("run.plan.page").await;
+                units.push(self.inner.db.write(Lane::Run, Unit::new().with(op)));
             }
         }
+        // Handed in together, so that a page is one commit.
+        futures::future::try_join_all(units).await?;
+        self.inner.faults.point("run.plan.page").await;
         Ok(())
     }
 
