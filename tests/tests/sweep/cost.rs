@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cutover_tests::github_sim::{CredentialKind, RouteKind};
+use cutover_tests::world::{Case, Catalog, World, WorldSpec};
 
 use crate::house::{House, summary};
 
@@ -127,4 +128,30 @@ async fn a_dry_run_makes_reads_only_and_changes_no_mapping() {
     assert!(posts.into_iter().all(|call| call.kind == RouteKind::Mint));
     assert_eq!(house.sim.world().read(|world| format!("{world:?}")), before);
     assert!(life.mappings(&house.catalog).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_repository_gets_one_question_a_plan_even_where_its_token_turns_out_dead() {
+    let spec = WorldSpec { seed: 3, tenants: 4, repos: 400, installations: None };
+    let made = World::generate(&spec).unwrap();
+    let known = made.catalog.cases.iter().enumerate().filter(|(_, case)| **case == Case::KnownCommit);
+    let mut by_token: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (at, _) in known {
+        by_token.entry(made.catalog.rows[at].github_access_token.as_deref().unwrap()).or_default().push(at);
+    }
+    let rows = by_token.into_values().max_by_key(Vec::len).unwrap();
+    let catalog = Catalog {
+        rows: rows.iter().map(|at| made.catalog.rows[*at].clone()).collect(),
+        truths: rows.iter().map(|at| made.catalog.truths[*at]).collect(),
+        cases: rows.iter().map(|at| made.catalog.cases[*at]).collect(),
+    };
+    let house = House::on(made.world, catalog).await;
+    let life = house.imported("one").await;
+    let count = u64::try_from(rows.len()).unwrap();
+    assert!(count > 2);
+    // The one that found the token dead has had its question; the others may ask for their commits.
+    let first = summary(&life.plan(false).await);
+    assert_eq!((first.probes_made, first.probes_owed, first.counts.mapped), (count, 1, count - 1));
+    let second = summary(&life.plan(false).await);
+    assert_eq!((second.probes_made, second.probes_owed, second.counts.mapped), (1, 0, count));
 }
