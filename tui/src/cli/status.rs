@@ -64,11 +64,7 @@ fn text(status: &Status, style: Style) -> String {
     block.maybe(
         "Sweep",
         index.sweeping.map(|(read, known)| {
-            format!(
-                "not finished: {} of {} installations read; the next plan goes on there",
-                number(read),
-                number(known)
-            )
+            format!("{} of {} installations read, not finished", number(read), number(known))
         }),
     );
     let mut text = block.render(style);
