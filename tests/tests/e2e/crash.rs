@@ -5,13 +5,15 @@ use std::path::Path;
 
 use cutover_daemon::run::CRASH_POINTS;
 use cutover_shared::audit::AuditView;
+use cutover_shared::ids::TenantId;
+use cutover_shared::mapping::MapScope;
 use cutover_shared::run::{RunState, RunView};
 use cutover_tests::github_sim::RouteKind;
 use cutover_tests::harness::{Daemon, Ended, HarnessError, Said};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::Value;
 
-use super::stage::{EXE, REPOS, Stage, audit, plan, set_going, until_state};
+use super::stage::{EXE, REPOS, Stage, audit, plan, plan_of, set_going, until_state};
 
 /// Scenarios at once: each is a daemon and a command line that mostly wait for the disk.
 const AT_ONCE: usize = 3;
@@ -130,12 +132,24 @@ fn in_chunks(records: &[AuditView], run: &str, direction: &str) -> u64 {
     chunks.map(|record| record.detail["items"].as_u64().unwrap()).sum()
 }
 
-/// A stage with everything imported, read and answered, and a stopped daemon; the world before and after a run.
+/// A stage with everything imported, read and answered, and a stopped daemon; the world before and after a run. Some
+/// tenants are mapped already, and an owner of theirs has taken the App away since: the run finds mappings to make, to
+/// change, and to leave.
 async fn prepared() -> (Stage, String, String) {
     let stage = Stage::new().await;
     let daemon = stage.daemon().await;
     stage.import().await;
-    plan(&stage.connect().await).await;
+    let conn = stage.connect().await;
+    let mapped = stage.catalog.truths.iter().position(|truth| truth.installation_id.is_some()).unwrap();
+    let tenant = &stage.catalog.rows[mapped].tenant_id;
+    let other = stage.catalog.rows.iter().map(|row| &row.tenant_id).find(|id| *id != tenant).unwrap();
+    for tenant in [tenant, other] {
+        let run = plan_of(&conn, MapScope::Tenant(TenantId(tenant.clone())), false).await;
+        set_going(&conn, &run, None).await;
+        until_state(&conn, &run.id, RunState::Done).await;
+    }
+    stage.sim.world().uninstall(stage.catalog.truths[mapped].installation_id.unwrap()).unwrap();
+    plan_of(&conn, MapScope::All, true).await;
     let before = stage.world().await;
     daemon.stop().await.unwrap();
 
@@ -144,7 +158,8 @@ async fn prepared() -> (Stage, String, String) {
     let conn = undisturbed.connect().await;
     let run = plan(&conn).await;
     set_going(&conn, &run, None).await;
-    until_state(&conn, &run.id, RunState::Done).await;
+    let counts = until_state(&conn, &run.id, RunState::Done).await.progress.counts;
+    assert!(counts.done > 64 && counts.skipped > 0, "{counts:?}");
     let after = undisturbed.world().await;
     assert_ne!(before, after);
     daemon.stop().await.unwrap();
@@ -210,8 +225,8 @@ async fn a_kill_at_any_point_of_undo_brings_back_the_world_before() {
     {
         let passes: &[u32] = match *point {
             "run.chunk.before" | "run.chunk.after" => &[1, 5],
-            "store.commit.before" => &[2, 3, 5, 9, 13],
-            "store.commit.after" => &[3, 4, 7, 13],
+            "store.commit.before" => &[2, 3, 5, 9, 11],
+            "store.commit.after" => &[3, 4, 7, 11],
             _ => &[1],
         };
         scenarios.extend(passes.iter().map(|n| (*point, *n)));
@@ -281,7 +296,7 @@ async fn a_kill_in_the_middle_of_an_import_leaves_the_whole_catalog_exactly_once
 #[tokio::test(flavor = "multi_thread")]
 async fn a_kill_in_the_middle_of_a_sweep_is_gone_on_with() {
     let stage = Stage::of(REPOS, Some(30), "sweep_parallel = 1\n").await;
-    let installations = stage.sim.world().read(|world| world.installation_count()) as u64;
+    let installations = stage.sim.world().read(cutover_tests::world::World::installation_count) as u64;
     let daemon = stage.daemon().await;
     stage.import().await;
     daemon.stop().await.unwrap();

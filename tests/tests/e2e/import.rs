@@ -89,11 +89,10 @@ async fn the_same_file_again_changes_nothing_in_any_format() {
         "the same world, the same plan"
     );
 
-    let changed = csv.replacen(",zip", ",tarball", 1).replacen("acme", "acme", 1);
-    let said = stage.cli.fed(&["catalog", "import", "-", "--json"], changed.as_bytes()).await.unwrap();
+    let said = stage.cli.fed(&["catalog", "import", "-", "--json"], csv.as_bytes()).await.unwrap();
     assert_eq!(said.code, 2, "standard input has no name that says its format: {}", said.stderr);
     let Answer::Status(status) = conn.query(Query::Status).await.unwrap() else { panic!("another answer") };
-    assert_eq!(status.repositories as usize, stage.catalog.rows.len());
+    assert_eq!(status.repositories, stage.catalog.rows.len() as u64);
 }
 
 #[tokio::test(flavor = "multi_thread")]

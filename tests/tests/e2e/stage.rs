@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use cutover_daemon::clock::Clock;
 use cutover_shared::audit::{AuditAnswer, AuditQuery, AuditView};
@@ -154,8 +155,19 @@ pub async fn show(conn: &Conn, id: &RunId) -> RunView {
     }
 }
 
+/// What takes longer never comes.
+const NEVER: Duration = Duration::from_secs(120);
+
+async fn in_time<T>(what: &str, work: impl Future<Output = T>) -> T {
+    Clock::system().timeout(NEVER, work).await.unwrap_or_else(|_| panic!("waited in vain for {what}"))
+}
+
 /// Waits until the run is as wanted, woken by the daemon.
 pub async fn until(conn: &Conn, id: &RunId, wanted: impl Fn(&RunView) -> bool) -> RunView {
+    in_time("the run", look_until(conn, id, wanted)).await
+}
+
+async fn look_until(conn: &Conn, id: &RunId, wanted: impl Fn(&RunView) -> bool) -> RunView {
     let mut changes = conn.changes(0, Vec::new()).await.unwrap();
     loop {
         let run = show(conn, id).await;
@@ -204,6 +216,10 @@ pub async fn audit(conn: &Conn) -> Vec<AuditView> {
 
 /// Waits until the audit has a record of this act, and answers all of them.
 pub async fn until_audited(conn: &Conn, act: &str) -> Vec<AuditView> {
+    in_time(act, look_until_audited(conn, act)).await
+}
+
+async fn look_until_audited(conn: &Conn, act: &str) -> Vec<AuditView> {
     let mut changes = conn.changes(0, Vec::new()).await.unwrap();
     loop {
         let found: Vec<_> = audit(conn).await.into_iter().filter(|record| record.act == act).collect();
