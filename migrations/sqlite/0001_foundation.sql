@@ -158,6 +158,8 @@ CREATE TABLE installations (
     permissions   TEXT NOT NULL,
     sweep_id      TEXT NOT NULL,
     listed_by     TEXT,
+    -- Why its repositories could not be read by the last sweep; they are as last seen then.
+    unread        TEXT,
     PRIMARY KEY (host_id, id)
 ) WITHOUT ROWID;
 CREATE INDEX installations_owed ON installations (sweep_id, listed_by);

@@ -33,6 +33,9 @@ pub struct IndexView {
     pub epoch: i64,
     pub installations: u64,
     pub suspended: u64,
+    /// Installations that refused to be read by the last sweep; what was known of them stays.
+    #[serde(default)]
+    pub unread: u64,
     pub repositories: u64,
     /// When the last whole sweep ended.
     pub swept_at: Option<i64>,

@@ -167,7 +167,11 @@ impl Doctor {
                         view.repositories,
                         age / 60_000
                     );
-                    if age > self.identity.index_max_age_ms {
+                    if view.unread > 0 {
+                        let text = format!("{text}; {} refused to be read and are as last seen", view.unread);
+                        let mend = "the daemon's log names them and GitHub's words; often an allow-list of addresses";
+                        check("index", Health::Warning, text, mend)
+                    } else if age > self.identity.index_max_age_ms {
                         check("index", Health::Warning, text, MEND)
                     } else {
                         check("index", Health::Ok, text, "")

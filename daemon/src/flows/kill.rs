@@ -111,7 +111,7 @@ impl KillSwitch {
                 reason = marker.reason,
                 "a kill marker was found: everything stands"
             );
-            if !self.is_handled_already(&marker) {
+            if self.take_charge(&marker) {
                 self.hand_in(marker).await;
             }
             return Ok(true);
@@ -139,7 +139,7 @@ impl KillSwitch {
             reason: reason.chars().take(2_000).collect(),
             origin: who.origin.clone(),
         };
-        self.is_handled_already(&marker);
+        self.take_charge(&marker);
         let on_disk = self.write_marker(&marker).await;
         let paused = match self.0.clock.timeout(PATIENCE, self.0.db.unfinished_runs()).await {
             Ok(Ok(runs)) => runs.into_iter().filter(|run| run.state.is_moving()).map(|run| run.id).collect(),
@@ -163,7 +163,7 @@ impl KillSwitch {
     pub async fn marker_appeared(&self) {
         let _one = self.0.taking.lock().await;
         if let Some(marker) = self.read_marker()
-            && !self.is_handled_already(&marker)
+            && self.take_charge(&marker)
         {
             self.0.brake.pull();
             tracing::warn!(by = marker.by, reason = marker.reason, "KILL by marker");
@@ -171,10 +171,10 @@ impl KillSwitch {
         }
     }
 
-    /// Whether this process takes care of this very kill; from now on it does.
-    fn is_handled_already(&self, marker: &Marker) -> bool {
+    /// From now on this process takes care of this very kill; false when it did already.
+    fn take_charge(&self, marker: &Marker) -> bool {
         let mut handled = self.0.handled.lock().unwrap_or_else(PoisonError::into_inner);
-        handled.replace(marker.clone()).as_ref() == Some(marker)
+        handled.replace(marker.clone()).as_ref() != Some(marker)
     }
 
     fn owed(&self) -> MutexGuard<'_, VecDeque<Marker>> {

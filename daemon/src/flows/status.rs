@@ -61,6 +61,12 @@ pub async fn status(
             ));
         }
     }
+    if index.unread > 0 {
+        attention.push(format!(
+            "{} installations refused to be read; their repositories are as last seen, the log says why",
+            index.unread
+        ));
+    }
     match index.swept_at {
         None if projects > 0 => {
             attention.push("GitHub's lists were never read: `cutover map plan --refresh`".to_owned());

@@ -187,19 +187,8 @@ impl Sweeper {
                 .map(|installation| self.read_installation(reader, sweep, installation))
                 .collect();
             let mut results = futures::stream::iter(work).buffer_unordered(self.parallel);
-            let mut refused = None;
             while let Some(result) = results.next().await {
-                match result {
-                    // One installation that refuses to be read must not keep the others from being read.
-                    Err(SweepError::GitHub { what, cause }) if is_its_own(&cause) => {
-                        tracing::warn!(what, %cause, "an installation can't be read");
-                        refused = refused.or(Some(SweepError::GitHub { what, cause }));
-                    }
-                    other => other?,
-                }
-            }
-            if let Some(error) = refused {
-                return Err(error);
+                result?;
             }
         }
     }
@@ -221,6 +210,14 @@ impl Sweeper {
                 return self.write(IndexOp::Suspended { sweep, host, installation, at }).await;
             }
             Read::Gone => return self.write(IndexOp::Gone { host, installation, sweep }).await,
+            Read::Refused(why) => {
+                tracing::warn!(
+                    installation,
+                    why,
+                    "an installation can't be read: its repositories are as last seen"
+                );
+                return self.write(IndexOp::Unread { sweep, host, installation, why }).await;
+            }
             Read::Whole(rows) => rows,
         };
         let mut unit = Unit::new();
@@ -269,8 +266,9 @@ impl Sweeper {
             GitHubError::Refused { .. } => match reader.installation(installation).await {
                 Ok(None) => Ok(Read::Gone),
                 Ok(Some(Installation { suspended_at: Some(at), .. })) => Ok(Read::Suspended(at)),
-                Ok(Some(_)) | Err(_) => Err(unreadable(installation, cause)),
+                Ok(Some(_)) | Err(_) => Ok(Read::Refused(cause.to_string())),
             },
+            cause if is_its_own(&cause) => Ok(Read::Refused(cause.to_string())),
             cause => Err(unreadable(installation, cause)),
         }
     }
@@ -281,6 +279,8 @@ enum Read {
     Whole(Vec<RepositoryRow>),
     Suspended(i64),
     Gone,
+    /// It alone refuses: an allow-list of addresses, a permission that was not accepted.
+    Refused(String),
 }
 
 enum Stop {

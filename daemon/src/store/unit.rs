@@ -172,6 +172,8 @@ pub enum IndexOp {
     Listed { sweep: String, host: String, installation: i64 },
     /// An installation's state was learned outside the list (a mint was refused).
     Suspended { sweep: String, host: String, installation: i64, at: i64 },
+    /// The installation's list could not be read, for a reason of its own: what was known of it stays.
+    Unread { sweep: String, host: String, installation: i64, why: String },
     /// The installation vanished while its repositories were being read.
     Gone { host: String, installation: i64, sweep: String },
     /// Ends the sweep: what it did not see is gone; the epoch rises when anything changed.

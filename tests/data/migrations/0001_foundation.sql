@@ -75,10 +75,10 @@ INSERT INTO sweeps (id, host_id, state, started_at, ended_at, cursor, listed, ch
   ('01a1fd0c-b0b0-7212-b2b6-6b85a316c5e0', 'github.com', 'done', 1795246829744, 1795246829781, NULL, 10, 0),
   ('01a1fd0d-79eb-70af-a82f-c46bc1a96cc7', 'github.com', 'listing', 1795246881259, NULL, NULL, 0, 0);
 
-INSERT INTO installations (host_id, id, account_id, account_login, account_type, selection, suspended_at, permissions, sweep_id, listed_by) VALUES
-  ('github.com', 3000003765, 3000003171, 'iris-systems-26', 'Organization', 'all', NULL, '{"contents":"read","issues":"read","metadata":"read","pull_requests":"read"}', '01a1fd0c-b0b0-7212-b2b6-6b85a316c5e0', '01a1fd0c-b0b0-7212-b2b6-6b85a316c5e0'),
-  ('github.com', 3000003801, 3000003403, 'granite-cloud-29', 'Organization', 'all', NULL, '{"contents":"read","issues":"read","metadata":"read","pull_requests":"read"}', '01a1fd0c-b0b0-7212-b2b6-6b85a316c5e0', '01a1fd0c-b0b0-7212-b2b6-6b85a316c5e0'),
-  ('github.com', 3000004201, 3000003480, 'Blue-cloud-31', 'User', 'all', 1675123200000, '{"contents":"read","issues":"read","metadata":"read","pull_requests":"read"}', '01a1fd0c-b0b0-7212-b2b6-6b85a316c5e0', '01a1fd0c-b0b0-7212-b2b6-6b85a316c5e0');
+INSERT INTO installations (host_id, id, account_id, account_login, account_type, selection, suspended_at, permissions, sweep_id, listed_by, unread) VALUES
+  ('github.com', 3000003765, 3000003171, 'iris-systems-26', 'Organization', 'all', NULL, '{"contents":"read","issues":"read","metadata":"read","pull_requests":"read"}', '01a1fd0c-b0b0-7212-b2b6-6b85a316c5e0', '01a1fd0c-b0b0-7212-b2b6-6b85a316c5e0', NULL),
+  ('github.com', 3000003801, 3000003403, 'granite-cloud-29', 'Organization', 'all', NULL, '{"contents":"read","issues":"read","metadata":"read","pull_requests":"read"}', '01a1fd0c-b0b0-7212-b2b6-6b85a316c5e0', '01a1fd0c-b0b0-7212-b2b6-6b85a316c5e0', 'GitHub refuses (403): your address is not on the allow list'),
+  ('github.com', 3000004201, 3000003480, 'Blue-cloud-31', 'User', 'all', 1675123200000, '{"contents":"read","issues":"read","metadata":"read","pull_requests":"read"}', '01a1fd0c-b0b0-7212-b2b6-6b85a316c5e0', '01a1fd0c-b0b0-7212-b2b6-6b85a316c5e0', NULL);
 
 INSERT INTO repositories (host_id, installation, id, full_name, owner_id, owner_login, created_at, private, fork, sweep_id) VALUES
   ('github.com', 3000003765, 3000005185, 'iris-systems-26/web-infra-53', 3000003171, 'iris-systems-26', 1726716751000, 1, 0, '01a1fd0c-b0b0-7212-b2b6-6b85a316c5e0'),

@@ -125,6 +125,7 @@ pub fn status() -> Status {
             epoch: 12,
             installations: 2000,
             suspended: 3,
+            unread: 0,
             repositories: 34_567,
             swept_at: Some(NOW - 5 * MINUTE),
             sweeping: Some((400, 2000)),

@@ -55,7 +55,7 @@ pub(super) async fn op(connection: &mut SqliteConnection, op: &IndexOp) -> Done 
                     .await
                     .map_err(failed(WHAT))?;
             add_changes(connection, sweep, gone.rows_affected()).await?;
-            listed(connection, sweep, host, *installation).await
+            listed(connection, sweep, host, *installation, None).await
         }
         IndexOp::Suspended { sweep, host, installation, at } => {
             let news = query(
@@ -68,7 +68,10 @@ pub(super) async fn op(connection: &mut SqliteConnection, op: &IndexOp) -> Done 
             .await
             .map_err(failed(WHAT))?;
             add_changes(connection, sweep, news.rows_affected()).await?;
-            listed(connection, sweep, host, *installation).await
+            listed(connection, sweep, host, *installation, None).await
+        }
+        IndexOp::Unread { sweep, host, installation, why } => {
+            listed(connection, sweep, host, *installation, Some(why)).await
         }
         IndexOp::Gone { host, installation, sweep } => {
             let repositories = query("DELETE FROM repositories WHERE host_id = $1 AND installation = $2")
@@ -170,11 +173,18 @@ async fn add_changes(connection: &mut SqliteConnection, sweep: &str, n: u64) -> 
     Ok(())
 }
 
-async fn listed(connection: &mut SqliteConnection, sweep: &str, host: &str, installation: i64) -> Done {
-    query("UPDATE installations SET listed_by = $3 WHERE host_id = $1 AND id = $2")
+async fn listed(
+    connection: &mut SqliteConnection,
+    sweep: &str,
+    host: &str,
+    installation: i64,
+    unread: Option<&str>,
+) -> Done {
+    query("UPDATE installations SET listed_by = $3, unread = $4 WHERE host_id = $1 AND id = $2")
         .bind(host)
         .bind(installation)
         .bind(sweep)
+        .bind(unread)
         .execute(connection)
         .await
         .map_err(failed(WHAT))?;
