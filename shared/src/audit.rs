@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::page::{Page, PageAsk};
+use crate::window::{Window, WindowAsk};
 
 /// One record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,6 +51,10 @@ pub enum AuditQuery {
         page: PageAsk,
     },
     Verify,
+    /// Filtered and sorted ([`crate::filter::AUDIT`]).
+    Window {
+        ask: WindowAsk,
+    },
 }
 
 /// Answers about the audit log.
@@ -58,4 +63,5 @@ pub enum AuditQuery {
 pub enum AuditAnswer {
     List(Page<AuditView>),
     Check(AuditCheck),
+    Window(Window<AuditView>),
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::ids::{AccountId, LinkKey, ProjectId, RepoId, TenantId};
 use crate::mapping::{Mapping, MappingCounts};
 use crate::page::{Page, PageAsk};
+use crate::window::{Window, WindowAsk};
 
 /// One repository of one project, as the application knows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,12 +111,34 @@ pub struct Ddl {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CatalogQuery {
-    Links { tenant: Option<TenantId>, page: PageAsk },
-    Tenants { page: PageAsk },
-    Tenant { id: TenantId },
-    Projects { tenant: Option<TenantId>, page: PageAsk },
-    Project { id: ProjectId },
-    Ddl { format: DdlFormat },
+    Links {
+        tenant: Option<TenantId>,
+        page: PageAsk,
+    },
+    Tenants {
+        page: PageAsk,
+    },
+    Tenant {
+        id: TenantId,
+    },
+    Projects {
+        tenant: Option<TenantId>,
+        page: PageAsk,
+    },
+    Project {
+        id: ProjectId,
+    },
+    Ddl {
+        format: DdlFormat,
+    },
+    /// Repositories with their mapping, filtered and sorted ([`crate::filter::LINKS`]).
+    LinkWindow {
+        ask: WindowAsk,
+    },
+    /// Tenants, filtered and sorted ([`crate::filter::TENANTS`]).
+    TenantWindow {
+        ask: WindowAsk,
+    },
 }
 
 /// Answers about the catalog.
@@ -128,6 +151,8 @@ pub enum CatalogAnswer {
     Projects(Page<ProjectView>),
     Project(ProjectView),
     Ddl(Ddl),
+    LinkWindow(Window<LinkView>),
+    TenantWindow(Window<TenantView>),
 }
 
 /// An upload in parts, because a catalog is larger than a frame.

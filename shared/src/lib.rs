@@ -4,6 +4,7 @@
 pub mod audit;
 pub mod catalog;
 pub mod error;
+pub mod filter;
 pub mod ids;
 pub mod mapping;
 pub mod page;
@@ -14,3 +15,4 @@ pub mod run;
 pub mod status;
 pub mod token;
 pub mod transport;
+pub mod window;

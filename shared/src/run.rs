@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{Digest, OperatorName, RunId};
 use crate::page::{Page, PageAsk};
+use crate::window::{Window, WindowAsk};
 
 /// Where a run stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -233,9 +234,56 @@ pub struct ItemView {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RunQuery {
-    List { state: Option<RunState>, kind: Option<String>, page: PageAsk },
-    Show { id: RunId },
-    Items { id: RunId, state: Option<ItemState>, page: PageAsk },
+    List {
+        state: Option<RunState>,
+        kind: Option<String>,
+        page: PageAsk,
+    },
+    Show {
+        id: RunId,
+    },
+    Items {
+        id: RunId,
+        state: Option<ItemState>,
+        page: PageAsk,
+    },
+    /// Runs, filtered and sorted ([`crate::filter::RUNS`]).
+    Window {
+        ask: WindowAsk,
+    },
+    /// Items of a run, filtered and sorted ([`crate::filter::ITEMS`]).
+    ItemWindow {
+        id: RunId,
+        ask: WindowAsk,
+    },
+    /// Items of a run by state and reason, the most first; at most 50 groups.
+    Groups {
+        id: RunId,
+    },
+    /// What an approval of this run would be told by the gates, now.
+    Gate {
+        id: RunId,
+    },
+}
+
+/// Items that share a state and a reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ItemGroup {
+    pub state: ItemState,
+    /// None where an item of this state needs no reason.
+    pub reason: Option<String>,
+    pub count: u64,
+    /// The key of one of them.
+    pub example: String,
+}
+
+/// What the gates say of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GateView {
+    /// Why an approval would be refused; none when it would not. An override passes it and is audited.
+    pub closed: Option<String>,
+    /// What speaks for it.
+    pub facts: Vec<String>,
 }
 
 /// Answers about runs.
@@ -245,6 +293,10 @@ pub enum RunAnswer {
     List(Page<RunView>),
     Show(Box<RunView>),
     Items(Page<ItemView>),
+    Window(Window<RunView>),
+    ItemWindow(Window<ItemView>),
+    Groups(Vec<ItemGroup>),
+    Gate(GateView),
 }
 
 /// Acts on runs. Each answers with the run as it is afterwards.

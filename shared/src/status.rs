@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::ids::RunId;
 use crate::mapping::{MappingCounts, ModeView};
 use crate::run::RunView;
 
@@ -24,7 +25,56 @@ pub struct Status {
     /// Live runs, newest first; at most 20.
     pub live_runs: Vec<RunView>,
     /// What needs a person, most urgent first.
-    pub attention: Vec<String>,
+    pub attention: Vec<Attention>,
+    /// What comes next on the way to everybody mapped, the first step first.
+    pub next: Vec<NextStep>,
+    /// Whether and how fast everything that was applied could be taken back.
+    pub back: WayBack,
+}
+
+/// Something that needs a person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attention {
+    /// [`Health::Bad`]: something is wrong. [`Health::Warning`]: something will be. [`Health::Ok`]: somebody waits for a decision.
+    pub health: Health,
+    /// What there is, in one sentence.
+    pub text: String,
+    /// The run that it is about.
+    #[serde(default)]
+    pub run: Option<RunId>,
+    /// The command that looks or mends.
+    #[serde(default)]
+    pub command: Option<String>,
+    /// A file of `runbooks/`.
+    #[serde(default)]
+    pub runbook: Option<String>,
+    /// Why it is shown: rule, inputs, threshold.
+    #[serde(default)]
+    pub why: String,
+}
+
+/// One step on the way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NextStep {
+    /// What to do, in one sentence.
+    pub text: String,
+    /// The command that does it.
+    pub command: String,
+}
+
+/// What a return to where it began would take.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WayBack {
+    /// Runs with effects that stand, newest first; at most 20.
+    pub runs: Vec<RunId>,
+    /// Effects that stand.
+    pub items: u64,
+    /// How long undoing them would take at the rate that was measured; none when nothing was measured yet.
+    pub seconds: Option<u64>,
+    /// What that estimate stands on, in words.
+    pub basis: String,
+    /// Why there is no way back, or not now; none when there is one.
+    pub blocked: Option<String>,
 }
 
 /// The index of installations and repositories.

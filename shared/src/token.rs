@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::InstallationId;
 use crate::page::{Page, PageAsk};
+use crate::window::{Window, WindowAsk};
 
 /// How minting for an installation stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,7 +46,13 @@ pub struct TokenView {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TokenQuery {
-    List { page: PageAsk },
+    List {
+        page: PageAsk,
+    },
+    /// Filtered and sorted ([`crate::filter::TOKENS`]).
+    Window {
+        ask: WindowAsk,
+    },
 }
 
 /// Answers about tokens.
@@ -53,6 +60,7 @@ pub enum TokenQuery {
 #[serde(rename_all = "snake_case")]
 pub enum TokenAnswer {
     List(Page<TokenView>),
+    Window(Window<TokenView>),
 }
 
 /// Acts on tokens. Each answers with the token's view afterwards.

@@ -76,7 +76,7 @@ fn text(status: &Status, style: Style) -> String {
     if !status.attention.is_empty() {
         text += &format!("\n{}\n", style.paint("Needs a person", Tone::Strong));
         for line in &status.attention {
-            for (i, part) in wrap(&clean(line), style.measure() - 2).iter().enumerate() {
+            for (i, part) in wrap(&clean(&line.text), style.measure() - 2).iter().enumerate() {
                 let mark = if i == 0 { "! " } else { "  " };
                 text += &format!("{}\n", style.paint(&format!("{mark}{part}"), Tone::Warn));
             }

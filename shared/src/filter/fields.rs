@@ -1,0 +1,185 @@
+//! What each list can be filtered and sorted by.
+
+/// What a field holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Text,
+    /// One of these words.
+    Word(&'static [&'static str]),
+    Number,
+    /// A moment; filters say how long ago, `age>2h`.
+    Age,
+    Flag,
+}
+
+/// A field of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Field {
+    pub name: &'static str,
+    pub kind: Kind,
+    /// A term without a field looks here too.
+    pub is_name: bool,
+    /// For help.
+    pub about: &'static str,
+}
+
+/// The fields of one list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fields {
+    /// What the list holds: `repositories`.
+    pub noun: &'static str,
+    pub all: &'static [Field],
+}
+
+impl Fields {
+    /// The field of this name.
+    pub fn find(&self, name: &str) -> Option<&'static Field> {
+        self.all.iter().find(|field| field.name == name)
+    }
+}
+
+const fn name(name: &'static str, about: &'static str) -> Field {
+    Field { name, kind: Kind::Text, is_name: true, about }
+}
+
+const fn field(name: &'static str, kind: Kind, about: &'static str) -> Field {
+    Field { name, kind, is_name: false, about }
+}
+
+/// Repositories of projects with their mapping.
+pub const LINKS: Fields = Fields {
+    noun: "repositories",
+    all: &[
+        name("project", "the application's id of the project"),
+        name("tenant", "the application's id of the tenant"),
+        name("repo", "owner/name"),
+        field("status", Kind::Word(&["mapped", "pending", "unmappable", "unplanned"]), "how it is mapped"),
+        field("reason", Kind::Word(REASONS), "why it is mapped or not"),
+        field("confidence", Kind::Number, "in percent"),
+        field("installation", Kind::Number, "number of the installation that serves it"),
+        field("canary", Kind::Flag, "its tenant is on the canary list"),
+    ],
+};
+
+const REASONS: &[&str] = &[
+    "id_listed",
+    "id_listed_renamed",
+    "token_read",
+    "redirected",
+    "commit_found",
+    "redirect_not_listed",
+    "name_only",
+    "name_reused",
+    "not_granted",
+    "suspended",
+    "request_pending",
+    "not_installed",
+    "ambiguous",
+    "owner_mismatch",
+    "gone",
+    "owner_unknown",
+    "not_listed",
+    "probe_owed",
+];
+
+/// Tenants with the progress of their repositories.
+pub const TENANTS: Fields = Fields {
+    noun: "tenants",
+    all: &[
+        name("tenant", "the application's id of the tenant"),
+        field("canary", Kind::Flag, "on the canary list"),
+        field("projects", Kind::Number, "how many projects"),
+        field("repos", Kind::Number, "how many repositories"),
+        field("mapped", Kind::Number, "how many are mapped"),
+        field("pending", Kind::Number, "how many are pending"),
+        field("unmappable", Kind::Number, "how many are unmappable"),
+        field("unplanned", Kind::Number, "how many no plan was applied to"),
+    ],
+};
+
+/// Runs.
+pub const RUNS: Fields = Fields {
+    noun: "runs",
+    all: &[
+        name("id", "the run's id"),
+        name("kind", "what it does: map"),
+        name("scope", "what it covers: all, canary, tenant:acme"),
+        field(
+            "state",
+            Kind::Word(&[
+                "planned",
+                "approved",
+                "applying",
+                "pausing",
+                "paused",
+                "verifying",
+                "done",
+                "cancelled",
+                "failed",
+                "undoing",
+                "undone",
+                "expired",
+            ]),
+            "where it stands",
+        ),
+        name("author", "who planned it"),
+        field("age", Kind::Age, "how long ago it was planned"),
+        field("items", Kind::Number, "how many items"),
+        field("findings", Kind::Number, "stale, failed, unknown and superseded items"),
+    ],
+};
+
+/// Items of one run.
+pub const ITEMS: Fields = Fields {
+    noun: "items",
+    all: &[
+        field("ord", Kind::Number, "place in the plan, from 0"),
+        name("key", "project:owner/name"),
+        field(
+            "state",
+            Kind::Word(&[
+                "pending",
+                "leased",
+                "done",
+                "stale",
+                "skipped",
+                "failed",
+                "unknown",
+                "undone",
+                "superseded",
+            ]),
+            "where it stands",
+        ),
+        name("reason", "why it is stale, failed, unknown or superseded"),
+        field("tries", Kind::Number, "how often it was tried"),
+    ],
+};
+
+/// Installation tokens.
+pub const TOKENS: Fields = Fields {
+    noun: "tokens",
+    all: &[
+        field("installation", Kind::Number, "number of the installation"),
+        name("account", "login of the account"),
+        field(
+            "state",
+            Kind::Word(&["fresh", "absent", "suspended", "gone", "failing"]),
+            "how minting stands",
+        ),
+        field("left", Kind::Number, "calls left of the hour, where GitHub has said it"),
+        field("mints", Kind::Number, "tokens minted since the daemon started"),
+    ],
+};
+
+/// Records of the audit log.
+pub const AUDIT: Fields = Fields {
+    noun: "records",
+    all: &[
+        field("seq", Kind::Number, "number of the record"),
+        name("who", "operator, or daemon"),
+        name("from", "from where"),
+        name("act", "what was done"),
+        name("subject", "what it was done to"),
+        field("age", Kind::Age, "how long ago"),
+    ],
+};
