@@ -91,6 +91,12 @@ const TUI: &[(&str, &[&str], &str)] = &[
     ("plain", &["clock"], "text for people"),
     ("words", &[], "arguments that are one of a set"),
     ("clock", &[], "time"),
+    ("widgets", &["glyphs", "plain", "theme"], "drawing: what is shown is handed in, cleaned and cut"),
+    ("settings", &["glyphs", "plain", "theme"], "the console's file, whose words name a theme and glyphs"),
+    ("term", &[], "the terminal itself: modes, signals, one write for a frame"),
+    ("theme", &["plain"], "styles of roles; tones of plain texts are roles"),
+    ("glyphs", &[], "signs and their twins in ASCII"),
+    ("clipboard", &[], "the sequence that copies over any connection"),
 ];
 
 /// Files that decide and do nothing else: they name only each other, the wire types and harmless crates. A folder stands for

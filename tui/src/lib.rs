@@ -3,15 +3,18 @@
 //! [`main`] is the whole program and [`run`] is the same with everything outside it handed in.
 
 mod cli;
+pub mod clipboard;
 pub mod clock;
 pub mod conn;
 pub mod env;
 mod failure;
 mod file;
+pub mod glyphs;
 mod options;
 mod out;
 pub mod plain;
 mod session;
+pub mod theme;
 mod words;
 
 use std::ffi::OsString;
