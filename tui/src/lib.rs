@@ -14,6 +14,7 @@ mod options;
 mod out;
 pub mod plain;
 mod session;
+pub mod settings;
 pub mod theme;
 mod words;
 
