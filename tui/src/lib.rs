@@ -15,6 +15,7 @@ mod out;
 pub mod plain;
 mod session;
 pub mod settings;
+pub mod term;
 pub mod theme;
 mod words;
 
