@@ -2,6 +2,7 @@
 //!
 //! [`main`] is the whole program and [`run`] is the same with everything outside it handed in.
 
+pub mod app;
 mod cli;
 pub mod clipboard;
 pub mod clock;
@@ -10,11 +11,14 @@ pub mod env;
 mod failure;
 mod file;
 pub mod glyphs;
+pub mod keymap;
 mod options;
 mod out;
 pub mod plain;
+pub mod runbook;
 mod session;
 pub mod settings;
+pub mod state;
 pub mod term;
 pub mod theme;
 mod words;

@@ -1,0 +1,94 @@
+//! Acts on their way.
+
+use cutover_shared::error::RpcError;
+use cutover_shared::mapping::MapReceipt;
+use cutover_shared::rpc::{Receipt, Topic};
+
+use super::{Effect, send};
+use crate::state::errand::{Next, Outcome, Plan};
+use crate::state::{Layer, ListId, Screen, State};
+use crate::theme::Role;
+
+/// Begins what was asked for, or confirmed.
+pub(super) fn begin(state: &mut State, plan: Plan, effects: &mut Vec<Effect>) {
+    state.toasts.push(format!("{} ...", plan.title), Role::Info, state.now);
+    let number = state.feeds.number();
+    if let Next::Act(act, what) = state.errands.begin(plan, state.now, number) {
+        send(effects, act, what);
+    }
+}
+
+/// The daemon answered an act.
+pub(super) fn acted(
+    state: &mut State,
+    act: u64,
+    result: Result<Receipt, RpcError>,
+    effects: &mut Vec<Effect>,
+) {
+    super::kill::acted(state, act, &result, effects);
+    let planned = match &result {
+        Ok(Receipt::Map(MapReceipt::Planned(run))) => Some(run.id.clone()),
+        _ => None,
+    };
+    let report = match &result {
+        Ok(Receipt::Map(MapReceipt::SpotCheck(report))) => Some(report.clone()),
+        _ => None,
+    };
+    let number = state.feeds.number();
+    let Some((next, errand)) = state.errands.acted(act, result, state.now, number) else { return };
+    let (title, outcome) = (errand.title.clone(), errand.outcome.clone());
+    // Whatever the act did, what is shown is older than it.
+    state.feeds.touch(&[Topic::Runs, Topic::Mapping, Topic::Mode, Topic::Tokens], State::touches);
+    match next {
+        Next::Act(act, what) => return send(effects, act, what),
+        Next::Wait => return,
+        Next::Ended => {}
+    }
+    match outcome {
+        Outcome::Going => {}
+        Outcome::Done(text) => state.toasts.push(text, Role::Good, state.now),
+        Outcome::Failed(error) => {
+            if state.options.bell {
+                effects.push(Effect::Bell);
+            }
+            state.toasts.push(format!("{title}: {}", error.message), Role::Bad, state.now);
+            state.layers.push(Layer::Refusal { title, error });
+        }
+        Outcome::NotKnown(_) => {
+            state.toasts.push(
+                format!("{title}: not known whether it was done; L asks again"),
+                Role::Warn,
+                state.now,
+            );
+        }
+    }
+    // Who made a plan wants to read it; who has gone on to something else is not torn away.
+    if let Some(run) = planned.filter(|_| state.layers.is_empty()) {
+        open_run(state, run);
+    }
+    if let Some(report) = report.filter(|_| state.layers.is_empty()) {
+        state.layers.push(Layer::SpotCheck { report, scroll: 0 });
+    }
+}
+
+/// Shows one run with its items.
+pub(super) fn open_run(state: &mut State, run: cutover_shared::ids::RunId) {
+    if let Some(items) = state.tables.get_mut(&ListId::Items) {
+        items.show_of(run);
+    }
+    state.screen = Screen::Run;
+}
+
+/// Errands that wait for a run's state go on.
+pub(super) fn due(state: &mut State, effects: &mut Vec<Effect>) {
+    let waits: Vec<_> =
+        state.errands.all().filter_map(|errand| errand.awaited().map(|(id, _)| id.clone())).collect();
+    for run in waits {
+        let Some(now) = super::answer::state_of(state, &run) else { continue };
+        let number = state.feeds.number();
+        match state.errands.seen(&run, now, state.now, number) {
+            Some(Next::Act(act, what)) => send(effects, act, what),
+            Some(Next::Wait | Next::Ended) | None => {}
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! What the daemon says.
+
+use cutover_shared::audit::AuditAnswer;
+use cutover_shared::error::{ErrorCode, RpcError};
+use cutover_shared::rpc::{Answer, Changes, Topic, Welcome};
+use cutover_shared::run::{RunAnswer, RunState};
+
+use super::Effect;
+use super::key::act_on;
+use crate::state::layer::ChainLayer;
+use crate::state::{Layer, Link, Slot, State, Value};
+use crate::theme::Role;
+
+pub(super) fn opened(
+    state: &mut State,
+    result: Result<Welcome, RpcError>,
+    luck: u16,
+    effects: &mut Vec<Effect>,
+) {
+    match result {
+        Ok(welcome) => {
+            let back = state.heard.is_some();
+            if back {
+                state.toasts.push("connected again", Role::Good, state.now);
+            }
+            state.link = Link::Connected { welcome, since: state.now };
+            state.heard = Some(state.now);
+            state.feeds.touch_all();
+            super::kill::connected(state);
+        }
+        Err(error) => lost(state, error, luck, effects),
+    }
+}
+
+pub(super) fn changed(
+    state: &mut State,
+    result: Result<Changes, RpcError>,
+    luck: u16,
+    effects: &mut Vec<Effect>,
+) {
+    let changes = match result {
+        Ok(changes) => changes,
+        Err(error) => return lost(state, error, luck, effects),
+    };
+    state.heard = Some(state.now);
+    if changes.epoch == state.epoch {
+        let moved = |(topic, version): &&(Topic, u64)| state.versions.get(topic) != Some(version);
+        let topics: Vec<Topic> = changes.versions.iter().filter(moved).map(|(topic, _)| *topic).collect();
+        state.feeds.touch(&topics, State::touches);
+    } else {
+        state.feeds.touch_all();
+    }
+    state.epoch = changes.epoch;
+    state.versions = changes.versions.into_iter().collect();
+    if state.frozen.is_some() {
+        return;
+    }
+    // A run that has just ended is not among the moving any more: its last state is asked for.
+    if state.moving.iter().any(|run| !changes.moving.iter().any(|other| other.id == run.id)) {
+        state.feeds.touch(&[Topic::Runs], State::touches);
+    }
+    state.moving = changes.moving;
+    state.pace();
+}
+
+pub(super) fn answered(
+    state: &mut State,
+    ask: u64,
+    result: Result<Answer, RpcError>,
+    effects: &mut Vec<Effect>,
+) {
+    // A connection that broke says so itself; here it only means that there is no answer.
+    if result.as_ref().is_err_and(|error| error.code == ErrorCode::NotReached) && state.welcome().is_none() {
+        return;
+    }
+    if let Some(crate::state::Layer::Chain(layer)) = state.layers.top_mut()
+        && *layer == (ChainLayer::Asked { ask })
+    {
+        *layer = match result {
+            Ok(Answer::Audit(AuditAnswer::Check(check))) => ChainLayer::Checked(check),
+            Ok(_) => {
+                ChainLayer::Failed(RpcError::new(ErrorCode::Internal, "another answer came", "try again"))
+            }
+            Err(error) => ChainLayer::Failed(error),
+        };
+        return;
+    }
+    let items = state.tables.get(&crate::state::ListId::Items).and_then(|table| table.of.clone());
+    let take = |slot: &Slot, answer: Answer| match slot {
+        Slot::List(list) => (list.spec().take)(items.as_ref(), answer).map(Value::Rows),
+        Slot::Status | Slot::Run(_) | Slot::Groups(_) | Slot::Gate(_) | Slot::Latest(_) => {
+            Some(Value::Answer(answer))
+        }
+    };
+    let Some(slot) = state.feeds.answered(ask, result, state.now, take) else { return };
+    match &slot {
+        Slot::List(list) => {
+            let window = match state.feeds.value(&slot) {
+                Some(Value::Rows(window)) => Some(window),
+                _ => None,
+            };
+            if let (Some(window), Some(table)) = (window, state.tables.get_mut(list)) {
+                table.arrived(window);
+            }
+        }
+        Slot::Latest(filter) => found(state, &filter.clone(), effects),
+        Slot::Status | Slot::Run(_) | Slot::Groups(_) | Slot::Gate(_) => {}
+    }
+}
+
+/// The newest run that an action was looking for.
+fn found(state: &mut State, filter: &str, effects: &mut Vec<Effect>) {
+    let Some(search) = state.search.take().filter(|search| search.filter == filter) else { return };
+    let slot = Slot::Latest(filter.to_owned());
+    let feed = state.feeds.get(&slot);
+    let error = feed.and_then(|feed| feed.error.clone());
+    let view = match feed.and_then(|feed| feed.value.as_ref()) {
+        Some(Value::Answer(Answer::Run(RunAnswer::Window(window)))) => window.rows.first().cloned(),
+        _ => None,
+    };
+    let title = search.action.binding().hint.to_owned();
+    match (view, error) {
+        (Some(view), _) => act_on(state, search.action, &view, effects),
+        (None, Some(error)) => state.layers.push(Layer::Refusal { title, error }),
+        (None, None) => {
+            let error = RpcError::new(ErrorCode::NotFound, search.missing, "4 lists every run");
+            state.layers.push(Layer::Refusal { title, error });
+        }
+    }
+}
+
+fn lost(state: &mut State, error: RpcError, luck: u16, effects: &mut Vec<Effect>) {
+    let was = state.welcome().is_some();
+    state.link = state.link.failed(error, state.now, luck);
+    state.feeds.hung_up();
+    if was {
+        state.toasts.push("the connection to the daemon broke", Role::Bad, state.now);
+        if state.options.bell {
+            effects.push(Effect::Bell);
+        }
+    }
+    super::kill::lost(state, effects);
+}
+
+/// The run of an errand that waits, as it is now.
+pub(super) fn state_of(state: &State, id: &cutover_shared::ids::RunId) -> Option<RunState> {
+    let moving = state.moving.iter().find(|run| run.id == *id).map(|run| run.state);
+    let shown = match state.feeds.value(&Slot::Run(id.clone())) {
+        Some(Value::Answer(Answer::Run(RunAnswer::Show(view)))) => Some(view.state),
+        _ => None,
+    };
+    moving.or(shown)
+}

@@ -1,0 +1,131 @@
+//! The rules: from a state and an event to the next state and what is to be done outside. No clock, no I/O, no chance.
+
+mod acts;
+mod answer;
+mod key;
+mod kill;
+mod layers;
+mod move_to;
+
+use cutover_shared::rpc::{Act, Role as Rank};
+
+use super::effect::Effect;
+use super::event::{Event, Stamped};
+use crate::keymap::Action;
+use crate::state::{Link, State};
+use crate::theme::Role;
+
+/// One event.
+pub fn update(state: &mut State, stamped: Stamped) -> Vec<Effect> {
+    // A clock that is set back must not bring back what is over.
+    state.now = state.now.max(stamped.at);
+    let mut effects = Vec::new();
+    match stamped.event {
+        Event::Key(key) => key::key(state, key, &mut effects),
+        Event::Paste(text) => key::paste(state, &text),
+        Event::Resize { columns, rows } => state.size = (columns, rows),
+        Event::Wake => {}
+        Event::Opened { result, luck } => answer::opened(state, result, luck, &mut effects),
+        Event::Changed { result, luck } => answer::changed(state, result, luck, &mut effects),
+        Event::Answered { ask, result } => answer::answered(state, ask, *result, &mut effects),
+        Event::Acted { act, result } => acts::acted(state, act, *result, &mut effects),
+        Event::Marked(result) => kill::marked(state, result),
+        Event::Exported(result) => match result {
+            Ok((file, rows)) => {
+                let rows = crate::plain::number(rows);
+                state.toasts.push(format!("{rows} rows written to {file}"), Role::Good, state.now);
+            }
+            Err(why) => state.toasts.push(format!("nothing was written: {why}"), Role::Bad, state.now),
+        },
+        Event::Copied(result) => match result {
+            Ok(bytes) => state.toasts.push(format!("copied {bytes} bytes"), Role::Good, state.now),
+            Err(why) => state.toasts.push(format!("not copied: {why}"), Role::Warn, state.now),
+        },
+        Event::Tour(line) => {
+            if let Some(tour) = &mut state.tour {
+                tour.heard(&line);
+            }
+        }
+        Event::Do(action) => key::act(state, action, &mut effects),
+        Event::Stop => quit(state, &mut effects),
+    }
+    settle(state, &mut effects);
+    effects
+}
+
+/// What follows from any event: what is due is done, what the screen needs is asked for.
+fn settle(state: &mut State, effects: &mut Vec<Effect>) {
+    state.toasts.expire(state.now);
+    kill::overdue(state, effects);
+    if state.link.until().is_some_and(|until| state.now >= until) {
+        state.link = Link::Connecting { attempt: state.link.attempt() };
+        effects.push(Effect::Connect);
+    }
+    state.arrange();
+    // A screen that is held still asks for nothing, and a connection that is not there can't be asked.
+    if state.welcome().is_some() && (state.frozen.is_none() || state.status().is_none()) {
+        let needs = state.needs();
+        let asks = state.feeds.ask(needs, state.now);
+        effects.extend(asks.into_iter().map(|(ask, query)| Effect::Ask { ask, query }));
+    }
+    acts::due(state, effects);
+    tour(state, effects);
+}
+
+fn tour(state: &mut State, effects: &mut Vec<Effect>) {
+    if let Some(mut tour) = state.tour.take() {
+        effects.extend(tour.look(state).into_iter().map(Effect::Tour));
+        state.tour = Some(tour);
+    }
+}
+
+fn quit(state: &mut State, effects: &mut Vec<Effect>) {
+    state.ended = true;
+    effects.push(Effect::Quit);
+}
+
+/// Why a key that changes something is not obeyed now.
+fn disarmed(state: &State, action: Action) -> Option<(String, String)> {
+    let binding = action.binding();
+    if state.options.read_only && binding.role > Rank::Viewer {
+        return Some((
+            format!("{} is refused: this console was opened with --read-only", binding.name),
+            "open one without it".to_owned(),
+        ));
+    }
+    if let Some(role) = state.role().filter(|role| *role < binding.role) {
+        return Some((
+            format!(
+                "{} is refused: it needs the role {}, and you are {role} here",
+                binding.name, binding.role
+            ),
+            "the daemon's configuration says who may what; --role lowers it".to_owned(),
+        ));
+    }
+    (binding.role > Rank::Viewer).then(|| stale_reason(state)).flatten()
+}
+
+/// Why what is shown may be out of date.
+fn stale_reason(state: &State) -> Option<(String, String)> {
+    use crate::state::Stale;
+    let age = |since: i64| crate::plain::span(state.now.saturating_sub(since).unsigned_abs() / 1000);
+    match state.stale()? {
+        Stale::Frozen { .. } => Some(("the screen is held still".to_owned(), "f lets it go".to_owned())),
+        Stale::Disconnected { since } => Some((
+            format!("what you see is {} old: there is no connection to the daemon", age(since)),
+            "it is tried again by itself, R tries now; K kills also without it".to_owned(),
+        )),
+        Stale::Slow { since } => Some((
+            format!("the daemon has not answered for {}", age(since)),
+            "wait, or look at its log; K kills also without it".to_owned(),
+        )),
+    }
+}
+
+/// An act that is on its way.
+fn send(effects: &mut Vec<Effect>, act: u64, what: Act) {
+    effects.push(Effect::Act { act, what });
+}
+
+#[cfg(test)]
+mod tests;

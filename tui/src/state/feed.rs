@@ -1,0 +1,171 @@
+//! Answers that a screen stands on: what was asked, how old it is, what went wrong. A screen says what it needs; when to
+//! ask is decided here, so that no screen can ask too often or forget to.
+
+use std::collections::BTreeMap;
+
+use cutover_shared::error::RpcError;
+use cutover_shared::ids::RunId;
+use cutover_shared::rpc::{Answer, Query, Topic};
+use cutover_shared::window::Window;
+
+use super::list::ListId;
+use super::subject::Subject;
+
+/// The shortest time between two answers to the same question.
+const BREATH_MS: i64 = 250;
+
+/// After a refusal the same question is asked again so much later.
+const SULK_MS: i64 = 5_000;
+
+/// What an answer is for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Slot {
+    Status,
+    List(ListId),
+    /// One run, with what changed since it was listed.
+    Run(RunId),
+    /// Its findings, grouped.
+    Groups(RunId),
+    /// What the gates say of it.
+    Gate(RunId),
+    /// The newest run of a scope that an action is looking for.
+    Latest(String),
+}
+
+/// What an answer held.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    Answer(Answer),
+    Rows(Window<Subject>),
+}
+
+/// One question and its last answer.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Feed {
+    /// The question that `value` answers, or that is under way.
+    query: Option<Query>,
+    /// Number of the question under way, and when it was asked.
+    asked: Option<(u64, i64)>,
+    /// Something changed since it was asked.
+    dirty: bool,
+    not_before: i64,
+    pub value: Option<Value>,
+    /// When `value` came.
+    pub at: Option<i64>,
+    /// Why the last question got no answer; `value` is older then.
+    pub error: Option<RpcError>,
+}
+
+impl Feed {
+    /// A first answer is still awaited.
+    pub fn is_loading(&self) -> bool {
+        self.value.is_none() && self.error.is_none()
+    }
+
+    pub fn asked_at(&self) -> Option<i64> {
+        self.asked.map(|(_, at)| at)
+    }
+}
+
+/// All questions of the console.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Feeds {
+    feeds: BTreeMap<Slot, Feed>,
+    last: u64,
+}
+
+impl Feeds {
+    pub fn get(&self, slot: &Slot) -> Option<&Feed> {
+        self.feeds.get(slot)
+    }
+
+    pub fn value(&self, slot: &Slot) -> Option<&Value> {
+        self.feeds.get(slot)?.value.as_ref()
+    }
+
+    /// A fresh number, for questions and acts.
+    pub fn number(&mut self) -> u64 {
+        self.last += 1;
+        self.last
+    }
+
+    /// What has to be asked now so that `needs` are met. Slots that nobody needs any more and that are about one thing
+    /// are forgotten.
+    pub fn ask(&mut self, needs: Vec<(Slot, Query)>, now: i64) -> Vec<(u64, Query)> {
+        self.feeds.retain(|slot, _| {
+            matches!(slot, Slot::Status | Slot::List(_)) || needs.iter().any(|(needed, _)| needed == slot)
+        });
+        let mut asks = Vec::new();
+        for (slot, query) in needs {
+            let feed = self.feeds.entry(slot).or_default();
+            let other = feed.query.as_ref() != Some(&query);
+            let due = feed.dirty && feed.asked.is_none() && now >= feed.not_before;
+            if other || due {
+                self.last += 1;
+                feed.asked = Some((self.last, now));
+                feed.dirty = false;
+                feed.query = Some(query.clone());
+                asks.push((self.last, query));
+            }
+        }
+        asks
+    }
+
+    /// Takes an answer. One that nobody waits for any more is dropped.
+    pub fn answered(
+        &mut self,
+        ask: u64,
+        result: Result<Answer, RpcError>,
+        now: i64,
+        take: impl Fn(&Slot, Answer) -> Option<Value>,
+    ) -> Option<Slot> {
+        let (slot, feed) =
+            self.feeds.iter_mut().find(|(_, feed)| feed.asked.is_some_and(|(id, _)| id == ask))?;
+        let took = feed.asked.take().map_or(0, |(_, at)| now.saturating_sub(at));
+        // A question that is slow to answer is asked less often, so that a console never is a load.
+        feed.not_before = now.saturating_add(BREATH_MS.max(took.saturating_mul(4)));
+        match result {
+            Ok(answer) => {
+                feed.value = take(slot, answer);
+                (feed.at, feed.error) = (Some(now), None);
+            }
+            Err(error) => {
+                feed.error = Some(error);
+                (feed.dirty, feed.not_before) = (true, now.saturating_add(SULK_MS));
+            }
+        }
+        Some(slot.clone())
+    }
+
+    /// Marks what these topics touch as out of date.
+    pub fn touch(&mut self, topics: &[Topic], touches: impl Fn(&Slot, Topic) -> bool) {
+        for (slot, feed) in &mut self.feeds {
+            feed.dirty |= topics.iter().any(|topic| touches(slot, *topic));
+        }
+    }
+
+    /// Marks everything as out of date, and asks at once.
+    pub fn touch_all(&mut self) {
+        for feed in self.feeds.values_mut() {
+            (feed.dirty, feed.not_before) = (true, 0);
+        }
+    }
+
+    /// The connection is gone, and with it what was under way.
+    pub fn hung_up(&mut self) {
+        for feed in self.feeds.values_mut() {
+            if feed.asked.take().is_some() {
+                (feed.dirty, feed.not_before) = (true, 0);
+            }
+        }
+    }
+
+    /// When the next question is due.
+    pub fn next_due(&self) -> Option<i64> {
+        self.feeds
+            .values()
+            .filter(|feed| feed.dirty && feed.asked.is_none())
+            .map(|feed| feed.not_before)
+            .min()
+    }
+}

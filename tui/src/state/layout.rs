@@ -1,0 +1,100 @@
+//! Which part of the terminal is whose. Pure, because how many rows a table has decides what is asked of the daemon.
+
+use ratatui::layout::Rect;
+
+use super::{Screen, State};
+
+/// Below this there is one line, and the kill switch.
+pub const LEAST: (u16, u16) = (40, 12);
+
+/// From here the details stand beside the table.
+const WIDE: u16 = 110;
+
+/// From here (rows of the body) the details stand below it.
+const HIGH: u16 = 16;
+
+/// Rows of the details below a table, border included.
+const BELOW: u16 = 8;
+
+/// The parts of a screen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Areas {
+    pub banner: Rect,
+    pub tabs: Rect,
+    /// Figures above the table.
+    pub head: Rect,
+    /// The table, or all that the screen has.
+    pub main: Rect,
+    /// Details of the row; empty where there is no room.
+    pub side: Rect,
+    /// The guided tour; empty without one.
+    pub tour: Rect,
+    /// The newest message, or the filter being typed.
+    pub status: Rect,
+    pub hints: Rect,
+}
+
+/// There is no room for a screen.
+pub fn is_tiny(size: (u16, u16)) -> bool {
+    size.0 < LEAST.0 || size.1 < LEAST.1
+}
+
+/// Divides the terminal.
+pub fn areas(state: &State) -> Areas {
+    let (width, height) = state.size;
+    if is_tiny(state.size) {
+        return Areas::default();
+    }
+    let line = |y: u16, rows: u16| Rect::new(0, y, width, rows);
+    let tour = match (&state.tour, height) {
+        (None, _) => 0,
+        (Some(_), ..20) => 1,
+        (Some(_), _) => 3,
+    };
+    let body = height - 4 - tour;
+    let head = head(state.screen, width, body);
+    let rest = Rect::new(0, 2 + head, width, body - head);
+    let (main, side) = match state.screen {
+        Screen::Overview => (rest, Rect::default()),
+        _ if width >= WIDE => {
+            let side = width * 2 / 5;
+            (Rect { width: width - side, ..rest }, Rect { x: width - side, width: side, ..rest })
+        }
+        _ if rest.height >= HIGH => {
+            let main = Rect { height: rest.height - BELOW, ..rest };
+            (main, Rect { y: rest.y + main.height, height: BELOW, ..rest })
+        }
+        _ => (rest, Rect::default()),
+    };
+    Areas {
+        banner: line(0, 1),
+        tabs: line(1, 1),
+        head: line(2, head),
+        main,
+        side,
+        tour: line(2 + body, tour),
+        status: line(2 + body + tour, 1),
+        hints: line(3 + body + tour, 1),
+    }
+}
+
+/// Rows of the figures above a table.
+fn head(screen: Screen, width: u16, body: u16) -> u16 {
+    match screen {
+        Screen::Mapping if body >= 14 => 4,
+        Screen::Run if body >= 18 => {
+            if width >= WIDE {
+                8
+            } else {
+                7
+            }
+        }
+        Screen::Run if body >= 12 => 4,
+        _ => 0,
+    }
+}
+
+/// Rows of the table: without its border and its titles.
+pub fn rows(state: &State) -> u16 {
+    areas(state).main.height.saturating_sub(3)
+}

@@ -1,0 +1,100 @@
+//! What the cursor stands on: the noun of every key.
+
+use cutover_shared::audit::AuditView;
+use cutover_shared::catalog::{LinkView, TenantView};
+use cutover_shared::ids::{RunId, TenantId};
+use cutover_shared::run::{ItemView, RunView};
+use cutover_shared::status::Attention;
+use cutover_shared::token::TokenView;
+
+/// One thing that can be looked at and acted on.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Subject {
+    Link(Box<LinkView>),
+    Tenant(TenantView),
+    Run(Box<RunView>),
+    Item {
+        run: RunId,
+        item: Box<ItemView>,
+    },
+    Token(TokenView),
+    Record(Box<AuditView>),
+    /// A line of the overview.
+    Attention(Attention),
+}
+
+/// What kind of thing it is, for the table of keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Noun {
+    Repository,
+    Tenant,
+    Run,
+    Item,
+    Token,
+    Record,
+    Attention,
+}
+
+impl Noun {
+    /// As people call it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Repository => "repository",
+            Self::Tenant => "tenant",
+            Self::Run => "run",
+            Self::Item => "item",
+            Self::Token => "token",
+            Self::Record => "record",
+            Self::Attention => "notice",
+        }
+    }
+}
+
+impl Subject {
+    pub fn noun(&self) -> Noun {
+        match self {
+            Self::Link(_) => Noun::Repository,
+            Self::Tenant(_) => Noun::Tenant,
+            Self::Run(_) => Noun::Run,
+            Self::Item { .. } => Noun::Item,
+            Self::Token(_) => Noun::Token,
+            Self::Record(_) => Noun::Record,
+            Self::Attention(_) => Noun::Attention,
+        }
+    }
+
+    /// Stays the same while its values change; unique in its list.
+    pub fn key(&self) -> String {
+        match self {
+            Self::Link(view) => view.link.key.0.clone(),
+            Self::Tenant(view) => view.id.0.clone(),
+            Self::Run(view) => view.id.0.clone(),
+            Self::Item { item, .. } => item.key.clone(),
+            Self::Token(view) => view.installation.to_string(),
+            Self::Record(view) => view.seq.to_string(),
+            Self::Attention(view) => view.text.clone(),
+        }
+    }
+
+    /// The tenant that it belongs to, where it belongs to one.
+    pub fn tenant(&self) -> Option<TenantId> {
+        match self {
+            Self::Link(view) => Some(view.link.tenant.clone()),
+            Self::Tenant(view) => Some(view.id.clone()),
+            Self::Run(view) => view.scope.strip_prefix("tenant:").map(TenantId::from),
+            Self::Item { item, .. } => item.body.get("tenant")?.as_str().map(TenantId::from),
+            Self::Token(_) | Self::Record(_) | Self::Attention(_) => None,
+        }
+    }
+
+    /// The run that it is, belongs to, or speaks of.
+    pub fn run(&self) -> Option<RunId> {
+        match self {
+            Self::Run(view) => Some(view.id.clone()),
+            Self::Item { run, .. } => Some(run.clone()),
+            Self::Attention(view) => view.run.clone(),
+            Self::Record(view) if view.act.starts_with("run.") => Some(RunId(view.subject.clone())),
+            Self::Link(_) | Self::Tenant(_) | Self::Token(_) | Self::Record(_) => None,
+        }
+    }
+}

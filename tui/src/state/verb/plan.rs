@@ -1,0 +1,84 @@
+//! Dry-runs: they change nothing, so they ask nothing.
+
+use cutover_shared::error::RpcError;
+use cutover_shared::mapping::{MapAct, MapScope};
+use cutover_shared::rpc::Act;
+
+use super::{Intent, no, scope_of};
+use crate::plain::{number, shell_word};
+use crate::state::State;
+use crate::state::errand::{Plan, Step};
+use crate::state::layer::Layer;
+use crate::state::subject::Subject;
+
+/// Mapped repositories that a spot-check reads.
+const SAMPLE: u32 = 10;
+
+/// One line of the menu of scopes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScopeChoice {
+    pub scope: MapScope,
+    pub text: String,
+}
+
+/// The dry-run of what is selected: a tenant's, or the same scope again.
+pub(super) fn selected(state: &State, subject: Option<&Subject>) -> Result<Intent, RpcError> {
+    if state.table().is_some_and(|table| table.marks.len() > 1) {
+        return Err(no(
+            "a dry-run covers one tenant, the canary list or all; several rows are marked",
+            "take the marks away, or put the tenants on the canary list (n) and choose `canary` (D)",
+        ));
+    }
+    let scope = match subject {
+        Some(Subject::Run(run)) => scope_of(&run.scope),
+        Some(subject) => subject.tenant().map(MapScope::Tenant),
+        None => None,
+    };
+    match scope {
+        Some(scope) => Ok(Intent::Now(dry_run(&scope, false))),
+        None => Ok(menu(state, subject)),
+    }
+}
+
+/// The menu of scopes.
+pub(super) fn menu(state: &State, subject: Option<&Subject>) -> Intent {
+    let mut choices = Vec::new();
+    if let Some(tenant) = subject.and_then(Subject::tenant) {
+        let text = format!("tenant {tenant}");
+        choices.push(ScopeChoice { scope: MapScope::Tenant(tenant), text });
+    }
+    let (canary, all) =
+        state.status().map_or((0, 0), |status| (status.mode.canary.len(), status.repositories));
+    let canary = number(u64::try_from(canary).unwrap_or(u64::MAX));
+    choices.push(ScopeChoice {
+        scope: MapScope::Canary,
+        text: format!("canary: the {canary} tenants on the list"),
+    });
+    choices.push(ScopeChoice { scope: MapScope::All, text: format!("all: {} repositories", number(all)) });
+    Intent::Open(Layer::Scope { choices, cursor: 0, refresh: false })
+}
+
+/// A dry-run of a scope.
+pub fn dry_run(scope: &MapScope, refresh: bool) -> Plan {
+    let mut twin = match scope {
+        MapScope::All => "cutover map plan --all".to_owned(),
+        MapScope::Canary => "cutover map plan --canary".to_owned(),
+        MapScope::Tenant(tenant) => format!("cutover map plan --tenant {}", shell_word(tenant.as_str())),
+    };
+    if refresh {
+        twin += " --refresh";
+    }
+    let act = Act::Map(MapAct::Plan { scope: scope.clone(), refresh });
+    Plan { title: format!("dry-run of {scope}"), twin, steps: vec![Step::Act(act)], run: None }
+}
+
+/// A comparison of a sample. The time is the seed: each check looks at others, and its command repeats it.
+pub(super) fn spot_check(now: i64) -> Plan {
+    let seed = now.unsigned_abs();
+    Plan {
+        title: format!("spot-check of {SAMPLE} mapped repositories"),
+        twin: format!("cutover map spot-check --sample {SAMPLE} --seed {seed}"),
+        steps: vec![Step::Act(Act::Map(MapAct::SpotCheck { sample: SAMPLE, seed }))],
+        run: None,
+    }
+}

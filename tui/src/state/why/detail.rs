@@ -1,0 +1,170 @@
+//! All that is known of one thing.
+
+use cutover_shared::catalog::LinkView;
+use cutover_shared::run::RunView;
+
+use super::{Fact, fact, toned};
+use crate::plain::{age, counts, decimal, number, span, time};
+use crate::state::list::{item_role, mapping_role, run_role, tenant_health, token_is_short, token_role};
+use crate::state::{State, Subject};
+use crate::theme::Role;
+
+/// The facts of a thing.
+pub fn detail(state: &State, subject: &Subject) -> Vec<Fact> {
+    let now = state.daemon_now();
+    match subject {
+        Subject::Link(view) => link(view, now),
+        Subject::Tenant(view) => {
+            let (word, role) = tenant_health(view);
+            let counts = &view.counts;
+            vec![
+                fact("Tenant", view.id.as_str()),
+                toned("Health", word, role),
+                fact("Canary", if view.canary { "on the list" } else { "no" }),
+                fact("Projects", number(view.projects)),
+                fact("Repositories", number(view.repositories)),
+                toned("Mapped", number(counts.mapped), Role::Good),
+                toned("Pending", number(counts.pending), Role::Warn),
+                toned("Unmappable", number(counts.unmappable), Role::Bad),
+                toned("Unplanned", number(counts.unplanned), Role::Dim),
+                fact("Keys", "Enter its repositories, d dry-run, n canary list"),
+            ]
+        }
+        Subject::Run(view) => run(&state.fresh(view), now),
+        Subject::Item { item, run } => {
+            let mut facts = vec![
+                fact("Item", item.key.as_str()),
+                toned("State", item.state.word(), item_role(item.state)),
+                fact("Run", run.as_str()),
+                fact("Tries", item.attempts.to_string()),
+                fact("Changed", age(now, item.updated_at)),
+            ];
+            if let Some(reason) = &item.reason {
+                facts.push(toned("Reason", reason.as_str(), Role::Warn));
+            }
+            for (key, value) in item.body.as_object().into_iter().flatten() {
+                let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                facts.push(fact(key, text));
+            }
+            facts
+        }
+        Subject::Token(view) => {
+            let mut facts = vec![
+                fact("Installation", view.installation.to_string()),
+                fact("Account", view.account.as_deref().unwrap_or("not known")),
+                toned("State", view.state.word(), token_role(view.state)),
+            ];
+            if let Some(at) = view.minted_at {
+                facts.push(fact("Minted", format!("{} ({})", time(at), age(now, at))));
+            }
+            if let Some(at) = view.expires_at {
+                facts.push(fact("Expires", format!("{} ({})", time(at), age(now, at))));
+            }
+            facts.push(fact("Mints", view.generation.to_string()));
+            if let Some(left) = view.remaining {
+                let of = view.limit.map_or(String::new(), |limit| format!(" of {limit}"));
+                let role = if token_is_short(view) { Role::Warn } else { Role::Text };
+                facts.push(toned("Calls left", format!("{left}{of}"), role));
+            }
+            if let Some(error) = &view.error {
+                facts.push(toned("Error", error.as_str(), Role::Bad));
+            }
+            facts
+        }
+        Subject::Record(view) => {
+            let mut facts = vec![
+                fact("Record", view.seq.to_string()),
+                fact("When", format!("{} ({})", time(view.at), age(now, view.at))),
+                fact("Act", view.act.as_str()),
+                fact("Who", view.actor.as_str()),
+                fact("From", view.origin.as_str()),
+                fact("Subject", view.subject.as_str()),
+            ];
+            for (key, value) in view.detail.as_object().into_iter().flatten() {
+                facts.push(fact(key, value.as_str().map_or_else(|| value.to_string(), str::to_owned)));
+            }
+            facts.push(toned("Hash", view.hash.as_str(), Role::Dim));
+            facts.push(toned("Before", view.prev.as_str(), Role::Dim));
+            facts
+        }
+        Subject::Attention(notice) => {
+            let mut facts = vec![fact("Notice", notice.text.as_str())];
+            if let Some(command) = &notice.command {
+                facts.push(fact("Next", command.as_str()));
+            }
+            facts
+        }
+    }
+}
+
+fn link(view: &LinkView, now: i64) -> Vec<Fact> {
+    let link = &view.link;
+    let mut facts = vec![
+        fact("Repository", link.repo_full_name.as_str()),
+        fact("Project", link.project.as_str()),
+        fact("Tenant", link.tenant.as_str()),
+    ];
+    match &view.mapping {
+        None => facts.push(toned("Status", "unplanned: no plan was applied to it yet", Role::Dim)),
+        Some(mapping) => {
+            let text = format!("{} ({})", mapping.status, mapping.reason);
+            facts.push(toned("Status", text, mapping_role(Some(mapping.status))));
+            facts.push(fact(
+                "Confidence",
+                format!("{} %, row {} of the ladder", mapping.confidence, mapping.evidence.rung),
+            ));
+            if let Some(id) = mapping.installation {
+                facts.push(fact("Installation", id.to_string()));
+            }
+            if let Some(name) = &mapping.evidence.current_name {
+                facts.push(fact("Name now", name.as_str()));
+            }
+            for (i, line) in mapping.evidence.facts.iter().enumerate() {
+                facts.push(fact(if i == 0 { "Evidence" } else { "" }, line.as_str()));
+            }
+            if !mapping.next_steps.is_empty() {
+                facts.push(fact("Next", mapping.next_steps.as_str()));
+            }
+        }
+    }
+    if let Some(at) = link.imported_at {
+        let method = link.import_method.as_ref().map_or(String::new(), |method| format!(" by {method}"));
+        facts.push(fact("Imported", format!("{}{method} ({})", time(at), age(now, at))));
+    }
+    if let Some(sha) = &link.imported_commit_sha {
+        facts.push(fact("Commit", sha.as_str()));
+    }
+    facts.push(fact("Old token", if link.token.is_some() { "stored, sealed" } else { "none" }));
+    facts
+}
+
+fn run(view: &RunView, now: i64) -> Vec<Fact> {
+    let progress = &view.progress;
+    let mut facts = vec![
+        fact("Run", view.id.as_str()),
+        fact("Covers", format!("{}, {}", view.kind, view.scope)),
+        toned("State", view.state.word(), run_role(view)),
+        fact("Items", format!("{}: {}", number(progress.counts.total()), counts(&progress.counts))),
+    ];
+    if let Some(reason) = &view.reason {
+        facts.push(toned("Reason", reason.as_str(), Role::Warn));
+    }
+    if view.state.is_moving() {
+        let left = progress.seconds_left.map_or(String::new(), |seconds| format!(", {} left", span(seconds)));
+        facts.push(fact("Speed", format!("{}/s{left}", decimal(progress.per_second))));
+    }
+    facts.push(fact("Planned", format!("{} by {}", age(now, view.planned_at), view.author)));
+    if let Some(at) = view.approved_at {
+        let who = view.approved_by.as_ref().map_or("somebody", |name| name.as_str());
+        let same = if view.self_approved { " (self-approved)" } else { "" };
+        facts.push(fact("Approved", format!("{} by {who}{same}", age(now, at))));
+    }
+    if let Some(at) = view.ended_at {
+        let took = view
+            .started_at
+            .map_or(String::new(), |from| format!(" after {}", span(at.abs_diff(from) / 1000)));
+        facts.push(fact("Ended", format!("{}{took}", age(now, at))));
+    }
+    facts.push(toned("Digest", view.digest.as_str(), Role::Dim));
+    facts
+}

@@ -1,0 +1,71 @@
+//! All that is known of a thing, and why it is so: rule, inputs, threshold, distance. And what goes with it: the runbook,
+//! the command.
+
+mod detail;
+mod rule;
+
+pub use detail::detail;
+pub use rule::why;
+
+use super::{Layer, Screen, State, Subject};
+use crate::theme::Role;
+
+/// One line: what, how much, and what it means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fact {
+    /// Empty for a line that goes on.
+    pub key: String,
+    pub value: String,
+    pub role: Role,
+}
+
+/// A fact without colour.
+fn fact(key: &str, value: impl Into<String>) -> Fact {
+    toned(key, value, Role::Text)
+}
+
+fn toned(key: &str, value: impl Into<String>, role: Role) -> Fact {
+    Fact { key: key.to_owned(), value: value.into(), role }
+}
+
+/// The runbook for what the cursor stands on; the index where there is none of its own.
+pub fn runbook(state: &State) -> &'static str {
+    let named = |file: &str| crate::runbook::find(file).map(|(name, _)| name);
+    if let Some(Layer::Refusal { error, .. }) = state.layers.top()
+        && let Some(file) = error.runbook.as_deref().and_then(named)
+    {
+        return file;
+    }
+    if state.is_killed() {
+        return "kill.md";
+    }
+    match (state.screen, state.selected()) {
+        (_, Some(Subject::Attention(notice))) => {
+            notice.runbook.as_deref().and_then(named).unwrap_or("README.md")
+        }
+        (_, Some(Subject::Run(_) | Subject::Item { .. })) | (Screen::Run | Screen::Runs, _) => {
+            "undo_mapping.md"
+        }
+        (Screen::Tokens, _) => "github_rate_limit.md",
+        _ => "README.md",
+    }
+}
+
+/// The command that shows what the cursor stands on.
+pub fn twin(state: &State) -> String {
+    use crate::plain::shell_word;
+    match state.selected() {
+        Some(Subject::Link(view)) => {
+            format!("cutover project show {}", shell_word(view.link.project.as_str()))
+        }
+        Some(Subject::Tenant(view)) => format!("cutover tenant show {}", shell_word(view.id.as_str())),
+        Some(Subject::Run(view)) => format!("cutover run show {}", view.id),
+        Some(Subject::Attention(notice)) => notice.command.unwrap_or_else(|| "cutover status".to_owned()),
+        Some(Subject::Item { .. } | Subject::Token(_) | Subject::Record(_)) | None => {
+            state.table().map_or_else(|| "cutover status".to_owned(), super::Table::twin)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
