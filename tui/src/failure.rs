@@ -60,6 +60,12 @@ impl Failure {
         }
     }
 
+    /// What, why and the mend in one line.
+    pub fn message(&self) -> String {
+        let error = self.told();
+        if error.hint.is_empty() { error.message } else { format!("{}; {}", error.message, error.hint) }
+    }
+
     /// Writes it to stderr: text, or one JSON object. A stderr that is gone is no further error.
     pub fn print(&self, stderr: &mut dyn Write, json: bool, style: Style) {
         let text = if json { self.json().to_string() + "\n" } else { self.text(style) };

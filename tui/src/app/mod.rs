@@ -2,4 +2,10 @@
 
 pub mod effect;
 pub mod event;
+mod export;
+pub mod record;
+pub mod run;
+pub mod summary;
+mod tour;
 pub mod update;
+mod worker;
