@@ -17,6 +17,7 @@ mod session;
 pub mod settings;
 pub mod term;
 pub mod theme;
+pub mod widgets;
 mod words;
 
 use std::ffi::OsString;
