@@ -14,6 +14,8 @@ pub(crate) enum Failure {
     Told(RpcError),
     /// An upload with mistakes; nothing was taken. `bad_count` may be more than the rows that are listed.
     Upload { file: String, bad: Vec<BadRow>, bad_count: u64 },
+    /// Mistakes in the console's settings, each with its place.
+    Settings { lines: Vec<String>, error: RpcError },
     /// The arguments make no sense; the parser's own words, already laid out.
     Arguments { text: String, message: String },
 }
@@ -57,6 +59,7 @@ impl Failure {
             Self::Told(error) => error.code,
             Self::Upload { .. } => ErrorCode::BadUpload,
             Self::Arguments { .. } => ErrorCode::Usage,
+            Self::Settings { error, .. } => error.code,
         }
     }
 
@@ -74,7 +77,7 @@ impl Failure {
 
     fn told(&self) -> RpcError {
         match self {
-            Self::Told(error) => error.clone(),
+            Self::Told(error) | Self::Settings { error, .. } => error.clone(),
             Self::Upload { file, bad_count, .. } => RpcError::new(
                 ErrorCode::BadUpload,
                 format!("{file} was refused: {}; nothing was taken", rows(*bad_count)),
@@ -95,6 +98,9 @@ impl Failure {
             object["bad"] = serde_json::json!(bad);
             object["bad_count"] = serde_json::json!(bad_count);
         }
+        if let Self::Settings { lines, .. } = self {
+            object["mistakes"] = serde_json::json!(lines);
+        }
         serde_json::json!({ "error": object })
     }
 
@@ -104,6 +110,11 @@ impl Failure {
         }
         let error = self.told();
         let mut text = String::new();
+        if let Self::Settings { lines, .. } = self {
+            for line in lines {
+                text += &format!("{}\n", clean(line));
+            }
+        }
         if let Self::Upload { file, bad, bad_count } = self {
             text += &bad_rows(file, bad, *bad_count);
         }

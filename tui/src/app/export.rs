@@ -15,8 +15,11 @@ const MOST: u64 = 5_000_000;
 /// Writes the view; answers the file and how many rows it has.
 pub async fn export(conn: &Conn, view: &ViewExport) -> Result<(String, u64), String> {
     let spec = view.list.spec();
-    let columns: Vec<&Column> =
-        view.columns.iter().filter_map(|name| spec.columns.iter().find(|column| column.name == name)).collect();
+    let columns: Vec<&Column> = view
+        .columns
+        .iter()
+        .filter_map(|name| spec.columns.iter().find(|column| column.name == name))
+        .collect();
     let mut file = NewFile::begin(&view.path).map_err(|error| format!("{}: {error}", view.path.display()))?;
     let mut rows = 0;
     if view.format == ExportFormat::Csv {
@@ -27,7 +30,8 @@ pub async fn export(conn: &Conn, view: &ViewExport) -> Result<(String, u64), Str
         for row in &window.rows {
             let text = match view.format {
                 ExportFormat::Csv => {
-                    let cells = columns.iter().map(|column| (column.cell)(row, Moment { now: view.now }).text);
+                    let cells =
+                        columns.iter().map(|column| (column.cell)(row, Moment { now: view.now }).text);
                     line(cells.map(|text| harmless(&text)))?
                 }
                 ExportFormat::JsonLines => json(row)? + "\n",

@@ -3,7 +3,9 @@
 pub mod effect;
 pub mod event;
 mod export;
+pub mod line;
 pub mod record;
+pub mod replay;
 pub mod run;
 pub mod summary;
 mod tour;

@@ -192,7 +192,8 @@ mod tests {
         for event in &events {
             assert_eq!(recorder.keep(event), None);
         }
-        let (read_header, read_events) = read(std::io::BufReader::new(std::fs::File::open(&path).unwrap())).unwrap();
+        let (read_header, read_events) =
+            read(std::io::BufReader::new(std::fs::File::open(&path).unwrap())).unwrap();
         assert_eq!(read_header, header());
         assert_eq!(read_events.map(Result::unwrap).collect::<Vec<_>>(), events);
         let dumped = recorder.dump(folder.path().join("deep/crash.jsonl")).write().unwrap();

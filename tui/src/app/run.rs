@@ -89,14 +89,18 @@ pub async fn run(setup: Setup) -> io::Result<Ended> {
     let dump = recorder.dump(setup.crash.clone());
     term::restore_on_panic(move || {
         if let Some(path) = dump.write() {
-            term::say(&format!("the last events are in {0}; look with: cutover replay {0}\n", path.display()));
+            term::say(&format!(
+                "the last events are in {0}; look with: cutover replay {0}\n",
+                path.display()
+            ));
         }
     });
     let (worker, mut messages) = Worker::new(setup.socket.clone(), setup.introduction.clone());
     let tour = setup.tour.as_deref().map(|socket| tour::open(socket, worker.sender()));
     let state = setup.state(now, (columns, rows));
     let guard = Guard::enter(false)?;
-    let mut console = Console { setup, state, guard, worker, recorder, tour, over: false, dirty: true, drawn: 0 };
+    let mut console =
+        Console { setup, state, guard, worker, recorder, tour, over: false, dirty: true, drawn: 0 };
     let mut input = EventStream::new();
     console.perform(Effect::Connect);
     console.draw()?;

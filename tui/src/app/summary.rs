@@ -37,7 +37,8 @@ pub fn summary(state: &State) -> String {
     }
     for run in &state.moving {
         let share = percent(settled(run), run.progress.counts.total());
-        text += &format!("  goes on: run {} {} {share} %, cutover watch {}\n", short(&run.id), run.state, run.id);
+        text +=
+            &format!("  goes on: run {} {} {share} %, cutover watch {}\n", short(&run.id), run.state, run.id);
     }
     let acts = state.errands.all().len();
     if acts == 0 {

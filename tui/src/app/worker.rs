@@ -63,7 +63,8 @@ impl Worker {
             link.abort();
         }
         self.conn = None;
-        let (socket, introduction, send) = (self.socket.clone(), self.introduction.clone(), self.send.clone());
+        let (socket, introduction, send) =
+            (self.socket.clone(), self.introduction.clone(), self.send.clone());
         let task = tokio::spawn(async move {
             let opened = Conn::open(&socket, &introduction).await;
             let result = opened.as_ref().map(|conn| conn.welcome().clone()).map_err(Clone::clone);
@@ -131,5 +132,9 @@ fn luck() -> u16 {
 }
 
 fn no_connection() -> RpcError {
-    RpcError::new(ErrorCode::NotReached, "there is no connection to the daemon", "it is tried again by itself")
+    RpcError::new(
+        ErrorCode::NotReached,
+        "there is no connection to the daemon",
+        "it is tried again by itself",
+    )
 }
