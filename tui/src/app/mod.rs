@@ -1,6 +1,7 @@
 //! The console's core: events come in, rules change the state, effects go out, and what changed is drawn.
 
 pub mod effect;
+pub mod engine;
 pub mod event;
 mod export;
 pub mod line;

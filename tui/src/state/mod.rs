@@ -326,6 +326,17 @@ impl State {
         next.max(self.now)
     }
 
+    /// Nothing is under way that somebody waits for.
+    pub fn is_at_rest(&self) -> bool {
+        let asked = self.needs().iter().any(|(slot, _)| self.feeds.get(slot).is_none_or(Feed::is_open));
+        let killing = matches!(
+            self.layers.top(),
+            Some(Layer::Kill(layer::KillLayer::Asked { .. } | layer::KillLayer::Marking { .. }))
+        );
+        let reachable = self.welcome().is_some() || self.link.error().is_some();
+        reachable && self.errands.going() == 0 && !killing && (self.welcome().is_none() || !asked)
+    }
+
     /// When a kill that the daemon was asked for is taken into our own hands.
     pub fn kill_limit(&self) -> Option<i64> {
         self.layers.all().find_map(|layer| match layer {
