@@ -2,7 +2,7 @@
 
 use cutover_shared::mapping::{Mode, ModeView};
 use cutover_shared::run::RunState;
-use cutover_shared::status::Status;
+use cutover_shared::status::{Attention, Health, Status, WayBack};
 
 use crate::clock::Clock;
 use crate::mapping::mode;
@@ -90,7 +90,19 @@ pub async fn status(
         repositories,
         index,
         live_runs,
-        attention,
+        attention: attention
+            .into_iter()
+            .map(|text| Attention {
+                health: Health::Warning,
+                text,
+                run: None,
+                command: None,
+                runbook: None,
+                why: String::new(),
+            })
+            .collect(),
+        next: Vec::new(),
+        back: WayBack::default(),
     })
 }
 

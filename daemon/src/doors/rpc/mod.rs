@@ -9,6 +9,7 @@ mod map;
 mod run;
 mod session;
 mod token;
+mod window;
 
 use std::collections::HashMap;
 use std::sync::Arc;
