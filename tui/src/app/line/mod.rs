@@ -37,7 +37,8 @@ pub async fn run(setup: Setup, prompts: bool) -> io::Result<Ended> {
                 Signal::Continue => Vec::new(),
             },
             message = messages.recv() => engine.message(message),
-            line = lines.next_line(), if input => match line? {
+            // A script's next line waits for the answer to the one before; a person may be in a hurry.
+            line = lines.next_line(), if input && (prompts || engine.state.is_at_rest()) => match line? {
                 Some(line) => {
                     spoken.heard();
                     engine.take(Event::Line(line))

@@ -305,6 +305,11 @@ fn layer_text(state: &State, layer: &Layer) -> String {
 }
 
 fn question(state: &State, dialog: &Dialog, text: &mut String) {
+    // Said once, whole: what the gates answer belongs to it.
+    if dialog.gate.as_ref().is_some_and(|id| state.gate(id).is_none()) && state.welcome().is_some() {
+        *text += "asking the gates ...\n";
+        return;
+    }
     let _ = writeln!(text, "{}", clean(&dialog.title));
     for line in &dialog.effect {
         let _ = writeln!(text, "  {}", clean(line));
