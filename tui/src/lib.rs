@@ -21,6 +21,7 @@ pub mod settings;
 pub mod state;
 pub mod term;
 pub mod theme;
+pub mod widgets;
 mod words;
 
 use std::ffi::OsString;
