@@ -342,11 +342,11 @@ proptest! {
         let number = numbers.first().copied().unwrap_or(0);
         let columns: Vec<Column<'_>> = (0..at).map(|i| Column {
             title: text_at(i),
-            min: (number % 70) as u16,
+            min: u16::try_from(number % 70).unwrap(),
             max: (i % 2 == 0).then_some(30),
-            weight: (i % 3) as u16,
+            weight: [0, 1, 2][i % 3],
             right: i % 2 == 1,
-            priority: (i % 4) as u8,
+            priority: [0, 1, 2, 3][i % 4],
         }).collect();
         let rows: Vec<Row> = (0..30).map(|i| Row { cells: pieces.clone(), marked: i % 2 == 0 }).collect();
         let choices: Vec<Choice> = pieces.iter().map(|piece| Choice { text: piece.clone(), right: piece.clone() }).collect();
