@@ -1,6 +1,8 @@
 //! All that the console knows. Changed only by `app/update`, looked at by `screens`; neither time, I/O nor chance comes in
 //! here but through events.
 
+#[cfg(test)]
+pub(crate) mod bench;
 pub mod dialog;
 pub mod errand;
 pub mod feed;
