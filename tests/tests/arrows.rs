@@ -93,6 +93,11 @@ const TUI: &[(&str, &[&str], &str)] = &[
     ("clock", &[], "time"),
     ("widgets", &["glyphs", "plain", "theme"], "drawing: what is shown is handed in, cleaned and cut"),
     ("settings", &["glyphs", "plain", "theme"], "the console's file, whose words name a theme and glyphs"),
+    (
+        "screens",
+        &["state", "keymap", "theme", "glyphs", "widgets", "plain", "settings"],
+        "drawing: looks at the state, decides nothing",
+    ),
     ("term", &[], "the terminal itself: modes, signals, one write for a frame"),
     ("theme", &["plain"], "styles of roles; tones of plain texts are roles"),
     ("glyphs", &[], "signs and their twins in ASCII"),

@@ -16,6 +16,7 @@ mod options;
 mod out;
 pub mod plain;
 pub mod runbook;
+pub mod screens;
 mod session;
 pub mod settings;
 pub mod state;

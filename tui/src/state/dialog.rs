@@ -14,6 +14,12 @@ use crate::keymap::Tier;
 /// Keys that were meant for what was on the screen before are not taken for an answer.
 pub const DEAF_MS: i64 = 300;
 
+/// Lines that a page key scrolls; where a terminal is so small that it must, more would skip some.
+const PAGE: u16 = 3;
+
+/// More lines than any question has.
+const FURTHEST: u16 = 500;
+
 /// The longest text of a field.
 const LONGEST: usize = 500;
 
@@ -77,6 +83,8 @@ pub struct Dialog {
     pub fields: Vec<Field>,
     pub focus: Focus,
     pub opened: i64,
+    /// Lines of what is told that are above the first that is shown; what is typed and the buttons never scroll.
+    pub scroll: u16,
     /// The confirming button.
     pub button: String,
     /// What is done when it is confirmed.
@@ -149,6 +157,8 @@ impl Dialog {
                     self.note = Some("Enter never confirms".to_owned());
                 }
             },
+            KeyCode::PageUp => self.scroll = self.scroll.saturating_sub(PAGE),
+            KeyCode::PageDown => self.scroll = self.scroll.saturating_add(PAGE).min(FURTHEST),
             KeyCode::Tab | KeyCode::Down => self.focus = self.next(1),
             KeyCode::BackTab | KeyCode::Up => self.focus = self.next(-1),
             KeyCode::Char('y') if plain && (self.focus == Focus::Confirm || self.fields.is_empty()) => {

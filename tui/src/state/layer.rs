@@ -2,16 +2,23 @@
 
 use cutover_shared::audit::AuditCheck;
 use cutover_shared::error::RpcError;
-use cutover_shared::mapping::SpotCheckReport;
+use cutover_shared::mapping::{Mode, SpotCheckReport};
 use tui_input::Input;
 
 use super::dialog::Dialog;
 use super::subject::Subject;
-use super::{ListId, ScopeChoice};
+use super::{ExportFormat, ListId, ScopeChoice};
 use crate::keymap::Action;
 
 /// A daemon that was asked to kill and is silent for so long is not waited for: the marker is written.
 pub const KILL_PATIENCE_MS: i64 = 2_000;
+
+/// Modes in the order of their menu.
+pub const MODES: &[Mode] = &[Mode::Off, Mode::Canary, Mode::On];
+
+/// Formats in the order of their menu, with the ending of their files.
+pub const FORMATS: &[(ExportFormat, &str)] =
+    &[(ExportFormat::Csv, "csv"), (ExportFormat::JsonLines, "jsonl")];
 
 /// One thing on top.
 #[derive(Clone, Debug)]

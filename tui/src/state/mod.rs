@@ -1,6 +1,7 @@
 //! All that the console knows. Changed only by `app/update`, looked at by `screens`; neither time, I/O nor chance comes in
 //! here but through events.
 
+pub mod arm;
 #[cfg(test)]
 pub(crate) mod bench;
 pub mod dialog;
@@ -60,6 +61,8 @@ pub struct Options {
     pub socket: Option<PathBuf>,
     /// Where a view is written to.
     pub folder: PathBuf,
+    /// The daemon's state folder, where the kill marker goes.
+    pub state_dir: PathBuf,
 }
 
 /// How a view is written.

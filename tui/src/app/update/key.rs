@@ -5,7 +5,7 @@ use cutover_shared::error::{ErrorCode, RpcError};
 use cutover_shared::run::RunView;
 
 use super::acts::{begin, open_run};
-use super::{Effect, disarmed, kill, layers, move_to, quit};
+use super::{Effect, kill, layers, move_to, quit};
 use crate::keymap::Action;
 use crate::settings::Chord;
 use crate::state::verb::{Intent, intend, with_run};
@@ -44,7 +44,7 @@ pub(super) fn act(state: &mut State, action: Action, effects: &mut Vec<Effect>) 
         Action::Quit => return quit(state, effects),
         _ => {}
     }
-    if let Some((message, hint)) = disarmed(state, action) {
+    if let Some((message, hint)) = state.disarmed(action) {
         let error = RpcError::new(ErrorCode::WrongState, message, hint);
         state.layers.push(Layer::Refusal { title: action.binding().name.to_owned(), error });
         return;

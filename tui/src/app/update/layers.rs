@@ -1,26 +1,18 @@
 //! Keys for what lies on top.
 
 use crossterm::event::{Event as TermEvent, KeyCode, KeyEvent};
-use cutover_shared::mapping::Mode;
 use tui_input::backend::crossterm::EventHandler as _;
 
 use super::acts::{begin, open_run};
 use super::key::{act, follow};
-use super::{Effect, disarmed, send};
+use super::{Effect, send};
 use crate::keymap::Action;
 use crate::settings::Chord;
 use crate::state::dialog::Answer;
-use crate::state::layer::FilterLine;
+use crate::state::layer::{FORMATS, FilterLine, MODES};
 use crate::state::verb::{dry_run, mode_choice};
 use crate::state::{ExportFormat, Layer, State, ViewExport};
 use crate::theme::Role;
-
-/// Modes in the order of their menu.
-pub const MODES: &[Mode] = &[Mode::Off, Mode::Canary, Mode::On];
-
-/// Formats in the order of their menu.
-pub const FORMATS: &[(ExportFormat, &str)] =
-    &[(ExportFormat::Csv, "csv"), (ExportFormat::JsonLines, "jsonl")];
 
 /// The longest filter that can be typed.
 const LONGEST: usize = 1_000;
@@ -80,7 +72,7 @@ fn confirmed(state: &mut State, effects: &mut Vec<Effect>) {
         let now = super::answer::state_of(state, id).or_else(|| state.run(id).map(|view| view.state))?;
         (now != *was).then(|| format!("the run is {now} by now: close this and look again"))
     });
-    let stale = disarmed(state, Action::Apply).map(|(message, hint)| format!("{message}; {hint}"));
+    let stale = state.disarmed(Action::Apply).map(|(message, hint)| format!("{message}; {hint}"));
     let closed = dialog
         .gate
         .as_ref()

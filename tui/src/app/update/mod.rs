@@ -7,11 +7,10 @@ mod kill;
 mod layers;
 mod move_to;
 
-use cutover_shared::rpc::{Act, Role as Rank};
+use cutover_shared::rpc::Act;
 
 use super::effect::Effect;
 use super::event::{Event, Stamped};
-use crate::keymap::Action;
 use crate::state::{Link, State};
 use crate::theme::Role;
 
@@ -82,44 +81,6 @@ fn tour(state: &mut State, effects: &mut Vec<Effect>) {
 fn quit(state: &mut State, effects: &mut Vec<Effect>) {
     state.ended = true;
     effects.push(Effect::Quit);
-}
-
-/// Why a key that changes something is not obeyed now.
-fn disarmed(state: &State, action: Action) -> Option<(String, String)> {
-    let binding = action.binding();
-    if state.options.read_only && binding.role > Rank::Viewer {
-        return Some((
-            format!("{} is refused: this console was opened with --read-only", binding.name),
-            "open one without it".to_owned(),
-        ));
-    }
-    if let Some(role) = state.role().filter(|role| *role < binding.role) {
-        return Some((
-            format!(
-                "{} is refused: it needs the role {}, and you are {role} here",
-                binding.name, binding.role
-            ),
-            "the daemon's configuration says who may what; --role lowers it".to_owned(),
-        ));
-    }
-    (binding.role > Rank::Viewer).then(|| stale_reason(state)).flatten()
-}
-
-/// Why what is shown may be out of date.
-fn stale_reason(state: &State) -> Option<(String, String)> {
-    use crate::state::Stale;
-    let age = |since: i64| crate::plain::span(state.now.saturating_sub(since).unsigned_abs() / 1000);
-    match state.stale()? {
-        Stale::Frozen { .. } => Some(("the screen is held still".to_owned(), "f lets it go".to_owned())),
-        Stale::Disconnected { since } => Some((
-            format!("what you see is {} old: there is no connection to the daemon", age(since)),
-            "it is tried again by itself, R tries now; K kills also without it".to_owned(),
-        )),
-        Stale::Slow { since } => Some((
-            format!("the daemon has not answered for {}", age(since)),
-            "wait, or look at its log; K kills also without it".to_owned(),
-        )),
-    }
 }
 
 /// An act that is on its way.

@@ -25,6 +25,7 @@ fn question(state: &State, title: String, tier: Tier, button: &str, plan: Plan) 
         fields: Vec::new(),
         focus: Focus::Cancel,
         opened: state.now,
+        scroll: 0,
         button: button.to_owned(),
         plan,
         note: None,

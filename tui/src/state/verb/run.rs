@@ -28,6 +28,7 @@ fn dialog(state: &State, view: &RunView, verb: &str, tier: Tier, plan: Plan) -> 
         fields: Vec::new(),
         focus: Focus::Cancel,
         opened: state.now,
+        scroll: 0,
         button: verb.to_owned(),
         plan,
         note: None,

@@ -66,6 +66,7 @@ fn ask(
         fields: Vec::new(),
         focus: Focus::Cancel,
         opened: state.now,
+        scroll: 0,
         button: button.to_owned(),
         plan,
         note: None,

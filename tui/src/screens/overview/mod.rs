@@ -1,0 +1,241 @@
+//! The overview answers in five seconds: is anything wrong, what waits for me, what moves, how far are we, what comes
+//! next, could I go back.
+
+mod parts;
+mod verdict;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use self::parts::{Line, Part};
+use super::{mapping, notice, sign};
+use crate::plain::{decimal, percent, span};
+use crate::state::figures::{settled, short};
+use crate::state::list::run_role;
+use crate::state::{Slot, State};
+use crate::theme::Role;
+use crate::widgets::{Gauge, Look, Panel, Piece, bar, spark};
+
+/// From here the answers stand in two columns.
+const WIDE: u16 = 110;
+
+/// Lower than this there is a line for each answer.
+const LOW: u16 = 13;
+
+/// Columns before a line for the sign of the cursor.
+const GUTTER: u16 = 2;
+
+pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, area: Rect) {
+    if state.status().is_none() {
+        let feed = state.feeds.get(&Slot::Status);
+        let panel = Panel { title: "Overview", focus: state.layers.is_empty(), ..Panel::default() };
+        let inside = panel.draw(buffer, area, look);
+        return notice::draw(buffer, inside, look, &notice::waiting(state, feed, "its status", look));
+    }
+    let top = sign::inset(sign::line(area, 0), 1);
+    let right: Vec<Piece> = sign::stale(state).map(|text| Piece::new(text, Role::Warn)).into_iter().collect();
+    bar(buffer, top, look, &[verdict::verdict(state, look)], &right);
+    let rest = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
+    if area.width >= WIDE && area.height >= LOW {
+        two_columns(state, look, buffer, rest);
+    } else if area.height >= LOW {
+        one_column(state, look, buffer, rest);
+    } else {
+        lines(state, look, buffer, rest);
+    }
+}
+
+/// A heading for each answer, and its lines.
+fn one_column(state: &State, look: &Look, buffer: &mut Buffer, area: Rect) {
+    let width = area.width.saturating_sub(GUTTER + 1);
+    let headings = 5;
+    let room = area.height.saturating_sub(headings);
+    let roomy = parts::all(state, look, width, true);
+    let high = |parts: &[Part]| parts.iter().map(|part| part.lines.len()).sum::<usize>();
+    let parts = if high(&roomy) <= usize::from(room) { roomy } else { parts::all(state, look, width, false) };
+    let heights = shared(&parts, room);
+    // What is left is breathing space between the answers.
+    let used: u16 = heights.iter().sum();
+    let mut spare = room.saturating_sub(used);
+    let mut y = 0;
+    for (part, height) in parts.iter().zip(heights) {
+        if spare > 0 {
+            spare -= 1;
+            y += 1;
+        }
+        heading(part, usize::from(height), look, buffer, sign::line(area, y));
+        let place = Rect { y: area.y + y + 1, height, ..area }.intersection(area);
+        body(state, part, look, buffer, place);
+        y += 1 + height;
+    }
+}
+
+/// How many lines each part gets: one each, then the first that wants more, and so on in turns.
+fn shared(parts: &[Part], room: u16) -> Vec<u16> {
+    let mut heights = vec![0_u16; parts.len()];
+    let mut left = room;
+    while left > 0 {
+        let before = left;
+        for (height, part) in heights.iter_mut().zip(parts) {
+            if left > 0 && usize::from(*height) < part.lines.len() {
+                *height += 1;
+                left -= 1;
+            }
+        }
+        if left == before {
+            break;
+        }
+    }
+    heights
+}
+
+fn heading(part: &Part, height: usize, look: &Look, buffer: &mut Buffer, line: Rect) {
+    let rule = look.glyphs.border.horizontal_top;
+    let hidden = part.lines.len().saturating_sub(height);
+    let mut note = part.note.clone();
+    if hidden > 0 {
+        note = format!("{hidden} more lines");
+    }
+    let title = format!(" {} ", part.title);
+    let mut right =
+        if note.is_empty() { Vec::new() } else { vec![Piece::new(format!(" {note} "), Role::Dim)] };
+    right.push(Piece::new(rule, Role::Border));
+    let used = sign::columns(&right) + sign::columns(&[Piece::from(title.as_str())]) + 2;
+    let fill = rule.repeat(usize::from(line.width.saturating_sub(used)));
+    let left =
+        [Piece::new(rule, Role::Border), Piece::new(title, Role::Title), Piece::new(fill, Role::Border)];
+    bar(buffer, line, look, &left, &[]);
+    let wanted = sign::columns(&right).min(line.width);
+    bar(buffer, Rect { x: line.right() - wanted, width: wanted, ..line }, look, &right, &[]);
+}
+
+/// The lines of a part, scrolled so that the cursor's are seen.
+fn body(state: &State, part: &Part, look: &Look, buffer: &mut Buffer, area: Rect) {
+    let room = usize::from(area.height);
+    let last = part.lines.iter().rposition(|line| line.at == Some(state.line));
+    let first_of = part.lines.iter().position(|line| line.at == Some(state.line)).unwrap_or(0);
+    let first = last.map_or(0, |last| (last + 1).saturating_sub(room).min(first_of));
+    for (at, line) in (0_u16..area.height).zip(part.lines.iter().skip(first)) {
+        let whole = sign::line(area, at);
+        let place = Rect {
+            x: whole.x + GUTTER.min(whole.width),
+            width: whole.width.saturating_sub(GUTTER + 1),
+            ..whole
+        };
+        one(state, &line.line, look, buffer, place);
+        if line.at.is_some() && line.at == Some(state.line) {
+            sign::select(buffer, whole, look);
+        }
+    }
+}
+
+fn one(state: &State, line: &Line, look: &Look, buffer: &mut Buffer, place: Rect) {
+    match line {
+        Line::Text(left, right) => bar(buffer, place, look, left, right),
+        Line::Share(counts) => mapping::share(state, look, buffer, place, counts),
+        Line::Run(run) => moving(state, run, look, buffer, place),
+    }
+}
+
+/// A live run in one line: state, what, bar, speed, time left.
+fn moving(state: &State, run: &cutover_shared::run::RunView, look: &Look, buffer: &mut Buffer, line: Rect) {
+    let role = |role| sign::aged(state, role);
+    let told = sign::told(look, run.state.word(), run_role(run));
+    let name = if line.width >= 60 { format!("  {}", short(&run.id)) } else { String::new() };
+    let mut left = vec![
+        Piece { role: role(told.role), text: format!("{:<11}", told.text) },
+        Piece::new(name, role(Role::Dim)),
+        Piece::new(format!("  {:<8}", run.scope), role(Role::Strong)),
+    ];
+    let total = run.progress.counts.total();
+    let mut right = format!("{}{:>3} %", sign::about(state), percent(settled(run), total));
+    if run.state.is_moving() {
+        right += &format!("  {:>7}", format!("{}/s", decimal(run.progress.per_second)));
+        let left = run.progress.seconds_left;
+        right += &left.map_or(String::new(), |seconds| format!("  {} left", span(seconds)));
+    } else if let Some(reason) = &run.reason {
+        left.push(Piece::new(format!("  {reason}"), role(Role::Warn)));
+    }
+    let right = [Piece::new(right, role(Role::Text))];
+    let (begin, end) = (sign::columns(&left) + 1, sign::columns(&right) + 2);
+    bar(buffer, line, look, &left, &right);
+    let room = line.width.saturating_sub(begin).saturating_sub(end);
+    if room >= 6 {
+        let place = Rect { x: line.x + begin, width: room.min(40), ..line };
+        let place = Rect { x: place.x + (room - place.width), ..place };
+        Gauge { segments: &[(settled(run), role(Role::Gauge))], total, label: "" }.bar(buffer, place, look);
+    }
+}
+
+/// What is wrong and what moves at the left, the rest at the right.
+fn two_columns(state: &State, look: &Look, buffer: &mut Buffer, area: Rect) {
+    let half = area.width * 11 / 20;
+    let left = Rect { width: half, ..area };
+    let right = Rect { x: area.x + half, width: area.width - half, ..area };
+    let inner = |column: Rect| column.width.saturating_sub(2 + GUTTER + 1);
+    let [person, moves, _, _, _] = parts::all(state, look, inner(left), true);
+    let [_, _, far, next, back] = parts::all(state, look, inner(right), true);
+    let wanted = |part: &Part| u16::try_from(part.lines.len()).unwrap_or(u16::MAX).saturating_add(2);
+    let first = wanted(&person).max(5).min(left.height.saturating_sub(wanted(&moves).clamp(3, 8)));
+    boxed(state, &person, look, buffer, Rect { height: first, ..left });
+    let below = Rect { y: left.y + first, height: left.height - first, ..left };
+    let free = boxed(state, &moves, look, buffer, below);
+    pace(state, look, buffer, free);
+    let (far_rows, back_rows) = (wanted(&far), wanted(&back));
+    let next_rows = right.height.saturating_sub(far_rows).saturating_sub(back_rows);
+    let mut y = right.y;
+    for (part, rows) in [(&far, far_rows), (&next, next_rows), (&back, back_rows)] {
+        let place = Rect { y, height: rows, ..right }.intersection(right);
+        boxed(state, part, look, buffer, place);
+        y = y.saturating_add(rows);
+    }
+}
+
+/// A part in a border. Answers what of its inside is free.
+fn boxed(state: &State, part: &Part, look: &Look, buffer: &mut Buffer, area: Rect) -> Rect {
+    let hidden = part.lines.len().saturating_sub(usize::from(area.height.saturating_sub(2)));
+    let more = if hidden > 0 { format!("{hidden} more lines") } else { part.note.clone() };
+    let focus = state.layers.is_empty() && part.lines.iter().any(|line| line.at == Some(state.line));
+    let panel =
+        Panel { title: part.title, right: &more, focus, stale: state.stale().is_some(), ..Panel::default() };
+    let inside = panel.draw(buffer, area, look);
+    body(state, part, look, buffer, inside);
+    let used = u16::try_from(part.lines.len()).unwrap_or(u16::MAX).min(inside.height);
+    Rect { y: inside.y + used, height: inside.height - used, ..inside }
+}
+
+/// The speed of the last minutes, where there is room for it.
+fn pace(state: &State, look: &Look, buffer: &mut Buffer, area: Rect) {
+    let place = sign::inset(area, GUTTER);
+    if area.height < 4 || state.moving.is_empty() || state.paces.len() < 2 {
+        return;
+    }
+    let height = (area.height - 2).min(5);
+    let title = Piece::new("items a second", Role::Dim);
+    bar(buffer, sign::line(place, 1), look, &[title], &[]);
+    let paces: Vec<u64> = state.paces.iter().copied().collect();
+    let place = Rect { y: place.y + 2, height, ..place };
+    spark(buffer, place, look, &paces, sign::aged(state, Role::Info));
+}
+
+/// One line for each answer.
+fn lines(state: &State, look: &Look, buffer: &mut Buffer, area: Rect) {
+    let width = area.width.saturating_sub(GUTTER + 1);
+    let parts = parts::all(state, look, width.saturating_sub(10), false);
+    for (at, part) in (0_u16..).zip(parts.iter()) {
+        let line = sign::line(area, at);
+        if line.is_empty() {
+            break;
+        }
+        let key = [Piece::new(format!("  {:<9}", part.short), Role::Dim)];
+        bar(buffer, line, look, &key, &[]);
+        let chosen = part.lines.iter().find(|line| line.at == Some(state.line));
+        let Some(shown) = chosen.or(part.lines.first()) else { continue };
+        let x = line.x.saturating_add(11);
+        let place = Rect { x, width: line.right().saturating_sub(x + 1), ..line };
+        one(state, &shown.line, look, buffer, place);
+        if chosen.is_some_and(|line| line.at.is_some()) {
+            sign::select(buffer, line, look);
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! The console as a whole: states that come to be as in use, and what is drawn of them.
+#![allow(dead_code, reason = "parts share a daemon, and none uses all of it")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that can't go on has failed")]
+
+#[path = "console/daemon.rs"]
+mod daemon;
+#[path = "console/frame.rs"]
+mod frame;
+#[path = "console/paint.rs"]
+mod paint;
