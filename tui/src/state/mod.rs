@@ -123,6 +123,8 @@ pub struct State {
     pub versions: BTreeMap<Topic, u64>,
     /// Moving runs with their figures, as `changes` tells them.
     pub moving: Vec<RunView>,
+    /// The same, told while the screen was held still.
+    pub held: Option<Vec<RunView>>,
     /// Items a second of the first moving run, the newest last.
     pub paces: VecDeque<u64>,
     pub screen: Screen,
@@ -152,6 +154,7 @@ impl State {
             epoch: 0,
             versions: BTreeMap::new(),
             moving: Vec::new(),
+            held: None,
             paces: VecDeque::new(),
             screen,
             tables: ListId::ALL.iter().map(|id| (*id, Table::new(*id))).collect(),
@@ -322,13 +325,20 @@ impl State {
         // Count-downs, moving figures and open questions tick; ages of rows may wait.
         let ticking = self.welcome().is_none() || !self.moving.is_empty() || self.errands.going() > 0;
         let mut next = if ticking || self.stale().is_some() { second } else { minute };
-        for at in [self.link.until(), self.toasts.next_end(), self.kill_limit()].into_iter().flatten() {
+        let moments = [self.link.until(), self.toasts.next_end(), self.kill_limit(), self.slow_from()];
+        for at in moments.into_iter().flatten() {
             next = next.min(at);
         }
         if self.welcome().is_some() {
             next = self.feeds.next_due().map_or(next, |at| next.min(at));
         }
         next.max(self.now)
+    }
+
+    /// When the question under way makes the data stale; none when there is none, or it has.
+    fn slow_from(&self) -> Option<i64> {
+        let asked = self.feeds.get(&Slot::Status)?.asked_at()?;
+        Some(asked.saturating_add(SLOW_MS + 1)).filter(|at| *at > self.now)
     }
 
     /// When a kill that the daemon was asked for is taken into our own hands.

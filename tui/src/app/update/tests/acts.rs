@@ -329,5 +329,5 @@ fn a_view_is_exported_as_it_is_shown() {
     let export = export.unwrap();
     assert_eq!(export.filter, "status:pending");
     assert!(export.sort.is_some());
-    assert_eq!(export.path.to_str().unwrap(), "cutover-mapping-20260821T140305Z.jsonl");
+    assert_eq!(export.path.to_str().unwrap(), "cutover-repositories-20260821T140305Z.jsonl");
 }
