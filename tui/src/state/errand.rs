@@ -73,6 +73,13 @@ impl Errand {
     }
 }
 
+impl Errand {
+    /// It waits for what this answers.
+    pub fn awaits(&self, slot: &super::Slot) -> bool {
+        matches!((slot, self.awaited()), (super::Slot::Run(shown), Some((run, _))) if shown == run)
+    }
+}
+
 /// All errands, the newest first.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Errands {
@@ -117,9 +124,10 @@ impl Errands {
             current: None,
         };
         self.all.push_front(errand);
-        // One that is still going is not forgotten.
-        while self.all.len() > KEPT && self.all.back().is_some_and(|oldest| !oldest.is_going()) {
-            self.all.pop_back();
+        if self.all.len() > KEPT {
+            // One that is still going is forgotten last.
+            let ended = self.all.iter().rposition(|errand| !errand.is_going());
+            self.all.remove(ended.unwrap_or(KEPT));
         }
         self.all.front_mut().map_or(Next::Ended, Errand::advance)
     }
@@ -201,8 +209,11 @@ impl Errand {
     }
 
     fn end(&mut self, outcome: Outcome, now: i64) {
+        // Who asks again for what is not known means the whole of it, not its first step alone.
+        if !matches!(outcome, Outcome::NotKnown(_)) {
+            self.steps.clear();
+        }
         (self.outcome, self.ended) = (outcome, Some(now));
-        self.steps.clear();
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use cutover_shared::error::RpcError;
+use cutover_shared::error::{ErrorCode, RpcError};
 use cutover_shared::ids::RunId;
 use cutover_shared::rpc::{Answer, Query, Topic};
 use cutover_shared::window::Window;
@@ -13,6 +13,9 @@ use super::subject::Subject;
 
 /// The shortest time between two answers to the same question.
 const BREATH_MS: i64 = 250;
+
+/// A daemon that is slow is asked less often, but not more seldom than this: its slowness may be our own sleep.
+const LONGEST_BREATH_MS: i64 = 10_000;
 
 /// After a refusal the same question is asked again so much later.
 const SULK_MS: i64 = 5_000;
@@ -48,6 +51,8 @@ pub struct Feed {
     asked: Option<(u64, i64)>,
     /// Something changed since it was asked.
     dirty: bool,
+    /// It was wanted when questions were asked last; nobody is woken for others.
+    wanted: bool,
     not_before: i64,
     pub value: Option<Value>,
     /// When `value` came.
@@ -94,15 +99,24 @@ impl Feeds {
         self.last
     }
 
-    /// What has to be asked now so that `needs` are met. Slots that nobody needs any more and that are about one thing
-    /// are forgotten.
-    pub fn ask(&mut self, needs: Vec<(Slot, Query)>, now: i64) -> Vec<(u64, Query)> {
+    /// What has to be asked now so that `needs` are met, as far as `wants` lets it. Slots that nobody needs any more and
+    /// that are about one thing are forgotten.
+    pub fn ask(
+        &mut self,
+        needs: Vec<(Slot, Query)>,
+        wants: impl Fn(&Slot) -> bool,
+        now: i64,
+    ) -> Vec<(u64, Query)> {
         self.feeds.retain(|slot, _| {
             matches!(slot, Slot::Status | Slot::List(_)) || needs.iter().any(|(needed, _)| needed == slot)
         });
+        for feed in self.feeds.values_mut() {
+            feed.wanted = false;
+        }
         let mut asks = Vec::new();
-        for (slot, query) in needs {
+        for (slot, query) in needs.into_iter().filter(|(slot, _)| wants(slot)) {
             let feed = self.feeds.entry(slot).or_default();
+            feed.wanted = true;
             let other = feed.query.as_ref() != Some(&query);
             let due = feed.dirty && feed.asked.is_none() && now >= feed.not_before;
             if other || due {
@@ -128,11 +142,15 @@ impl Feeds {
             self.feeds.iter_mut().find(|(_, feed)| feed.asked.is_some_and(|(id, _)| id == ask))?;
         let took = feed.asked.take().map_or(0, |(_, at)| now.saturating_sub(at));
         // A question that is slow to answer is asked less often, so that a console never is a load.
-        feed.not_before = now.saturating_add(BREATH_MS.max(took.saturating_mul(4)));
+        let breath = took.saturating_mul(4).clamp(BREATH_MS, LONGEST_BREATH_MS);
+        feed.not_before = now.saturating_add(breath);
+        let result = result.and_then(|answer| {
+            let other = || RpcError::new(ErrorCode::Internal, "another answer came", "it is asked again");
+            take(slot, answer).ok_or_else(other)
+        });
         match result {
-            Ok(answer) => {
-                feed.value = take(slot, answer);
-                (feed.at, feed.error) = (Some(now), None);
+            Ok(value) => {
+                (feed.value, feed.at, feed.error) = (Some(value), Some(now), None);
             }
             Err(error) => {
                 feed.error = Some(error);
@@ -165,11 +183,16 @@ impl Feeds {
         }
     }
 
+    /// What was known of another thing is not shown as this one's.
+    pub fn forget(&mut self, slot: &Slot) {
+        self.feeds.remove(slot);
+    }
+
     /// When the next question is due.
     pub fn next_due(&self) -> Option<i64> {
         self.feeds
             .values()
-            .filter(|feed| feed.dirty && feed.asked.is_none())
+            .filter(|feed| feed.wanted && feed.dirty && feed.asked.is_none())
             .map(|feed| feed.not_before)
             .min()
     }

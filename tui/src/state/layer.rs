@@ -209,6 +209,14 @@ impl Layers {
         })
     }
 
+    /// The check of the chain that waits for this answer, wherever it lies.
+    pub fn chain_mut(&mut self, ask: u64) -> Option<&mut ChainLayer> {
+        self.stack.iter_mut().find_map(|layer| match layer {
+            Layer::Chain(chain) if *chain == (ChainLayer::Asked { ask }) => Some(chain),
+            _ => None,
+        })
+    }
+
     /// The top takes letters as text.
     pub fn is_typing(&self) -> bool {
         match self.top() {

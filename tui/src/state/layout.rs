@@ -57,7 +57,7 @@ pub fn areas(state: &State) -> Areas {
     let (main, side) = match state.screen {
         Screen::Overview => (rest, Rect::default()),
         _ if width >= WIDE => {
-            let side = width * 2 / 5;
+            let side = width / 5 * 2;
             (Rect { width: width - side, ..rest }, Rect { x: width - side, width: side, ..rest })
         }
         _ if rest.height >= HIGH => {

@@ -2,6 +2,8 @@
 //! here but through events.
 
 pub mod arm;
+#[cfg(test)]
+pub(crate) mod bench;
 pub mod dialog;
 pub mod errand;
 pub mod feed;
@@ -13,6 +15,7 @@ pub mod list;
 mod need;
 mod screen;
 pub mod subject;
+mod time;
 pub mod toast;
 pub mod tour;
 pub mod verb;
@@ -121,6 +124,8 @@ pub struct State {
     pub versions: BTreeMap<Topic, u64>,
     /// Moving runs with their figures, as `changes` tells them.
     pub moving: Vec<RunView>,
+    /// The same, told while the screen was held still.
+    pub held: Option<Vec<RunView>>,
     /// Items a second of the first moving run, the newest last.
     pub paces: VecDeque<u64>,
     pub screen: Screen,
@@ -150,6 +155,7 @@ impl State {
             epoch: 0,
             versions: BTreeMap::new(),
             moving: Vec::new(),
+            held: None,
             paces: VecDeque::new(),
             screen,
             tables: ListId::ALL.iter().map(|id| (*id, Table::new(*id))).collect(),
@@ -311,43 +317,6 @@ impl State {
             noun: self.selected().map(|subject| subject.noun()),
             tour: self.tour.is_some(),
         }
-    }
-
-    /// When something on the screen changes by itself.
-    pub fn next_wake(&self) -> i64 {
-        let second = self.now.saturating_add(1_000);
-        let minute = self.now.saturating_add(10_000);
-        // Count-downs, moving figures and open questions tick; ages of rows may wait.
-        let ticking = self.welcome().is_none() || !self.moving.is_empty() || self.errands.going() > 0;
-        let mut next = if ticking || self.stale().is_some() { second } else { minute };
-        for at in [self.link.until(), self.toasts.next_end(), self.kill_limit()].into_iter().flatten() {
-            next = next.min(at);
-        }
-        if self.welcome().is_some() {
-            next = self.feeds.next_due().map_or(next, |at| next.min(at));
-        }
-        next.max(self.now)
-    }
-
-    /// Nothing is under way that somebody waits for.
-    pub fn is_at_rest(&self) -> bool {
-        let asked = self.needs().iter().any(|(slot, _)| self.feeds.get(slot).is_none_or(Feed::is_open));
-        let killing = matches!(
-            self.layers.top(),
-            Some(Layer::Kill(layer::KillLayer::Asked { .. } | layer::KillLayer::Marking { .. }))
-        );
-        let reachable = self.welcome().is_some() || self.link.error().is_some();
-        reachable && self.errands.going() == 0 && !killing && (self.welcome().is_none() || !asked)
-    }
-
-    /// When a kill that the daemon was asked for is taken into our own hands.
-    pub fn kill_limit(&self) -> Option<i64> {
-        self.layers.all().find_map(|layer| match layer {
-            Layer::Kill(layer::KillLayer::Asked { at, .. }) => {
-                Some(at.saturating_add(layer::KILL_PATIENCE_MS))
-            }
-            _ => None,
-        })
     }
 
     /// Keeps the rate of the first moving run.

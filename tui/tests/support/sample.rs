@@ -13,7 +13,7 @@ use cutover_shared::rpc::KillReceipt;
 use cutover_shared::run::{
     Counts, EffectClass, ItemState, ItemView, Progress, Reversibility, RunState, RunView,
 };
-use cutover_shared::status::{Check, Health, IndexView, Status};
+use cutover_shared::status::{Attention, Check, Health, IndexView, NextStep, Status, WayBack};
 use cutover_shared::token::{TokenState, TokenView};
 
 /// 2026-08-21 14:03:05Z.
@@ -132,11 +132,28 @@ pub fn status() -> Status {
         },
         live_runs: vec![applying(600)],
         attention: vec![
-            "run 0198cbd0-6b28 has 3 unknown items: look at each at GitHub, then settle them with `cutover run settle`"
-                .into(),
-            "GITHUB_APP_MIGRATION_MODE differs from the stored mode".into(),
+            notice(
+                Health::Bad,
+                "run 0198cbd0-6b28 has 3 unknown items: look at each at GitHub, then settle them with `cutover run settle`",
+            ),
+            notice(Health::Warning, "GITHUB_APP_MIGRATION_MODE differs from the stored mode"),
         ],
+        next: vec![NextStep {
+            text: "2,100 repositories have no plan yet".into(),
+            command: "cutover map plan --all".into(),
+        }],
+        back: WayBack {
+            runs: vec![RunId::from(ID)],
+            items: 10_245,
+            seconds: Some(21),
+            basis: "512 effects a second, as the last run did".into(),
+            blocked: None,
+        },
     }
+}
+
+fn notice(health: Health, text: &str) -> Attention {
+    Attention { health, text: text.into(), run: None, command: None, runbook: None, why: String::new() }
 }
 
 pub fn checks() -> Vec<Check> {

@@ -2,15 +2,23 @@
 
 use cutover_shared::error::RpcError;
 use cutover_shared::mapping::MapReceipt;
-use cutover_shared::rpc::{Receipt, Topic};
+use cutover_shared::rpc::{Act, Receipt, Topic};
 
 use super::{Effect, send};
-use crate::state::errand::{Next, Outcome, Plan};
-use crate::state::{Layer, ListId, Screen, State};
+use crate::state::errand::{Next, Outcome, Plan, Step};
+use crate::state::{Layer, ListId, Screen, Slot, State};
 use crate::theme::Role;
+
+/// Acts under way at most; the kill switch never waits behind them.
+const MOST_GOING: usize = 50;
 
 /// Begins what was asked for, or confirmed.
 pub(super) fn begin(state: &mut State, plan: Plan, effects: &mut Vec<Effect>) {
+    let kills = matches!(plan.steps.first(), Some(Step::Act(Act::Kill { .. })));
+    if !kills && state.errands.going() >= MOST_GOING {
+        let text = format!("{}: not sent, {MOST_GOING} acts are under way", plan.title);
+        return state.toasts.push(text, Role::Warn, state.now);
+    }
     state.toasts.push(format!("{} ...", plan.title), Role::Info, state.now);
     let number = state.feeds.number();
     if let Next::Act(act, what) = state.errands.begin(plan, state.now, number) {
@@ -74,6 +82,9 @@ pub(super) fn acted(
 /// Shows one run with its items.
 pub(super) fn open_run(state: &mut State, run: cutover_shared::ids::RunId) {
     if let Some(items) = state.tables.get_mut(&ListId::Items) {
+        if items.of.as_ref() != Some(&run) {
+            state.feeds.forget(&Slot::List(ListId::Items));
+        }
         items.show_of(run);
     }
     state.screen = Screen::Run;

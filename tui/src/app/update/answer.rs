@@ -53,6 +53,7 @@ pub(super) fn changed(
     state.epoch = changes.epoch;
     state.versions = changes.versions.into_iter().collect();
     if state.frozen.is_some() {
+        state.held = Some(changes.moving);
         return;
     }
     // A run that has just ended is not among the moving any more: its last state is asked for.
@@ -69,13 +70,7 @@ pub(super) fn answered(
     result: Result<Answer, RpcError>,
     effects: &mut Vec<Effect>,
 ) {
-    // A connection that broke says so itself; here it only means that there is no answer.
-    if result.as_ref().is_err_and(|error| error.code == ErrorCode::NotReached) && state.welcome().is_none() {
-        return;
-    }
-    if let Some(crate::state::Layer::Chain(layer)) = state.layers.top_mut()
-        && *layer == (ChainLayer::Asked { ask })
-    {
+    if let Some(layer) = state.layers.chain_mut(ask) {
         *layer = match result {
             Ok(Answer::Audit(AuditAnswer::Check(check))) => ChainLayer::Checked(check),
             Ok(_) => {
@@ -85,12 +80,19 @@ pub(super) fn answered(
         };
         return;
     }
+    // A connection that broke says so itself; here it only means that there is no answer.
+    if result.as_ref().is_err_and(|error| error.code == ErrorCode::NotReached) && state.welcome().is_none() {
+        return;
+    }
     let items = state.tables.get(&crate::state::ListId::Items).and_then(|table| table.of.clone());
-    let take = |slot: &Slot, answer: Answer| match slot {
-        Slot::List(list) => (list.spec().take)(items.as_ref(), answer).map(Value::Rows),
-        Slot::Status | Slot::Run(_) | Slot::Groups(_) | Slot::Gate(_) | Slot::Latest(_) => {
-            Some(Value::Answer(answer))
-        }
+    let take = |slot: &Slot, answer: Answer| match (slot, &answer) {
+        (Slot::List(list), _) => (list.spec().take)(items.as_ref(), answer).map(Value::Rows),
+        (Slot::Status, Answer::Status(_))
+        | (Slot::Run(_), Answer::Run(RunAnswer::Show(_)))
+        | (Slot::Groups(_), Answer::Run(RunAnswer::Groups(_)))
+        | (Slot::Gate(_), Answer::Run(RunAnswer::Gate(_)))
+        | (Slot::Latest(_), Answer::Run(RunAnswer::Window(_))) => Some(Value::Answer(answer)),
+        _ => None,
     };
     let Some(slot) = state.feeds.answered(ask, result, state.now, take) else { return };
     match &slot {
@@ -144,7 +146,8 @@ fn lost(state: &mut State, error: RpcError, luck: u16, effects: &mut Vec<Effect>
 
 /// The run of an errand that waits, as it is now.
 pub(super) fn state_of(state: &State, id: &cutover_shared::ids::RunId) -> Option<RunState> {
-    let moving = state.moving.iter().find(|run| run.id == *id).map(|run| run.state);
+    let moving = state.held.as_ref().unwrap_or(&state.moving);
+    let moving = moving.iter().find(|run| run.id == *id).map(|run| run.state);
     let shown = match state.feeds.value(&Slot::Run(id.clone())) {
         Some(Value::Answer(Answer::Run(RunAnswer::Show(view)))) => Some(view.state),
         _ => None,

@@ -217,6 +217,9 @@ fn freeze(state: &mut State) {
     state.frozen = match state.frozen {
         Some(_) => {
             state.feeds.touch_all();
+            if let Some(moving) = state.held.take() {
+                state.moving = moving;
+            }
             None
         }
         None => Some(state.now),

@@ -1,6 +1,7 @@
 //! Keys for what lies on top.
 
 use crossterm::event::{Event as TermEvent, KeyCode, KeyEvent};
+use cutover_shared::error::{ErrorCode, RpcError};
 use tui_input::backend::crossterm::EventHandler as _;
 
 use super::acts::{begin, open_run};
@@ -10,7 +11,7 @@ use crate::keymap::Action;
 use crate::settings::Chord;
 use crate::state::dialog::Answer;
 use crate::state::layer::{FORMATS, FilterLine, MODES};
-use crate::state::verb::{dry_run, mode_choice};
+use crate::state::verb::{Intent, dry_run, mode_choice};
 use crate::state::{ExportFormat, Layer, State, ViewExport};
 use crate::theme::Role;
 
@@ -198,15 +199,21 @@ pub(super) fn menu(state: &mut State, key: KeyEvent, chord: Chord, effects: &mut
         }
         Layer::Scope { choices, cursor, refresh } => {
             *cursor = moved(*cursor, step, choices.len());
-            if action == Some(Action::Mark) {
+            // Here the key is about the menu, also where the screen below has no list to mark rows in.
+            if state.keymap.keys(Action::Mark).contains(&chord) {
                 *refresh = !*refresh;
             }
             if action == Some(Action::Open) {
                 let plan = choices.get(*cursor).map(|choice| dry_run(&choice.scope, *refresh));
                 state.layers.pop();
-                if let Some(plan) = plan {
-                    begin(state, plan, effects);
-                }
+                // Time has passed since the menu was opened.
+                let intent = match state.disarmed(Action::DryRunScope) {
+                    Some((message, hint)) => Err(RpcError::new(ErrorCode::WrongState, message, hint)),
+                    None => plan.map(Intent::Now).ok_or_else(|| {
+                        RpcError::new(ErrorCode::WrongState, "nothing was chosen", "choose a line")
+                    }),
+                };
+                follow(state, Action::DryRunScope, intent, effects);
             }
         }
         Layer::Mode { cursor } => {

@@ -12,7 +12,7 @@ use cutover_shared::rpc::Act;
 
 use super::effect::Effect;
 use super::event::{Event, Stamped};
-use crate::state::{Link, State};
+use crate::state::{Link, Slot, State};
 use crate::theme::Role;
 
 /// One event.
@@ -62,10 +62,13 @@ fn settle(state: &mut State, effects: &mut Vec<Effect>) {
         effects.push(Effect::Connect);
     }
     state.arrange();
-    // A screen that is held still asks for nothing, and a connection that is not there can't be asked.
-    if state.welcome().is_some() && (state.frozen.is_none() || state.status().is_none()) {
+    // A connection that is not there can't be asked, and a screen that is held still asks only for what was confirmed
+    // before and waits for a run.
+    if state.welcome().is_some() {
         let needs = state.needs();
-        let asks = state.feeds.ask(needs, state.now);
+        let held = state.frozen.is_some() && state.status().is_some();
+        let awaited = |slot: &Slot| state.errands.all().any(|errand| errand.awaits(slot));
+        let asks = state.feeds.ask(needs, |slot| !held || awaited(slot), state.now);
         effects.extend(asks.into_iter().map(|(ask, query)| Effect::Ask { ask, query }));
     }
     acts::due(state, effects);

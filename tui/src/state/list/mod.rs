@@ -249,8 +249,9 @@ impl Table {
         if row_of(window, self.cursor).map(Subject::key) != self.key
             && let Some(at) = self.key.as_ref().and_then(moved)
         {
-            let to = window.offset + u64::try_from(at).unwrap_or(0);
-            self.top = self.top.saturating_add_signed(to.cast_signed() - self.cursor.cast_signed());
+            let to = window.offset.saturating_add(u64::try_from(at).unwrap_or(0));
+            let by = to.cast_signed().saturating_sub(self.cursor.cast_signed());
+            self.top = self.top.saturating_add_signed(by);
             self.cursor = to;
         }
         self.cursor = self.cursor.min(window.total.saturating_sub(1));
@@ -265,9 +266,10 @@ impl Table {
 
     fn scroll(&mut self, total: u64) {
         let last = total.saturating_sub(self.height);
-        self.top = self.top.min(last).min(self.cursor).max((self.cursor + 1).saturating_sub(self.height));
-        let (from, to) = (self.top, (self.top + self.height).min(total));
-        let (has, until) = (self.ask.offset, self.ask.offset + u64::from(self.ask.limit));
+        let least = self.cursor.saturating_add(1).saturating_sub(self.height);
+        self.top = self.top.min(last).min(self.cursor).max(least);
+        let (from, to) = (self.top, self.top.saturating_add(self.height).min(total));
+        let (has, until) = (self.ask.offset, self.ask.offset.saturating_add(u64::from(self.ask.limit)));
         if from < has || to > until {
             self.aim();
         }

@@ -13,8 +13,16 @@ use crate::state::dialog::{Dialog, Field, Focus};
 use crate::state::errand::{Plan, Step};
 use crate::state::subject::Subject;
 
-/// States in which a run stands still after a pause, or has ended by itself meanwhile.
-const STANDING: &[RunState] = &[RunState::Paused, RunState::Done, RunState::Failed, RunState::Cancelled];
+/// States in which a run stands still after a pause, or has ended by itself meanwhile. In the last two somebody else was
+/// faster: the daemon then refuses the undo and says so, which is better than to wait for ever.
+const STANDING: &[RunState] = &[
+    RunState::Paused,
+    RunState::Done,
+    RunState::Failed,
+    RunState::Cancelled,
+    RunState::Undoing,
+    RunState::Undone,
+];
 
 fn dialog(state: &State, view: &RunView, verb: &str, tier: Tier, plan: Plan) -> Dialog {
     Dialog {

@@ -1,0 +1,204 @@
+//! The connection: lost, tried again, back.
+
+use cutover_shared::audit::AuditQuery;
+use cutover_shared::error::{ErrorCode, RpcError};
+use cutover_shared::rpc::{Act, Query, Role};
+use cutover_shared::run::RunState;
+
+use crate::app::effect::Effect;
+use crate::app::event::Event;
+use crate::keymap::{Action, TABLE, Tier};
+use crate::state::bench::{Bench, World, not_reached, run};
+use crate::state::layer::{ChainLayer, KillLayer};
+use crate::state::{Layer, Link, Options, Screen, Stale};
+
+fn connects(bench: &Bench) -> usize {
+    bench.others.iter().filter(|effect| **effect == Effect::Connect).count()
+}
+
+#[test]
+fn lost_it_counts_down_tries_again_and_never_gives_up() {
+    let mut bench = Bench::ready(World::default());
+    bench.wait(1_000);
+    bench.cut();
+    let since = bench.now;
+    assert_eq!(bench.state.stale(), Some(Stale::Disconnected { since }));
+    assert_eq!(bench.state.link.until(), Some(since + 125));
+    for attempt in 1..40 {
+        assert_eq!(bench.state.link.attempt(), attempt);
+        let until = bench.state.link.until().unwrap();
+        assert!(until - bench.now <= 10_000);
+        assert_eq!(bench.state.next_wake(), until.min(bench.now + 1_000));
+        let before = connects(&bench);
+        bench.wait(until - bench.now - 1);
+        assert_eq!(connects(&bench), before);
+        bench.wait(1);
+        assert_eq!(connects(&bench), before + 1);
+        bench.wait(1_000);
+        assert_eq!(connects(&bench), before + 1, "one try at a time");
+        bench.event(Event::Opened { result: Err(not_reached()), luck: 1000 });
+    }
+    assert!(bench.state.link.is_outage() && !bench.state.ended);
+    assert_eq!(bench.take_asks(), [], "nothing is asked of nobody");
+    bench.connect();
+    assert!(matches!(bench.state.link, Link::Connected { .. }));
+    assert_eq!(bench.asks.len(), 1, "the overview's question");
+    bench.calm();
+    assert_eq!(bench.state.stale(), None);
+}
+
+#[test]
+fn the_key_for_now_tries_at_once_and_only_once() {
+    let mut bench = Bench::ready(World::default());
+    bench.cut();
+    let before = connects(&bench);
+    bench.keys(&["R", "R", "R"]);
+    assert_eq!(connects(&bench), before + 1);
+    bench.connect();
+    bench.calm();
+    bench.event(Event::Do(Action::Reconnect));
+    assert_eq!(bench.asks.len(), 1, "connected, everything is asked for again");
+}
+
+#[test]
+fn without_a_connection_every_key_that_changes_something_is_disarmed_and_says_why() {
+    let runs = vec![run("run-1", "all", RunState::Planned)];
+    let mut bench = Bench::ready(World { runs, ..World::default() });
+    bench.select(Screen::Runs, |row| row.key() == "run-1");
+    bench.cut();
+    bench.wait(3_000);
+    for row in TABLE.iter().filter(|row| row.role > Role::Viewer && row.action != Action::Kill) {
+        bench.event(Event::Do(row.action));
+        assert!(
+            bench.note().contains("there is no connection to the daemon"),
+            "{}: {}",
+            row.name,
+            bench.note()
+        );
+        assert!(bench.note().contains("K kills also without it"));
+        bench.event(Event::Key(crate::state::bench::press("esc")));
+        assert!(bench.state.layers.is_empty(), "{}", row.name);
+    }
+    assert_eq!(bench.acts, []);
+    bench.keys(&["j", "w"]);
+    assert!(matches!(bench.state.layers.top(), Some(Layer::Why { .. })), "looking is never disarmed");
+}
+
+#[test]
+fn a_dialog_that_was_open_when_the_connection_broke_does_nothing() {
+    let runs = vec![run("run-1", "all", RunState::Applying)];
+    let mut bench = Bench::ready(World { runs, ..World::default() });
+    bench.select(Screen::Runs, |row| row.key() == "run-1");
+    bench.keys(&["h"]);
+    bench.cut();
+    bench.confirm();
+    assert_eq!(bench.acts, []);
+    assert!(bench.note().contains("no connection"), "{}", bench.note());
+}
+
+#[test]
+fn a_menu_that_was_open_when_the_connection_broke_does_nothing() {
+    let mut bench = Bench::ready(World::default());
+    bench.keys(&["D"]);
+    assert!(matches!(bench.state.layers.top(), Some(Layer::Scope { .. })));
+    bench.cut();
+    bench.keys(&["enter"]);
+    assert_eq!(bench.acts, []);
+    assert!(bench.note().contains("no connection"), "{}", bench.note());
+}
+
+#[test]
+fn who_is_no_operator_is_refused_with_the_role() {
+    for (world, options, words) in [
+        (
+            World { role: Role::Viewer, ..World::default() },
+            Options::default(),
+            "needs the role operator, and you are viewer",
+        ),
+        (World::default(), Options { read_only: true, ..Options::default() }, "opened with --read-only"),
+    ] {
+        let mut bench = Bench::with(world, options);
+        bench.connect();
+        bench.calm();
+        for row in TABLE.iter().filter(|row| row.tier > Tier::Look || row.role > Role::Viewer) {
+            bench.event(Event::Do(row.action));
+            if row.action == Action::Kill {
+                assert!(matches!(bench.state.layers.top(), Some(Layer::Kill(KillLayer::Failed { .. }))));
+                bench.event(Event::Do(Action::Kill));
+            } else {
+                assert!(bench.note().contains(words), "{}: {}", row.name, bench.note());
+            }
+            bench.event(Event::Key(crate::state::bench::press("esc")));
+        }
+        assert_eq!(bench.acts, []);
+        assert!(!bench.others.iter().any(|effect| matches!(effect, Effect::Mark { .. })));
+    }
+}
+
+#[test]
+fn a_check_of_the_chain_ends_also_when_the_connection_or_another_layer_comes_between() {
+    let verify = |bench: &mut Bench| {
+        bench.act(Action::Audit);
+        bench.event(Event::Do(Action::AuditVerify));
+        let at = bench.asks.iter().position(|(_, query)| *query == Query::Audit(AuditQuery::Verify)).unwrap();
+        bench.asks.remove(at)
+    };
+    let mut bench = Bench::ready(World::default());
+    let (ask, query) = verify(&mut bench);
+    bench.keys(&["K"]);
+    let result = Box::new(bench.world.answer(&query));
+    bench.event(Event::Answered { ask, result });
+    bench.keys(&["esc"]);
+    assert!(matches!(bench.state.layers.top(), Some(Layer::Chain(ChainLayer::Checked(_)))));
+
+    let mut bench = Bench::ready(World::default());
+    let (ask, _) = verify(&mut bench);
+    bench.cut();
+    bench.event(Event::Answered { ask, result: Box::new(Err(not_reached())) });
+    assert!(matches!(bench.state.layers.top(), Some(Layer::Chain(ChainLayer::Failed(_)))));
+}
+
+#[test]
+fn a_wrong_version_and_a_refusal_are_told_apart_and_tried_again() {
+    for (code, version) in [(ErrorCode::Version, true), (ErrorCode::Role, false)] {
+        let mut bench = Bench::new(World::default());
+        bench.event(Event::Opened { result: Err(RpcError::new(code, "no", "ask")), luck: 1000 });
+        assert_eq!(matches!(bench.state.link, Link::Incompatible { .. }), version);
+        assert_eq!(matches!(bench.state.link, Link::Refused { .. }), !version);
+        bench.wait(250);
+        assert_eq!(connects(&bench), 1);
+    }
+}
+
+#[test]
+fn a_clock_that_is_set_back_brings_nothing_back() {
+    let mut bench = Bench::ready(World::default());
+    bench.wait(5_000);
+    bench.cut();
+    bench.now -= 3_600_000;
+    bench.event(Event::Wake);
+    assert!(bench.state.now > bench.now);
+    assert!(bench.state.next_wake() >= bench.state.now);
+}
+
+#[test]
+fn an_act_that_was_under_way_is_not_known_and_can_be_asked_again_with_its_number() {
+    let runs = vec![run("run-1", "all", RunState::Applying)];
+    let mut bench = Bench::ready(World { runs, ..World::default() });
+    bench.select(Screen::Runs, |row| row.key() == "run-1");
+    bench.keys(&["h"]);
+    bench.confirm();
+    let (act, what) = bench.acts[0].clone();
+    assert!(matches!(what, Act::Run(_)));
+    bench.refuse(not_reached());
+    bench.cut();
+    bench.keys(&["L", "enter"]);
+    assert_eq!(bench.acts, [], "not while there is nobody");
+    bench.connect();
+    bench.calm();
+    if !matches!(bench.state.layers.top(), Some(Layer::Receipts { .. })) {
+        bench.keys(&["L"]);
+    }
+    bench.keys(&["enter"]);
+    assert_eq!(bench.acts, [(act, what)], "the same number, so that nothing is done twice");
+}
