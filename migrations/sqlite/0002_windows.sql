@@ -21,6 +21,10 @@ SELECT links.project_id, links.repo_lname, links.tenant_id, coalesce(mappings.st
 CREATE INDEX listed_links_status ON listed_links (status, project_id, repo_lname, tenant_id);
 CREATE INDEX listed_links_tenant ON listed_links (tenant_id, project_id, status);
 CREATE INDEX listed_links_repo ON listed_links (repo_lname, project_id);
+-- Every count goes over listed_links now. Each index costs an apply a tenth of its pace; without these the version before is
+-- slower, and right.
+DROP INDEX mappings_status;
+DROP INDEX mappings_tenant;
 
 CREATE TRIGGER links_listed AFTER INSERT ON links BEGIN
     INSERT INTO listed_links (project_id, repo_lname, tenant_id, status, reason, confidence, installation)

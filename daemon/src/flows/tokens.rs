@@ -200,3 +200,6 @@ fn mint_error(installation: InstallationId, error: &MintError) -> RpcError {
     };
     RpcError::new(ErrorCode::GitHub, format!("no token for installation {installation}: {error}"), hint)
 }
+
+#[cfg(test)]
+mod tests;
