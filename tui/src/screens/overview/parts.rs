@@ -55,7 +55,12 @@ pub(super) fn all(state: &State, look: &Look, width: u16, roomy: bool) -> [Part;
             }
             Subject::Run(run) if roomy && width < WIDE => {
                 moves.push(Placed { line: Line::Run(run.clone(), Show::Words), at: Some(at) });
+                let reason = run.reason.clone().filter(|_| !run.state.is_moving());
                 moves.push(Placed { line: Line::Run(run, Show::Bar), at: Some(at) });
+                let warn = sign::aged(state, Role::Warn);
+                let lines = reason.map(|reason| sentence(" ", warn, &reason, warn, width, true));
+                let lines = lines.into_iter().flatten();
+                moves.extend(lines.map(|line| Placed { line, at: Some(at) }));
             }
             Subject::Run(run) => moves.push(Placed { line: Line::Run(run, Show::Both), at: Some(at) }),
             _ => {}
