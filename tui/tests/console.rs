@@ -8,3 +8,5 @@ mod daemon;
 mod frame;
 #[path = "console/paint.rs"]
 mod paint;
+#[path = "console/world.rs"]
+mod world;

@@ -59,9 +59,9 @@ fn offline(state: &State, look: &Look) -> Vec<Piece> {
             lines.push(Piece::new(error.hint.as_str(), Role::Strong));
             lines.push(Piece::from(""));
             lines.push(Piece::new("What to check:", Role::Dim));
-            lines.push(Piece::from(" 1  does it run?              systemctl status cutoverd"));
-            lines.push(Piece::from(" 2  is this its socket?       --socket FILE, CUTOVER_SOCKET"));
-            lines.push(Piece::from(" 3  what does it say itself?  cutover doctor"));
+            lines.push(Piece::from("1  does it run?         systemctl status cutoverd"));
+            lines.push(Piece::from("2  is this its socket?  --socket, CUTOVER_SOCKET"));
+            lines.push(Piece::from("3  what does it say?    cutover doctor"));
         }
         None => lines.push(Piece::from("The daemon has not greeted yet.")),
     }
@@ -104,5 +104,6 @@ pub(super) fn age(state: &State, feed: Option<&Feed>, look: &Look) -> Option<Str
     let feed = feed?;
     let error = feed.error.as_ref()?;
     let old = feed.at.map_or(0, |at| state.now.saturating_sub(at).max(0).unsigned_abs() / 1000);
-    Some(format!("{} {}; stale {}", look.glyphs.bad, error.message, span(old)))
+    let old = if old == 0 { String::new() } else { format!("; stale {}", span(old)) };
+    Some(format!("{} {}{old}", look.glyphs.bad, error.message))
 }

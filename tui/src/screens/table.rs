@@ -2,6 +2,7 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 
 use super::{notice, sign};
 use crate::state::figures::short;
@@ -68,12 +69,14 @@ pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, area: Rect) 
 /// again: the status line says the position.
 fn body(grid: &Grid<'_>, look: &Look, buffer: &mut Buffer, inside: Rect, focus: bool) {
     let rows = inside.height.saturating_sub(1);
-    let mut area = inside;
+    // Numbers at the right end do not touch the border.
+    let mut area = Rect { width: inside.width.saturating_sub(1), ..inside };
     while Grid::lines(area.height) < rows {
         area.height = area.height.saturating_add(1);
     }
     grid.draw(buffer, area, look);
-    let style = look.style(if focus { Role::BorderFocus } else { Role::Border });
+    // Nothing of the position's own style may stay below it.
+    let style = Style::reset().patch(look.style(if focus { Role::BorderFocus } else { Role::Border }));
     for y in inside.bottom()..area.bottom() {
         let line = look.glyphs.border.horizontal_bottom.repeat(usize::from(inside.width));
         buffer.set_stringn(inside.x, y, line, usize::from(inside.width), style);

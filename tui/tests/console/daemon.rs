@@ -45,6 +45,8 @@ pub struct Fake {
     pub moving: Vec<RunView>,
     /// What it says to every question about lists.
     pub refusal: Option<RpcError>,
+    /// Its clock is so many milliseconds ahead.
+    pub skew: i64,
     /// It takes questions about lists and does not answer.
     pub mute: bool,
     epoch: u64,
@@ -104,6 +106,7 @@ impl Fake {
             moving: Vec::new(),
             refusal: None,
             mute: false,
+            skew: 0,
             epoch: 1,
             version: 1,
         }
@@ -112,7 +115,10 @@ impl Fake {
     /// The answer at the time `now`; none where it stays silent.
     pub fn answer(&self, query: &Query, now: i64) -> Option<Result<Answer, RpcError>> {
         if let Query::Status = query {
-            return Some(Ok(Answer::Status(Box::new(Status { now, ..self.status.clone() }))));
+            return Some(Ok(Answer::Status(Box::new(Status {
+                now: now + self.skew,
+                ..self.status.clone()
+            }))));
         }
         if self.mute {
             return None;
