@@ -6,5 +6,7 @@
 mod daemon;
 #[path = "console/frame.rs"]
 mod frame;
+#[path = "console/layers.rs"]
+mod layers;
 #[path = "console/paint.rs"]
 mod paint;

@@ -95,8 +95,11 @@ fn told(state: &State, look: &Look, dialog: &Dialog, width: u16) -> Vec<Line> {
     if let Some((run, at)) = &dialog.basis {
         let age = state.daemon_now().saturating_sub(*at);
         let seconds = age.max(0).unsigned_abs() / 1000;
-        let (sign, role) =
-            if age > OLD_MS { (format!("{} ", look.glyphs.warn), Role::Warn) } else { (String::new(), Role::Text) };
+        let (sign, role) = if age > OLD_MS {
+            (format!("{} ", look.glyphs.warn), Role::Warn)
+        } else {
+            (String::new(), Role::Text)
+        };
         let text = format!("dry-run {}, {sign}{} old", short(run), span(seconds));
         known.push(("Stands on:".to_owned(), text, role));
     }
@@ -114,11 +117,7 @@ fn told(state: &State, look: &Look, dialog: &Dialog, width: u16) -> Vec<Line> {
 }
 
 /// What the gates say.
-fn gate(
-    state: &State,
-    look: &Look,
-    run: &cutover_shared::ids::RunId,
-) -> Vec<(String, String, Role)> {
+fn gate(state: &State, look: &Look, run: &cutover_shared::ids::RunId) -> Vec<(String, String, Role)> {
     let mut lines = Vec::new();
     let mut say = |text: String, role: Role| {
         let key = if lines.is_empty() { "Gate:" } else { "" };

@@ -82,9 +82,11 @@ fn headline(state: &State, kill: &KillLayer, room: u16) -> String {
             format!("KILL? {kills} again  {leaves} no"),
             format!("KILL? {kills} again {leaves} no"),
         ],
-        KillLayer::Asked { .. } => {
-            ["KILLING: the daemon is asked".to_owned(), "KILLING: asked ...".to_owned(), "KILLING ...".to_owned()]
-        }
+        KillLayer::Asked { .. } => [
+            "KILLING: the daemon is asked".to_owned(),
+            "KILLING: asked ...".to_owned(),
+            "KILLING ...".to_owned(),
+        ],
         KillLayer::Marking { .. } => [
             "KILLING: the marker is written".to_owned(),
             "KILLING: marker ...".to_owned(),
@@ -152,9 +154,9 @@ fn armed(state: &State) -> Vec<String> {
         None => format!("no daemon: the marker in {} will be written", folder(state)),
     };
     let stale = if state.stale().is_some() { "~" } else { "" };
-    let who = state.status().map_or("every tenant".to_owned(), |status| {
-        format!("all {stale}{} tenants", number(status.tenants))
-    });
+    let who = state
+        .status()
+        .map_or("every tenant".to_owned(), |status| format!("all {stale}{} tenants", number(status.tenants)));
     let runs = match state.moving.len() {
         0 => format!("{stale}No run moves."),
         1 => format!("{stale}1 moving run is paused."),

@@ -1,6 +1,7 @@
 //! What lies on top of a screen, each layer in its own box. A layer clears what it covers and nothing else.
 
 mod chain;
+mod choice;
 mod columns;
 mod detail;
 mod dialog;
