@@ -20,13 +20,13 @@ pub(super) fn draw(_state: &State, look: &Look, buffer: &mut Buffer, room: Rect,
         ChainLayer::Checked(check) => {
             let records = number(check.records);
             let signed =
-                check.signed_head_seq.map_or("none yet".to_owned(), |seq| format!("at record {seq}"));
+                check.signed_head_seq.map_or("none yet".to_owned(), |seq| format!("up to record {seq}"));
             let mut all = Vec::new();
             if let Some(problem) = &check.problem {
                 all.push(("Problem:", problem.as_str(), Role::Bad));
             }
             all.push(("Records:", records.as_str(), Role::Text));
-            all.push(("Signed head:", signed.as_str(), Role::Text));
+            all.push(("Signed:", signed.as_str(), Role::Text));
             all.push(("Head:", check.head.as_str(), Role::Dim));
             let mut lines = facts(&all, width);
             lines.push(Line::blank());

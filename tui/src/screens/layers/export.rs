@@ -37,7 +37,7 @@ pub(super) fn draw(
         table.columns().map(|column| column.name).collect::<Vec<_>>().join(", ")
     });
     let folder = state.options.folder.display().to_string();
-    let rows = format!("{total} {} ({which}), in the order of the screen", spec.fields.noun);
+    let rows = format!("{total} ({}, {which}), in the order of the screen", spec.fields.noun);
     let width = width(room);
     let mut below = vec![Line::blank()];
     below.extend(facts(

@@ -10,8 +10,11 @@ use crate::state::State;
 use crate::theme::Role;
 use crate::widgets::{Look, Piece, wrap};
 
-/// Columns for keys.
-const KEYS: usize = 12;
+/// Columns for keys and for signs.
+const KEYS: usize = 16;
+
+/// Columns for names, where the lines are as wide as this.
+const NAME: (usize, u16) = (18, 90);
 
 /// Columns at the right for tier and role, where the lines are as wide as this.
 const RIGHT: (usize, u16) = (22, 70);
@@ -45,7 +48,12 @@ pub(super) fn lines(state: &State, look: &Look, width: u16) -> Vec<Line> {
             lines.extend(one(state, row, width, works));
         }
     };
-    let of = |wanted: Group| TABLE.iter().filter(|row| group_of(row, &place) == wanted).collect::<Vec<_>>();
+    let of = |wanted: Group| {
+        let mut rows: Vec<&Binding> = TABLE.iter().filter(|row| group_of(row, &place) == wanted).collect();
+        // What changes something comes first where both are.
+        rows.sort_by_key(|row| wanted == Group::Acts && row.role == Rank::Viewer);
+        rows
+    };
     group(&acts, of(Group::Acts), true);
     group("Screens", of(Group::Screens), true);
     group("Lists", of(Group::Lists), true);
@@ -110,18 +118,24 @@ fn one(state: &State, row: &Binding, width: u16, works: bool) -> Vec<Line> {
     let armed = works && (state.disarm(row.action).is_none() || row.action == Action::Kill);
     let (key, text) = if armed { (Role::Key, Role::Text) } else { (Role::Dim, Role::Dim) };
     let asked = asked(row);
-    let (right, wide) = RIGHT;
+    let ((right, wide), (name, wider)) = (RIGHT, NAME);
+    let name = if width >= wider { name } else { 0 };
+    let room = usize::from(width).saturating_sub(KEYS + name);
     let (about, room, asked) = if width >= wide {
-        (row.about.to_owned(), usize::from(width).saturating_sub(KEYS + right), asked)
+        (row.about.to_owned(), room.saturating_sub(right), asked)
     } else {
         let end = if asked.is_empty() { String::new() } else { format!(" ({asked})") };
-        (format!("{}{end}", row.about), usize::from(width).saturating_sub(KEYS), String::new())
+        (format!("{}{end}", row.about), room, String::new())
     };
     let about = wrap(&about, room);
     let mut lines = Vec::new();
     for (i, told) in about.into_iter().enumerate() {
         let (keys, asked) = if i == 0 { (keys.as_str(), asked.as_str()) } else { ("", "") };
         let mut line = Line::new(format!("{keys:<KEYS$}"), key);
+        if name > 0 {
+            let word = if i == 0 { row.name } else { "" };
+            line.left.push(Piece::new(format!("{word:<name$}"), text));
+        }
         line.left.push(Piece::new(told, text));
         line.right.push(Piece::new(asked, Role::Dim));
         lines.push(line);

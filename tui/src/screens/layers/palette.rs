@@ -14,7 +14,7 @@ use crate::widgets::{Choice, Look, Piece, bar, input, menu};
 const ROWS: u16 = 12;
 
 /// Rows below the list for what is wrong with the chosen one.
-const BELOW: u16 = 2;
+const BELOW: u16 = 3;
 
 pub(super) fn draw(
     state: &State,

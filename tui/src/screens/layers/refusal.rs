@@ -39,7 +39,7 @@ pub(super) fn draw(
     let sheet = Sheet {
         title,
         tag: Piece::new(format!("{} {word}", look.glyphs.bad), Role::Bad),
-        foot: "Esc closes; nothing was done",
+        foot: "Esc closes",
         danger: true,
         ..Sheet::default()
     };

@@ -83,7 +83,7 @@ pub(super) fn visible(room: Rect, lines: usize, fixed: u16) -> u16 {
 }
 
 fn outer(room: Rect) -> u16 {
-    if room.width < NARROW { room.width } else { (room.width - 4).min(WIDEST) }
+    if room.width < NARROW { room.width } else { (room.width - 2).min(WIDEST) }
 }
 
 fn pad(outer: u16) -> u16 {
