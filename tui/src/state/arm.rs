@@ -46,9 +46,10 @@ impl State {
     pub fn disarmed(&self, action: Action) -> Option<(String, String)> {
         let name = action.binding().name;
         let (why, mend) = match self.disarm(action)? {
-            Disarm::ReadOnly => {
-                (format!("{name} is refused: this console was opened with --read-only"), "open one without it")
-            }
+            Disarm::ReadOnly => (
+                format!("{name} is refused: this console was opened with --read-only"),
+                "open one without it",
+            ),
             Disarm::Role { needs, is } => (
                 format!("{name} is refused: it needs the role {needs}, and you are {is} here"),
                 "the daemon's configuration says who may what; --role lowers it",

@@ -240,9 +240,10 @@ impl World {
                 Answer::Run(RunAnswer::ItemWindow(window(ask, &self.items)))
             }
             Query::Run(RunQuery::Groups { .. }) => Answer::Run(RunAnswer::Groups(Vec::new())),
-            Query::Run(RunQuery::Gate { .. }) => {
-                Answer::Run(RunAnswer::Gate(GateView { closed: self.gate.clone(), facts: vec!["a fact".into()] }))
-            }
+            Query::Run(RunQuery::Gate { .. }) => Answer::Run(RunAnswer::Gate(GateView {
+                closed: self.gate.clone(),
+                facts: vec!["a fact".into()],
+            })),
             Query::Catalog(CatalogQuery::LinkWindow { ask }) => {
                 let to = (ask.offset + u64::from(ask.limit)).min(self.links);
                 let from = ask.offset.min(to);
@@ -328,7 +329,10 @@ impl Bench {
         self.versions += 1;
         let versions = topics.iter().map(|topic| (*topic, self.versions)).collect();
         let moving = self.world.runs.iter().filter(|run| run.state.is_moving()).cloned().collect();
-        self.event(Event::Changed { result: Ok(Changes { epoch: self.state.epoch, versions, moving }), luck: 0 });
+        self.event(Event::Changed {
+            result: Ok(Changes { epoch: self.state.epoch, versions, moving }),
+            luck: 0,
+        });
     }
 
     pub fn wait(&mut self, ms: i64) {

@@ -16,7 +16,11 @@ fn answer(table: &Table, all: &All) -> Window<Subject> {
     let total = all.len();
     let from = usize::try_from(table.ask.offset).unwrap().min(total);
     let to = (from + table.ask.rows() as usize).min(total);
-    Window { rows: all[from..to].iter().map(|seq| row(*seq)).collect(), offset: from as u64, total: total as u64 }
+    Window {
+        rows: all[from..to].iter().map(|seq| row(*seq)).collect(),
+        offset: from as u64,
+        total: total as u64,
+    }
 }
 
 struct Shown {
@@ -63,7 +67,10 @@ impl Shown {
         let total = self.window.total;
         assert!(*cursor < total.max(1), "{cursor} of {total}");
         assert!(*top <= *cursor && *cursor < top + height, "{top} {cursor} {height}");
-        assert!(*top == 0 || top + height <= total.max(*height), "no empty rows below: {top} {height} {total}");
+        assert!(
+            *top == 0 || top + height <= total.max(*height),
+            "no empty rows below: {top} {height} {total}"
+        );
         let shown = (*top, (top + height).min(total));
         let asked = (ask.offset, ask.offset + u64::from(ask.rows()));
         assert!(asked.0 <= shown.0 && shown.1 <= asked.1, "{shown:?} is not in {asked:?}");
@@ -140,7 +147,7 @@ fn small_steps_ask_for_nothing_new() {
         shown.step(1);
     }
     assert_eq!(shown.table.query(), before);
-    for _ in 0..40 {
+    for _ in 0..60 {
         shown.step(1);
     }
     assert_ne!(shown.table.query(), before);
@@ -224,7 +231,8 @@ fn noun_of(id: ListId) -> crate::state::Noun {
 fn subjects() -> Vec<Subject> {
     use cutover_shared::run::{ItemState, RunState};
     let run = |state: &RunState| Subject::Run(Box::new(bench::run("run-1", "all", *state)));
-    let item = |state: &ItemState| Subject::Item { run: "run-1".into(), item: Box::new(bench::item(1, *state)) };
+    let item =
+        |state: &ItemState| Subject::Item { run: "run-1".into(), item: Box::new(bench::item(1, *state)) };
     let mut all: Vec<Subject> = RunState::ALL.iter().map(run).collect();
     all.extend(ItemState::ALL.iter().map(item));
     all.push(Subject::Link(Box::new(bench::link(1))));

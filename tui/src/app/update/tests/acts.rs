@@ -37,7 +37,9 @@ fn approve_by_digest_then_apply() {
     let mut bench = with("tenant:acme", RunState::Planned);
     bench.keys(&["a"]);
     bench.confirm();
-    assert!(matches!(run_acts(&bench)[..], [RunAct::Approve { digest, override_reason: None, .. }] if digest.as_str() == "3f79bb7b"));
+    assert!(
+        matches!(run_acts(&bench)[..], [RunAct::Approve { digest, override_reason: None, .. }] if digest.as_str() == "3f79bb7b")
+    );
     let receipt = becomes(&mut bench, RunState::Approved);
     bench.done(receipt);
     assert!(matches!(run_acts(&bench)[..], [RunAct::Apply { rate: None, .. }]));
@@ -54,11 +56,16 @@ fn a_refused_approval_applies_nothing() {
     let mut bench = with("tenant:acme", RunState::Planned);
     bench.keys(&["a"]);
     bench.confirm();
-    bench.refuse(RpcError::new(ErrorCode::StalePlan, "the plan is too old", "make another").with_runbook("undo_mapping.md"));
+    bench.refuse(
+        RpcError::new(ErrorCode::StalePlan, "the plan is too old", "make another")
+            .with_runbook("undo_mapping.md"),
+    );
     assert_eq!(bench.acts, []);
     assert!(bench.note().contains("too old"));
     bench.keys(&["b"]);
-    assert!(matches!(bench.state.layers.top(), Some(Layer::Runbook { file, .. }) if file == "undo_mapping.md"));
+    assert!(
+        matches!(bench.state.layers.top(), Some(Layer::Runbook { file, .. }) if file == "undo_mapping.md")
+    );
 }
 
 #[test]
@@ -167,7 +174,11 @@ fn a_rollback_of_a_moving_run_stops_it_waits_and_takes_it_back() {
         bench.calm();
         bench.wait(300);
         bench.calm();
-        assert!(matches!(run_acts(&bench)[..], [RunAct::Undo { rate: None, .. }]), "frozen {frozen}: {:?}", bench.acts);
+        assert!(
+            matches!(run_acts(&bench)[..], [RunAct::Undo { rate: None, .. }]),
+            "frozen {frozen}: {:?}",
+            bench.acts
+        );
         let receipt = becomes(&mut bench, RunState::Undoing);
         bench.done(receipt);
         assert_eq!(bench.state.errands.going(), 0);
@@ -213,7 +224,9 @@ fn a_dry_run_is_done_at_once_and_opens_where_nobody_is_torn_away() {
         let mut bench = Bench::ready(World::default());
         bench.select(Screen::Tenants, |row| row.key() == "globex");
         bench.keys(&["d"]);
-        assert!(matches!(&bench.acts[..], [(_, Act::Map(MapAct::Plan { scope: MapScope::Tenant(who), refresh: false }))] if who.as_str() == "globex"));
+        assert!(
+            matches!(&bench.acts[..], [(_, Act::Map(MapAct::Plan { scope: MapScope::Tenant(who), refresh: false }))] if who.as_str() == "globex")
+        );
         if busy {
             bench.keys(&["?"]);
         }
@@ -240,7 +253,10 @@ fn the_mode_is_a_question_and_on_is_the_whole_fleets() {
     assert_eq!(dialog.tier, crate::keymap::Tier::Fleet);
     assert!(dialog.effect.iter().any(|line| line.contains("LETS GO OF THE KILL SWITCH")));
     bench.confirm();
-    assert!(matches!(bench.acts[..], [(_, Act::Map(MapAct::SetMode { mode: Some(Mode::On), canary: None }))]));
+    assert!(matches!(
+        bench.acts[..],
+        [(_, Act::Map(MapAct::SetMode { mode: Some(Mode::On), canary: None }))]
+    ));
 }
 
 #[test]
@@ -250,7 +266,10 @@ fn the_canary_list_changes_by_marks_of_one_kind_only() {
     bench.keys(&["space", "space", "n"]);
     bench.confirm();
     let (_, act) = &bench.acts[0];
-    assert!(matches!(act, Act::Map(MapAct::SetMode { mode: None, canary: Some(list) }) if list.len() == 2), "{act:?}");
+    assert!(
+        matches!(act, Act::Map(MapAct::SetMode { mode: None, canary: Some(list) }) if list.len() == 2),
+        "{act:?}"
+    );
     let mut bench = Bench::ready(World::default());
     bench.world.tenants[1].canary = true;
     bench.act(Action::Tenants);
@@ -267,8 +286,13 @@ fn marked_tokens_are_minted_one_after_the_other() {
     assert_eq!(bench.acts.len(), 1);
     let view = bench.world.tokens[0].clone();
     bench.done(Receipt::Token(view));
-    assert!(matches!(&bench.acts[..], [(_, Act::Token(TokenAct::Refresh { installation }))] if installation.0 == 2));
-    assert_eq!(bench.state.errands.get(0).unwrap().twin, "cutover token refresh 1 && cutover token refresh 2");
+    assert!(
+        matches!(&bench.acts[..], [(_, Act::Token(TokenAct::Refresh { installation }))] if installation.0 == 2)
+    );
+    assert_eq!(
+        bench.state.errands.get(0).unwrap().twin,
+        "cutover token refresh 1 && cutover token refresh 2"
+    );
 }
 
 #[test]
@@ -279,7 +303,8 @@ fn an_unknown_item_is_settled_by_a_person() {
     bench.keys(&["Y"]);
     assert!(bench.note().contains("its outcome is known"));
     bench.keys(&["esc"]);
-    while !matches!(bench.state.selected(), Some(Subject::Item { item, .. }) if item.state == ItemState::Unknown) {
+    while !matches!(bench.state.selected(), Some(Subject::Item { item, .. }) if item.state == ItemState::Unknown)
+    {
         bench.act(Action::Down);
     }
     bench.keys(&["N"]);
@@ -300,7 +325,10 @@ fn receipts_and_acts_under_way_are_bounded() {
     assert!(matches!(bench.acts.last(), Some((_, Act::Kill { .. }))), "the kill switch has no queue");
     for _ in 0..600 {
         let Some((act, _)) = bench.acts.pop() else { break };
-        bench.event(Event::Acted { act, result: Box::new(Err(RpcError::new(ErrorCode::Busy, "busy", "wait"))) });
+        bench.event(Event::Acted {
+            act,
+            result: Box::new(Err(RpcError::new(ErrorCode::Busy, "busy", "wait"))),
+        });
         bench.event(Event::Do(Action::DryRun));
         assert!(bench.state.errands.all().len() <= 200 && bench.state.layers.all().count() <= 8);
     }

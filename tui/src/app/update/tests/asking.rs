@@ -158,7 +158,8 @@ fn another_run_shows_nothing_of_the_one_before() {
 
 #[test]
 fn an_action_looks_for_the_run_it_is_about() {
-    let runs = vec![run("run-1", "tenant:acme", RunState::Done), run("run-2", "tenant:acme", RunState::Planned)];
+    let runs =
+        vec![run("run-1", "tenant:acme", RunState::Done), run("run-2", "tenant:acme", RunState::Planned)];
     let mut bench = Bench::ready(World { runs, ..World::default() });
     bench.select(Screen::Tenants, |row| row.key() == "acme");
     bench.act(Action::Apply);
@@ -176,7 +177,8 @@ fn an_action_looks_for_the_run_it_is_about() {
 #[test]
 fn the_overview_leads_to_a_run_that_was_never_listed() {
     let runs = vec![run("run-9", "all", RunState::Failed)];
-    let mut bench = Bench::ready(World { runs, attention: vec![attention(Some("run-9"))], ..World::default() });
+    let mut bench =
+        Bench::ready(World { runs, attention: vec![attention(Some("run-9"))], ..World::default() });
     bench.act(Action::Undo);
     let Some(Layer::Dialog(dialog)) = bench.state.layers.top() else { panic!("{:?}", bench.state.layers) };
     assert_eq!(dialog.plan.twin, "cutover run undo run-9");
@@ -215,7 +217,8 @@ fn idle_it_wakes_every_ten_seconds_and_no_more_often() {
 
 #[test]
 fn held_still_nothing_is_asked_nothing_moves_and_nobody_is_woken() {
-    let mut bench = Bench::ready(World { runs: vec![run("run-1", "all", RunState::Applying)], ..World::default() });
+    let mut bench =
+        Bench::ready(World { runs: vec![run("run-1", "all", RunState::Applying)], ..World::default() });
     bench.changed(&[Topic::Runs]);
     bench.calm();
     bench.keys(&["f"]);
@@ -272,6 +275,10 @@ fn a_spot_of_everything_that_is_asked_is_bounded_by_what_is_shown() {
     let groups = |slot: &Slot| matches!(slot, Slot::Groups(_));
     let needed = bench.state.needs();
     assert_eq!(needed.iter().filter(|(slot, _)| groups(slot)).count(), 1);
-    assert!(needed.iter().any(|(_, query)| matches!(query, Query::Run(RunQuery::Groups { id }) if id.as_str() == "run-250")));
+    assert!(
+        needed.iter().any(
+            |(_, query)| matches!(query, Query::Run(RunQuery::Groups { id }) if id.as_str() == "run-250")
+        )
+    );
     assert!(bench.state.groups(&"run-3".into()).is_none(), "what nobody looks at is forgotten");
 }

@@ -56,7 +56,9 @@ fn twice_the_key_kills_from_every_screen_and_every_layer() {
 fn where_letters_are_text_the_letter_is_text_and_control_kills() {
     let mut bench = Bench::ready(world());
     bench.keys(&[":", "K"]);
-    assert!(matches!(bench.state.layers.top(), Some(Layer::Palette(palette)) if palette.input.value() == "K"));
+    assert!(
+        matches!(bench.state.layers.top(), Some(Layer::Palette(palette)) if palette.input.value() == "K")
+    );
     bench.keys(&["ctrl-k", "ctrl-k"]);
     assert!(matches!(bench.acts[..], [(_, Act::Kill { .. })]));
 }
@@ -144,7 +146,10 @@ fn it_works_frozen_stale_and_in_a_dialog_that_is_deaf() {
     assert!(matches!(bench.state.layers.top(), Some(Layer::Dialog(_))));
     bench.event(Event::Key(press("ctrl-k")));
     bench.event(Event::Key(press("ctrl-k")));
-    assert!(matches!(bench.acts[..], [(_, Act::Kill { .. })]), "a dialog takes no key for 300 ms, but this one");
+    assert!(
+        matches!(bench.acts[..], [(_, Act::Kill { .. })]),
+        "a dialog takes no key for 300 ms, but this one"
+    );
     let mut bench = Bench::ready(world());
     bench.keys(&["f", "K", "K"]);
     assert_eq!(bench.acts.len(), 1);

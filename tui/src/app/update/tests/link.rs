@@ -20,6 +20,7 @@ fn connects(bench: &Bench) -> usize {
 fn lost_it_counts_down_tries_again_and_never_gives_up() {
     let mut bench = Bench::ready(World::default());
     bench.wait(1_000);
+    bench.changed(&[]);
     bench.cut();
     let since = bench.now;
     assert_eq!(bench.state.stale(), Some(Stale::Disconnected { since }));
@@ -69,7 +70,12 @@ fn without_a_connection_every_key_that_changes_something_is_disarmed_and_says_wh
     bench.wait(3_000);
     for row in TABLE.iter().filter(|row| row.role > Role::Viewer && row.action != Action::Kill) {
         bench.event(Event::Do(row.action));
-        assert!(bench.note().contains("there is no connection to the daemon"), "{}: {}", row.name, bench.note());
+        assert!(
+            bench.note().contains("there is no connection to the daemon"),
+            "{}: {}",
+            row.name,
+            bench.note()
+        );
         assert!(bench.note().contains("K kills also without it"));
         bench.event(Event::Key(crate::state::bench::press("esc")));
         assert!(bench.state.layers.is_empty(), "{}", row.name);
@@ -105,7 +111,11 @@ fn a_menu_that_was_open_when_the_connection_broke_does_nothing() {
 #[test]
 fn who_is_no_operator_is_refused_with_the_role() {
     for (world, options, words) in [
-        (World { role: Role::Viewer, ..World::default() }, Options::default(), "needs the role operator, and you are viewer"),
+        (
+            World { role: Role::Viewer, ..World::default() },
+            Options::default(),
+            "needs the role operator, and you are viewer",
+        ),
         (World::default(), Options { read_only: true, ..Options::default() }, "opened with --read-only"),
     ] {
         let mut bench = Bench::with(world, options);
