@@ -8,3 +8,12 @@ mod daemon;
 mod frame;
 #[path = "console/paint.rs"]
 mod paint;
+
+#[path = "console/fuzz.rs"]
+mod fuzz;
+#[path = "console/invariants.rs"]
+mod invariants;
+#[path = "console/sample.rs"]
+mod sample;
+#[path = "console/shots.rs"]
+mod shots;
