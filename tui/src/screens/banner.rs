@@ -17,7 +17,8 @@ pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, area: Rect) 
     // What must be read even in a narrow terminal: the kill and the connection.
     let loud: u16 = left.loud.iter().map(|piece| sign::columns(std::slice::from_ref(piece)) + 1).sum();
     let mut right = right(state, look);
-    let room = area.width.saturating_sub(NAME.min(area.width / 3)).saturating_sub(loud);
+    let mode = sign::columns(&left.mode).min(area.width / 5);
+    let room = area.width.saturating_sub(NAME.min(area.width / 3)).saturating_sub(loud).saturating_sub(mode);
     while right.len() > 1 && sign::columns(&joined(look, &right)) > room {
         right.remove(0);
     }
@@ -25,9 +26,19 @@ pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, area: Rect) 
     let drawn = stripe(state, look, buffer, area, sign::columns(&right) + loud);
     let rest = Rect { x: area.x + drawn, width: area.width.saturating_sub(drawn), ..area };
     let mut pieces = Vec::new();
-    for piece in left.loud.into_iter().chain(left.quiet) {
-        pieces.push(Piece::from(" "));
-        pieces.push(piece);
+    for piece in left.loud {
+        pieces.extend([Piece::from(" "), piece]);
+    }
+    let room = rest.width.saturating_sub(sign::columns(&right) + sign::columns(&pieces) + 1);
+    let product = Piece::new(" Cutover", Role::Strong);
+    if sign::columns(&left.mode) + sign::columns(std::slice::from_ref(&product)) + 2 <= room {
+        pieces.push(product);
+        if !left.mode.is_empty() {
+            pieces.push(Piece::new(format!(" {}", look.glyphs.separator), Role::Dim));
+        }
+    }
+    if sign::columns(&left.mode) <= room {
+        pieces.extend(left.mode);
     }
     bar(buffer, rest, look, &pieces, &right);
 }
@@ -51,7 +62,8 @@ fn stripe(state: &State, look: &Look, buffer: &mut Buffer, area: Rect, others: u
 
 struct Left {
     loud: Vec<Piece>,
-    quiet: Vec<Piece>,
+    /// The ceiling for every tenant.
+    mode: Vec<Piece>,
 }
 
 fn left(state: &State, look: &Look) -> Left {
@@ -62,16 +74,11 @@ fn left(state: &State, look: &Look) -> Left {
     if state.frozen.is_some() {
         loud.push(Piece::new(format!("{} FROZEN", look.glyphs.paused), Role::Warn));
     }
-    let mut quiet = vec![Piece::new("Cutover", Role::Strong)];
-    if let Some(status) = state.status() {
-        quiet.push(Piece::new(look.glyphs.separator, Role::Dim));
-        quiet.push(Piece::new("mode", Role::Dim));
-        quiet.push(Piece::new(
-            format!("{}{}", sign::about(state), status.mode.mode),
-            sign::aged(state, Role::Strong),
-        ));
-    }
-    Left { loud, quiet }
+    let mode = state.status().map(|status| {
+        let text = format!("{}{}", sign::about(state), status.mode.mode);
+        [Piece::new(" mode ", Role::Dim), Piece::new(text, sign::aged(state, Role::Strong))]
+    });
+    Left { loud, mode: mode.into_iter().flatten().collect() }
 }
 
 /// What stands at the right, the least important first.

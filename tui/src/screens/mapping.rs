@@ -5,34 +5,32 @@ use cutover_shared::run::RunView;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use super::rule::rule;
 use super::{notice, sign};
 use crate::plain::{decimal, number, span};
 use crate::state::list::run_role;
 use crate::state::{Slot, State};
 use crate::theme::Role;
-use crate::widgets::{Gauge, Look, Panel, Piece, bar};
+use crate::widgets::{Gauge, Look, Piece, bar};
 
 pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, area: Rect) {
     let feed = state.feeds.get(&Slot::Status);
     let age = notice::age(state, feed.filter(|_| state.status().is_some()), look);
-    let panel = Panel {
-        title: "All repositories",
-        right: age.as_deref().unwrap_or_default(),
-        stale: age.is_some(),
-        ..Panel::default()
+    let right: Vec<Piece> = match age {
+        Some(age) => vec![Piece::new(age, Role::Stale)],
+        None => state
+            .moving
+            .iter()
+            .find(|run| run.kind == "map")
+            .map(|run| moving(run, look))
+            .into_iter()
+            .collect(),
     };
-    let inside = sign::inset(panel.draw(buffer, area, look), 1);
+    rule(buffer, sign::line(area, 0), look, Piece::new("All repositories", Role::Title), &right);
+    let inside = sign::inset(area, 2);
     let Some(status) = state.status() else { return };
-    share(state, look, buffer, sign::line(inside, 0), &status.counts);
-    let right: Vec<Piece> = state
-        .moving
-        .iter()
-        .find(|run| run.kind == "map")
-        .map(|run| moving(run, look))
-        .into_iter()
-        .map(|piece| Piece { role: sign::aged(state, piece.role), ..piece })
-        .collect();
-    bar(buffer, sign::line(inside, 1), look, &legend(state, look, &status.counts), &right);
+    share(state, look, buffer, sign::line(inside, 1), &status.counts);
+    bar(buffer, sign::line(inside, 2), look, &legend(state, look, &status.counts), &[]);
 }
 
 /// What moves, how fast, how long.

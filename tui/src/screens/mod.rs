@@ -6,6 +6,7 @@ pub mod layers;
 mod mapping;
 mod notice;
 mod overview;
+mod rule;
 mod run;
 mod side;
 mod sign;
@@ -37,8 +38,15 @@ pub fn draw(state: &State, look: &Look, frame: &mut Frame<'_>) {
             Screen::Tenants | Screen::Runs | Screen::Tokens | Screen::Audit => {}
         }
         if state.screen != Screen::Overview {
-            table::draw(state, look, buffer, areas.main);
-            side::draw(state, look, buffer, areas.side);
+            // Without a row there are no details, and what is said instead of rows gets their place.
+            let bare = state
+                .table()
+                .is_some_and(|table| state.window(table.id).is_none_or(|window| window.total == 0));
+            let main = if bare { areas.main.union(areas.side) } else { areas.main };
+            table::draw(state, look, buffer, if areas.side.is_empty() { areas.main } else { main });
+            if !bare {
+                side::draw(state, look, buffer, areas.side);
+            }
         }
         tour::draw(state, look, buffer, areas.tour);
         status_line::draw(state, look, buffer, areas.status);

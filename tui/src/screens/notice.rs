@@ -104,5 +104,6 @@ pub(super) fn age(state: &State, feed: Option<&Feed>, look: &Look) -> Option<Str
     let feed = feed?;
     let error = feed.error.as_ref()?;
     let old = feed.at.map_or(0, |at| state.now.saturating_sub(at).max(0).unsigned_abs() / 1000);
-    Some(format!("{} {}; stale {}", look.glyphs.bad, error.message, span(old)))
+    let old = if old == 0 { String::new() } else { format!("; stale {}", span(old)) };
+    Some(format!("{} {}{old}", look.glyphs.bad, error.message))
 }

@@ -10,10 +10,10 @@ use crate::state::figures::{settled, short};
 use crate::state::list::run_role;
 use crate::state::{Slot, State};
 use crate::theme::Role;
-use crate::widgets::{Gauge, Look, Panel, Piece, bar, spark};
+use crate::widgets::{Gauge, Look, Panel, Piece, bar, spark, wipe};
 
 /// From here the findings stand beside the figures.
-const WIDE: u16 = 110;
+const WIDE: u16 = 106;
 
 pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, area: Rect) {
     let Some(id) = state.open_run() else { return };
@@ -32,12 +32,11 @@ pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, area: Rect) 
         let lines = notice::waiting(state, feed, "this run", look);
         return bar(buffer, inside, look, lines.get(..1).unwrap_or_default(), &[]);
     };
-    let wide = inside.width >= WIDE && inside.height > 2;
-    let left = Rect { width: if wide { inside.width * 3 / 5 } else { inside.width }, ..inside };
-    figures(state, &view, look, buffer, left);
     let findings: Vec<Piece> = aged(state, side::groups(state, &id, look));
-    if wide {
-        let x = left.right().saturating_add(2);
+    if inside.width >= WIDE && inside.height > 2 {
+        let left = Rect { width: inside.width * 3 / 5, ..inside };
+        figures(state, &view, look, buffer, left);
+        let x = left.right().saturating_add(3);
         let place = Rect { x, width: inside.right().saturating_sub(x), ..inside };
         let mut lines = vec![Piece::new("Findings", Role::Title)];
         if findings.is_empty() {
@@ -45,16 +44,15 @@ pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, area: Rect) 
             lines.push(Piece { role: sign::aged(state, none.role), ..none });
         }
         lines.extend(findings);
-        column(buffer, place, look, &lines);
-    } else if inside.height > 4 {
-        let lines: Vec<Piece> = match findings.as_slice() {
-            [] => Vec::new(),
-            [one] => vec![one.clone()],
-            [one, rest @ ..] => {
-                vec![one.clone(), Piece::new(format!("  and {} more kinds", rest.len()), Role::Dim)]
-            }
-        };
-        bar(buffer, sign::line(inside, 4), look, &lines, &[]);
+        return column(buffer, place, look, &lines);
+    }
+    figures(state, &view, look, buffer, inside);
+    // The last line is theirs, where there are any: the digest is in the details too.
+    if let [one, rest @ ..] = findings.as_slice() {
+        let more = (!rest.is_empty()).then(|| Piece::new(format!("+{} more", rest.len()), Role::Dim));
+        let line = sign::line(inside, 5);
+        wipe(buffer, line);
+        bar(buffer, line, look, std::slice::from_ref(one), more.as_slice());
     }
 }
 
@@ -79,7 +77,7 @@ fn figures(state: &State, view: &RunView, look: &Look, buffer: &mut Buffer, area
     let told = sign::told(look, view.state.word(), run_role(view));
     let mut what = vec![
         Piece { role: role(told.role), ..told },
-        Piece::new(format!("  {}, {}", view.kind, view.scope), role(Role::Strong)),
+        Piece::new(format!("  {} {}", view.kind, view.scope), role(Role::Strong)),
     ];
     let pace = pace(state, view);
     // Where there is no line of its own for it, the speed stands beside the state.
@@ -87,10 +85,10 @@ fn figures(state: &State, view: &RunView, look: &Look, buffer: &mut Buffer, area
     if let Some(reason) = view.reason.as_ref().filter(|_| high || pace.is_empty()) {
         what.push(Piece::new(format!("  {reason}"), role(Role::Warn)));
     }
-    let who = aged(state, if high { people(view, now) } else { pace.clone() });
+    let who = aged(state, if high { people(view, now, area.width) } else { pace.clone() });
     bar(buffer, sign::line(area, 0), look, &what, &who);
     let share = [(settled(view), role(Role::Gauge))];
-    let label = format!("{}settled", sign::about(state));
+    let label = format!("{}settled  ", sign::about(state));
     let total = view.progress.counts.total();
     Gauge { label: &label, segments: &share, total }.draw(buffer, sign::line(area, 1), look);
     if !high {
@@ -102,14 +100,12 @@ fn figures(state: &State, view: &RunView, look: &Look, buffer: &mut Buffer, area
         way_back(view),
     );
     let back = aged(state, vec![Piece::new("way back  ", Role::Dim), back]);
+    let items = [Piece::new("items     ", Role::Dim), items];
+    bar(buffer, sign::line(area, 3), look, &items, &[]);
+    bar(buffer, sign::line(area, 4), look, &back, &[]);
     if area.height > 5 {
-        let items = [Piece::new("items     ", Role::Dim), items];
-        bar(buffer, sign::line(area, 3), look, &items, &[]);
-        bar(buffer, sign::line(area, 4), look, &back, &[]);
         let digest = [Piece::new("digest    ", Role::Dim), Piece::new(view.digest.as_str(), Role::Dim)];
         bar(buffer, sign::line(area, 5), look, &digest, &[]);
-    } else {
-        bar(buffer, sign::line(area, 3), look, &[items], &back);
     }
 }
 
@@ -140,9 +136,9 @@ fn speed(state: &State, view: &RunView, look: &Look, buffer: &mut Buffer, line: 
         };
         return bar(buffer, line, look, &[Piece::new(text, Role::Dim)], &[]);
     }
-    bar(buffer, line, look, &[Piece::new("speed  ", Role::Dim)], &aged(state, pace.to_vec()));
-    let used = sign::columns(pace).saturating_add(9);
-    let place = Rect { x: line.x.saturating_add(8), width: line.width.saturating_sub(used + 1), ..line };
+    bar(buffer, line, look, &[Piece::new("speed     ", Role::Dim)], &aged(state, pace.to_vec()));
+    let used = sign::columns(pace).saturating_add(11);
+    let place = Rect { x: line.x.saturating_add(10), width: line.width.saturating_sub(used + 1), ..line };
     let first = state.moving.first().is_some_and(|run| run.id == view.id);
     if first {
         let paces: Vec<u64> = state.paces.iter().copied().collect();
@@ -150,13 +146,15 @@ fn speed(state: &State, view: &RunView, look: &Look, buffer: &mut Buffer, line: 
     }
 }
 
-fn people(view: &RunView, now: i64) -> Vec<Piece> {
+/// Who planned and approved it, as far as there is room.
+fn people(view: &RunView, now: i64, width: u16) -> Vec<Piece> {
     let mut text = format!("planned {} by {}", age(now, view.planned_at), view.author);
     if let Some(at) = view.approved_at {
         let who = view.approved_by.as_ref().map_or("somebody", |name| name.as_str());
+        let when = if width < 90 { String::new() } else { format!(" {}", age(now, at)) };
         text += &match view.self_approved {
-            true => format!(", self-approved {}", age(now, at)),
-            false => format!(", approved {} by {who}", age(now, at)),
+            true => format!(", self-approved{when}"),
+            false => format!(", approved{when} by {who}"),
         };
     }
     vec![Piece::new(text, Role::Dim)]

@@ -1,16 +1,25 @@
 //! Details of the row under the cursor.
 
+use cutover_shared::mapping::Mapping;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+
+use serde::Deserialize;
 
 use super::{notice, sign};
 use crate::keymap::Action;
 use crate::plain::number;
-use crate::state::list::item_role;
+use crate::state::list::{item_role, mapping_role};
 use crate::state::why::detail;
 use crate::state::{Slot, State, Subject};
 use crate::theme::Role;
 use crate::widgets::{Fact, Look, Panel, Piece, bar, facts};
+
+/// From here facts may stand in two columns.
+const TWO: u16 = 70;
+
+/// Columns between them.
+const GAP: u16 = 3;
 
 pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, area: Rect) {
     let subject = state.selected();
@@ -25,30 +34,57 @@ pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, area: Rect) 
     };
     let mut lines: Vec<Fact> = detail(state, &subject)
         .into_iter()
+        // A value that is a whole object is no line; it is told below, or by the layer that has the room.
+        .filter(|fact| !fact.value.starts_with(['{', '[']))
         .map(|fact| Fact::new(fact.key, Piece::new(fact.value, told(stale, fact.role))))
         .collect();
+    if let Subject::Item { item, .. } = &subject
+        && let Some(Ok(to)) = item.body.get("to").map(Mapping::deserialize)
+    {
+        let plan = format!("{} ({}), {} %", to.status, to.reason, to.confidence);
+        lines.push(Fact::new("Becomes", Piece::new(plan, told(stale, mapping_role(Some(to.status))))));
+    }
     if let Subject::Run(run) = &subject {
         lines.extend(groups(state, &run.id, look).into_iter().enumerate().map(|(i, group)| {
             let group = Piece { role: told(stale, group.role), ..group };
             Fact::new(if i == 0 { "Findings" } else { "" }, group)
         }));
     }
-    let all = facts(buffer, inside, look, &lines, 0);
-    let more = all.saturating_sub(usize::from(inside.height));
-    if more > 0 && !inside.is_empty() {
+    let hidden = body(buffer, inside, look, &lines);
+    if hidden > 0 && !inside.is_empty() {
         let below = Rect { y: inside.bottom(), height: 1, ..inside };
-        let key = state.keymap.key(Action::Why);
-        let text = match subject {
-            Subject::Run(_) | Subject::Tenant(_) => format!(" {more} more lines: {key} "),
-            _ => format!(" {more} more lines: {} ", state.keymap.key(Action::Open)),
+        let action = match subject {
+            Subject::Run(_) | Subject::Tenant(_) => Action::Why,
+            _ => Action::Open,
         };
-        let text = Piece::new(text, Role::Dim);
+        let text = Piece::new(format!(" {} shows more ", state.keymap.key(action)), Role::Dim);
         let wanted = sign::columns(std::slice::from_ref(&text));
         if wanted < below.width {
             let at = Rect { x: below.right() - wanted, width: wanted, ..below };
             bar(buffer, at, look, &[text], &[]);
         }
     }
+}
+
+/// Draws facts below each other, or in two columns where they have no room otherwise. Answers how many lines are hidden.
+fn body(buffer: &mut Buffer, area: Rect, look: &Look, lines: &[Fact]) -> usize {
+    let room = usize::from(area.height);
+    let needed = |lines: &[Fact], width: u16| {
+        // Measured where nothing of it is seen.
+        let place = Rect::new(0, 0, width, u16::try_from(lines.len()).unwrap_or(u16::MAX).min(64));
+        facts(&mut Buffer::empty(place), place, look, lines, 0)
+    };
+    if area.width < TWO || needed(lines, area.width) <= room {
+        let all = facts(buffer, area, look, lines, 0);
+        return all.saturating_sub(room);
+    }
+    let half = area.width.saturating_sub(GAP) / 2;
+    let fits = (1..=lines.len()).rev().find(|n| needed(lines.get(..*n).unwrap_or_default(), half) <= room);
+    let (left, right) = lines.split_at(fits.unwrap_or(lines.len()));
+    facts(buffer, Rect { width: half, ..area }, look, left, 0);
+    let x = area.x + half + GAP;
+    let all = facts(buffer, Rect { x, width: area.right().saturating_sub(x), ..area }, look, right, 0);
+    all.saturating_sub(room)
 }
 
 fn told(stale: bool, role: Role) -> Role {

@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 use super::sign;
 use crate::keymap::Action;
 use crate::plain::{number, span};
-use crate::state::{State, Table};
+use crate::state::{Link, State, Subject, Table};
 use crate::theme::Role;
 use crate::widgets::{Look, Piece, bar, position};
 
@@ -17,17 +17,22 @@ pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, area: Rect) 
         return bar(buffer, area, look, &[Piece::new(text, toast.role)], &[]);
     }
     if let Some(error) = state.link.error() {
-        let text = Piece::new(format!("{} {}", look.glyphs.bad, error.message), Role::Bad);
-        let mend = Piece::new(format!("; {}", error.hint), Role::Text);
+        // The first line says already that there is no daemon; of a refusal it does not say why.
+        let (first, then) = match &state.link {
+            Link::Waiting { .. } => (&error.hint, &error.message),
+            _ => (&error.message, &error.hint),
+        };
+        let first = Piece::new(format!("{} {first}", look.glyphs.bad), Role::Bad);
+        let then = Piece::new(format!(" ({then})"), Role::Dim);
         let retry = Piece::new(format!("{} tries now", state.keymap.key(Action::Reconnect)), Role::Info);
-        return bar(buffer, area, look, &[text, mend], &[retry]);
+        return bar(buffer, area, look, &[first, then], &[retry]);
     }
     match state.table() {
         Some(table) => {
             let (left, right) = shown(state, table, look);
             bar(buffer, area, look, &left, &right);
         }
-        None => bar(buffer, area, look, &daemon(state), &[]),
+        None => bar(buffer, area, look, &command(state, look), &daemon(state)),
     }
 }
 
@@ -56,6 +61,17 @@ fn shown(state: &State, table: &Table, look: &Look) -> (Vec<Piece>, Vec<Piece>) 
 
 fn comma(before: &[Piece], text: &str) -> String {
     if before.is_empty() { text.to_owned() } else { format!(", {text}") }
+}
+
+/// What goes on with the line of the overview under the cursor.
+fn command(state: &State, look: &Look) -> Vec<Piece> {
+    let Some(Subject::Attention(notice)) = state.selected() else { return Vec::new() };
+    let Some(command) = notice.command else { return Vec::new() };
+    vec![
+        Piece::new(format!("{} ", look.glyphs.right), Role::Dim),
+        Piece::new(command, Role::Info),
+        Piece::new(format!("  ({} copies it)", state.keymap.key(Action::CopyCommand)), Role::Dim),
+    ]
 }
 
 /// Who it is that answers.

@@ -68,7 +68,8 @@ pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, area: Rect) 
 /// again: the status line says the position.
 fn body(grid: &Grid<'_>, look: &Look, buffer: &mut Buffer, inside: Rect, focus: bool) {
     let rows = inside.height.saturating_sub(1);
-    let mut area = inside;
+    // Numbers at the right end do not touch the border.
+    let mut area = Rect { width: inside.width.saturating_sub(1), ..inside };
     while Grid::lines(area.height) < rows {
         area.height = area.height.saturating_add(1);
     }

@@ -10,21 +10,24 @@ use crate::state::{Screen, State};
 use crate::theme::Role;
 use crate::widgets::{Look, Piece, bar};
 
+/// Screens whose counts are shown first: what needs a person, what moves.
+const LOUD: &[Screen] = &[Screen::Overview, Screen::Runs];
+
 pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, area: Rect) {
-    // With counts, without, and at last only keys beside the lit one.
-    let all = [(true, true), (true, false), (false, false)];
-    let mut tabs = all.iter().map(|(named, counted)| tabs(state, *named, *counted));
+    // With every count, with those that want an eye, and at last only keys beside the lit one.
+    let all = [(true, Screen::TABS), (true, LOUD), (true, &[]), (false, &[])];
+    let mut tabs = all.iter().map(|(named, counted)| tabs(state, *named, counted));
     let fits = |line: &Vec<Piece>| sign::columns(line) <= area.width;
-    let line = tabs.find(fits).unwrap_or_else(|| self::tabs(state, false, false));
+    let line = tabs.find(fits).unwrap_or_else(|| self::tabs(state, false, &[]));
     bar(buffer, area, look, &line, &[]);
 }
 
-fn tabs(state: &State, named: bool, counted: bool) -> Vec<Piece> {
+fn tabs(state: &State, named: bool, counted: &[Screen]) -> Vec<Piece> {
     let mut line = Vec::new();
     for tab in Screen::TABS {
         let key = state.keymap.key(tab.action());
         let lit = state.screen.tab() == *tab;
-        let count = count(state, *tab).filter(|_| counted);
+        let count = count(state, *tab).filter(|_| counted.contains(tab));
         if lit {
             let count = count.map_or(String::new(), |count| format!(" {}", count.text));
             line.push(Piece::new(format!(" {key} {}{count} ", tab.title()), Role::ButtonFocus));

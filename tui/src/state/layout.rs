@@ -13,8 +13,11 @@ const WIDE: u16 = 110;
 /// From here (rows of the body) the details stand below it.
 const HIGH: u16 = 16;
 
-/// Rows of the details below a table, border included.
-const BELOW: u16 = 8;
+/// Rows of the details below a table, border included: a share of what there is, within these.
+const BELOW: (u16, u16) = (6, 10);
+
+/// Columns of the details beside a table.
+const BESIDE: (u16, u16) = (40, 72);
 
 /// The parts of a screen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -48,21 +51,25 @@ pub fn areas(state: &State) -> Areas {
     let line = |y: u16, rows: u16| Rect::new(0, y, width, rows);
     let tour = match (&state.tour, height) {
         (None, _) => 0,
-        (Some(_), ..20) => 1,
-        (Some(_), _) => 3,
+        (Some(_), ..16) => 1,
+        (Some(_), ..20) => 3,
+        // The longest sentence with its line of title.
+        (Some(_), _) if width >= WIDE => 3,
+        (Some(_), _) => 4,
     };
     let body = height - 4 - tour;
-    let head = head(state.screen, width, body);
+    let head = head(state.screen, body);
     let rest = Rect::new(0, 2 + head, width, body - head);
     let (main, side) = match state.screen {
         Screen::Overview => (rest, Rect::default()),
         _ if width >= WIDE => {
-            let side = width / 5 * 2;
+            let side = (width / 3).clamp(BESIDE.0, BESIDE.1);
             (Rect { width: width - side, ..rest }, Rect { x: width - side, width: side, ..rest })
         }
         _ if rest.height >= HIGH => {
-            let main = Rect { height: rest.height - BELOW, ..rest };
-            (main, Rect { y: rest.y + main.height, height: BELOW, ..rest })
+            let below = (rest.height * 2 / 5).clamp(BELOW.0, BELOW.1);
+            let main = Rect { height: rest.height - below, ..rest };
+            (main, Rect { y: rest.y + main.height, height: below, ..rest })
         }
         _ => (rest, Rect::default()),
     };
@@ -79,16 +86,10 @@ pub fn areas(state: &State) -> Areas {
 }
 
 /// Rows of the figures above a table.
-fn head(screen: Screen, width: u16, body: u16) -> u16 {
+fn head(screen: Screen, body: u16) -> u16 {
     match screen {
-        Screen::Mapping if body >= 14 => 4,
-        Screen::Run if body >= 18 => {
-            if width >= WIDE {
-                8
-            } else {
-                7
-            }
-        }
+        Screen::Mapping if body >= 12 => 3,
+        Screen::Run if body >= 18 => 8,
         Screen::Run if body >= 12 => 4,
         _ => 0,
     }

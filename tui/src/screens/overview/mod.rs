@@ -4,10 +4,12 @@
 mod parts;
 mod verdict;
 
+use cutover_shared::run::RunView;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use self::parts::{Line, Part};
+use self::parts::{Line, Part, Show};
+use super::rule::rule;
 use super::{mapping, notice, sign};
 use crate::plain::{decimal, percent, span};
 use crate::state::figures::{settled, short};
@@ -21,6 +23,9 @@ const WIDE: u16 = 110;
 
 /// Lower than this there is a line for each answer.
 const LOW: u16 = 13;
+
+/// Columns for the speed of a run, or why it stands.
+const TAIL: u16 = 26;
 
 /// Columns before a line for the sign of the cursor.
 const GUTTER: u16 = 2;
@@ -90,23 +95,18 @@ fn shared(parts: &[Part], room: u16) -> Vec<u16> {
 }
 
 fn heading(part: &Part, height: usize, look: &Look, buffer: &mut Buffer, line: Rect) {
-    let rule = look.glyphs.border.horizontal_top;
-    let hidden = part.lines.len().saturating_sub(height);
-    let mut note = part.note.clone();
-    if hidden > 0 {
-        note = format!("{hidden} more lines");
+    let note = note(part, height);
+    let right: Vec<Piece> = note.map(|note| Piece::new(note, Role::Dim)).into_iter().collect();
+    rule(buffer, line, look, Piece::new(part.title, Role::Title), &right);
+}
+
+/// What goes with a title: how much has no room, else how much there is.
+fn note(part: &Part, height: usize) -> Option<String> {
+    match part.lines.len().saturating_sub(height) {
+        0 => Some(part.note.clone()).filter(|note| !note.is_empty()),
+        1 => Some("one more line".to_owned()),
+        hidden => Some(format!("{hidden} more lines")),
     }
-    let title = format!(" {} ", part.title);
-    let mut right =
-        if note.is_empty() { Vec::new() } else { vec![Piece::new(format!(" {note} "), Role::Dim)] };
-    right.push(Piece::new(rule, Role::Border));
-    let used = sign::columns(&right) + sign::columns(&[Piece::from(title.as_str())]) + 2;
-    let fill = rule.repeat(usize::from(line.width.saturating_sub(used)));
-    let left =
-        [Piece::new(rule, Role::Border), Piece::new(title, Role::Title), Piece::new(fill, Role::Border)];
-    bar(buffer, line, look, &left, &[]);
-    let wanted = sign::columns(&right).min(line.width);
-    bar(buffer, Rect { x: line.right() - wanted, width: wanted, ..line }, look, &right, &[]);
 }
 
 /// The lines of a part, scrolled so that the cursor's are seen.
@@ -133,37 +133,52 @@ fn one(state: &State, line: &Line, look: &Look, buffer: &mut Buffer, place: Rect
     match line {
         Line::Text(left, right) => bar(buffer, place, look, left, right),
         Line::Share(counts) => mapping::share(state, look, buffer, place, counts),
-        Line::Run(run) => moving(state, run, look, buffer, place),
+        Line::Run(run, show) => moving(state, run, *show, look, buffer, place),
     }
 }
 
-/// A live run in one line: state, what, bar, speed, time left.
-fn moving(state: &State, run: &cutover_shared::run::RunView, look: &Look, buffer: &mut Buffer, line: Rect) {
+/// A live run: state, what, bar, speed, time left.
+fn moving(state: &State, run: &RunView, show: Show, look: &Look, buffer: &mut Buffer, line: Rect) {
     let role = |role| sign::aged(state, role);
-    let told = sign::told(look, run.state.word(), run_role(run));
-    let name = if line.width >= 60 { format!("  {}", short(&run.id)) } else { String::new() };
-    let mut left = vec![
-        Piece { role: role(told.role), text: format!("{:<11}", told.text) },
-        Piece::new(name, role(Role::Dim)),
-        Piece::new(format!("  {:<8}", run.scope), role(Role::Strong)),
-    ];
     let total = run.progress.counts.total();
-    let mut right = format!("{}{:>3} %", sign::about(state), percent(settled(run), total));
-    if run.state.is_moving() {
-        right += &format!("  {:>7}", format!("{}/s", decimal(run.progress.per_second)));
-        let left = run.progress.seconds_left;
-        right += &left.map_or(String::new(), |seconds| format!("  {} left", span(seconds)));
-    } else if let Some(reason) = &run.reason {
-        left.push(Piece::new(format!("  {reason}"), role(Role::Warn)));
+    let segments = [(settled(run), role(Role::Gauge))];
+    let gauge = Gauge { segments: &segments, total, label: "" };
+    if show == Show::Bar {
+        return gauge.draw(buffer, sign::inset(line, 2), look);
     }
-    let right = [Piece::new(right, role(Role::Text))];
-    let (begin, end) = (sign::columns(&left) + 1, sign::columns(&right) + 2);
-    bar(buffer, line, look, &left, &right);
-    let room = line.width.saturating_sub(begin).saturating_sub(end);
+    let told = sign::told(look, run.state.word(), run_role(run));
+    let mut left = vec![Piece { role: role(told.role), text: format!("{:<12}", told.text) }];
+    if show == Show::Words || line.width >= 100 {
+        left.push(Piece::new(format!("{}  ", short(&run.id)), role(Role::Dim)));
+    }
+    let tail = match run.state.is_moving() {
+        true => {
+            let left = run.progress.seconds_left;
+            let left = left.map_or(String::new(), |seconds| format!(", {} left", span(seconds)));
+            format!("{}{}/s{left}", sign::about(state), decimal(run.progress.per_second))
+        }
+        false => run.reason.clone().unwrap_or_default(),
+    };
+    let tail = Piece::new(tail, role(if run.state.is_moving() { Role::Text } else { Role::Warn }));
+    if show == Show::Words {
+        left.push(Piece::new(run.scope.as_str(), role(Role::Strong)));
+        let room = line.width.saturating_sub(sign::columns(&left) + 2);
+        let right = sign::columns(std::slice::from_ref(&tail)) <= room;
+        let right = if right { vec![tail] } else { Vec::new() };
+        return bar(buffer, line, look, &left, &right);
+    }
+    left.push(Piece::new(format!("{:<14}", run.scope), role(Role::Strong)));
+    // What ends the line has columns of its own, so that bars and numbers of several runs stand below each other.
+    let end = if line.width >= 66 { TAIL.min(line.width) } else { 0 };
+    let x = line.right() - end;
+    bar(buffer, Rect { x, width: end, ..line }, look, &[tail], &[]);
+    let line = Rect { width: line.width - end, ..line };
+    let share = format!("{}{} %", sign::about(state), percent(settled(run), total));
+    bar(buffer, line, look, &left, &[Piece::new(format!("{share:>6}  "), role(Role::Text))]);
+    let begin = sign::columns(&left) + 1;
+    let room = line.width.saturating_sub(begin).saturating_sub(10);
     if room >= 6 {
-        let place = Rect { x: line.x + begin, width: room.min(40), ..line };
-        let place = Rect { x: place.x + (room - place.width), ..place };
-        Gauge { segments: &[(settled(run), role(Role::Gauge))], total, label: "" }.bar(buffer, place, look);
+        gauge.bar(buffer, Rect { x: line.x + begin, width: room, ..line }, look);
     }
 }
 
@@ -176,13 +191,15 @@ fn two_columns(state: &State, look: &Look, buffer: &mut Buffer, area: Rect) {
     let [person, moves, _, _, _] = parts::all(state, look, inner(left), true);
     let [_, _, far, next, back] = parts::all(state, look, inner(right), true);
     let wanted = |part: &Part| u16::try_from(part.lines.len()).unwrap_or(u16::MAX).saturating_add(2);
-    let first = wanted(&person).max(5).min(left.height.saturating_sub(wanted(&moves).clamp(3, 8)));
+    let first = (wanted(&person) + 1).min(left.height.saturating_sub(wanted(&moves).clamp(3, 8)));
     boxed(state, &person, look, buffer, Rect { height: first, ..left });
     let below = Rect { y: left.y + first, height: left.height - first, ..left };
     let free = boxed(state, &moves, look, buffer, below);
     pace(state, look, buffer, free);
     let (far_rows, back_rows) = (wanted(&far), wanted(&back));
-    let next_rows = right.height.saturating_sub(far_rows).saturating_sub(back_rows);
+    // A blank line at the end of the steps; what is left over belongs to the last answer.
+    let next_rows = (wanted(&next) + 1).min(right.height.saturating_sub(far_rows).saturating_sub(back_rows));
+    let back_rows = right.height.saturating_sub(far_rows).saturating_sub(next_rows);
     let mut y = right.y;
     for (part, rows) in [(&far, far_rows), (&next, next_rows), (&back, back_rows)] {
         let place = Rect { y, height: rows, ..right }.intersection(right);
@@ -193,8 +210,7 @@ fn two_columns(state: &State, look: &Look, buffer: &mut Buffer, area: Rect) {
 
 /// A part in a border. Answers what of its inside is free.
 fn boxed(state: &State, part: &Part, look: &Look, buffer: &mut Buffer, area: Rect) -> Rect {
-    let hidden = part.lines.len().saturating_sub(usize::from(area.height.saturating_sub(2)));
-    let more = if hidden > 0 { format!("{hidden} more lines") } else { part.note.clone() };
+    let more = note(part, usize::from(area.height.saturating_sub(2))).unwrap_or_default();
     let focus = state.layers.is_empty() && part.lines.iter().any(|line| line.at == Some(state.line));
     let panel =
         Panel { title: part.title, right: &more, focus, stale: state.stale().is_some(), ..Panel::default() };
@@ -210,7 +226,7 @@ fn pace(state: &State, look: &Look, buffer: &mut Buffer, area: Rect) {
     if area.height < 4 || state.moving.is_empty() || state.paces.len() < 2 {
         return;
     }
-    let height = (area.height - 2).min(5);
+    let height = (area.height - 2).min(8);
     let title = Piece::new("items a second", Role::Dim);
     bar(buffer, sign::line(place, 1), look, &[title], &[]);
     let paces: Vec<u64> = state.paces.iter().copied().collect();

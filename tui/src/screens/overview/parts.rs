@@ -6,6 +6,7 @@ use cutover_shared::status::{Attention, Health, Status};
 
 use crate::plain::{age, number, span};
 use crate::screens::{mapping, sign};
+use crate::state::figures::short;
 use crate::state::{State, Subject};
 use crate::theme::Role;
 use crate::widgets::{Look, Piece, wrap};
@@ -29,8 +30,19 @@ pub(super) struct Placed {
 pub(super) enum Line {
     Text(Vec<Piece>, Vec<Piece>),
     Share(MappingCounts),
-    Run(Box<RunView>),
+    Run(Box<RunView>, Show),
 }
+
+/// How much of a run a line shows.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Show {
+    Words,
+    Bar,
+    Both,
+}
+
+/// From here a run's words and its bar stand on one line.
+const WIDE: u16 = 76;
 
 /// The five answers below the verdict. `roomy` gives sentences as many lines as they need; otherwise each has one.
 pub(super) fn all(state: &State, look: &Look, width: u16, roomy: bool) -> [Part; 5] {
@@ -41,7 +53,11 @@ pub(super) fn all(state: &State, look: &Look, width: u16, roomy: bool) -> [Part;
                 let lines = attention(state, &notice, look, width, roomy);
                 person.extend(lines.into_iter().map(|line| Placed { line, at: Some(at) }));
             }
-            Subject::Run(run) => moves.push(Placed { line: Line::Run(run), at: Some(at) }),
+            Subject::Run(run) if roomy && width < WIDE => {
+                moves.push(Placed { line: Line::Run(run.clone(), Show::Words), at: Some(at) });
+                moves.push(Placed { line: Line::Run(run, Show::Bar), at: Some(at) });
+            }
+            Subject::Run(run) => moves.push(Placed { line: Line::Run(run, Show::Both), at: Some(at) }),
             _ => {}
         }
     }
@@ -59,7 +75,7 @@ pub(super) fn all(state: &State, look: &Look, width: u16, roomy: bool) -> [Part;
     }
     let (far, next, back) = match state.status() {
         Some(status) => (
-            far(state, status, look),
+            far(state, status, look, width, roomy),
             next(state, status, look, width, roomy),
             back(state, status, look, width, roomy),
         ),
@@ -112,7 +128,7 @@ fn sentence(sign: &str, role: Role, words: &str, text: Role, width: u16, roomy: 
         .collect()
 }
 
-fn far(state: &State, status: &Status, look: &Look) -> Vec<Placed> {
+fn far(state: &State, status: &Status, look: &Look, width: u16, roomy: bool) -> Vec<Placed> {
     let role = |role| sign::aged(state, role);
     let about = sign::about(state);
     if status.repositories == 0 {
@@ -126,11 +142,17 @@ fn far(state: &State, status: &Status, look: &Look) -> Vec<Placed> {
     };
     let left = format!("{about}{} tenants, {who}", number(status.tenants));
     let (index, tone) = index(state, status);
-    vec![
-        Placed { line: Line::Share(status.counts.clone()), at: None },
-        text(legend, Vec::new()),
-        text(vec![Piece::new(left, role(Role::Text))], vec![Piece::new(index, role(tone))]),
-    ]
+    let mut lines = vec![Placed { line: Line::Share(status.counts.clone()), at: None }];
+    // The legend has a sign, a number and a word for each part, and blanks between them.
+    if sign::columns(&legend) <= width || !roomy {
+        lines.push(text(legend, Vec::new()));
+    } else {
+        let (first, then) = legend.split_at(3.min(legend.len()));
+        lines.push(text(first.to_vec(), Vec::new()));
+        lines.push(text(then.get(1..).unwrap_or_default().to_vec(), Vec::new()));
+    }
+    lines.push(text(vec![Piece::new(left, role(Role::Text))], vec![Piece::new(index, role(tone))]));
+    lines
 }
 
 /// How old what is known of GitHub is.
@@ -182,7 +204,7 @@ fn back(state: &State, status: &Status, look: &Look, width: u16, roomy: bool) ->
         (Some(why), _, _) => (Role::Bad, format!("not now: {why}")),
         (None, 0, _) => (Role::Good, "nothing to take back: no effect stands".to_owned()),
         (None, n, Some(seconds)) => {
-            (Role::Good, format!("yes: {about}{} effects, about {about}{}", number(n), span(seconds)))
+            (Role::Good, format!("yes: {about}{} effects, in about {}", number(n), span(seconds)))
         }
         (None, n, None) => {
             (Role::Good, format!("yes: {about}{} effects; how fast was never measured", number(n)))
@@ -195,6 +217,12 @@ fn back(state: &State, status: &Status, look: &Look, width: u16, roomy: bool) ->
     if !back.basis.is_empty() && back.items > 0 {
         let basis = sentence(" ", Role::Dim, &back.basis, Role::Dim, width, roomy);
         lines.extend(basis.into_iter().map(|line| Placed { line, at: None }));
+    }
+    if roomy && !back.runs.is_empty() {
+        let ids: Vec<&str> = back.runs.iter().map(short).collect();
+        let runs = format!("runs, newest first: {}", ids.join(", "));
+        let runs = sentence(" ", Role::Dim, &runs, Role::Dim, width, roomy);
+        lines.extend(runs.into_iter().map(|line| Placed { line, at: None }));
     }
     lines
 }
