@@ -6,6 +6,8 @@
 mod daemon;
 #[path = "console/frame.rs"]
 mod frame;
+#[path = "console/layers.rs"]
+mod layers;
 #[path = "console/paint.rs"]
 mod paint;
 

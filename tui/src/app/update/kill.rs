@@ -81,10 +81,13 @@ pub(super) fn acted(
             } else {
                 format!("still owed: {}", receipt.owed)
             };
+            let paused = match receipt.paused.len() {
+                1 => "1 run was".to_owned(),
+                many => format!("{many} runs were"),
+            };
             Ok(format!(
-                "every decision is legacy since {}; {} runs were told to pause; {owed}",
-                crate::plain::time(receipt.at),
-                receipt.paused.len()
+                "every decision is legacy since {}; {paused} told to pause; {owed}",
+                crate::plain::time(receipt.at)
             ))
         }
         Ok(_) => Err(None),

@@ -11,6 +11,7 @@ use crate::keymap::Action;
 use crate::settings::Chord;
 use crate::state::dialog::Answer;
 use crate::state::layer::{FORMATS, FilterLine, MODES};
+use crate::state::layout::is_tiny;
 use crate::state::verb::{Intent, dry_run, mode_choice};
 use crate::state::{ExportFormat, Layer, State, ViewExport};
 use crate::theme::Role;
@@ -19,6 +20,26 @@ use crate::theme::Role;
 const LONGEST: usize = 1_000;
 
 pub(super) fn key(state: &mut State, key: KeyEvent, chord: Chord, effects: &mut Vec<Effect>) {
+    // What has no room to be read can't be answered either, but it can be left.
+    if is_tiny(state.size) && key.code != KeyCode::Esc {
+        return;
+    }
+    answer(state, key, chord, effects);
+    let furthest = crate::screens::layers::furthest(state);
+    match state.layers.top_mut() {
+        Some(
+            Layer::Help { scroll }
+            | Layer::Why { scroll, .. }
+            | Layer::Detail { scroll, .. }
+            | Layer::Runbook { scroll, .. }
+            | Layer::SpotCheck { scroll, .. },
+        ) => *scroll = (*scroll).min(furthest),
+        Some(Layer::Dialog(dialog)) => dialog.scroll = dialog.scroll.min(furthest),
+        _ => {}
+    }
+}
+
+fn answer(state: &mut State, key: KeyEvent, chord: Chord, effects: &mut Vec<Effect>) {
     let Some(top) = state.layers.top_mut() else { return };
     match top {
         Layer::Dialog(dialog) => match dialog.key(key, state.now) {
@@ -167,7 +188,6 @@ fn menu(state: &mut State, key: KeyEvent, chord: Chord, effects: &mut Vec<Effect
         | Layer::Runbook { scroll, .. }
         | Layer::SpotCheck { scroll, .. } => {
             let to = isize::try_from(*scroll).unwrap_or(0).saturating_add(step);
-            // How long the text is, is known where it is drawn; there the rest is cut.
             *scroll = u16::try_from(to.clamp(0, 2_000)).unwrap_or(0);
             if step == 0 && matches!(action, Some(Action::Open)) {
                 state.layers.pop();

@@ -3,12 +3,12 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
-use super::sheet::{Line, Sheet, facts, paragraph, width};
+use super::sheet::{Line, Sheet, facts, paragraph, visible, width};
 use crate::keymap::{Action, Tier};
 use crate::plain::{self, span};
 use crate::state::dialog::{Dialog, Field, Focus};
 use crate::state::figures::short;
-use crate::state::{Feed, Slot, State};
+use crate::state::{Slot, State};
 use crate::theme::Role;
 use crate::widgets::{Button, Look, Piece, bar, buttons, input, wrap};
 
@@ -30,9 +30,11 @@ pub(super) fn draw(
     let notes = notes(state, look, dialog, width);
     let fixed = fixed(dialog, &notes, width);
     let (word, role) = tier(dialog.tier, look);
+    let all = usize::from(visible(room, lines.len(), fixed)) == lines.len();
     let sheet = Sheet {
         title: &dialog.title,
         tag: Piece::new(word, role),
+        foot: if all { "" } else { "PgDn, PgUp: the rest" },
         danger: dialog.tier == Tier::Fleet,
         ..Sheet::default()
     };
@@ -95,8 +97,11 @@ fn told(state: &State, look: &Look, dialog: &Dialog, width: u16) -> Vec<Line> {
     if let Some((run, at)) = &dialog.basis {
         let age = state.daemon_now().saturating_sub(*at);
         let seconds = age.max(0).unsigned_abs() / 1000;
-        let (sign, role) =
-            if age > OLD_MS { (format!("{} ", look.glyphs.warn), Role::Warn) } else { (String::new(), Role::Text) };
+        let (sign, role) = if age > OLD_MS {
+            (format!("{} ", look.glyphs.warn), Role::Warn)
+        } else {
+            (String::new(), Role::Text)
+        };
         let text = format!("dry-run {}, {sign}{} old", short(run), span(seconds));
         known.push(("Stands on:".to_owned(), text, role));
     }
@@ -114,29 +119,20 @@ fn told(state: &State, look: &Look, dialog: &Dialog, width: u16) -> Vec<Line> {
 }
 
 /// What the gates say.
-fn gate(
-    state: &State,
-    look: &Look,
-    run: &cutover_shared::ids::RunId,
-) -> Vec<(String, String, Role)> {
-    let mut lines = Vec::new();
-    let mut say = |text: String, role: Role| {
-        let key = if lines.is_empty() { "Gate:" } else { "" };
-        lines.push((key.to_owned(), text, role));
+fn gate(state: &State, look: &Look, run: &cutover_shared::ids::RunId) -> Vec<(String, String, Role)> {
+    let error = state.feeds.get(&Slot::Gate(run.clone())).and_then(|feed| feed.error.as_ref());
+    let (text, role) = match (state.gate(run), error) {
+        (None, None) => ("asking ...".to_owned(), Role::Info),
+        (None, Some(error)) => (format!("{} not known: {}", look.glyphs.bad, error.message), Role::Bad),
+        (Some(view), _) => match &view.closed {
+            Some(why) => (format!("{} closed: {why}", look.glyphs.warn), Role::Warn),
+            None => (format!("{} open", look.glyphs.good), Role::Good),
+        },
     };
-    let error = state.feeds.get(&Slot::Gate(run.clone())).and_then(|feed: &Feed| feed.error.as_ref());
-    match (state.gate(run), error) {
-        (None, None) => say("asking ...".to_owned(), Role::Info),
-        (None, Some(error)) => say(format!("{} not known: {}", look.glyphs.bad, error.message), Role::Bad),
-        (Some(view), _) => {
-            match &view.closed {
-                Some(why) => say(format!("{} closed: {why}", look.glyphs.warn), Role::Warn),
-                None => say(format!("{} open", look.glyphs.good), Role::Good),
-            }
-            for fact in &view.facts {
-                say(fact.clone(), Role::Dim);
-            }
-        }
+    let mut lines = vec![("Gate:".to_owned(), text, role)];
+    let facts = state.gate(run).map_or(&[][..], |view| &view.facts[..]);
+    if !facts.is_empty() {
+        lines.push((String::new(), facts.join("; "), Role::Dim));
     }
     lines
 }

@@ -29,10 +29,12 @@ const WORD: [&str; 5] = [
 pub(super) fn tiny(state: &State, look: &Look, buffer: &mut Buffer, area: Rect, kill: &KillLayer) {
     wipe(buffer, area);
     buffer.set_style(area, look.style(Role::Danger));
-    let mut lines = vec![Piece::new(headline(state, kill, area.width), Role::Danger)];
-    if area.height > 1 {
-        lines.extend(told(state, kill).into_iter().map(|line| Piece::new(line, Role::Danger)));
-    }
+    let mut lines = vec![headline(state, kill, area.width)];
+    lines.extend(match kill {
+        KillLayer::Armed => briefly(state),
+        _ => told(state, kill),
+    });
+    let lines: Vec<Piece> = lines.into_iter().map(|line| Piece::new(line, Role::Danger)).collect();
     text(buffer, area, look, &lines, 0);
 }
 
@@ -41,7 +43,8 @@ pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, room: Rect, 
     let inside = outer.saturating_sub(4);
     let told = told(state, kill);
     let rows = told.iter().map(|line| wrap(line, usize::from(inside)).len()).sum::<usize>();
-    let large = if room.height >= LARGE { WORD.len() + 1 } else { 0 };
+    let failed = matches!(kill, KillLayer::Failed { .. });
+    let large = if room.height >= LARGE && !failed { WORD.len() + 1 } else { 0 };
     let rows = u16::try_from(rows + large).unwrap_or(u16::MAX).saturating_add(4);
     let area = center(room, outer, rows);
     wipe(buffer, area);
@@ -82,9 +85,11 @@ fn headline(state: &State, kill: &KillLayer, room: u16) -> String {
             format!("KILL? {kills} again  {leaves} no"),
             format!("KILL? {kills} again {leaves} no"),
         ],
-        KillLayer::Asked { .. } => {
-            ["KILLING: the daemon is asked".to_owned(), "KILLING: asked ...".to_owned(), "KILLING ...".to_owned()]
-        }
+        KillLayer::Asked { .. } => [
+            "KILLING: the daemon is asked".to_owned(),
+            "KILLING: asked ...".to_owned(),
+            "KILLING ...".to_owned(),
+        ],
         KillLayer::Marking { .. } => [
             "KILLING: the marker is written".to_owned(),
             "KILLING: marker ...".to_owned(),
@@ -152,13 +157,14 @@ fn armed(state: &State) -> Vec<String> {
         None => format!("no daemon: the marker in {} will be written", folder(state)),
     };
     let stale = if state.stale().is_some() { "~" } else { "" };
-    let who = state.status().map_or("every tenant".to_owned(), |status| {
-        format!("all {stale}{} tenants", number(status.tenants))
-    });
-    let runs = match state.moving.len() {
-        0 => format!("{stale}No run moves."),
-        1 => format!("{stale}1 moving run is paused."),
-        many => format!("{stale}{many} moving runs are paused."),
+    let who = state
+        .status()
+        .map_or("every tenant".to_owned(), |status| format!("all {stale}{} tenants", number(status.tenants)));
+    let runs = match (state.moving.len(), stale) {
+        (0, "") => "No run moves.".to_owned(),
+        (0, _) => "Any run that moves is paused.".to_owned(),
+        (1, _) => format!("{stale}1 moving run is paused."),
+        (many, _) => format!("{stale}{many} moving runs are paused."),
     };
     let mut lines = vec![
         format!("Every decision for {who} is legacy at once. {runs} Nothing is undone."),
@@ -173,6 +179,17 @@ fn armed(state: &State) -> Vec<String> {
         lines.insert(0, "It is killed already; once more does no harm.".to_owned());
     }
     lines
+}
+
+/// The same for 20 columns.
+fn briefly(state: &State) -> Vec<String> {
+    let how = if state.welcome().is_some() { "All legacy at once." } else { "All legacy by marker" };
+    let runs = match state.moving.len() {
+        0 => "Any run is paused.".to_owned(),
+        1 => "1 run is paused.".to_owned(),
+        many => format!("{many} runs are paused."),
+    };
+    vec![how.to_owned(), runs]
 }
 
 fn folder(state: &State) -> String {

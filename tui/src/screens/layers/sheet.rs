@@ -83,7 +83,7 @@ pub(super) fn visible(room: Rect, lines: usize, fixed: u16) -> u16 {
 }
 
 fn outer(room: Rect) -> u16 {
-    if room.width < NARROW { room.width } else { (room.width - 4).min(WIDEST) }
+    if room.width < NARROW { room.width } else { (room.width - 2).min(WIDEST) }
 }
 
 fn pad(outer: u16) -> u16 {
@@ -111,11 +111,8 @@ impl Sheet<'_> {
             return inside;
         }
         let pad = pad(outer);
-        let inside = Rect {
-            x: inside.x.saturating_add(pad),
-            width: inside.width.saturating_sub(2 * pad),
-            ..inside
-        };
+        let inside =
+            Rect { x: inside.x.saturating_add(pad), width: inside.width.saturating_sub(2 * pad), ..inside };
         let rows = rows.min(inside.height);
         let hidden = lines.len().saturating_sub(usize::from(rows));
         let first = usize::from(scroll).min(hidden);
@@ -128,12 +125,8 @@ impl Sheet<'_> {
 
     /// What stands on the border: the tag above, below what the keys do and how much is out of sight.
     fn border(&self, buffer: &mut Buffer, area: Rect, look: &Look, (above, below): (usize, usize)) {
-        let row = |y: u16| Rect {
-            x: area.x.saturating_add(1),
-            y,
-            width: area.width.saturating_sub(2),
-            height: 1,
-        };
+        let row =
+            |y: u16| Rect { x: area.x.saturating_add(1), y, width: area.width.saturating_sub(2), height: 1 };
         if !self.tag.text.is_empty() {
             let tag = Piece::new(format!(" {} ", self.tag.text), self.tag.role);
             bar(buffer, row(area.y), look, &[], &[tag]);

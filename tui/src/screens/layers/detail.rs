@@ -1,0 +1,28 @@
+//! All that is known of one thing.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::sheet::{Line, width};
+use super::why::{known, name, told};
+use crate::state::{State, Subject};
+use crate::widgets::Look;
+
+pub(super) fn draw(
+    state: &State,
+    look: &Look,
+    buffer: &mut Buffer,
+    room: Rect,
+    (subject, scroll): (&Subject, u16),
+) {
+    let name = name(subject);
+    let mut letters = name.chars();
+    let title: String =
+        letters.next().into_iter().flat_map(char::to_uppercase).chain(letters.as_str().chars()).collect();
+    let lines = lines(state, subject, width(room));
+    known(state, look, buffer, room, (&title, &lines, scroll));
+}
+
+pub(super) fn lines(state: &State, subject: &Subject, width: u16) -> Vec<Line> {
+    told(&crate::state::why::detail(state, subject), width)
+}

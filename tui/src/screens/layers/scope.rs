@@ -1,0 +1,50 @@
+//! What a dry-run shall cover.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::choice;
+use super::dialog::command;
+use super::sheet::{Line, Sheet, paragraph, width};
+use crate::keymap::Action;
+use crate::state::verb::dry_run;
+use crate::state::{ScopeChoice, State};
+use crate::theme::Role;
+use crate::widgets::{Choice, Look, Piece};
+
+pub(super) fn draw(
+    state: &State,
+    look: &Look,
+    buffer: &mut Buffer,
+    room: Rect,
+    (choices, cursor, refresh): (&[ScopeChoice], usize, bool),
+) {
+    let rows: Vec<Choice> = choices
+        .iter()
+        .map(|choice| Choice { text: choice.text.as_str().into(), right: Piece::default() })
+        .collect();
+    let width = width(room);
+    let check = if refresh { "[x]" } else { "[ ]" };
+    let key = state.keymap.key(Action::Mark);
+    let mut below = vec![Line::blank()];
+    let mut line = Line::new(check, Role::Key);
+    line.left.push(Piece::new(" read GitHub's lists again first", Role::Text));
+    line.right.push(Piece::new(key, Role::Key));
+    below.push(line);
+    below.extend(paragraph(
+        "Only where somebody changed installations since: it costs calls.",
+        Role::Dim,
+        width,
+    ));
+    if let Some(choice) = choices.get(cursor) {
+        below.push(Line::blank());
+        below.extend(command(&dry_run(&choice.scope, refresh).twin, width));
+    }
+    let sheet = Sheet {
+        title: "Dry-run of what?",
+        tag: Piece::new("changes nothing", Role::Dim),
+        foot: "Enter plans, Esc leaves it",
+        ..Sheet::default()
+    };
+    choice::draw(buffer, room, look, &sheet, (&rows, cursor), &below);
+}
