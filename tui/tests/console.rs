@@ -12,3 +12,11 @@ mod layers;
 mod paint;
 #[path = "console/world.rs"]
 mod world;
+#[path = "console/fuzz.rs"]
+mod fuzz;
+#[path = "console/invariants.rs"]
+mod invariants;
+#[path = "console/sample.rs"]
+mod sample;
+#[path = "console/shots.rs"]
+mod shots;

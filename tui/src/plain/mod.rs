@@ -12,7 +12,7 @@ pub use human::{age, decimal, duration, number, parse_duration, percent, span, t
 pub use run::{RUN_COLUMNS, counts, moving_line, next_of_plan, runs_row, show};
 pub use table::{Cell, Column, Table};
 pub(crate) use text::cut;
-pub use text::{clean, shell_word, width, wrap};
+pub use text::{clean, shell_argument, shell_option, shell_word, width, wrap};
 
 /// How wide text is laid out when nobody knows the terminal.
 pub const WIDTH: usize = 80;

@@ -80,6 +80,18 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
+/// A flag with its value, as words of a shell. A value that looks like a flag itself stays a value.
+pub fn shell_option(flag: &str, value: &str) -> String {
+    let sign = if value.starts_with('-') { '=' } else { ' ' };
+    format!("{flag}{sign}{}", shell_word(value))
+}
+
+/// The last argument of a command, as a word of a shell. One that looks like a flag stays an argument.
+pub fn shell_argument(value: &str) -> String {
+    let end = if value.starts_with('-') { "-- " } else { "" };
+    format!("{end}{}", shell_word(value))
+}
+
 /// `text` as one word of a shell, quoted where it must be.
 pub fn shell_word(text: &str) -> Cow<'_, str> {
     let bare = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);

@@ -127,7 +127,7 @@ impl Dialog {
         for step in &mut self.plan.steps {
             if let Step::Act(Act::Run(RunAct::Approve { override_reason, .. })) = step {
                 *override_reason = Some(reason.clone());
-                self.plan.twin += &format!(" --override {}", crate::plain::shell_word(&reason));
+                self.plan.twin += &format!(" {}", crate::plain::shell_option("--override", &reason));
             }
         }
         self.plan

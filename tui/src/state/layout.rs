@@ -67,7 +67,7 @@ pub fn areas(state: &State) -> Areas {
             (Rect { width: width - side, ..rest }, Rect { x: width - side, width: side, ..rest })
         }
         _ if rest.height >= HIGH => {
-            let below = (rest.height * 2 / 5).clamp(BELOW.0, BELOW.1);
+            let below = (rest.height.saturating_mul(2) / 5).clamp(BELOW.0, BELOW.1);
             let main = Rect { height: rest.height - below, ..rest };
             (main, Rect { y: rest.y + main.height, height: below, ..rest })
         }

@@ -49,6 +49,8 @@ pub struct Fake {
     pub skew: i64,
     /// It takes questions about lists and does not answer.
     pub mute: bool,
+    /// Answers made on demand, where a list is too long to be held; asked before all others.
+    pub made: fn(&Query) -> Option<Answer>,
     epoch: u64,
     version: u64,
 }
@@ -107,6 +109,7 @@ impl Fake {
             refusal: None,
             mute: false,
             skew: 0,
+            made: |_| None,
             epoch: 1,
             version: 1,
         }
@@ -126,7 +129,7 @@ impl Fake {
         if let Some(refusal) = &self.refusal {
             return Some(Err(refusal.clone()));
         }
-        Some(self.told(query))
+        Some((self.made)(query).map_or_else(|| self.told(query), Ok))
     }
 
     fn told(&self, query: &Query) -> Result<Answer, RpcError> {
@@ -194,7 +197,7 @@ fn window<T: Clone + Serialize>(all: &[T], ask: &WindowAsk) -> Window<T> {
 }
 
 /// A press as a terminal reports it.
-fn pressed(key: &str) -> KeyEvent {
+pub fn pressed(key: &str) -> KeyEvent {
     let (held, name) = match key.strip_prefix("ctrl-") {
         Some(rest) if !rest.is_empty() => (KeyModifiers::CONTROL, rest),
         _ => (KeyModifiers::NONE, key),

@@ -84,6 +84,9 @@ pub(super) fn answered(
     if result.as_ref().is_err_and(|error| error.code == ErrorCode::NotReached) && state.welcome().is_none() {
         return;
     }
+    if result.is_ok() {
+        state.heard = Some(state.now);
+    }
     let items = state.tables.get(&crate::state::ListId::Items).and_then(|table| table.of.clone());
     let take = |slot: &Slot, answer: Answer| match (slot, &answer) {
         (Slot::List(list), _) => (list.spec().take)(items.as_ref(), answer).map(Value::Rows),

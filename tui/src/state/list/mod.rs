@@ -305,7 +305,7 @@ impl Table {
             text += &format!(" {run}");
         }
         if !self.filter.is_empty() {
-            text += &format!(" --filter {}", crate::plain::shell_word(&self.filter));
+            text += &format!(" {}", crate::plain::shell_option("--filter", &self.filter));
         }
         if let Some(sort) = &self.sort {
             let sign = if sort.descending { "-" } else { "" };

@@ -147,7 +147,7 @@ fn small_steps_ask_for_nothing_new() {
         shown.step(1);
     }
     assert_eq!(shown.table.query(), before);
-    for _ in 0..40 {
+    for _ in 0..60 {
         shown.step(1);
     }
     assert_ne!(shown.table.query(), before);

@@ -116,7 +116,8 @@ pub(super) fn scope_of(word: &str) -> Option<MapScope> {
 
 /// What has to be typed for a scope: the tenant's name, `canary` or `all`.
 fn name_of(scope: &str) -> &str {
-    scope.strip_prefix("tenant:").unwrap_or(scope)
+    // An empty name would be typed before anybody types.
+    scope.strip_prefix("tenant:").filter(|name| !name.is_empty()).unwrap_or(scope)
 }
 
 /// How dangerous it is to change a scope.

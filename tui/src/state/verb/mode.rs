@@ -7,7 +7,7 @@ use cutover_shared::rpc::Act;
 
 use super::{Intent, no};
 use crate::keymap::Tier;
-use crate::plain::{number, shell_word};
+use crate::plain::{number, shell_option};
 use crate::state::State;
 use crate::state::dialog::{Dialog, Field, Focus};
 use crate::state::errand::{Plan, Step};
@@ -95,7 +95,7 @@ pub fn toggle_canary(state: &State) -> Result<Intent, RpcError> {
         list.sort();
     }
     let flag = if on { "--remove-canary" } else { "--add-canary" };
-    let names = tenants.iter().map(|(tenant, _)| format!(" {flag} {}", shell_word(tenant.as_str())));
+    let names = tenants.iter().map(|(tenant, _)| format!(" {}", shell_option(flag, tenant.as_str())));
     let who = if tenants.len() == 1 { first.0.clone() } else { format!("{} tenants", tenants.len()) };
     let (verb, button) = if on { ("off", "Take off") } else { ("on", "Put on") };
     let plan = Plan {

@@ -5,7 +5,7 @@ use cutover_shared::mapping::{MapAct, MapScope};
 use cutover_shared::rpc::Act;
 
 use super::{Intent, no, scope_of};
-use crate::plain::{number, shell_word};
+use crate::plain::{number, shell_option};
 use crate::state::State;
 use crate::state::errand::{Plan, Step};
 use crate::state::layer::Layer;
@@ -63,7 +63,7 @@ pub fn dry_run(scope: &MapScope, refresh: bool) -> Plan {
     let mut twin = match scope {
         MapScope::All => "cutover map plan --all".to_owned(),
         MapScope::Canary => "cutover map plan --canary".to_owned(),
-        MapScope::Tenant(tenant) => format!("cutover map plan --tenant {}", shell_word(tenant.as_str())),
+        MapScope::Tenant(tenant) => format!("cutover map plan {}", shell_option("--tenant", tenant.as_str())),
     };
     if refresh {
         twin += " --refresh";

@@ -7,7 +7,7 @@ use cutover_shared::run::{EffectClass, ItemState, Reversibility, RunAct, RunStat
 
 use super::{Intent, name_of, no, tier_of, title};
 use crate::keymap::Tier;
-use crate::plain::{number, shell_word, span};
+use crate::plain::{number, shell_argument, span};
 use crate::state::State;
 use crate::state::dialog::{Dialog, Field, Focus};
 use crate::state::errand::{Plan, Step};
@@ -322,7 +322,7 @@ pub(super) fn settle(state: &State, happened: bool) -> Result<Intent, RpcError> 
     }
     let Some(view) = state.run(&run) else { return Err(no("the run is not known yet", "wait a moment")) };
     let word = if happened { "yes" } else { "no" };
-    let twin = format!("cutover run settle {run} {} --happened {word}", shell_word(&item.key));
+    let twin = format!("cutover run settle {run} --happened {word} {}", shell_argument(&item.key));
     let act = RunAct::Settle { id: run.clone(), key: item.key.clone(), happened };
     let plan = one(&view, "settle an item", twin, act);
     let mut dialog = dialog(state, &view, "Settle", Tier::Live, plan);

@@ -1,1 +1,411 @@
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 
+use cutover_shared::ids::TenantId;
+use cutover_shared::mapping::{MapAct, Mode};
+use cutover_shared::rpc::Act;
+use cutover_shared::run::{ItemState, Reversibility, RunAct, RunState};
+use cutover_shared::token::{TokenAct, TokenState};
+
+use super::*;
+use crate::keymap::TABLE;
+use crate::state::bench::{self, Bench, World};
+use crate::state::dialog::Want;
+use crate::state::errand::Step;
+use crate::state::{Options, Screen};
+
+/// The words of a command as a POSIX shell splits them: single quotes, and a backslash outside of them.
+fn words(command: &str) -> Vec<String> {
+    let (mut all, mut word, mut quoted, mut any) = (Vec::new(), String::new(), false, false);
+    let mut chars = command.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '\'' => (quoted, any) = (!quoted, true),
+            '\\' if !quoted => word.extend(chars.next()),
+            ' ' if !quoted => {
+                if any || !word.is_empty() {
+                    all.push(std::mem::take(&mut word));
+                }
+                any = false;
+            }
+            c => word.push(c),
+        }
+    }
+    assert!(!quoted, "an open quote: {command}");
+    if any || !word.is_empty() {
+        all.push(word);
+    }
+    all
+}
+
+thread_local! {
+    static PARSED: RefCell<BTreeMap<String, Vec<String>>> = const { RefCell::new(BTreeMap::new()) };
+}
+
+/// Each command of a twin is one of the command line's; answers their verbs.
+fn parses(twin: &str) -> Vec<String> {
+    let known = PARSED.with_borrow(|parsed| parsed.get(twin).cloned());
+    known.unwrap_or_else(|| {
+        let verbs = parse(twin);
+        PARSED.with_borrow_mut(|parsed| parsed.insert(twin.to_owned(), verbs.clone()));
+        verbs
+    })
+}
+
+fn parse(twin: &str) -> Vec<String> {
+    let mut verbs = Vec::new();
+    let all = words(twin);
+    for command in all.split(|word| word == "&&") {
+        let matches = crate::grammar().try_get_matches_from(command);
+        let matches = matches.unwrap_or_else(|error| panic!("{twin}: {error}"));
+        let mut path = Vec::new();
+        let mut below = matches.subcommand();
+        while let Some((name, matches)) = below {
+            path.push(name.to_owned());
+            below = matches.subcommand();
+        }
+        verbs.push(path.join(" "));
+    }
+    verbs
+}
+
+const VERBS: &[Action] = &[
+    Action::DryRun,
+    Action::DryRunScope,
+    Action::Apply,
+    Action::Undo,
+    Action::Rollback,
+    Action::Hold,
+    Action::Cancel,
+    Action::Retry,
+    Action::SettleYes,
+    Action::SettleNo,
+    Action::SpotCheck,
+    Action::Mode,
+    Action::Canary,
+    Action::TokenRefresh,
+    Action::TokenInvalidate,
+];
+
+const SCOPES: &[&str] = &["all", "canary", "tenant:acme", "tenant:o'brien & sons", "tenant:"];
+
+/// A world for each state of a run, each scope, each way of being taken back.
+fn worlds() -> Vec<World> {
+    let mut all = Vec::new();
+    for state in RunState::ALL {
+        for scope in SCOPES {
+            for reversibility in [
+                Reversibility::Reversible,
+                Reversibility::ReversibleUntil("the old tokens are deleted".into()),
+                Reversibility::Irreversible,
+            ] {
+                let mut view = bench::run("0198cbd0-6b28-7cc1-9d6e-2f1d8a5b7c3e", scope, *state);
+                view.reversibility = reversibility;
+                let attention = vec![bench::attention(Some(view.id.as_str())), bench::attention(None)];
+                let mut tenants = vec![bench::tenant("o'brien & sons"), bench::tenant("acme")];
+                tenants[1].canary = true;
+                let canary = vec![TenantId::from("acme")];
+                all.push(World {
+                    runs: vec![view],
+                    attention,
+                    tenants,
+                    canary,
+                    links: 3,
+                    ..World::default()
+                });
+            }
+        }
+    }
+    all
+}
+
+/// Every console that stands on every row of every screen.
+fn everywhere(world: World, options: Options, mut look: impl FnMut(&State)) {
+    let mut bench = Bench::with(world, options);
+    bench.connect();
+    bench.calm();
+    for screen in Screen::ALL {
+        if *screen == Screen::Run {
+            bench.act(Action::Runs);
+            bench.act(Action::Open);
+        } else {
+            bench.act(screen.action());
+        }
+        bench.act(Action::Top);
+        for _ in 0..12 {
+            look(&bench.state);
+            let before = bench.state.selected();
+            bench.act(Action::Down);
+            if bench.state.selected() == before {
+                break;
+            }
+        }
+    }
+}
+
+/// What an intent does when it is followed, and how it is said.
+fn plan_of(intent: Intent) -> Option<(Plan, Option<Dialog>)> {
+    match intent {
+        Intent::Now(plan) => Some((plan, None)),
+        Intent::Ask(dialog) => Some((dialog.plan.clone(), Some(*dialog))),
+        Intent::Open(_) | Intent::Look { .. } => None,
+    }
+}
+
+fn acts(plan: &Plan) -> impl Iterator<Item = &Act> {
+    plan.steps.iter().filter_map(|step| match step {
+        Step::Act(act) => Some(act),
+        Step::Until(..) => None,
+    })
+}
+
+#[test]
+fn every_verb_on_every_subject_is_an_intent_or_a_refusal_with_a_mend() {
+    let (mut intents, mut refusals) = (0, 0);
+    for world in worlds() {
+        everywhere(world, Options { apply_rate: Some(200), ..Options::default() }, |state| {
+            for action in VERBS {
+                match intend(state, *action) {
+                    Ok(intent) => {
+                        intents += 1;
+                        if let Some((plan, dialog)) = plan_of(intent) {
+                            sound(*action, &plan, dialog.as_ref());
+                        }
+                    }
+                    Err(error) => {
+                        refusals += 1;
+                        assert!(!error.message.is_empty() && !error.hint.is_empty(), "{action:?}: {error:?}");
+                    }
+                }
+            }
+        });
+    }
+    assert!(intents > 1_000 && refusals > 1_000, "{intents} {refusals}");
+}
+
+fn sound(action: Action, plan: &Plan, dialog: Option<&Dialog>) {
+    assert!(!plan.title.is_empty() && acts(plan).count() > 0, "{plan:?}");
+    let verbs = parses(&plan.twin);
+    let told = action.binding().verb;
+    let also = ["run resume", "run pause", "run undo"];
+    assert!(
+        verbs.iter().all(|verb| verb == told || also.contains(&verb.as_str())),
+        "{action:?} is said to be `{told}` and is {verbs:?}"
+    );
+    let Some(dialog) = dialog else {
+        let reads = |act: &Act| matches!(act, Act::Map(MapAct::Plan { .. } | MapAct::SpotCheck { .. }));
+        assert!(acts(plan).all(reads), "only what changes nothing is done at once: {plan:?}");
+        return;
+    };
+    assert!(dialog.tier > Tier::Look && dialog.tier >= action.binding().tier, "{dialog:?}");
+    assert!(!dialog.effect.is_empty() && !dialog.undo.is_empty() && !dialog.button.is_empty(), "{dialog:?}");
+    assert_eq!(dialog.focus, crate::state::dialog::Focus::Cancel);
+    assert_eq!(dialog.tier >= Tier::Live, !dialog.fields.is_empty(), "{dialog:?}");
+    for field in &dialog.fields {
+        let Want::Exactly(text) = &field.want else { panic!("{field:?}") };
+        assert!(!field.holds(), "what holds without a letter typed protects nobody: {dialog:?}");
+        assert!(field.label.contains(text.as_str()));
+    }
+}
+
+#[test]
+fn the_run_of_each_state_takes_exactly_these_verbs() {
+    use RunState as S;
+    let takes: &[(Action, &[RunState])] = &[
+        (Action::Apply, &[S::Planned, S::Approved]),
+        (Action::Undo, &[S::Paused, S::Done, S::Cancelled, S::Failed]),
+        (
+            Action::Rollback,
+            &[S::Applying, S::Pausing, S::Paused, S::Verifying, S::Done, S::Cancelled, S::Failed],
+        ),
+        (Action::Hold, &[S::Applying, S::Paused, S::Verifying, S::Undoing]),
+        (Action::Cancel, &[S::Planned, S::Approved, S::Applying, S::Pausing, S::Paused, S::Verifying]),
+        (Action::Retry, &[S::Done, S::Failed]),
+    ];
+    let bench = Bench::ready(World::default());
+    for (action, states) in takes {
+        for state in RunState::ALL {
+            let view = bench::run("run-1", "tenant:acme", *state);
+            let intent = with_run(&bench.state, *action, &view);
+            assert_eq!(intent.is_ok(), states.contains(state), "{action:?} {state}: {intent:?}");
+        }
+    }
+}
+
+#[test]
+fn a_plan_that_is_too_old_can_not_be_applied() {
+    let bench = Bench::ready(World::default());
+    let mut view = bench::run("run-1", "all", RunState::Planned);
+    view.expires_at = bench::NOW;
+    assert!(with_run(&bench.state, Action::Apply, &view).unwrap_err().message.contains("too old"));
+}
+
+#[test]
+fn the_whole_fleet_is_a_phrase_with_its_number() {
+    let bench = Bench::ready(World::default());
+    let view = bench::run("run-1", "all", RunState::Planned);
+    let Ok(Intent::Ask(dialog)) = with_run(&bench.state, Action::Apply, &view) else { panic!() };
+    assert_eq!(
+        (dialog.tier, dialog.fields[0].want.clone()),
+        (Tier::Fleet, Want::Exactly("apply all 60".into()))
+    );
+    assert_eq!(dialog.basis, Some((view.id.clone(), view.planned_at)), "the dry-run it stands on");
+}
+
+/// Each act that the console can do, with the verb of the command line. Exhaustive on purpose: a new act must choose.
+fn verb_of(act: &Act) -> Option<&'static str> {
+    Some(match act {
+        Act::Kill { .. } => "kill",
+        Act::Run(act) => match act {
+            RunAct::Approve { .. } | RunAct::Apply { .. } => "map apply",
+            RunAct::Pause { .. } => "run pause",
+            RunAct::Resume { .. } => "run resume",
+            RunAct::Cancel { .. } => "run cancel",
+            RunAct::Retry { .. } => "run retry",
+            RunAct::Undo { .. } => "run undo",
+            RunAct::Settle { .. } => "run settle",
+        },
+        Act::Map(act) => match act {
+            MapAct::Plan { .. } => "map plan",
+            MapAct::SetMode { .. } => "mode set",
+            MapAct::SpotCheck { .. } => "map spot-check",
+        },
+        Act::Token(act) => match act {
+            TokenAct::Refresh { .. } => "token refresh",
+            TokenAct::Invalidate { .. } => "token invalidate",
+        },
+        // Uploads are files: they have a verb and no key.
+        Act::Catalog(_) => return None,
+    })
+}
+
+#[test]
+fn every_act_that_the_console_offers_exists_as_a_verb_of_the_command_line() {
+    let (mut offered, mut twins) = (BTreeSet::new(), BTreeSet::new());
+    let mut take = |plan: &Plan| {
+        let verbs = parses(&plan.twin);
+        for act in acts(plan) {
+            let verb = verb_of(act).unwrap_or_else(|| panic!("{} is offered without a verb", act.name()));
+            assert!(verbs.iter().any(|twin| twin == verb), "{}: {} has no {verb}", act.name(), plan.twin);
+            offered.insert(act.name());
+            twins.insert(verb.to_owned());
+        }
+    };
+    for world in worlds() {
+        everywhere(world, Options::default(), |state| {
+            for action in VERBS {
+                if let Some((plan, _)) = intend(state, *action).ok().and_then(plan_of) {
+                    take(&plan);
+                }
+            }
+            for mode in Mode::ALL {
+                if let Some((plan, _)) = mode_choice(state, *mode).ok().and_then(plan_of) {
+                    take(&plan);
+                }
+            }
+            for scope in SCOPES.iter().filter_map(|word| scope_of(word)) {
+                take(&dry_run(&scope, true));
+            }
+        });
+    }
+    // The kill switch is its own engine.
+    let mut bench = Bench::ready(World::default());
+    bench.keys(&["K", "K"]);
+    assert_eq!(bench.acts[0].1.name(), "kill");
+    twins.extend(parses(&bench.state.errands.get(0).unwrap().twin));
+    offered.insert("kill");
+    let all: BTreeSet<&str> = [
+        "run.approve",
+        "run.apply",
+        "run.pause",
+        "run.resume",
+        "run.cancel",
+        "run.retry",
+        "run.undo",
+        "run.settle",
+        "map.plan",
+        "mode.set",
+        "map.spot-check",
+        "token.refresh",
+        "token.invalidate",
+        "kill",
+    ]
+    .into();
+    assert_eq!(offered, all, "what the console can do");
+    // And what the table of keys promises is in the grammar, word for word.
+    for row in TABLE.iter().filter(|row| !row.verb.is_empty()) {
+        let mut command = &crate::grammar();
+        for word in row.verb.split(' ') {
+            let below = command.find_subcommand(word);
+            command = below.unwrap_or_else(|| panic!("{}: no verb `{}`", row.name, row.verb));
+        }
+        assert!(!command.has_subcommands(), "{}: `{}` is not whole", row.name, row.verb);
+    }
+    for verb in &twins {
+        assert!(
+            TABLE.iter().any(|row| row.verb == verb) || verb == "run resume",
+            "{verb} is not in the table"
+        );
+    }
+}
+
+#[test]
+fn the_reason_of_an_override_is_in_the_act_and_in_the_command() {
+    let bench = Bench::ready(World::default());
+    let view = bench::run("run-1", "tenant:acme", RunState::Planned);
+    for reason in ["it's known", "--force", "$(reboot); `reboot`", "größer als “alles”", "a\\"] {
+        let Ok(Intent::Ask(mut dialog)) = with_run(&bench.state, Action::Apply, &view) else { panic!() };
+        dialog.ask_for_reason();
+        let field = dialog.fields.last_mut().unwrap();
+        field.input = reason.into();
+        let plan = dialog.with_reason();
+        assert!(acts(&plan).any(|act| matches!(act, Act::Run(RunAct::Approve { override_reason: Some(text), .. }) if text == reason)));
+        assert_eq!(parses(&plan.twin), ["map apply"], "{}", plan.twin);
+        assert!(words(&plan.twin).iter().any(|word| word == reason || word.ends_with(&format!("={reason}"))));
+    }
+}
+
+#[test]
+fn names_that_look_like_flags_stay_names_in_the_command() {
+    for name in ["-rf", "--all", "a b", "it's", "$HOME", "Ünïcode", "*"] {
+        let plan = dry_run(&MapScope::Tenant(name.into()), false);
+        assert_eq!(parses(&plan.twin), ["map plan"], "{}", plan.twin);
+        let mut bench = Bench::ready(World { tenants: vec![bench::tenant(name)], ..World::default() });
+        bench.act(Action::Tenants);
+        let Ok(Intent::Ask(dialog)) = toggle_canary(&bench.state) else { panic!() };
+        assert_eq!(parses(&dialog.plan.twin), ["mode set"], "{}", dialog.plan.twin);
+        assert_eq!(parses(&crate::state::why::twin(&bench.state)), ["tenant show"]);
+    }
+    let view = bench::run("run-1", "all", RunState::Done);
+    let mut item = bench::item(0, ItemState::Unknown);
+    item.key = "-x y".into();
+    let mut bench = Bench::ready(World { runs: vec![view], items: vec![item], ..World::default() });
+    bench.act(Action::Runs);
+    bench.act(Action::Open);
+    let Ok(Intent::Ask(dialog)) = intend(&bench.state, Action::SettleYes) else { panic!() };
+    assert_eq!(parses(&dialog.plan.twin), ["run settle"]);
+}
+
+#[test]
+fn what_shows_the_same_is_a_command_too() {
+    for world in worlds().into_iter().take(3) {
+        everywhere(world, Options::default(), |state| {
+            parses(&crate::state::why::twin(state));
+            if let Some(table) = state.table() {
+                parses(&table.twin());
+            }
+        });
+    }
+}
+
+#[test]
+fn every_token_state_may_be_minted_and_forgotten() {
+    let tokens = TokenState::ALL.iter().zip(1..).map(|(state, id)| bench::token(id, *state)).collect();
+    let mut bench = Bench::ready(World { tokens, ..World::default() });
+    bench.act(Action::Tokens);
+    for _ in TokenState::ALL {
+        assert!(intend(&bench.state, Action::TokenRefresh).is_ok());
+        assert!(intend(&bench.state, Action::TokenInvalidate).is_ok());
+        bench.act(Action::Down);
+    }
+}

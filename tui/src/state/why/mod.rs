@@ -53,12 +53,12 @@ pub fn runbook(state: &State) -> &'static str {
 
 /// The command that shows what the cursor stands on.
 pub fn twin(state: &State) -> String {
-    use crate::plain::shell_word;
+    use crate::plain::shell_argument;
     match state.selected() {
         Some(Subject::Link(view)) => {
-            format!("cutover project show {}", shell_word(view.link.project.as_str()))
+            format!("cutover project show {}", shell_argument(view.link.project.as_str()))
         }
-        Some(Subject::Tenant(view)) => format!("cutover tenant show {}", shell_word(view.id.as_str())),
+        Some(Subject::Tenant(view)) => format!("cutover tenant show {}", shell_argument(view.id.as_str())),
         Some(Subject::Run(view)) => format!("cutover run show {}", view.id),
         Some(Subject::Attention(notice)) => notice.command.unwrap_or_else(|| "cutover status".to_owned()),
         Some(Subject::Item { .. } | Subject::Token(_) | Subject::Record(_)) | None => {

@@ -20,6 +20,7 @@ fn connects(bench: &Bench) -> usize {
 fn lost_it_counts_down_tries_again_and_never_gives_up() {
     let mut bench = Bench::ready(World::default());
     bench.wait(1_000);
+    bench.changed(&[]);
     bench.cut();
     let since = bench.now;
     assert_eq!(bench.state.stale(), Some(Stale::Disconnected { since }));
