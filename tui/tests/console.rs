@@ -6,17 +6,17 @@
 mod daemon;
 #[path = "console/frame.rs"]
 mod frame;
-#[path = "console/layers.rs"]
-mod layers;
-#[path = "console/paint.rs"]
-mod paint;
-#[path = "console/world.rs"]
-mod world;
 #[path = "console/fuzz.rs"]
 mod fuzz;
 #[path = "console/invariants.rs"]
 mod invariants;
+#[path = "console/layers.rs"]
+mod layers;
+#[path = "console/paint.rs"]
+mod paint;
 #[path = "console/sample.rs"]
 mod sample;
 #[path = "console/shots.rs"]
 mod shots;
+#[path = "console/world.rs"]
+mod world;

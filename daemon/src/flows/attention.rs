@@ -80,11 +80,10 @@ fn of_run(run: &RunView, now: i64, all: &mut Vec<Attention>) {
     };
     if counts.unknown > 0 {
         let why = format!(
-            "{} items are `unknown`: whether their effect happened can't be found out, and a person decides. \
-             Threshold: one.",
-            counts.unknown
+            "{} `unknown`: whether the effect happened can't be found out, and a person decides. Threshold: one.",
+            count(counts.unknown, "item")
         );
-        let text = format!("run {id}: {} items have an unknown outcome", counts.unknown);
+        let text = format!("run {id}: the outcome of {} is unknown", count(counts.unknown, "item"));
         about(say(Health::Bad, text, why), format!("cutover run items {id} --state unknown"));
     }
     let is_fresh = run.ended_at.is_some_and(|at| now.saturating_sub(at) < FAILED_MS);
@@ -93,7 +92,7 @@ fn of_run(run: &RunView, now: i64, all: &mut Vec<Attention>) {
             let reason = run.reason.as_deref().unwrap_or("no reason is stored");
             let failed = match counts.failed {
                 0 => String::new(),
-                n => format!(", {n} items failed"),
+                n => format!(", {} failed", count(n, "item")),
             };
             let why = format!("It is `failed` and ended {} ago; told for 24 h.", ago(now, run.ended_at));
             let said = say(Health::Bad, format!("run {id} failed: {reason}{failed}"), why);
@@ -101,11 +100,11 @@ fn of_run(run: &RunView, now: i64, all: &mut Vec<Attention>) {
         }
         RunState::Done if is_fresh && counts.failed > 0 => {
             let why = format!(
-                "{} items are `failed` in a run that ended {} ago; told for 24 h. Threshold: one.",
-                counts.failed,
+                "{} `failed` in a run that ended {} ago; told for 24 h. Threshold: one.",
+                count(counts.failed, "item"),
                 ago(now, run.ended_at)
             );
-            let text = format!("run {id} is done, and {} of its items failed", counts.failed);
+            let text = format!("run {id} is done, and {} of it failed", count(counts.failed, "item"));
             about(say(Health::Warning, text, why), format!("cutover run items {id} --state failed"));
         }
         RunState::Paused => {
@@ -128,11 +127,11 @@ fn of_run(run: &RunView, now: i64, all: &mut Vec<Attention>) {
 fn waits(run: &RunView, now: i64, about: &mut impl FnMut(Attention, String)) {
     let left = u64::try_from(run.expires_at.saturating_sub(now) / 1_000).unwrap_or(0);
     let text = format!(
-        "{} planned {} for {} ({} items), and it waits for an approval",
+        "{} planned {} for {} ({}), and it waits for an approval",
         run.author,
         run.kind,
         run.scope,
-        run.progress.counts.total()
+        count(run.progress.counts.total(), "item")
     );
     let why = format!(
         "It is `planned`, the newest of its kind and scope, would change something, and expires in {}.",
@@ -148,15 +147,16 @@ fn index(facts: &Facts<'_>, all: &mut Vec<Attention>) {
     let index = facts.index;
     if index.unread > 0 {
         let text = format!(
-            "{} installations refused to be read; their repositories are as last seen, the log says why",
-            index.unread
+            "{} refused to be read; the repositories there are as last seen, the log says why",
+            count(index.unread, "installation")
         );
         let why = "The last sweep got a refusal of their own for them, often an allow-list of addresses. \
                    Threshold: one.";
         all.push(command(say(Health::Warning, text, why), "cutover doctor"));
     }
     if index.suspended > 0 {
-        let text = format!("{} installations are suspended: nothing can be mapped to them", index.suspended);
+        let text =
+            format!("suspended: {}; nothing can be mapped there", count(index.suspended, "installation"));
         let why =
             "GitHub's list or a refused mint said so; their owners can unsuspend the App. Threshold: one.";
         all.push(command(say(Health::Warning, text, why), "cutover token list --filter state:suspended"));
@@ -188,6 +188,11 @@ fn mode(facts: &Facts<'_>, all: &mut Vec<Attention>) {
         let why = "The configuration gives the first value only; afterwards `mode set` does. They differ.";
         all.push(command(say(Health::Warning, text, why), "cutover mode get"));
     }
+}
+
+/// `1 item`, `3 items`.
+fn count(n: u64, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
 fn ago(now: i64, at: Option<i64>) -> String {

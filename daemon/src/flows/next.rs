@@ -89,7 +89,7 @@ fn way(at: &Situation<'_>) -> Vec<Option<NextStep>> {
         .then(|| step("Compare mapped repositories with what was imported", "cutover map spot-check"));
     let pending = (counts.pending > 0).then(|| {
         let text = format!(
-            "{} repositories are pending: send the install links (nextSteps) to their owners, then plan again",
+            "Pending repositories: {}. Send the install links (nextSteps) to their owners, then plan again",
             counts.pending
         );
         step(&text, "cutover map plan --all --csv plan.csv")

@@ -2,6 +2,7 @@
 
 mod audit;
 mod catalog;
+mod choose;
 mod completions;
 mod console;
 mod doctor;
