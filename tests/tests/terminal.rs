@@ -88,7 +88,12 @@ async fn the_modes_of_the_line_are_seen() {
     assert_eq!(terminal.termios().unwrap(), LineMode::RAW);
     terminal.signal(Signal::SIGKILL).unwrap();
     terminal.wait_exit().await.unwrap();
-    assert!(terminal.termios().is_err(), "the kernel has reset it: whatever it says proves nothing");
+    assert_eq!(terminal.termios().unwrap(), LineMode::RAW, "killed: as it was left");
+    for (text, left) in [("stty raw -echo", LineMode::RAW), ("stty raw; stty sane", LineMode::COOKED)] {
+        let terminal = start(text);
+        assert_eq!(terminal.wait_exit().await.unwrap(), Ended::Code(0));
+        assert_eq!(terminal.termios().unwrap(), left, "ended: as it was left");
+    }
 }
 
 #[tokio::test]

@@ -38,9 +38,6 @@ pub enum HarnessError {
     /// No key has this name.
     #[error("{0:?} is no key")]
     Key(String),
-    /// What is asked for went with the process.
-    #[error("too late: {0} went with the process")]
-    TooLate(&'static str),
 }
 
 /// Names what was being done when the system failed.
