@@ -220,10 +220,15 @@ fn code(ended: Ended) -> u8 {
     u8::try_from(code).unwrap_or(1)
 }
 
-/// `cutover` where it stands beside `exe`, else the role of `exe`.
+/// `cutover` where it stands beside `exe` and is no older, else the role of `exe`: what an earlier build has left there
+/// may speak to no daemon of this one.
 fn second_terminal(exe: &Path, socket: &Path) -> String {
     let beside = exe.with_file_name("cutover");
-    let program = if beside.is_file() { quoted(&beside) } else { format!("{} {ROLE} console", quoted(exe)) };
+    let built = |path: &Path| std::fs::metadata(path).and_then(|file| file.modified()).ok();
+    let program = match (built(&beside), built(exe)) {
+        (Some(its), Some(own)) if its >= own => quoted(&beside),
+        _ => format!("{} {ROLE} console", quoted(exe)),
+    };
     format!("CUTOVER_SOCKET={} {program} --role viewer", quoted(socket))
 }
 

@@ -1,5 +1,7 @@
+use std::fs::File;
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, UNIX_EPOCH};
 
 use proptest::prelude::proptest;
 
@@ -17,15 +19,23 @@ fn an_exit_code_is_what_a_shell_would_say() {
 }
 
 #[test]
-fn the_second_terminal_calls_what_is_there() {
+fn the_second_terminal_calls_what_is_there_and_of_this_build() {
     let dir = tempfile::tempdir().unwrap();
     let (exe, cutover) = (dir.path().join("cutover-demo"), dir.path().join("cutover"));
-    let socket = Path::new("/tmp/a b/cutoverd.sock");
-    let role = format!("{} __role console --role viewer", exe.display());
-    assert_eq!(second_terminal(&exe, socket), format!("CUTOVER_SOCKET='/tmp/a b/cutoverd.sock' {role}"));
-    std::fs::write(&cutover, "").unwrap();
-    let beside = format!("{} --role viewer", cutover.display());
-    assert_eq!(second_terminal(&exe, Path::new("/s")), format!("CUTOVER_SOCKET=/s {beside}"));
+    let built = |path: &Path, second: u64| {
+        let file = File::create(path).unwrap();
+        file.set_modified(UNIX_EPOCH + Duration::from_secs(second)).unwrap();
+    };
+    let role = format!("CUTOVER_SOCKET='/tmp/a b/s' {} __role console --role viewer", exe.display());
+    let beside = format!("CUTOVER_SOCKET='/tmp/a b/s' {} --role viewer", cutover.display());
+    let second = || second_terminal(&exe, Path::new("/tmp/a b/s"));
+    assert_eq!(second(), role, "nothing is there");
+    built(&exe, 2_000);
+    assert_eq!(second(), role, "only this program is there");
+    built(&cutover, 1_999);
+    assert_eq!(second(), role, "an earlier build");
+    built(&cutover, 2_000);
+    assert_eq!(second(), beside);
 }
 
 proptest! {
