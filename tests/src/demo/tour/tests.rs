@@ -1,4 +1,4 @@
-use proptest::prelude::{any, proptest};
+use proptest::prelude::proptest;
 
 use super::{Answer, Word};
 use crate::harness::Ended;
@@ -34,12 +34,12 @@ fn answers_are_words() {
 
 proptest! {
     #[test]
-    fn an_answer_is_one_line_whatever_the_daemon_said(why in any::<String>()) {
+    fn an_answer_is_one_line_whatever_the_daemon_said(why in "(?s).{0,40}") {
         assert!(!Answer::Failed(why).to_string().contains(char::is_control));
     }
 
     #[test]
-    fn no_line_stumbles(line in any::<String>()) {
+    fn no_line_stumbles(line in "(?s)[ \t\r]?(hello|kill-daemon|.{0,40})[ \r]?") {
         if let Some(word) = Word::read(&line) {
             assert_eq!(Word::read(line.trim()), Some(word));
         }
