@@ -303,7 +303,7 @@ impl Console {
     }
 
     pub fn act(&mut self, action: Action) {
-        self.event(Event::Do(action));
+        self.event(Event::Line(action.binding().name.to_owned()));
     }
 
     /// Time passes.

@@ -10,7 +10,7 @@ use cutover_tui::app::effect::Effect;
 use cutover_tui::app::event::{Event, Stamped};
 use cutover_tui::app::update::update;
 use cutover_tui::glyphs::GlyphSet;
-use cutover_tui::keymap::{Action, TABLE};
+use cutover_tui::keymap::TABLE;
 use cutover_tui::state::errand::{Plan, Step};
 use cutover_tui::state::layer::KillLayer;
 use cutover_tui::state::tour::Tour;
@@ -292,7 +292,7 @@ impl Fuzz {
             92 => Event::Copied(Ok(36)),
             93 => Event::Exported(Err("disk full".into())),
             94 => Event::Tour((*self.dice.pick(&["ready", "killed", "restarted", "\u{1b}"])).to_owned()),
-            95 | 96 => Event::Do(self.dice.pick(TABLE).action),
+            95 | 96 => Event::Line(self.dice.pick(TABLE).name.to_owned()),
             _ => Event::Wake,
         }
     }
@@ -309,7 +309,7 @@ impl Fuzz {
             .layers
             .all()
             .any(|layer| matches!(layer, Layer::Kill(KillLayer::Armed | KillLayer::Failed { .. })));
-        let kill_key = matches!(&event, Event::Key(_) | Event::Do(Action::Kill));
+        let kill_key = matches!(&event, Event::Key(_) | Event::Line(_));
         let at = self.console.now;
         for effect in update(state, Stamped { at, event }) {
             match effect {
