@@ -2,7 +2,7 @@
 
 use cutover_shared::mapping::MappingCounts;
 use cutover_shared::run::RunView;
-use cutover_shared::status::{Attention, Health, Status};
+use cutover_shared::status::{Attention, Health, NextStep, Status};
 
 use crate::plain::{age, number, span};
 use crate::screens::{mapping, sign};
@@ -173,17 +173,16 @@ fn index(state: &State, status: &Status) -> (String, Role) {
 }
 
 fn next(state: &State, status: &Status, look: &Look, width: u16, roomy: bool) -> Vec<Placed> {
-    if status.next.is_empty() {
-        return vec![match status.repositories {
-            0 => text(
-                vec![Piece::new(format!("{} take the application's list", look.glyphs.right), Role::Text)],
-                vec![Piece::new("cutover catalog import FILE", Role::Info)],
-            ),
-            _ => quiet(state, look, Role::Good, "nothing: the way is done"),
-        }];
+    let mut steps = status.next.clone();
+    if steps.is_empty() && status.repositories == 0 {
+        let (text, command) = ("take the application's list", "cutover catalog import FILE");
+        steps.push(NextStep { text: text.to_owned(), command: command.to_owned() });
+    }
+    if steps.is_empty() {
+        return vec![quiet(state, look, Role::Good, "nothing: the way is done")];
     }
     let mut lines = Vec::new();
-    for (i, step) in status.next.iter().enumerate() {
+    for (i, step) in steps.iter().enumerate() {
         let sign = format!("{}", i + 1);
         let (tone, words) = (sign::aged(state, Role::Strong), sign::aged(state, Role::Text));
         let command = Piece::new(step.command.as_str(), sign::aged(state, Role::Info));
