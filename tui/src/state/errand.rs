@@ -201,8 +201,11 @@ impl Errand {
     }
 
     fn end(&mut self, outcome: Outcome, now: i64) {
+        // What is not known may be asked for again, and then goes on where it was.
+        if !matches!(outcome, Outcome::NotKnown(_)) {
+            self.steps.clear();
+        }
         (self.outcome, self.ended) = (outcome, Some(now));
-        self.steps.clear();
     }
 }
 
