@@ -3,14 +3,14 @@
 use cutover_shared::audit::{AuditAnswer, AuditQuery, AuditView};
 use cutover_shared::catalog::{CatalogAnswer, CatalogQuery, Link, LinkView, TenantView};
 use cutover_shared::error::{ErrorCode, RpcError};
-use cutover_shared::ids::{Digest, InstallationId, LinkKey, OperatorName, ProjectId, RepoId, RunId, TenantId};
-use cutover_shared::mapping::{
-    Evidence, Mapping, MappingCounts, MappingStatus, Mode, PlanSummary, Reason,
+use cutover_shared::ids::{
+    Digest, InstallationId, LinkKey, OperatorName, ProjectId, RepoId, RunId, TenantId,
 };
+use cutover_shared::mapping::{Evidence, Mapping, MappingCounts, MappingStatus, Mode, PlanSummary, Reason};
 use cutover_shared::rpc::{Answer, Query};
 use cutover_shared::run::{
-    Counts, EffectClass, GateView, ItemGroup, ItemState, ItemView, Progress, Reversibility, RunAnswer, RunQuery,
-    RunState, RunView,
+    Counts, EffectClass, GateView, ItemGroup, ItemState, ItemView, Progress, Reversibility, RunAnswer,
+    RunQuery, RunState, RunView,
 };
 use cutover_shared::status::{Attention, Health, IndexView, NextStep, Status, WayBack};
 use cutover_shared::token::{TokenAnswer, TokenQuery, TokenState, TokenView};
@@ -55,7 +55,11 @@ impl Sample {
             }
             Self::Normal | Self::Stale => normal(),
             Self::Error => {
-                let error = RpcError::new(ErrorCode::Store, "the store can't be read: disk I/O error", "look at the disk");
+                let error = RpcError::new(
+                    ErrorCode::Store,
+                    "the store can't be read: disk I/O error",
+                    "look at the disk",
+                );
                 let mut fake = normal();
                 fake.refusal = Some(error.with_runbook("store_disk_full.md"));
                 fake
@@ -65,7 +69,13 @@ impl Sample {
         let mut console = Console::open(fake, size, Screen::Overview);
         go(&mut console, screen);
         if self == Self::Stale {
-            let gone = || RpcError::new(ErrorCode::NotReached, "the daemon can't be reached: connection refused", "start it");
+            let gone = || {
+                RpcError::new(
+                    ErrorCode::NotReached,
+                    "the daemon can't be reached: connection refused",
+                    "start it",
+                )
+            };
             console.wait(6 * SECOND);
             console.lose(gone());
             console.wait(8 * SECOND);
@@ -115,7 +125,9 @@ fn endless() -> String {
 
 fn name(n: u64) -> String {
     let at = usize::try_from(n).unwrap() % (NAMES.len() + 1);
-    NAMES.get(at).map_or_else(endless, |name| format!("{name}{}", if n < 11 { String::new() } else { n.to_string() }))
+    NAMES
+        .get(at)
+        .map_or_else(endless, |name| format!("{name}{}", if n < 11 { String::new() } else { n.to_string() }))
 }
 
 pub fn link(n: u64) -> LinkView {
@@ -123,14 +135,17 @@ pub fn link(n: u64) -> LinkView {
     let (project, repo) = (ProjectId(format!("web-{n}-{}", name(n))), format!("{tenant}/{}-{n}", name(n)));
     let reason = Reason::ALL[usize::try_from(n).unwrap() % Reason::ALL.len()];
     let (status, confidence) = match reason {
-        Reason::IdListed | Reason::IdListedRenamed | Reason::TokenRead | Reason::Redirected => (MappingStatus::Mapped, 99),
+        Reason::IdListed | Reason::IdListedRenamed | Reason::TokenRead | Reason::Redirected => {
+            (MappingStatus::Mapped, 99)
+        }
         Reason::Gone | Reason::NotInstalled | Reason::OwnerUnknown => (MappingStatus::Unmappable, 0),
         _ => (MappingStatus::Pending, 60),
     };
     let mapping = (n % 7 != 6).then(|| Mapping {
         status,
         reason,
-        installation: (status == MappingStatus::Mapped).then_some(InstallationId(4_000_000 + n.cast_signed())),
+        installation: (status == MappingStatus::Mapped)
+            .then_some(InstallationId(4_000_000 + n.cast_signed())),
         repo_id: Some(RepoId(812_345_678)),
         confidence,
         evidence: Evidence {
@@ -166,7 +181,12 @@ pub fn tenant(n: u64) -> TenantView {
         projects: n * 7 + 1,
         repositories: n * 11 + 4,
         canary: n.is_multiple_of(3),
-        counts: MappingCounts { mapped: n * 11, pending: n % 3, unmappable: n % 2, unplanned: 4 - n % 3 - n % 2 },
+        counts: MappingCounts {
+            mapped: n * 11,
+            pending: n % 3,
+            unmappable: n % 2,
+            unplanned: 4 - n % 3 - n % 2,
+        },
     }
 }
 
@@ -176,7 +196,8 @@ pub fn run(n: u64, scope: &str, state: RunState) -> RunView {
         RunState::Done => 1_990,
         _ => 600,
     };
-    let (findings, undone) = if done == 0 { (0, 0) } else { (10, if state == RunState::Undone { done } else { 0 }) };
+    let (findings, undone) =
+        if done == 0 { (0, 0) } else { (10, if state == RunState::Undone { done } else { 0 }) };
     let done = done - undone;
     let moving = state.is_moving();
     let summary = PlanSummary {
@@ -200,7 +221,8 @@ pub fn run(n: u64, scope: &str, state: RunState) -> RunView {
         self_approved: n.is_multiple_of(2),
         expires_at: NOW + 24 * HOUR,
         started_at: (done > 0).then_some(NOW - 10 * MINUTE),
-        ended_at: matches!(state, RunState::Done | RunState::Failed | RunState::Undone).then_some(NOW - MINUTE),
+        ended_at: matches!(state, RunState::Done | RunState::Failed | RunState::Undone)
+            .then_some(NOW - MINUTE),
         rate: Some(500),
         progress: Progress {
             counts: Counts {
@@ -223,7 +245,8 @@ pub fn run(n: u64, scope: &str, state: RunState) -> RunView {
 pub fn item(n: u64) -> ItemView {
     let view = link(n);
     let state = ItemState::ALL[usize::try_from(n).unwrap() % ItemState::ALL.len()];
-    let finding = matches!(state, ItemState::Stale | ItemState::Failed | ItemState::Unknown | ItemState::Superseded);
+    let finding =
+        matches!(state, ItemState::Stale | ItemState::Failed | ItemState::Unknown | ItemState::Superseded);
     ItemView {
         ord: n,
         key: view.link.key.0.clone(),
@@ -293,9 +316,17 @@ fn status(runs: &[RunView]) -> Status {
         },
         live_runs: runs.iter().filter(|run| run.state.is_live()).take(20).cloned().collect(),
         attention: vec![
-            notice(Health::Bad, "run 0198cbd0-6b28 has 1 unknown item: look at GitHub, then settle it", Some(id(3))),
+            notice(
+                Health::Bad,
+                "run 0198cbd0-6b28 has 1 unknown item: look at GitHub, then settle it",
+                Some(id(3)),
+            ),
             notice(Health::Warning, "GITHUB_APP_MIGRATION_MODE differs from the stored mode", None),
-            notice(Health::Ok, "esc\u{1b}[31m and \u{202e}rtl in a notice; a plan waits for an approval", Some(id(0))),
+            notice(
+                Health::Ok,
+                "esc\u{1b}[31m and \u{202e}rtl in a notice; a plan waits for an approval",
+                Some(id(0)),
+            ),
         ],
         next: vec![NextStep {
             text: "2,100 repositories have no plan yet".into(),
@@ -316,8 +347,12 @@ fn status(runs: &[RunView]) -> Status {
 pub fn normal() -> Fake {
     let mut fake = Fake::empty();
     let scopes = ["all", "canary", "tenant:acme", "tenant:株式会社テスト"];
-    fake.runs = 
-        RunState::ALL.iter().zip(scopes.iter().cycle()).zip(0..).map(|((state, scope), n)| run(n, scope, *state)).collect();
+    fake.runs = RunState::ALL
+        .iter()
+        .zip(scopes.iter().cycle())
+        .zip(0..)
+        .map(|((state, scope), n)| run(n, scope, *state))
+        .collect();
     fake.status = status(&fake.runs);
     fake.status.mode.mode = Mode::Canary;
     fake.status.mode.canary = vec![TenantId::from("acme"), TenantId::from("globex")];
@@ -363,12 +398,19 @@ pub fn hundred_thousand() -> Fake {
                 Answer::Catalog(CatalogAnswer::TenantWindow(window(ask, tenant)))
             }
             Query::Run(RunQuery::Window { ask }) if ask.filter.is_empty() => {
-                let made = |n| run(n, "all", RunState::ALL[usize::try_from(n).unwrap() % RunState::ALL.len()]);
+                let made =
+                    |n| run(n, "all", RunState::ALL[usize::try_from(n).unwrap() % RunState::ALL.len()]);
                 Answer::Run(RunAnswer::Window(window(ask, made)))
             }
-            Query::Run(RunQuery::ItemWindow { ask, .. }) => Answer::Run(RunAnswer::ItemWindow(window(ask, item))),
-            Query::Token(TokenQuery::Window { ask }) => Answer::Token(TokenAnswer::Window(window(ask, token))),
-            Query::Audit(AuditQuery::Window { ask }) => Answer::Audit(AuditAnswer::Window(window(ask, record))),
+            Query::Run(RunQuery::ItemWindow { ask, .. }) => {
+                Answer::Run(RunAnswer::ItemWindow(window(ask, item)))
+            }
+            Query::Token(TokenQuery::Window { ask }) => {
+                Answer::Token(TokenAnswer::Window(window(ask, token)))
+            }
+            Query::Audit(AuditQuery::Window { ask }) => {
+                Answer::Audit(AuditAnswer::Window(window(ask, record)))
+            }
             _ => return None,
         })
     };
