@@ -22,7 +22,11 @@ pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, area: Rect) 
     while right.len() > 1 && sign::columns(&joined(look, &right)) > room {
         right.remove(0);
     }
-    let right = joined(look, &right);
+    let mut right = joined(look, &right);
+    if sign::columns(&right) > room {
+        // The kill is read whole, whatever else is not.
+        right = joined(look, &[brief(state, look)]);
+    }
     let drawn = stripe(state, look, buffer, area, sign::columns(&right) + loud);
     let rest = Rect { x: area.x + drawn, width: area.width.saturating_sub(drawn), ..area };
     let mut pieces = Vec::new();
@@ -139,6 +143,20 @@ pub(super) fn link(state: &State, look: &Look) -> Piece {
         Link::Refused { until, .. } => bad("refused", *until),
         Link::Incompatible { until, .. } => bad("incompatible", *until),
     }
+}
+
+/// The same without the tries, for a line that has no room for them.
+fn brief(state: &State, look: &Look) -> Piece {
+    let word = match &state.link {
+        Link::Waiting { .. } => "no daemon",
+        Link::Refused { .. } => "refused",
+        Link::Incompatible { .. } => "incompatible",
+        Link::Connecting { .. } => {
+            return Piece::new(format!("{} connecting", look.glyphs.moving), Role::Info);
+        }
+        Link::Connected { .. } => return link(state, look),
+    };
+    Piece::new(format!("{} {word}", look.glyphs.bad), Role::Bad)
 }
 
 /// Facts on one line, each apart from the next.

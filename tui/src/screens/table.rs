@@ -46,7 +46,11 @@ pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, area: Rect) 
     let rows: Vec<Row> = (table.top..last)
         .map(|at| match row_of(window, at) {
             Some(subject) => row(subject, &fields, table, look, moment),
-            None => Row { cells: vec![Piece::new(look.glyphs.ellipsis, Role::Dim)], marked: false },
+            // In each column, because the first may have no room.
+            None => Row {
+                cells: fields.iter().map(|_| Piece::new(look.glyphs.ellipsis, Role::Dim)).collect(),
+                marked: false,
+            },
         })
         .collect();
     let sort = table.sort.as_ref().and_then(|sort| {

@@ -47,6 +47,9 @@ const PACES: usize = 120;
 /// A question under way for longer makes the data stale.
 const SLOW_MS: i64 = 5_000;
 
+/// Events may come so far out of order; more means that the clock was set back.
+const SET_BACK_MS: i64 = 1_000;
+
 /// The daemon's clock may differ so far from ours before it is said.
 const SKEW_MS: i64 = 2_000;
 
@@ -112,6 +115,8 @@ pub struct Search {
 pub struct State {
     /// Milliseconds since the epoch, of the last event.
     pub now: i64,
+    /// How far the clock that stamps events was set back: `now` goes on from where it was.
+    shift: i64,
     pub began: i64,
     pub size: (u16, u16),
     pub options: Options,
@@ -145,6 +150,7 @@ impl State {
     pub fn new(now: i64, size: (u16, u16), options: Options, keymap: Keymap, screen: Screen) -> Self {
         let mut state = Self {
             now,
+            shift: 0,
             began: now,
             size,
             options,
@@ -170,6 +176,15 @@ impl State {
         };
         state.arrange();
         state
+    }
+
+    /// An event came at this time. A clock that is set back must neither bring back what is over nor stop what waits.
+    pub(crate) fn advance(&mut self, at: i64) {
+        let back = self.now.saturating_sub(at.saturating_add(self.shift));
+        if back > SET_BACK_MS {
+            self.shift = self.shift.saturating_add(back);
+        }
+        self.now = self.now.max(at.saturating_add(self.shift));
     }
 
     pub fn welcome(&self) -> Option<&Welcome> {
@@ -270,16 +285,20 @@ impl State {
         self.now.saturating_add(self.skew())
     }
 
+    /// From our time to the daemon's, where it is worth it.
     fn skew(&self) -> i64 {
-        let feed = self.feeds.get(&Slot::Status);
-        let at = feed.and_then(|feed| feed.at);
-        let skew = self.status().zip(at).map_or(0, |(status, at)| status.now.saturating_sub(at));
-        if skew.saturating_abs() > SKEW_MS { skew } else { 0 }
+        Some(self.apart()).filter(|apart| apart.saturating_abs() > SKEW_MS).unwrap_or(0)
     }
 
-    /// How far the daemon's clock is from ours in milliseconds, where that is worth saying.
+    fn apart(&self) -> i64 {
+        let feed = self.feeds.get(&Slot::Status);
+        let at = feed.and_then(|feed| feed.at);
+        self.status().zip(at).map_or(0, |(status, at)| status.now.saturating_sub(at))
+    }
+
+    /// How far the daemon's clock is from the clock of this machine in milliseconds, where that is worth saying.
     pub fn told_skew(&self) -> Option<i64> {
-        Some(self.skew()).filter(|skew| *skew != 0)
+        Some(self.apart().saturating_add(self.shift)).filter(|apart| apart.saturating_abs() > SKEW_MS)
     }
 
     /// Why what is shown may not be so any more.

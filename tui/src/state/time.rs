@@ -3,7 +3,7 @@
 use super::{Feed, Layer, SLOW_MS, Slot, State, layer};
 
 impl State {
-    /// When something on the screen changes by itself.
+    /// When something on the screen changes by itself, on the clock that stamps events.
     pub fn next_wake(&self) -> i64 {
         let second = self.now.saturating_add(1_000);
         let minute = self.now.saturating_add(10_000);
@@ -17,7 +17,7 @@ impl State {
         if self.welcome().is_some() {
             next = self.feeds.next_due().map_or(next, |at| next.min(at));
         }
-        next.max(self.now)
+        next.max(self.now).saturating_sub(self.shift)
     }
 
     /// Nothing is under way that somebody waits for.

@@ -17,8 +17,7 @@ use crate::theme::Role;
 
 /// One event.
 pub fn update(state: &mut State, stamped: Stamped) -> Vec<Effect> {
-    // A clock that is set back must not bring back what is over.
-    state.now = state.now.max(stamped.at);
+    state.advance(stamped.at);
     let mut effects = Vec::new();
     match stamped.event {
         Event::Key(key) => key::key(state, key, &mut effects),
