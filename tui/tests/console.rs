@@ -19,3 +19,5 @@ mod invariants;
 mod sample;
 #[path = "console/shots.rs"]
 mod shots;
+#[path = "console/world.rs"]
+mod world;

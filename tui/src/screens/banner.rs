@@ -17,7 +17,7 @@ pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, area: Rect) 
     // What must be read even in a narrow terminal: the kill and the connection.
     let loud: u16 = left.loud.iter().map(|piece| sign::columns(std::slice::from_ref(piece)) + 1).sum();
     let mut right = right(state, look);
-    let mode = sign::columns(&left.mode).min(area.width / 5);
+    let mode = sign::columns(&left.mode).min(area.width / 3);
     let room = area.width.saturating_sub(NAME.min(area.width / 3)).saturating_sub(loud).saturating_sub(mode);
     while right.len() > 1 && sign::columns(&joined(look, &right)) > room {
         right.remove(0);
@@ -75,8 +75,9 @@ fn left(state: &State, look: &Look) -> Left {
     if state.is_killed() {
         loud.push(Piece::new(format!(" {} KILLED ", look.glyphs.killed), Role::Danger));
     }
-    if state.frozen.is_some() {
-        loud.push(Piece::new(format!("{} FROZEN", look.glyphs.paused), Role::Warn));
+    let since = |at: i64| span(state.now.saturating_sub(at).max(0).unsigned_abs() / 1000);
+    if let Some(frozen) = state.frozen {
+        loud.push(Piece::new(format!("{} FROZEN {}", look.glyphs.paused, since(frozen)), Role::Warn));
     }
     let mode = state.status().map(|status| {
         let text = format!("{}{}", sign::about(state), status.mode.mode);

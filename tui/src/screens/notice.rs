@@ -59,9 +59,9 @@ fn offline(state: &State, look: &Look) -> Vec<Piece> {
             lines.push(Piece::new(error.hint.as_str(), Role::Strong));
             lines.push(Piece::from(""));
             lines.push(Piece::new("What to check:", Role::Dim));
-            lines.push(Piece::from(" 1  does it run?              systemctl status cutoverd"));
-            lines.push(Piece::from(" 2  is this its socket?       --socket FILE, CUTOVER_SOCKET"));
-            lines.push(Piece::from(" 3  what does it say itself?  cutover doctor"));
+            lines.push(Piece::from("1  does it run?         systemctl status cutoverd"));
+            lines.push(Piece::from("2  is this its socket?  --socket, CUTOVER_SOCKET"));
+            lines.push(Piece::from("3  what does it say?    cutover doctor"));
         }
         None => lines.push(Piece::from("The daemon has not greeted yet.")),
     }

@@ -5,12 +5,13 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::{notice, side, sign};
+use crate::keymap::Action;
 use crate::plain::{age, counts, decimal, number, span};
 use crate::state::figures::{settled, short};
 use crate::state::list::run_role;
 use crate::state::{Slot, State};
 use crate::theme::Role;
-use crate::widgets::{Gauge, Look, Panel, Piece, bar, spark, wipe};
+use crate::widgets::{Gauge, Look, Panel, Piece, bar, spark, text, wipe};
 
 /// From here the findings stand beside the figures.
 const WIDE: u16 = 106;
@@ -44,7 +45,8 @@ pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, area: Rect) 
             lines.push(Piece { role: sign::aged(state, none.role), ..none });
         }
         lines.extend(findings);
-        return column(buffer, place, look, &lines);
+        text(buffer, place, look, &lines, 0);
+        return;
     }
     figures(state, &view, look, buffer, inside);
     // The last line is theirs, where there are any: the digest is in the details too.
@@ -58,17 +60,6 @@ pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, area: Rect) 
 
 fn aged(state: &State, pieces: Vec<Piece>) -> Vec<Piece> {
     pieces.into_iter().map(|piece| Piece { role: sign::aged(state, piece.role), ..piece }).collect()
-}
-
-/// Pieces below each other; the last line says what has no room.
-fn column(buffer: &mut Buffer, area: Rect, look: &Look, lines: &[Piece]) {
-    let room = usize::from(area.height);
-    for (at, line) in (0_u16..).zip(lines.iter().take(room)) {
-        let more = lines.len().saturating_sub(usize::from(at) + 1);
-        let right =
-            (usize::from(at) + 1 == room && more > 0).then(|| Piece::new(format!("+{more}"), Role::Dim));
-        bar(buffer, sign::line(area, at), look, std::slice::from_ref(line), right.as_slice());
-    }
 }
 
 fn figures(state: &State, view: &RunView, look: &Look, buffer: &mut Buffer, area: Rect) {
@@ -97,7 +88,7 @@ fn figures(state: &State, view: &RunView, look: &Look, buffer: &mut Buffer, area
     speed(state, view, look, buffer, sign::line(area, 2), &pace);
     let (items, back) = (
         Piece::new(format!("{}{}", sign::about(state), counts(&view.progress.counts)), role(Role::Text)),
-        way_back(view),
+        way_back(state, view),
     );
     let back = aged(state, vec![Piece::new("way back  ", Role::Dim), back]);
     let items = [Piece::new("items     ", Role::Dim), items];
@@ -161,18 +152,18 @@ fn people(view: &RunView, now: i64, width: u16) -> Vec<Piece> {
 }
 
 /// What undoing this run would do.
-fn way_back(view: &RunView) -> Piece {
-    let done = view.progress.counts.done;
+fn way_back(state: &State, view: &RunView) -> Piece {
+    let (key, done) = (state.keymap.key(Action::Undo), view.progress.counts.done);
     match (&view.reversibility, view.state) {
         (Reversibility::Irreversible, _) => Piece::new("none: can't be undone", Role::Bad),
         (_, RunState::Undone) => Piece::new("taken, everything is as it was", Role::Good),
         (_, RunState::Undoing) => Piece::new(format!("under way, {} effects left", number(done)), Role::Info),
         (_, _) if done == 0 => Piece::new("nothing to take back", Role::Dim),
         (Reversibility::ReversibleUntil(end), _) => {
-            Piece::new(format!("u takes back {} effects, until {end}", number(done)), Role::Text)
+            Piece::new(format!("{key} takes back {} effects, until {end}", number(done)), Role::Text)
         }
         (Reversibility::Reversible, _) => {
-            Piece::new(format!("u takes back {} effects", number(done)), Role::Text)
+            Piece::new(format!("{key} takes back {} effects", number(done)), Role::Text)
         }
     }
 }

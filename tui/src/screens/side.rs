@@ -36,7 +36,16 @@ pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, area: Rect) 
         .into_iter()
         // A value that is a whole object is no line; it is told below, or by the layer that has the room.
         .filter(|fact| !fact.value.starts_with(['{', '[']))
-        .map(|fact| Fact::new(fact.key, Piece::new(fact.value, told(stale, fact.role))))
+        .map(|fact| {
+            let value = match fact.key.as_str() {
+                "State" | "Status" | "Health" => {
+                    let word = fact.value.split([' ', ':']).next().unwrap_or_default();
+                    format!("{} {}", sign::of_word(look, word, fact.role), fact.value)
+                }
+                _ => fact.value,
+            };
+            Fact::new(fact.key, Piece::new(value, told(stale, fact.role)))
+        })
         .collect();
     if let Subject::Item { item, .. } = &subject
         && let Some(Ok(to)) = item.body.get("to").map(Mapping::deserialize)

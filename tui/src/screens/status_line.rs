@@ -32,7 +32,11 @@ pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, area: Rect) 
             let (left, right) = shown(state, table, look);
             bar(buffer, area, look, &left, &right);
         }
-        None => bar(buffer, area, look, &command(state, look), &daemon(state)),
+        None => {
+            let (left, right) = (command(state, look), daemon(state));
+            let fits = sign::columns(&left) + sign::columns(&right) < area.width;
+            bar(buffer, area, look, &left, if fits || left.is_empty() { &right } else { &[] });
+        }
     }
 }
 

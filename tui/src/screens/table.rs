@@ -2,6 +2,7 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 
 use super::{notice, sign};
 use crate::state::figures::short;
@@ -78,7 +79,8 @@ fn body(grid: &Grid<'_>, look: &Look, buffer: &mut Buffer, inside: Rect, focus: 
         area.height = area.height.saturating_add(1);
     }
     grid.draw(buffer, area, look);
-    let style = look.style(if focus { Role::BorderFocus } else { Role::Border });
+    // Nothing of the position's own style may stay below it.
+    let style = Style::reset().patch(look.style(if focus { Role::BorderFocus } else { Role::Border }));
     for y in inside.bottom()..area.bottom() {
         let line = look.glyphs.border.horizontal_bottom.repeat(usize::from(inside.width));
         buffer.set_stringn(inside.x, y, line, usize::from(inside.width), style);

@@ -19,7 +19,10 @@ pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, area: Rect) 
         true => Piece::new(format!(" {} KILLED ", look.glyphs.killed), Role::Danger),
         false => hints::kill(state),
     };
-    let link = banner::link(state, look);
+    let mut link = banner::link(state, look);
+    if sign::columns(std::slice::from_ref(&link)) > area.width {
+        link.text = link.text.replace("next try in ", "");
+    }
     // The kill switch has the first place that there is.
     match area.height {
         0 => {}

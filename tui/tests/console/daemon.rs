@@ -45,6 +45,8 @@ pub struct Fake {
     pub moving: Vec<RunView>,
     /// What it says to every question about lists.
     pub refusal: Option<RpcError>,
+    /// Its clock is so many milliseconds ahead.
+    pub skew: i64,
     /// It takes questions about lists and does not answer.
     pub mute: bool,
     /// Answers made on demand, where a list is too long to be held; asked before all others.
@@ -107,6 +109,7 @@ impl Fake {
             refusal: None,
             mute: false,
             made: |_| None,
+            skew: 0,
             epoch: 1,
             version: 1,
         }
@@ -115,7 +118,10 @@ impl Fake {
     /// The answer at the time `now`; none where it stays silent.
     pub fn answer(&self, query: &Query, now: i64) -> Option<Result<Answer, RpcError>> {
         if let Query::Status = query {
-            return Some(Ok(Answer::Status(Box::new(Status { now, ..self.status.clone() }))));
+            return Some(Ok(Answer::Status(Box::new(Status {
+                now: now + self.skew,
+                ..self.status.clone()
+            }))));
         }
         if self.mute {
             return None;

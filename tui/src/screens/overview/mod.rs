@@ -27,6 +27,9 @@ const LOW: u16 = 13;
 /// Columns for the speed of a run, or why it stands.
 const TAIL: u16 = 26;
 
+/// Columns for the name of an answer that has no heading.
+const KEY: u16 = 10;
+
 /// Columns before a line for the sign of the cursor.
 const GUTTER: u16 = 2;
 
@@ -162,9 +165,8 @@ fn moving(state: &State, run: &RunView, show: Show, look: &Look, buffer: &mut Bu
     let tail = Piece::new(tail, role(if run.state.is_moving() { Role::Text } else { Role::Warn }));
     if show == Show::Words {
         left.push(Piece::new(run.scope.as_str(), role(Role::Strong)));
-        let room = line.width.saturating_sub(sign::columns(&left) + 2);
-        let right = sign::columns(std::slice::from_ref(&tail)) <= room;
-        let right = if right { vec![tail] } else { Vec::new() };
+        // Why it stands has lines of its own.
+        let right = if run.state.is_moving() { vec![tail] } else { Vec::new() };
         return bar(buffer, line, look, &left, &right);
     }
     left.push(Piece::new(format!("{:<14}", run.scope), role(Role::Strong)));
@@ -226,7 +228,7 @@ fn pace(state: &State, look: &Look, buffer: &mut Buffer, area: Rect) {
     if area.height < 4 || state.moving.is_empty() || state.paces.len() < 2 {
         return;
     }
-    let height = (area.height - 2).min(8);
+    let height = (area.height - 2).min(6);
     let title = Piece::new("items a second", Role::Dim);
     bar(buffer, sign::line(place, 1), look, &[title], &[]);
     let paces: Vec<u64> = state.paces.iter().copied().collect();
@@ -234,24 +236,29 @@ fn pace(state: &State, look: &Look, buffer: &mut Buffer, area: Rect) {
     spark(buffer, place, look, &paces, sign::aged(state, Role::Info));
 }
 
-/// One line for each answer.
+/// One line for each answer, and more where there is room.
 fn lines(state: &State, look: &Look, buffer: &mut Buffer, area: Rect) {
-    let width = area.width.saturating_sub(GUTTER + 1);
-    let parts = parts::all(state, look, width.saturating_sub(10), false);
-    for (at, part) in (0_u16..).zip(parts.iter()) {
-        let line = sign::line(area, at);
-        if line.is_empty() {
-            break;
-        }
-        let key = [Piece::new(format!("  {:<9}", part.short), Role::Dim)];
-        bar(buffer, line, look, &key, &[]);
-        let chosen = part.lines.iter().find(|line| line.at == Some(state.line));
-        let Some(shown) = chosen.or(part.lines.first()) else { continue };
-        let x = line.x.saturating_add(11);
-        let place = Rect { x, width: line.right().saturating_sub(x + 1), ..line };
-        one(state, &shown.line, look, buffer, place);
-        if chosen.is_some_and(|line| line.at.is_some()) {
-            sign::select(buffer, line, look);
+    let begin = GUTTER + KEY;
+    let parts = parts::all(state, look, area.width.saturating_sub(begin + 1), false);
+    let mut y = 0;
+    for (part, height) in parts.iter().zip(shared(&parts, area.height)) {
+        let at = |line: &parts::Placed| line.at.is_some() && line.at == Some(state.line);
+        // The chosen line is seen, whatever has no room.
+        let chosen = part.lines.iter().rposition(at).unwrap_or(0);
+        let first = (chosen + 1).saturating_sub(usize::from(height));
+        for (i, shown) in part.lines.iter().skip(first).take(usize::from(height)).enumerate() {
+            let line = sign::line(area, y);
+            let key = if i == 0 { part.short } else { "" };
+            let key = Piece::new(key, Role::Dim);
+            let place = Rect { x: line.x.saturating_add(GUTTER), width: KEY.min(line.width), ..line };
+            bar(buffer, place, look, &[key], &[]);
+            let x = line.x.saturating_add(begin);
+            let place = Rect { x, width: line.right().saturating_sub(x + 1), ..line };
+            one(state, &shown.line, look, buffer, place);
+            if at(shown) {
+                sign::select(buffer, line, look);
+            }
+            y += 1;
         }
     }
 }

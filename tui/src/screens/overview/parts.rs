@@ -2,7 +2,7 @@
 
 use cutover_shared::mapping::MappingCounts;
 use cutover_shared::run::RunView;
-use cutover_shared::status::{Attention, Health, Status};
+use cutover_shared::status::{Attention, Health, NextStep, Status};
 
 use crate::plain::{age, number, span};
 use crate::screens::{mapping, sign};
@@ -55,7 +55,12 @@ pub(super) fn all(state: &State, look: &Look, width: u16, roomy: bool) -> [Part;
             }
             Subject::Run(run) if roomy && width < WIDE => {
                 moves.push(Placed { line: Line::Run(run.clone(), Show::Words), at: Some(at) });
+                let reason = run.reason.clone().filter(|_| !run.state.is_moving());
                 moves.push(Placed { line: Line::Run(run, Show::Bar), at: Some(at) });
+                let warn = sign::aged(state, Role::Warn);
+                let lines = reason.map(|reason| sentence(" ", warn, &reason, warn, width, true));
+                let lines = lines.into_iter().flatten();
+                moves.extend(lines.map(|line| Placed { line, at: Some(at) }));
             }
             Subject::Run(run) => moves.push(Placed { line: Line::Run(run, Show::Both), at: Some(at) }),
             _ => {}
@@ -168,17 +173,16 @@ fn index(state: &State, status: &Status) -> (String, Role) {
 }
 
 fn next(state: &State, status: &Status, look: &Look, width: u16, roomy: bool) -> Vec<Placed> {
-    if status.next.is_empty() {
-        return vec![match status.repositories {
-            0 => text(
-                vec![Piece::new(format!("{} take the application's list", look.glyphs.right), Role::Text)],
-                vec![Piece::new("cutover catalog import FILE", Role::Info)],
-            ),
-            _ => quiet(state, look, Role::Good, "nothing: the way is done"),
-        }];
+    let mut steps = status.next.clone();
+    if steps.is_empty() && status.repositories == 0 {
+        let (text, command) = ("take the application's list", "cutover catalog import FILE");
+        steps.push(NextStep { text: text.to_owned(), command: command.to_owned() });
+    }
+    if steps.is_empty() {
+        return vec![quiet(state, look, Role::Good, "nothing: the way is done")];
     }
     let mut lines = Vec::new();
-    for (i, step) in status.next.iter().enumerate() {
+    for (i, step) in steps.iter().enumerate() {
         let sign = format!("{}", i + 1);
         let (tone, words) = (sign::aged(state, Role::Strong), sign::aged(state, Role::Text));
         let command = Piece::new(step.command.as_str(), sign::aged(state, Role::Info));
