@@ -139,9 +139,19 @@ pub(super) fn marked(state: &mut State, result: Result<String, String>) {
                 Err(_) => KillLayer::Failed { text },
             };
         }
+        // The daemon's own answer came first, and the marker only would have said it twice.
+        Some(KillLayer::Fired { .. }) => {
+            if let Err(why) = result {
+                let text = format!("the kill holds; its marker was not written: {why}");
+                state.toasts.push(text, crate::theme::Role::Warn, now);
+            }
+        }
         _ => {
             let role = if result.is_ok() { crate::theme::Role::Good } else { crate::theme::Role::Bad };
             state.toasts.push(text, role, now);
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,11 +26,15 @@ pub(super) fn draw(
     dialog: &Dialog,
 ) -> Option<Position> {
     let width = width(room);
-    let lines = told(state, look, dialog, width);
+    let mut lines = told(state, look, dialog, width);
     let notes = notes(state, look, dialog, width);
     let fixed = fixed(dialog, &notes, width);
     let (word, role) = tier(dialog.tier, look);
-    let all = usize::from(visible(room, lines.len(), fixed)) == lines.len();
+    let fits = |lines: usize| usize::from(visible(room, lines, fixed)) == lines;
+    let all = fits(lines.len());
+    if fits(lines.len() + 1) {
+        lines.push(Line::blank());
+    }
     let sheet = Sheet {
         title: &dialog.title,
         tag: Piece::new(word, role),
@@ -114,7 +118,6 @@ fn told(state: &State, look: &Look, dialog: &Dialog, width: u16) -> Vec<Line> {
     lines.push(Line::blank());
     lines.push(Line::new("The same as a command:", Role::Dim));
     lines.extend(command(&dialog.plan.twin, width));
-    lines.push(Line::blank());
     lines
 }
 

@@ -56,9 +56,13 @@ pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, room: Rect, 
         height: area.height.saturating_sub(2 * u16::from(area.height > 8)),
     };
     if large > 0 {
-        let block = look.glyphs.gauge[0];
-        let word: Vec<Piece> =
-            WORD.iter().map(|line| Piece::new(line.replace('#', block), Role::Danger)).collect();
+        // Two cells are about a square.
+        let by = if inside >= 40 { 2 } else { 1 };
+        let dot = |c: char| if c == '#' { look.glyphs.gauge[0] } else { " " }.repeat(by);
+        let word: Vec<Piece> = WORD
+            .iter()
+            .map(|line| Piece::new(line.chars().map(dot).collect::<String>(), Role::Danger))
+            .collect();
         text(buffer, rest, look, &word, 0);
         rest = below(rest, large);
     }

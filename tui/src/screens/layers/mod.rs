@@ -132,6 +132,3 @@ fn tiny(state: &State, look: &Look, frame: &mut Frame<'_>) {
     wipe(buffer, line);
     bar(buffer, line, look, &[Piece::new(text, role)], &[]);
 }
-
-#[cfg(test)]
-mod tests;

@@ -10,7 +10,7 @@ use crate::widgets::{Look, Panel, Piece, bar, center, wrap};
 const NARROW: u16 = 60;
 
 /// Lines longer than this are hard to read.
-const WIDEST: u16 = 96;
+const WIDEST: u16 = 104;
 
 /// The widest that the keys of facts get.
 const WIDEST_KEY: usize = 16;
@@ -104,8 +104,13 @@ impl Sheet<'_> {
         let outer = outer(room);
         let height = rows.saturating_add(fixed).saturating_add(2);
         let area = center(room, outer, height);
-        let panel =
-            Panel { title: self.title, right: "", focus: true, stale: self.stale, danger: self.danger };
+        let panel = Panel {
+            title: self.title,
+            right: &self.tag.text,
+            focus: true,
+            stale: self.stale,
+            danger: self.danger,
+        };
         let inside = panel.draw(buffer, area, look);
         if inside.is_empty() {
             return inside;
