@@ -7,7 +7,7 @@ mod rule;
 pub use detail::detail;
 pub use rule::why;
 
-use super::{Layer, Screen, State, Subject};
+use super::{Layer, Screen, Slot, State, Subject};
 use crate::theme::Role;
 
 /// One line: what, how much, and what it means.
@@ -34,6 +34,11 @@ pub fn runbook(state: &State) -> &'static str {
     if let Some(Layer::Refusal { error, .. }) = state.layers.top()
         && let Some(file) = error.runbook.as_deref().and_then(named)
     {
+        return file;
+    }
+    // A list that could not be read says which one mends it.
+    let refused = state.screen.list().and_then(|list| state.feeds.get(&Slot::List(list))?.error.as_ref());
+    if let Some(file) = refused.and_then(|error| error.runbook.as_deref()).and_then(named) {
         return file;
     }
     if state.is_killed() {
