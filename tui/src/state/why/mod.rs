@@ -72,5 +72,20 @@ pub fn twin(state: &State) -> String {
     }
 }
 
+/// A command as it works in another shell too: with the socket, where it is not the usual one.
+pub fn runnable(state: &State, command: &str) -> String {
+    match &state.options.socket {
+        Some(socket) => {
+            let socket = crate::plain::shell_word(&socket.to_string_lossy()).into_owned();
+            let of = |part: &str| match part.strip_prefix("cutover ") {
+                Some(rest) => format!("cutover --socket {socket} {rest}"),
+                None => part.to_owned(),
+            };
+            command.split(" && ").map(of).collect::<Vec<_>>().join(" && ")
+        }
+        None => command.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests;
