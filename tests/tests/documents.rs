@@ -4,6 +4,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use cutover_shared::filter;
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
@@ -276,4 +278,24 @@ fn the_shell_is_read_as_it_is_meant() {
         all("cutover x \"$(cutover y | jq z)\""),
         ["cutover|y", "jq|z", &format!("cutover|x|{digest}")]
     );
+}
+
+/// The table of fields is that of the lists, in their order, names marked.
+#[test]
+fn the_fields_of_filters_are_written_down() {
+    let text = fs::read_to_string(root().join("docs/operations.md")).unwrap();
+    for (list, fields) in [
+        ("catalog list", filter::LINKS),
+        ("tenant list", filter::TENANTS),
+        ("run list", filter::RUNS),
+        ("run items", filter::ITEMS),
+        ("token list", filter::TOKENS),
+        ("audit list", filter::AUDIT),
+    ] {
+        let star = |field: &filter::Field| if field.is_name { "*" } else { "" };
+        let names: Vec<String> =
+            fields.all.iter().map(|field| format!("`{}`{}", field.name, star(field))).collect();
+        let row = format!("| `{list}` | {} |", names.join(", "));
+        assert!(text.contains(&row), "operations.md has no row {row}");
+    }
 }

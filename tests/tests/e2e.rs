@@ -20,6 +20,8 @@ mod hostile;
 mod import;
 #[path = "e2e/kill.rs"]
 mod kill;
+#[path = "e2e/list.rs"]
+mod list;
 #[path = "e2e/page.rs"]
 mod page;
 #[path = "e2e/role.rs"]

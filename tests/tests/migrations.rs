@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use cutover_daemon::faults::Faults;
 use cutover_daemon::run::{Basis, page_hash};
 use cutover_daemon::{audit, store};
+use cutover_shared::filter;
 use cutover_shared::ids::RunId;
+use cutover_shared::window::WindowAsk;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Row as _};
@@ -109,8 +111,20 @@ async fn the_store_opens_on_what_old_versions_wrote() {
     assert_eq!(basis.digest().unwrap().0.as_str(), run.digest);
 
     // Every list is read without a value that this version does not know.
-    assert_eq!(db.runs(None, None, None, 100).await.unwrap().len(), 3);
+    assert_eq!(db.runs(None, None, None, 100).await.unwrap().len(), 4);
     assert!(!db.links(&store::LinkFilter::All, None, 100).await.unwrap().is_empty());
+    // What old rows say is in the lists that came later, and what was written since too.
+    let select = |filter: &str| {
+        let ask = WindowAsk { filter: filter.to_owned(), limit: 100, ..WindowAsk::default() };
+        store::Select::understand(&filter::LINKS, &ask, 0).unwrap()
+    };
+    let all = db.links_window(&select("")).await.unwrap();
+    assert_eq!(all.total, db.catalog_counts().await.unwrap().2);
+    for filter in ["project:prj-window status:mapped reason:id_listed", "project:prj-window status:unplanned"]
+    {
+        assert_eq!(db.links_window(&select(filter)).await.unwrap().total, 1, "{filter}");
+    }
+    assert!(db.links_window(&select("!project:prj-window !status:unplanned")).await.unwrap().total > 0);
     assert!(!db.mapped(None, 100).await.unwrap().is_empty());
     assert!(!db.uploads().await.unwrap().is_empty());
     assert!(!db.probes(None, 100).await.unwrap().is_empty());

@@ -37,6 +37,28 @@ pub struct Env {
     pub patience: Duration,
     /// Milliseconds since the epoch; ages are counted from it.
     pub now: fn() -> i64,
+    pub console: ConsoleEnv,
+}
+
+/// What the console takes from its surroundings.
+#[derive(Clone, Debug, Default)]
+pub struct ConsoleEnv {
+    /// stdin and stdout are a terminal that can address its cursor.
+    pub screen: bool,
+    /// stdin and stdout are a terminal of some kind.
+    pub terminal: bool,
+    /// `CUTOVER_CONSOLE_CONFIG`.
+    pub config: Option<OsString>,
+    pub no_color: bool,
+    pub colorterm: Option<String>,
+    pub term: Option<String>,
+    pub locale: Option<String>,
+    /// Where a view is written to.
+    pub folder: PathBuf,
+    /// Where a crash is written to.
+    pub crash: PathBuf,
+    /// Inside tmux.
+    pub tmux: bool,
 }
 
 impl Env {
@@ -49,6 +71,7 @@ impl Env {
         Self {
             columns,
             live: stderr.is_terminal(),
+            console: ConsoleEnv::of_process(std::io::stdin().is_terminal() && stdout.is_terminal()),
             ..Self::from_variables(
                 |name| std::env::var_os(name),
                 (stdout.is_terminal(), stderr.is_terminal()),
@@ -69,6 +92,26 @@ impl Env {
             live: false,
             patience: PATIENCE,
             now: clock::now_ms,
+            console: ConsoleEnv::default(),
+        }
+    }
+}
+
+impl ConsoleEnv {
+    fn of_process(terminal: bool) -> Self {
+        let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let term = set("TERM");
+        Self {
+            screen: terminal && term.as_deref().is_some_and(|term| term != "dumb"),
+            terminal,
+            config: std::env::var_os(crate::settings::VARIABLE),
+            no_color: set("NO_COLOR").is_some(),
+            colorterm: set("COLORTERM"),
+            term,
+            locale: crate::glyphs::locale(set),
+            folder: std::env::current_dir().unwrap_or_default(),
+            crash: paths::state_dir().join("console-crash.jsonl"),
+            tmux: set("TMUX").is_some(),
         }
     }
 }

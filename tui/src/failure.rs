@@ -14,6 +14,8 @@ pub(crate) enum Failure {
     Told(RpcError),
     /// An upload with mistakes; nothing was taken. `bad_count` may be more than the rows that are listed.
     Upload { file: String, bad: Vec<BadRow>, bad_count: u64 },
+    /// Mistakes in the console's settings, each with its place.
+    Settings { lines: Vec<String>, error: RpcError },
     /// The arguments make no sense; the parser's own words, already laid out.
     Arguments { text: String, message: String },
 }
@@ -57,7 +59,14 @@ impl Failure {
             Self::Told(error) => error.code,
             Self::Upload { .. } => ErrorCode::BadUpload,
             Self::Arguments { .. } => ErrorCode::Usage,
+            Self::Settings { error, .. } => error.code,
         }
+    }
+
+    /// What, why and the mend in one line.
+    pub fn message(&self) -> String {
+        let error = self.told();
+        if error.hint.is_empty() { error.message } else { format!("{}; {}", error.message, error.hint) }
     }
 
     /// Writes it to stderr: text, or one JSON object. A stderr that is gone is no further error.
@@ -68,7 +77,7 @@ impl Failure {
 
     fn told(&self) -> RpcError {
         match self {
-            Self::Told(error) => error.clone(),
+            Self::Told(error) | Self::Settings { error, .. } => error.clone(),
             Self::Upload { file, bad_count, .. } => RpcError::new(
                 ErrorCode::BadUpload,
                 format!("{file} was refused: {}; nothing was taken", rows(*bad_count)),
@@ -89,6 +98,9 @@ impl Failure {
             object["bad"] = serde_json::json!(bad);
             object["bad_count"] = serde_json::json!(bad_count);
         }
+        if let Self::Settings { lines, .. } = self {
+            object["mistakes"] = serde_json::json!(lines);
+        }
         serde_json::json!({ "error": object })
     }
 
@@ -98,6 +110,11 @@ impl Failure {
         }
         let error = self.told();
         let mut text = String::new();
+        if let Self::Settings { lines, .. } = self {
+            for line in lines {
+                text += &format!("{}\n", clean(line));
+            }
+        }
         if let Self::Upload { file, bad, bad_count } = self {
             text += &bad_rows(file, bad, *bad_count);
         }

@@ -191,6 +191,16 @@ pub fn restore_on_panic(dump: impl FnOnce() + Send + 'static) {
     }));
 }
 
+/// Says something on the normal screen, to people: on stderr, where errors go.
+pub fn say(text: &str) {
+    let _gone = io::stderr().lock().write_all(text.as_bytes());
+}
+
+/// Prints the last words of a console, on the normal screen. A reader that has left is no error.
+pub fn print(text: &str) {
+    let _gone = io::stdout().lock().write_all(text.as_bytes());
+}
+
 /// Writes to the terminal that stdout is.
 fn write_all(mut bytes: &[u8]) -> io::Result<()> {
     let stdout = io::stdout();

@@ -6,15 +6,14 @@
 mod daemon;
 #[path = "console/frame.rs"]
 mod frame;
-#[path = "console/layers.rs"]
-mod layers;
-#[path = "console/paint.rs"]
-mod paint;
-
 #[path = "console/fuzz.rs"]
 mod fuzz;
 #[path = "console/invariants.rs"]
 mod invariants;
+#[path = "console/layers.rs"]
+mod layers;
+#[path = "console/paint.rs"]
+mod paint;
 #[path = "console/sample.rs"]
 mod sample;
 #[path = "console/shots.rs"]

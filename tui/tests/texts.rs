@@ -14,6 +14,9 @@ use cutover_shared::token::{TokenAnswer, TokenQuery};
 use serde_json::json;
 use support::{Daemon, Ran, Reply, sample};
 
+/// The run that waits for an approval.
+const PLANNED: &str = "0198cbd0-6b28-7cc1-9d6e-aaaaaaaaaaaa";
+
 fn page<T>(rows: Vec<T>) -> Page<T> {
     Page { next: (rows.len() == 3).then(|| "c/2".into()), rows }
 }
@@ -43,9 +46,16 @@ fn answer(query: Query) -> Answer {
             sample::done_with_findings(),
             sample::planned(),
         ]))),
+        Query::Run(RunQuery::Show { id }) if id.0 == PLANNED => {
+            Answer::Run(RunAnswer::Show(Box::new(sample::planned())))
+        }
         Query::Run(RunQuery::Show { .. }) => {
             Answer::Run(RunAnswer::Show(Box::new(sample::done_with_findings())))
         }
+        Query::Run(RunQuery::Groups { .. }) => Answer::Run(RunAnswer::Groups(sample::groups())),
+        Query::Run(RunQuery::Gate { .. }) => Answer::Run(RunAnswer::Gate(sample::gate(Some(
+            "the canary run is done, but its observation time has 23 minutes to go",
+        )))),
         Query::Run(RunQuery::Items { .. }) => Answer::Run(RunAnswer::Items(page(sample::items()))),
         Query::Map(MapQuery::Mode) => Answer::Map(MapAnswer::Mode(sample::mode())),
         Query::Map(MapQuery::Csv { page, .. }) => Answer::Map(match page.after {
@@ -98,6 +108,7 @@ async fn texts_fit_a_terminal_of_80_columns() {
         ("mode_get", 0, "mode get"),
         ("run_list", 0, "run list --limit 3"),
         ("run_show", 0, "run show 0198cbd0-6b28-7cc1-9d6e-2f1d8a5b7c3e"),
+        ("run_show_planned", 0, "run show 0198cbd0-6b28-7cc1-9d6e-aaaaaaaaaaaa"),
         ("run_items", 0, "run items 0198cbd0-6b28-7cc1-9d6e-2f1d8a5b7c3e"),
         ("run_pause", 0, "run pause 0198cbd0-6b28-7cc1-9d6e-2f1d8a5b7c3e"),
         ("map_plan", 0, "map plan"),

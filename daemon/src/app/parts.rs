@@ -60,7 +60,8 @@ pub(super) async fn build(loaded: &Loaded, clock: &Clock, faults: Faults) -> Res
         lease: config.run.lease,
         parallel: OUTSIDE_PARALLEL,
     };
-    let gate = Arc::new(CanaryFirst::new(db.clone(), config.mapping.canary_observation));
+    let canary = CanaryFirst::new(db.clone(), config.mapping.canary_observation);
+    let gate = Arc::new(canary.clone());
     let kinds = kinds::kinds(&db, &seal, app_database.as_ref());
     let engine = Engine::new(db.clone(), clock.clone(), faults, brake.clone(), settings, gate, kinds);
     let sweeper = Sweeper::new(db.clone(), github.clone(), clock.clone(), config.mapping.sweep_parallel);
@@ -106,6 +107,7 @@ pub(super) async fn build(loaded: &Loaded, clock: &Clock, faults: Faults) -> Res
         seal,
         engine,
         brake,
+        canary,
         github,
         planner,
         kill,

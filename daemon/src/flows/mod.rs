@@ -1,6 +1,9 @@
 //! Use cases that cross areas, one file each.
 
+pub mod attention;
+pub mod back;
 pub mod doctor;
 pub mod kill;
+pub mod next;
 pub mod status;
 pub mod tokens;

@@ -1,16 +1,29 @@
 //! The state of the daemon on one screen.
 
-use cutover_shared::mapping::{Mode, ModeView};
-use cutover_shared::run::RunState;
+use cutover_shared::mapping::Mode;
+use cutover_shared::run::{Reversibility, RunState, RunView};
 use cutover_shared::status::Status;
 
+use super::attention::{FAILED_MS, Facts, attention};
+use super::back::{Effects, Holds, Measure, way_back};
+use super::next::{self, Canary, Situation};
 use crate::clock::Clock;
+use crate::mapping::gate::{CanaryFirst, CanaryStage};
 use crate::mapping::mode;
 use crate::run::{Brake, Engine};
-use crate::store::{Db, ReadError};
+use crate::store::{Db, ReadError, RunRow, Standing, StandingRun};
 
 /// Live runs that are shown at most.
 const RUNS: usize = 20;
+
+/// Runs that attention is looked for in at most.
+const NOTED: u32 = 100;
+
+/// Runs with effects that are looked at at most.
+const STANDING: u32 = 1_000;
+
+/// Ended runs of each way that are looked at for how fast items go.
+const MEASURED: u32 = 10;
 
 /// What is fixed for the life of the process.
 #[derive(Clone, Debug)]
@@ -25,87 +38,103 @@ pub struct Identity {
     pub index_max_age_ms: i64,
 }
 
+/// What is asked for a status.
+#[derive(Clone, Copy)]
+pub struct Sources<'a> {
+    pub identity: &'a Identity,
+    pub db: &'a Db,
+    pub engine: &'a Engine,
+    pub brake: &'a Brake,
+    pub clock: &'a Clock,
+    pub canary: &'a CanaryFirst,
+}
+
 /// Reads the whole.
-pub async fn status(
-    identity: &Identity,
-    db: &Db,
-    engine: &Engine,
-    brake: &Brake,
-    clock: &Clock,
-) -> Result<Status, ReadError> {
+pub async fn status(from: Sources<'_>) -> Result<Status, ReadError> {
+    let Sources { identity, db, engine, brake, clock, canary } = from;
     let mode = mode::view(db, identity.configured_mode, brake.is_pulled()).await?;
     let index = db.index_view(&identity.github_host).await?;
     let (tenants, projects, repositories) = db.catalog_counts().await?;
-    let live_runs: Vec<_> = db
-        .unfinished_runs()
-        .await?
-        .iter()
-        .filter(|run| run.state.is_live())
-        .take(RUNS)
-        .map(|run| engine.show(run))
-        .collect();
+    let counts = db.mapping_counts().await?;
     let now = clock.now();
-    let mut attention = mode_attention(&mode);
-    for run in &live_runs {
-        match (run.state, &run.reason) {
-            (RunState::Paused, Some(reason)) => attention.push(format!("run {} is paused: {reason}", run.id)),
-            (RunState::Approved, _) => {
-                attention.push(format!("run {} is approved and waits to be applied", run.id));
-            }
-            _ => {}
-        }
-        if run.progress.counts.unknown > 0 {
-            attention.push(format!(
-                "run {}: {} items have an unknown outcome; `cutover run items {} --state unknown`",
-                run.id, run.progress.counts.unknown, run.id
-            ));
-        }
-    }
-    if index.unread > 0 {
-        attention.push(format!(
-            "{} installations refused to be read; their repositories are as last seen, the log says why",
-            index.unread
-        ));
-    }
-    match index.swept_at {
-        None if projects > 0 => {
-            attention.push("GitHub's lists were never read: `cutover map plan --refresh`".to_owned());
-        }
-        Some(at) if now.saturating_sub(at) > identity.index_max_age_ms => {
-            attention
-                .push("the index is old: `cutover map plan --refresh` reads GitHub's lists again".to_owned());
-        }
-        _ => {}
-    }
+    let noted = db.runs_of_note(now.saturating_sub(FAILED_MS), now, NOTED).await?;
+    let noted: Vec<RunView> = noted.iter().map(|run| engine.show(run)).collect();
+    let trouble = db.write_trouble();
+    let attention = attention(&Facts {
+        now,
+        mode: &mode,
+        trouble: trouble.as_deref(),
+        runs: &noted,
+        index: &index,
+        projects,
+        index_max_age_ms: identity.index_max_age_ms,
+    });
+    let next = next::steps(&Situation {
+        killed: mode.killed,
+        counts: &counts,
+        canary_tenants: mode.canary.len(),
+        canary: stage(canary.stage(now).await?),
+        runs: &noted,
+    });
+    let holds = Holds { killed: mode.killed, trouble: trouble.as_deref() };
+    let back = way_back(&effects(db.standing(STANDING).await?), &measures(db).await?, holds);
+    let live = db.unfinished_runs().await?;
+    let live = live.iter().filter(|run| run.state.is_live()).take(RUNS);
     Ok(Status {
         version: identity.version.to_owned(),
         environment: identity.environment.clone(),
         github_host: identity.github_host.clone(),
         started_at: identity.started_at,
         now,
-        mode,
-        counts: db.mapping_counts().await?,
+        counts,
         tenants,
         projects,
         repositories,
         index,
-        live_runs,
+        live_runs: live.map(|run| engine.show(run)).collect(),
         attention,
+        next,
+        back,
+        mode,
     })
 }
 
-fn mode_attention(mode: &ModeView) -> Vec<String> {
-    let mut attention = Vec::new();
-    if mode.killed {
-        attention.push(
-            "KILLED: everything is on legacy and every run stands; `cutover mode set` lets go".to_owned(),
-        );
+fn stage(stage: CanaryStage) -> Canary {
+    match stage {
+        CanaryStage::None => Canary::Unproven,
+        CanaryStage::Observed { left, .. } => Canary::Observed { seconds_left: left.as_secs() },
+        CanaryStage::Proven { .. } => Canary::Proven,
     }
-    if let Some(other) = mode.environment_differs {
-        attention.push(format!(
-            "the configuration says mode {other}, the store says {}: the store counts; make them agree",
-            mode.mode
-        ));
+}
+
+fn effects(standing: Standing) -> Effects {
+    let is_final = |run: &&StandingRun| {
+        serde_json::from_str(&run.reversibility).unwrap_or(Reversibility::Irreversible)
+            == Reversibility::Irreversible
+    };
+    Effects {
+        irreversible: standing.runs.iter().find(is_final).map(|run| run.id.clone()),
+        items: standing.items,
+        runs: standing.runs.into_iter().map(|run| run.id).collect(),
     }
-    attention
+}
+
+/// Newest runs that came to their end, as measurements of how fast items go.
+async fn measures(db: &Db) -> Result<Vec<Measure>, ReadError> {
+    let mut rows = db.runs(Some(RunState::Done), None, None, MEASURED).await?;
+    rows.extend(db.runs(Some(RunState::Undone), None, None, MEASURED).await?);
+    Ok(rows.iter().filter_map(measure).collect())
+}
+
+fn measure(row: &RunRow) -> Option<Measure> {
+    let undo = row.state == RunState::Undone;
+    let began = if undo { row.undo_started_at } else { row.started_at };
+    Some(Measure {
+        run: row.id.clone(),
+        undo,
+        items: if undo { row.counts.undone } else { row.counts.done },
+        began: began?,
+        ended: row.ended_at?,
+        rate: row.rate,
+    })
 }

@@ -6,10 +6,11 @@ use cutover_shared::catalog::{LinkView, ProjectView, TenantView};
 use cutover_shared::ids::{LinkKey, ProjectId, TenantId};
 use cutover_shared::mapping::{Mapping, MappingCounts};
 use cutover_shared::page::{Page, PageAsk};
+use cutover_shared::window::Window;
 
 use super::link::link_of;
 use super::mode;
-use crate::store::{Db, LinkFilter, LinkRow, ReadError, TenantRow};
+use crate::store::{Db, LinkFilter, LinkRow, ReadError, Select, TenantRow};
 
 /// Links with their mappings, a window of them.
 pub async fn links(db: &Db, tenant: Option<TenantId>, ask: &PageAsk) -> Result<Page<LinkView>, ReadError> {
@@ -25,8 +26,7 @@ async fn with_mappings(db: &Db, rows: Vec<LinkRow>) -> Result<Vec<LinkView>, Rea
     let keys: Vec<LinkKey> = rows.iter().map(|row| row.key.clone()).collect();
     let mut mappings: HashMap<LinkKey, Mapping> = HashMap::new();
     for row in db.mappings(&keys).await? {
-        let mapping = serde_json::from_str(&row.body)
-            .map_err(|error| ReadError::Corrupt { what: "mapping", cause: error.to_string() })?;
+        let mapping = serde_json::from_str(&row.body).map_err(corrupt)?;
         mappings.insert(row.key, mapping);
     }
     Ok(rows
@@ -36,6 +36,32 @@ async fn with_mappings(db: &Db, rows: Vec<LinkRow>) -> Result<Vec<LinkView>, Rea
             LinkView { link: link_of(row), mapping }
         })
         .collect())
+}
+
+/// Links with their mappings, filtered and sorted.
+pub async fn links_window(db: &Db, select: Select) -> Result<Window<LinkView>, ReadError> {
+    let select = select.with_canary(mode::canary(db).await?);
+    let window = db.links_window(&select).await?;
+    let rows: Result<Vec<LinkView>, ReadError> = window
+        .rows
+        .into_iter()
+        .map(|(row, body)| {
+            let mapping = body.map(|body| serde_json::from_str(&body)).transpose().map_err(corrupt)?;
+            Ok(LinkView { link: link_of(row), mapping })
+        })
+        .collect();
+    Ok(Window { rows: rows?, offset: window.offset, total: window.total })
+}
+
+/// Tenants with their counts, filtered and sorted.
+pub async fn tenants_window(db: &Db, select: Select) -> Result<Window<TenantView>, ReadError> {
+    let select = select.with_canary(mode::canary(db).await?);
+    let window = db.tenants_window(&select).await?;
+    Ok(window.map(|row| tenant_view(row, &select.canary)))
+}
+
+fn corrupt(error: serde_json::Error) -> ReadError {
+    ReadError::Corrupt { what: "mapping", cause: error.to_string() }
 }
 
 /// Projects with their repositories, a window of them. The window may end inside a project's repositories only when

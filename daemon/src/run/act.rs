@@ -2,7 +2,7 @@
 //! so is no error.
 
 use cutover_shared::ids::{Digest, RunId};
-use cutover_shared::run::{ItemState, Reversibility, RunState, RunView};
+use cutover_shared::run::{GateView, ItemState, Reversibility, RunState, RunView};
 use serde_json::json;
 
 use super::engine::Engine;
@@ -46,6 +46,15 @@ impl Engine {
         let patch = RunPatch { approved: Some((who.operator.0.clone(), now)), ..RunPatch::default() };
         let detail = json!({ "digest": digest, "self-approved": self_approved, "check": gate });
         self.advance(&row, "approve", &[RunState::Planned], RunState::Approved, patch, who, detail).await
+    }
+
+    /// What an approval would be told by the gate now; changes nothing.
+    pub async fn gate(&self, id: &RunId) -> Result<GateView, RunError> {
+        let row = self.0.row(id).await?;
+        Ok(match self.0.gate.check(&row, self.0.clock.now()).await? {
+            Ok(evidence) => GateView { closed: None, facts: evidence.facts },
+            Err(why) => GateView { closed: Some(why), facts: Vec::new() },
+        })
     }
 
     /// Starts an approved run.
@@ -171,6 +180,7 @@ impl Engine {
             rate: Some(rate),
             reason: Some(None),
             direction: Some(Direction::Undo.word()),
+            undo_started_at: Some(self.0.clock.now()),
             ..RunPatch::default()
         };
         self.advance(&row, "undo", FROM, RunState::Undoing, patch, who, json!({ "rate": rate })).await

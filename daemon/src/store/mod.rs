@@ -4,6 +4,7 @@
 mod open;
 mod read;
 mod rows;
+mod select;
 mod sqlite;
 mod unit;
 
@@ -17,8 +18,9 @@ pub use open::{OpenError, open};
 pub use read::{AuditRead, CatalogRead, IndexRead, MappingRead, ProbeRead, RunRead, SettingRead, UploadRead};
 pub use rows::{
     ActReceiptRow, AuditRow, InstallationRow, LinkFilter, LinkRow, MappingRow, NewItem, NewRun,
-    RepositoryRow, RequestRow, RunRow, StoredItem, SweepRow, TenantRow, UploadRow,
+    RepositoryRow, RequestRow, RunRow, Standing, StandingRun, StoredItem, SweepRow, TenantRow, UploadRow,
 };
+pub use select::{Select, SelectError, Value};
 pub use unit::{
     ActOp, AuditDraft, CatalogOp, IndexOp, ItemChange, Lane, MappingOp, Op, ProbeOp, RunOp, RunPatch,
     SettingOp, UNIT_ROWS, Unit,
@@ -74,6 +76,9 @@ pub trait Store:
 {
     /// Writes a unit as a whole or not at all; answers after the commit.
     async fn write(&self, lane: Lane, unit: Unit) -> Result<(), WriteError>;
+
+    /// Why the last commit failed; none while the newest went through. Known without asking the disk.
+    fn write_trouble(&self) -> Option<String>;
 
     /// Tells what was committed, by topic.
     fn versions(&self) -> watch::Receiver<Versions>;

@@ -3,14 +3,16 @@
 use async_trait::async_trait;
 use cutover_shared::ids::{LinkKey, ProjectId, RunId, TenantId};
 use cutover_shared::mapping::MappingCounts;
-use cutover_shared::run::{ItemState, RunState};
+use cutover_shared::run::{ItemGroup, ItemState, RunState};
 use cutover_shared::status::IndexView;
+use cutover_shared::window::Window;
 
 use super::ReadError;
 use super::rows::{
     ActReceiptRow, AuditRow, InstallationRow, LinkFilter, LinkRow, MappingRow, RepositoryRow, RequestRow,
-    RunRow, StoredItem, SweepRow, TenantRow, UploadRow,
+    RunRow, Standing, StoredItem, SweepRow, TenantRow, UploadRow,
 };
+use super::select::Select;
 
 type Read<T> = Result<T, ReadError>;
 
@@ -37,6 +39,17 @@ pub trait RunRead {
         limit: u32,
     ) -> Read<Vec<StoredItem>>;
     async fn item_by_key(&self, run: &RunId, key: &str) -> Read<Option<StoredItem>>;
+    /// Newest first, unless sorted.
+    async fn runs_window(&self, select: &Select) -> Read<Window<RunRow>>;
+    /// By place in the plan, unless sorted; bounded in rows and in bytes of bodies.
+    async fn items_window(&self, run: &RunId, select: &Select) -> Read<Window<StoredItem>>;
+    /// Findings (stale, failed, unknown, superseded, and skipped with a reason) by state and reason, the most first.
+    async fn item_groups(&self, run: &RunId, limit: u32) -> Read<Vec<ItemGroup>>;
+    /// Runs that a person may have to look at, newest first: live, or with unknown items, or failed or with failed items and
+    /// ended after `since`, or planned, not expired at `now`, and the newest of their kind and scope.
+    async fn runs_of_note(&self, since: i64, now: i64, limit: u32) -> Read<Vec<RunRow>>;
+    /// Runs with effects that stand, newest first, and how many effects of all such runs.
+    async fn standing(&self, limit: u32) -> Read<Standing>;
 }
 
 /// Tenants, projects and their repositories.
@@ -49,6 +62,10 @@ pub trait CatalogRead {
     async fn project(&self, id: &ProjectId) -> Read<Vec<LinkRow>>;
     async fn tenants(&self, after: Option<&str>, limit: u32) -> Read<Vec<TenantRow>>;
     async fn tenant(&self, id: &TenantId) -> Read<Option<TenantRow>>;
+    /// Links with the bodies of their mappings, by project and name unless sorted.
+    async fn links_window(&self, select: &Select) -> Read<Window<(LinkRow, Option<String>)>>;
+    /// By id, unless sorted.
+    async fn tenants_window(&self, select: &Select) -> Read<Window<TenantRow>>;
     /// Tenants, projects, repositories.
     async fn catalog_counts(&self) -> Read<(u64, u64, u64)>;
     async fn catalog_revision(&self) -> Read<i64>;
@@ -114,4 +131,6 @@ pub trait AuditRead {
     async fn audit_newest(&self, before: Option<i64>, limit: u32) -> Read<Vec<AuditRow>>;
     /// Oldest first, after `after`.
     async fn audit_oldest(&self, after: Option<i64>, limit: u32) -> Read<Vec<AuditRow>>;
+    /// Newest first, unless sorted; bounded in rows and in bytes.
+    async fn audit_window(&self, select: &Select) -> Read<Window<AuditRow>>;
 }

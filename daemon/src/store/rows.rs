@@ -43,12 +43,32 @@ pub struct RunRow {
     pub approved_at: Option<i64>,
     pub started_at: Option<i64>,
     pub ended_at: Option<i64>,
+    /// When the pass began that took it back.
+    pub undo_started_at: Option<i64>,
     pub rate: Option<u32>,
     pub reason: Option<String>,
     pub summary: String,
     pub lease_holder: Option<String>,
     pub lease_until: Option<i64>,
     pub counts: Counts,
+}
+
+/// Effects that stand.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Newest first; perhaps not all.
+    pub runs: Vec<StandingRun>,
+    /// Effects of all runs, also of those that are not listed.
+    pub items: u64,
+}
+
+/// A run whose effects stand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StandingRun {
+    pub id: RunId,
+    pub state: RunState,
+    /// JSON.
+    pub reversibility: String,
 }
 
 /// An item to be.

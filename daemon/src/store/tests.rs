@@ -1,5 +1,7 @@
 //! The behaviour of a store, written against the trait so that each backend runs the same.
 
+mod notes;
+
 use cutover_shared::ids::RunId;
 use cutover_shared::run::{ItemState, RunState};
 use serde_json::json;

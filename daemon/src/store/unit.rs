@@ -74,6 +74,8 @@ pub struct RunPatch {
     pub approved: Option<(String, i64)>,
     pub started_at: Option<i64>,
     pub ended_at: Option<i64>,
+    /// Kept where it was set before.
+    pub undo_started_at: Option<i64>,
     /// Sets or clears the rate.
     pub rate: Option<Option<u32>>,
     /// Sets or clears the reason.

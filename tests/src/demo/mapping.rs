@@ -22,7 +22,7 @@ const PLANS: usize = 6;
 const SAMPLE: &str = "10";
 
 pub(super) async fn play(options: &Options) -> Result<String, DemoError> {
-    let mut stage = Stage::build(options).await?;
+    let mut stage = Stage::build(options, std::env::current_exe()?).await?;
     stage.tell(&format!(
         "{} tenants, {} repositories, seed {}; GitHub at {}, everything in {}",
         options.tenants,

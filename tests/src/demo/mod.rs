@@ -1,11 +1,16 @@
-//! `cutover-demo`: a supervisor that makes a world with its GitHub, starts itself again as daemon and as command line,
-//! and goes through the whole migration. GitHub lives in the supervisor, so it outlives a killed daemon.
+//! `cutover-demo`: a supervisor that makes a world with its GitHub, starts itself again as daemon and as command line or
+//! console, and goes through the whole migration, or lets the operator do so. GitHub lives in the supervisor, so it
+//! outlives a killed daemon.
 
+pub mod console;
+mod keeper;
 mod mapping;
 pub mod secrets;
 mod stage;
+pub mod tour;
 
 use std::ffi::OsString;
+use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -74,8 +79,9 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
-    if !options.headless {
-        complain("the console is not built yet: run it with --headless");
+    let terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
+    if !options.headless && !terminal {
+        complain("the console needs a terminal, and there is none here: run it with --headless");
         return ExitCode::from(2);
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -85,14 +91,20 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let outcome = runtime.block_on(match options.scenario {
-        Scenario::Mapping => mapping::play(&options),
+    let outcome = runtime.block_on(async {
+        if options.headless {
+            match options.scenario {
+                Scenario::Mapping => mapping::play(&options).await.map(|summary| (summary, 0)),
+            }
+        } else {
+            console::play(&options, console::Front::of_this_program()?).await
+        }
     });
     runtime.shutdown_background();
     match outcome {
-        Ok(summary) => {
-            say(&summary);
-            ExitCode::SUCCESS
+        Ok((text, code)) => {
+            say(&text);
+            ExitCode::from(code)
         }
         Err(error) => {
             complain(&error.to_string());
@@ -101,12 +113,12 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "the demo is what it prints")]
+/// The demo is what it prints. A terminal that has gone is no reason to leave anything behind.
 fn say(text: &str) {
-    println!("{text}");
+    let _ = writeln!(std::io::stdout(), "{text}");
 }
 
-#[expect(clippy::print_stderr, reason = "why the demo failed")]
+/// Says why the demo failed.
 fn complain(text: &str) {
-    eprintln!("cutover-demo: {text}");
+    let _ = writeln!(std::io::stderr(), "cutover-demo: {text}");
 }

@@ -26,7 +26,8 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    pub(super) async fn build(options: &Options) -> Result<Self, DemoError> {
+    /// Builds it; `exe` plays the roles of the daemon and the command line.
+    pub(super) async fn build(options: &Options, exe: PathBuf) -> Result<Self, DemoError> {
         let made = World::generate(&WorldSpec {
             seed: options.seed,
             tenants: options.tenants as usize,
@@ -41,7 +42,6 @@ impl Stage {
                 (temporary.path().to_owned(), Some(temporary))
             }
         };
-        let exe = std::env::current_exe()?;
         let home = Home::new(&std::path::absolute(&dir)?)?;
         // The observation time of a canary is a day; a demo has none.
         home.configure(

@@ -4,11 +4,15 @@
 mod cli;
 mod daemon;
 mod home;
+mod life;
 pub mod role;
+pub mod terminal;
 
 pub use cli::{Cli, Said};
 pub use daemon::{Daemon, Ended};
 pub use home::Home;
+pub use life::{Life, Watched};
+pub use terminal::Terminal;
 
 /// What went wrong while processes were being handled.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +32,12 @@ pub enum HarnessError {
     /// Its JSON can't be read.
     #[error("`cutover {args}` printed something that can't be read: {cause}")]
     Unreadable { args: String, cause: String },
+    /// A screen did not come, or can't come any more.
+    #[error("waited in vain for {what}; the process: {life:?}\n{screen}")]
+    Screen { what: String, life: Life, screen: terminal::Picture },
+    /// No key has this name.
+    #[error("{0:?} is no key")]
+    Key(String),
 }
 
 /// Names what was being done when the system failed.

@@ -80,6 +80,16 @@ async fn a_run_outlives_a_full_disk_and_nothing_is_lost() {
     assert!(check.text.contains("full") && check.mend.contains("free space"), "{check:?}");
     stage.say(&[1], &["doctor"]).await;
 
+    // Status says it too, out of memory, and goes on saying what there is.
+    let status = stage.ask(&[0], &["status"]).await;
+    let first = &status["attention"][0];
+    assert_eq!(
+        (&first["health"], &first["runbook"]),
+        (&"bad".into(), &"store_disk_full.md".into()),
+        "{status}"
+    );
+    assert!(first["text"].as_str().unwrap().contains("full"), "{first}");
+
     // It can be looked at, and an act says that it was not done.
     let held = super::stage::show(&conn, &run.id).await;
     assert_eq!(held.state, RunState::Applying, "{held:?}");
@@ -96,6 +106,8 @@ async fn a_run_outlives_a_full_disk_and_nothing_is_lost() {
     let items: u64 = chunks.map(|record| record.detail["items"].as_u64().unwrap()).sum();
     assert_eq!(items, REPOS as u64, "each item in one chunk");
     assert_eq!(store_check(&conn).await.health, Health::Ok);
+    let status = stage.ask(&[0], &["status"]).await.to_string();
+    assert!(!status.contains("can't be written"), "{status}");
     stage.say(&[0], &["audit", "verify"]).await;
     daemon.stop().await.unwrap();
 }

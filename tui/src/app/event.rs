@@ -5,8 +5,6 @@ use cutover_shared::error::RpcError;
 use cutover_shared::rpc::{Answer, Changes, Receipt, Welcome};
 use serde::{Deserialize, Serialize};
 
-use crate::keymap::Action;
-
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -46,8 +44,8 @@ pub enum Event {
     Copied(Result<usize, String>),
     /// The guided tour's other side said something.
     Tour(String),
-    /// The line mode asks for an action by name.
-    Do(Action),
+    /// A line of the line mode.
+    Line(String),
     /// SIGTERM or SIGHUP.
     Stop,
 }

@@ -4,10 +4,12 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 use cutover_shared::audit::{AuditAnswer, AuditCheck, AuditQuery, AuditView};
+use cutover_shared::filter::AUDIT;
 use cutover_shared::page::Page;
 use cutover_shared::rpc::{Answer, Query};
 
-use super::list::{Listing, Pages, Window, list};
+use super::choose::{Choice, Windowed, choose, help};
+use super::list::{Listing, Pages};
 use super::{Outcome, Verdict};
 use crate::failure::Failure;
 use crate::file::NewFile;
@@ -18,9 +20,10 @@ use crate::session::Session;
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
     /// Records, newest first
+    #[command(after_help = help(&AUDIT))]
     List {
         #[command(flatten)]
-        window: Window,
+        choice: Choice,
     },
     /// Checks the whole chain of hashes; exit 1 when it is broken
     Verify,
@@ -43,7 +46,7 @@ const COLUMNS: &[Column] = &[
 
 pub(super) async fn run(verb: Verb, session: &mut Session<'_>) -> Verdict {
     match verb {
-        Verb::List { window } => {
+        Verb::List { choice } => {
             let listing = Listing {
                 noun: "records",
                 columns: COLUMNS,
@@ -51,7 +54,15 @@ pub(super) async fn run(verb: Verb, session: &mut Session<'_>) -> Verdict {
                 take: page,
                 row: |record, _| row(record),
             };
-            list(session, &window, listing).await
+            let windowed = Windowed {
+                fields: &AUDIT,
+                ask: &|ask| Query::Audit(AuditQuery::Window { ask }),
+                take: |answer| match answer {
+                    Answer::Audit(AuditAnswer::Window(window)) => Some(window),
+                    _ => None,
+                },
+            };
+            choose(session, &choice, None, listing, windowed).await
         }
         Verb::Verify => {
             let Answer::Audit(AuditAnswer::Check(check)) =

@@ -3,12 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use cutover_shared::error::ErrorCode;
-use cutover_shared::paths;
 use cutover_shared::rpc::{Act, KillReceipt, Receipt, Role};
 
 use super::{Outcome, Verdict};
 use crate::failure::Failure;
-use crate::file::NewFile;
+use crate::marker::{self, Marker};
 use crate::plain::{Block, Style, Tone, clean, number, time};
 use crate::session::Session;
 
@@ -80,35 +79,11 @@ fn text(receipt: &KillReceipt, style: Style) -> String {
     block.render(style)
 }
 
-/// Writes the marker. One that is there stays: it says who killed first, and it counts as it is.
 fn local(session: &mut Session<'_>, folder: &Path, reason: &str) -> Verdict {
-    let marker = paths::kill_marker(folder);
-    let failed = |error: &std::io::Error| not_written(&marker, error);
-    // A folder that we made up would not be the daemon's, and the kill would be a false comfort.
-    if !folder.is_dir() {
-        return Err(Failure::new(
-            ErrorCode::NotFound,
-            format!("NOTHING WAS KILLED: there is no state folder {}", folder.display()),
-            "say where the daemon's is, with --state-dir or CUTOVER_STATE_DIR (its configuration names it)",
-        ));
-    }
-    let already = marker.try_exists().map_err(|error| failed(&error))?;
-    let content = serde_json::json!({
-        "at": session.now(), "by": user(), "reason": reason, "origin": "cli --local",
-    });
-    if !already {
-        NewFile::begin(&marker)
-            .and_then(|mut file| {
-                // The daemon may run as somebody else than who kills.
-                file.show_to_all()?;
-                file.append(&format!("{content}\n"))?;
-                file.commit()
-            })
-            .map_err(|error| failed(&error))?;
-    }
-    let document = serde_json::json!({ "marker": marker, "already": already, "content": content });
+    let Marker { path, already, content } = marker::write(folder, reason, "cli --local", session.now())?;
+    let document = serde_json::json!({ "marker": path, "already": already, "content": content });
     session.out.answer(&document, |_| {
-        let place = marker.to_string_lossy();
+        let place = path.to_string_lossy();
         let how = if already { "the kill marker was already there" } else { "kill marker written" };
         format!(
             "{how}: {}\nA running daemon obeys it at once, a starting one before it serves anything.\n\
@@ -117,21 +92,4 @@ fn local(session: &mut Session<'_>, folder: &Path, reason: &str) -> Verdict {
         )
     })?;
     Ok(Outcome::Done)
-}
-
-fn not_written(marker: &Path, error: &std::io::Error) -> Failure {
-    let hint = match error.kind() {
-        std::io::ErrorKind::PermissionDenied => "do it as the user that the daemon runs as, or as root",
-        _ => "make room or mend the disk, or stop the daemon: a stopped daemon decides nothing",
-    };
-    let what =
-        if marker.exists() { "the kill marker may not outlive a power cut" } else { "NOTHING WAS KILLED" };
-    Failure::outside(format!("{what}: can't write {}: {error}", marker.display()), hint)
-}
-
-/// Who runs this program: `name (uid)`.
-fn user() -> String {
-    let uid = nix::unistd::getuid();
-    let name = nix::unistd::User::from_uid(uid).ok().flatten().map(|user| user.name);
-    format!("{} ({uid})", name.as_deref().unwrap_or("unknown"))
 }

@@ -1,13 +1,15 @@
-//! Lists: page by page, so that neither side ever holds a whole one.
+//! Lists: page by page, so that neither side ever holds a whole one. A list that is filtered or sorted comes in windows.
 
 use cutover_shared::page::{MAX_ROWS, Page, PageAsk};
 use cutover_shared::rpc::{Answer, Query};
 use serde::Serialize;
 
+use super::choose::Windows;
+
 use super::{Outcome, Verdict};
 use crate::failure::Failure;
 use crate::out::to_json;
-use crate::plain::{Cell, Column, Table, shell_word};
+use crate::plain::{Cell, Column, Table, number, shell_word};
 use crate::session::Session;
 
 /// Which part of a list.
@@ -16,7 +18,8 @@ pub(super) struct Window {
     /// Most rows to print
     #[arg(long, value_name = "ROWS", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
     pub limit: u64,
-    /// Start after this place: the cursor that the part before ended with
+    /// Start after this place: the cursor that the part before ended with, which is a number of rows when the list is
+    /// filtered or sorted
     #[arg(long, value_name = "CURSOR")]
     pub after: Option<String>,
     /// Print all rows, a page at a time
@@ -36,19 +39,50 @@ pub(super) struct Listing<'f, T> {
     pub row: fn(&T, i64) -> Vec<Cell>,
 }
 
+/// Where the rows of a list come from.
+pub(super) enum Feed<'f, T> {
+    Pages(Pages, &'f dyn Fn(PageAsk) -> Query, fn(Answer) -> Option<Page<T>>),
+    Windows(Windows<'f, T>),
+}
+
+impl<T> Feed<'_, T> {
+    async fn next(&mut self, session: &mut Session<'_>, noun: &str) -> Result<Option<Vec<T>>, Failure> {
+        match self {
+            Self::Pages(pages, ask, take) => pages.next(session, *ask, *take, noun).await,
+            Self::Windows(windows) => windows.next(session, noun).await,
+        }
+    }
+
+    /// Where the next part starts, and how many rows there are in all, where that is known.
+    fn end(self) -> (Option<String>, Option<u64>) {
+        match self {
+            Self::Pages(pages, ..) => (pages.after, None),
+            Self::Windows(windows) => (windows.after(), Some(windows.total)),
+        }
+    }
+}
+
 /// Prints a list: a table, or with `--json` `{"rows":[...],"next":...}` a row a line.
 pub(super) async fn list<T: Serialize>(
     session: &mut Session<'_>,
     window: &Window,
     listing: Listing<'_, T>,
 ) -> Verdict {
-    let mut pages = Pages::new(window);
+    let feed = Feed::Pages(Pages::new(window), listing.ask, listing.take);
+    print(session, feed, &listing).await
+}
+
+pub(super) async fn print<T: Serialize>(
+    session: &mut Session<'_>,
+    mut feed: Feed<'_, T>,
+    listing: &Listing<'_, T>,
+) -> Verdict {
     let mut table = Table::new(listing.columns);
-    let mut printed = 0_u64;
-    while let Some(rows) = pages.next(session, listing.ask, listing.take, listing.noun).await? {
+    let (mut printed, mut is_first) = (0_u64, true);
+    while let Some(rows) = feed.next(session, listing.noun).await? {
         let mut text = String::new();
         if session.out.json {
-            text += if pages.number == 1 { "{\"rows\":[" } else { "" };
+            text += if is_first { "{\"rows\":[" } else { "" };
             for row in &rows {
                 text += if printed == 0 { "\n" } else { ",\n" };
                 text += &to_json(row, false)?;
@@ -60,19 +94,22 @@ pub(super) async fn list<T: Serialize>(
             let cells: Vec<Vec<Cell>> = rows.iter().map(|row| (listing.row)(row, now)).collect();
             text = table.part(&cells, session.out.style);
         }
+        is_first = false;
         session.out.raw(&text)?;
         if session.out.is_closed() {
             return Ok(Outcome::Done);
         }
     }
-    let next = pages.after;
+    let (next, total) = feed.end();
     if session.out.json {
         let end = if printed == 0 { "" } else { "\n" };
-        session.out.raw(&format!("{end}],\"next\":{}}}\n", to_json(&next, false)?))?;
+        let total = total.map_or(String::new(), |total| format!(",\"total\":{total}"));
+        session.out.raw(&format!("{end}],\"next\":{}{total}}}\n", to_json(&next, false)?))?;
     } else if printed == 0 {
         session.out.raw(&format!("no {}\n", listing.noun))?;
     } else if let Some(next) = next {
-        session.out.raw(&format!("more: --after {}\n", shell_word(&next)))?;
+        let total = total.map_or(String::new(), |total| format!("  ({} in all)", number(total)));
+        session.out.raw(&format!("more: --after {}{total}\n", shell_word(&next)))?;
     }
     Ok(Outcome::Done)
 }
@@ -83,19 +120,17 @@ pub(super) struct Pages {
     /// Rows still wanted; none for all.
     wanted: Option<u64>,
     ended: bool,
-    /// Pages that were read.
-    number: u64,
 }
 
 impl Pages {
     pub fn new(window: &Window) -> Self {
         let wanted = (!window.all_rows).then_some(window.limit);
-        Self { after: window.after.clone(), wanted, ended: false, number: 0 }
+        Self { after: window.after.clone(), wanted, ended: false }
     }
 
     /// Every row from the first.
     pub fn all() -> Self {
-        Self { after: None, wanted: None, ended: false, number: 0 }
+        Self { after: None, wanted: None, ended: false }
     }
 
     /// The next page's rows; none after the last. A list that does not move on is an error, not an endless loop.
@@ -120,7 +155,6 @@ impl Pages {
                 "report this with the version that `cutover status` prints",
             ));
         }
-        self.number += 1;
         self.ended = page.next.is_none();
         self.after = page.next;
         let rows = u64::try_from(page.rows.len()).unwrap_or(u64::MAX);

@@ -2,7 +2,9 @@
 
 mod audit;
 mod catalog;
+mod choose;
 mod completions;
+mod console;
 mod doctor;
 mod follow;
 mod kill;
@@ -12,6 +14,7 @@ mod map;
 mod mode;
 mod project;
 mod reference;
+mod replay;
 mod run;
 mod status;
 mod tenant;
@@ -24,20 +27,20 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use cutover_shared::error::ErrorCode;
 
+use crate::app::run::Setup;
 use crate::env::{Env, Io};
 use crate::failure::Failure;
 use crate::options::Options;
 use crate::out::Out;
 use crate::session::Session;
+use crate::widgets::Look;
 use crate::{clock, plain};
 
-/// Drives a Cutover daemon: what there is, what would change, and changing it.
+/// Drives a Cutover daemon: what there is, what would change, and changing it. Without a verb: the operator's console.
 #[derive(Debug, Parser)]
 #[command(
     name = "cutover",
     version,
-    subcommand_required = true,
-    arg_required_else_help = true,
     after_help = "Exit codes\n  \
         0  done                           4  daemon not reached\n  \
         1  done, and something was found  5  still going at --timeout\n  \
@@ -47,8 +50,10 @@ use crate::{clock, plain};
 struct Cli {
     #[command(flatten)]
     options: Options,
+    #[command(flatten)]
+    console: console::Args,
     #[command(subcommand)]
-    verb: Verb,
+    verb: Option<Verb>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -85,6 +90,8 @@ enum Verb {
     Audit(audit::Verb),
     /// Everything on legacy, every run paused, at once
     Kill(kill::Args),
+    /// Plays a session that the console recorded
+    Replay(replay::Args),
     /// Prints the completion script of a shell
     Completions(completions::Args),
     /// Prints the manual page, or writes one for each verb
@@ -120,9 +127,25 @@ pub(crate) async fn call(args: Vec<OsString>, env: &Env, io: Io<'_>) -> u8 {
         Ok(cli) => cli,
         Err(error) => return outside_of_grammar(&error, &mut out),
     };
+    let Some(verb) = cli.verb else {
+        let failure = Failure::usage(
+            "no verb was given, and there is no terminal for the console",
+            "`cutover help` lists the verbs; `cutover --plain` reads lines from anything",
+        );
+        out.failure(&failure);
+        return failure.exit();
+    };
+    if cli.console.is_used() {
+        let failure = Failure::usage(
+            "an option of the console does not go with a verb",
+            "leave out the one or the other",
+        );
+        out.failure(&failure);
+        return failure.exit();
+    }
     let mut session = Session::new(env, cli.options, out, stdin);
     let limit = session.options.timeout;
-    let work = Box::pin(dispatch(cli.verb, &mut session));
+    let work = Box::pin(dispatch(verb, &mut session));
     let verdict = match limit {
         Some(limit) => clock::within(limit, work).await,
         None => Some(work.await),
@@ -135,6 +158,31 @@ pub(crate) async fn call(args: Vec<OsString>, env: &Env, io: Io<'_>) -> u8 {
             failure.exit()
         }
     }
+}
+
+/// What the arguments ask of a terminal: the console, its line mode, or a recording; none when they ask for a verb, or
+/// make no sense, which `call` says.
+pub(crate) fn launch(args: &[OsString], env: &Env) -> Option<Result<Launch, Failure>> {
+    let cli = Cli::from_arg_matches(&grammar().try_get_matches_from(args).ok()?).ok()?;
+    match cli.verb {
+        None if env.console.screen || env.console.terminal || cli.console.plain => {
+            let plain = cli.console.plain || !env.console.screen;
+            let setup = console::setup(&cli.console, &cli.options, env);
+            Some(setup.map(|setup| if plain { Launch::Lines(setup) } else { Launch::Console(setup) }))
+        }
+        Some(Verb::Replay(args)) if !args.print && env.console.screen => {
+            Some(Ok(Launch::Replay(args.file, args.speed, console::look(env))))
+        }
+        _ => None,
+    }
+}
+
+/// What takes the terminal.
+pub(crate) enum Launch {
+    Console(Setup),
+    Lines(Setup),
+    /// A recording, how fast, and how it looks.
+    Replay(std::path::PathBuf, u32, Look),
 }
 
 async fn dispatch(verb: Verb, session: &mut Session<'_>) -> Verdict {
@@ -151,6 +199,7 @@ async fn dispatch(verb: Verb, session: &mut Session<'_>) -> Verdict {
         Verb::Token(verb) => token::run(verb, session).await,
         Verb::Audit(verb) => audit::run(verb, session).await,
         Verb::Kill(args) => kill::run(args, session).await,
+        Verb::Replay(args) => replay::run(&args, session),
         Verb::Completions(args) => completions::run(&args, session),
         Verb::Man(args) => man::run(&args, session),
     }

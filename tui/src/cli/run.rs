@@ -1,37 +1,44 @@
 //! `cutover run`.
 
 use clap::Subcommand;
+use cutover_shared::filter::{ITEMS, RUNS};
 use cutover_shared::ids::{Digest, RunId};
 use cutover_shared::rpc::{Act, Answer, Query, Receipt};
-use cutover_shared::run::{ItemState, ItemView, RunAct, RunAnswer, RunQuery, RunState, RunView};
+use cutover_shared::run::{
+    GateView, ItemGroup, ItemState, ItemView, RunAct, RunAnswer, RunQuery, RunState, RunView,
+};
+use serde::Serialize;
 
+use super::choose::{Choice, Windowed, choose, help};
 use super::follow::{Patience, follow};
-use super::list::{Listing, Window, list};
+use super::list::Listing;
 use super::{Outcome, Verdict, reference};
 use crate::failure::Failure;
-use crate::plain::{self, Cell, Column, RUN_COLUMNS, Tone, runs_row};
+use crate::plain::{self, Cell, Column, RUN_COLUMNS, runs_row};
 use crate::session::Session;
 use crate::words;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
     /// Runs, newest first
+    #[command(after_help = help(&RUNS))]
     List {
         /// Only those in this state
         #[arg(long, value_name = "STATE", value_parser = words::run_state())]
         state: Option<RunState>,
-        /// Only those of this kind: map
-        #[arg(long, value_name = "KIND")]
+        /// Only those of this kind: map; a filter says `kind:K`
+        #[arg(long, value_name = "KIND", conflicts_with_all = ["filter", "sort"])]
         kind: Option<String>,
         #[command(flatten)]
-        window: Window,
+        choice: Choice,
     },
-    /// One run: its state, figures, digest and who approved it
+    /// One run: its state, figures, digest, who approved it, its findings, and what the gate says of a plan
     Show {
         #[arg(value_name = "RUN", help = reference::HELP)]
         id: String,
     },
     /// What a run's plan says item by item, and what became of it
+    #[command(after_help = help(&ITEMS))]
     Items {
         #[arg(value_name = "RUN", help = reference::HELP)]
         id: String,
@@ -39,7 +46,7 @@ pub(super) enum Verb {
         #[arg(long, value_name = "STATE", value_parser = words::item_state())]
         state: Option<ItemState>,
         #[command(flatten)]
-        window: Window,
+        choice: Choice,
     },
     /// Approves the plan that has this digest, and no other
     Approve {
@@ -112,7 +119,7 @@ const ITEM_COLUMNS: &[Column] = &[
 
 pub(super) async fn run(verb: Verb, session: &mut Session<'_>) -> Verdict {
     match verb {
-        Verb::List { state, kind, window } => {
+        Verb::List { state, kind, choice } => {
             let listing = Listing {
                 noun: "runs",
                 columns: RUN_COLUMNS,
@@ -120,16 +127,31 @@ pub(super) async fn run(verb: Verb, session: &mut Session<'_>) -> Verdict {
                 take: reference::runs,
                 row: runs_row,
             };
-            list(session, &window, listing).await
+            let windowed = Windowed {
+                fields: &RUNS,
+                ask: &|ask| Query::Run(RunQuery::Window { ask }),
+                take: |answer| match answer {
+                    Answer::Run(RunAnswer::Window(window)) => Some(window),
+                    _ => None,
+                },
+            };
+            let term = state.map(|state| format!("state:{state}"));
+            choose(session, &choice, term, listing, windowed).await
         }
         Verb::Show { id } => {
             let id = reference::resolve(session, &id).await?;
-            let view = reference::show(session, &id).await?;
-            print(session, &view)
+            let run = reference::show(session, &id).await?;
+            let shown = Shown { groups: groups(session, &run).await?, gate: gate(session, &run).await?, run };
+            let now = session.now();
+            session.out.answer(&shown, |style| {
+                let gate = shown.gate.as_ref().map(|gate| plain::gate(gate, style)).unwrap_or_default();
+                plain::show(&shown.run, now, style) + &gate + &plain::groups(&shown.groups, style)
+            })?;
+            Ok(Outcome::Done)
         }
-        Verb::Items { id, state, window } => {
+        Verb::Items { id, state, choice } => {
             let id = reference::resolve(session, &id).await?;
-            items(session, id, state, &window).await
+            items(session, id, state, &choice).await
         }
         Verb::Approve { id, digest, override_reason } => {
             let id = reference::resolve(session, &id).await?;
@@ -170,6 +192,38 @@ pub(super) async fn run(verb: Verb, session: &mut Session<'_>) -> Verdict {
     }
 }
 
+/// Everything that `run show` says.
+#[derive(Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    run: RunView,
+    /// Findings by state and reason, the most first.
+    groups: Vec<ItemGroup>,
+    /// What an approval would be told; only of a plan.
+    gate: Option<GateView>,
+}
+
+async fn groups(session: &mut Session<'_>, run: &RunView) -> Result<Vec<ItemGroup>, Failure> {
+    let counts = &run.progress.counts;
+    if counts.findings() + counts.skipped == 0 {
+        return Ok(Vec::new());
+    }
+    match session.ask(Query::Run(RunQuery::Groups { id: run.id.clone() })).await? {
+        Answer::Run(RunAnswer::Groups(groups)) => Ok(groups),
+        _ => Err(Failure::unexpected("run show")),
+    }
+}
+
+async fn gate(session: &mut Session<'_>, run: &RunView) -> Result<Option<GateView>, Failure> {
+    if run.state != RunState::Planned {
+        return Ok(None);
+    }
+    match session.ask(Query::Run(RunQuery::Gate { id: run.id.clone() })).await? {
+        Answer::Run(RunAnswer::Gate(gate)) => Ok(Some(gate)),
+        _ => Err(Failure::unexpected("run show")),
+    }
+}
+
 /// Does the act and answers the run as it is afterwards.
 async fn act(session: &mut Session<'_>, act: RunAct) -> Result<RunView, Failure> {
     receipt(session.act(Act::Run(act)).await?)
@@ -204,7 +258,7 @@ fn print(session: &mut Session<'_>, view: &RunView) -> Verdict {
     Ok(Outcome::Done)
 }
 
-async fn items(session: &mut Session<'_>, id: RunId, state: Option<ItemState>, window: &Window) -> Verdict {
+async fn items(session: &mut Session<'_>, id: RunId, state: Option<ItemState>, choice: &Choice) -> Verdict {
     let listing = Listing {
         noun: "items",
         columns: ITEM_COLUMNS,
@@ -215,20 +269,23 @@ async fn items(session: &mut Session<'_>, id: RunId, state: Option<ItemState>, w
         },
         row: |item, _| item_row(item),
     };
-    list(session, window, listing).await
+    let windowed = Windowed {
+        fields: &ITEMS,
+        ask: &|ask| Query::Run(RunQuery::ItemWindow { id: id.clone(), ask }),
+        take: |answer| match answer {
+            Answer::Run(RunAnswer::ItemWindow(window)) => Some(window),
+            _ => None,
+        },
+    };
+    let term = state.map(|state| format!("state:{state}"));
+    choose(session, choice, term, listing, windowed).await
 }
 
 fn item_row(item: &ItemView) -> Vec<Cell> {
-    let tone = match item.state {
-        ItemState::Done | ItemState::Undone => Tone::Good,
-        ItemState::Failed | ItemState::Unknown => Tone::Bad,
-        ItemState::Stale | ItemState::Superseded => Tone::Warn,
-        ItemState::Pending | ItemState::Leased | ItemState::Skipped => Tone::Plain,
-    };
     vec![
         item.ord.to_string().into(),
         item.key.as_str().into(),
-        Cell::toned(item.state.word(), tone),
+        Cell::toned(item.state.word(), plain::item_tone(item.state)),
         item.attempts.to_string().into(),
         item.reason.as_deref().unwrap_or_default().into(),
     ]

@@ -2,10 +2,12 @@
 
 use clap::Subcommand;
 use cutover_shared::catalog::{CatalogAnswer, CatalogQuery, TenantView};
+use cutover_shared::filter::TENANTS;
 use cutover_shared::ids::TenantId;
 use cutover_shared::rpc::{Answer, Query};
 
-use super::list::{Listing, Window, list};
+use super::choose::{Choice, Windowed, choose, help};
+use super::list::Listing;
 use super::{Outcome, Verdict};
 use crate::failure::Failure;
 use crate::plain::{Block, Cell, Column, Style, number};
@@ -14,9 +16,10 @@ use crate::session::Session;
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
     /// Tenants with the progress of their projects
+    #[command(after_help = help(&TENANTS))]
     List {
         #[command(flatten)]
-        window: Window,
+        choice: Choice,
     },
     /// One tenant
     Show {
@@ -38,7 +41,7 @@ const COLUMNS: &[Column] = &[
 
 pub(super) async fn run(verb: Verb, session: &mut Session<'_>) -> Verdict {
     match verb {
-        Verb::List { window } => {
+        Verb::List { choice } => {
             let listing = Listing {
                 noun: "tenants",
                 columns: COLUMNS,
@@ -49,7 +52,15 @@ pub(super) async fn run(verb: Verb, session: &mut Session<'_>) -> Verdict {
                 },
                 row: |tenant, _| row(tenant),
             };
-            list(session, &window, listing).await
+            let windowed = Windowed {
+                fields: &TENANTS,
+                ask: &|ask| Query::Catalog(CatalogQuery::TenantWindow { ask }),
+                take: |answer| match answer {
+                    Answer::Catalog(CatalogAnswer::TenantWindow(window)) => Some(window),
+                    _ => None,
+                },
+            };
+            choose(session, &choice, None, listing, windowed).await
         }
         Verb::Show { tenant } => {
             let id = TenantId(tenant);

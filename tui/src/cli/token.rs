@@ -1,11 +1,13 @@
 //! `cutover token`.
 
 use clap::Subcommand;
+use cutover_shared::filter::TOKENS;
 use cutover_shared::ids::InstallationId;
 use cutover_shared::rpc::{Act, Answer, Query, Receipt};
 use cutover_shared::token::{TokenAct, TokenAnswer, TokenQuery, TokenState, TokenView};
 
-use super::list::{Listing, Window, list};
+use super::choose::{Choice, Windowed, choose, help};
+use super::list::Listing;
 use super::{Outcome, Verdict};
 use crate::failure::Failure;
 use crate::plain::{Block, Cell, Column, Style, Tone, age, time};
@@ -14,9 +16,10 @@ use crate::session::Session;
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
     /// How minting for each installation stands
+    #[command(after_help = help(&TOKENS))]
     List {
         #[command(flatten)]
-        window: Window,
+        choice: Choice,
     },
     /// Mints a new token now
     Refresh {
@@ -42,7 +45,7 @@ const COLUMNS: &[Column] = &[
 
 pub(super) async fn run(verb: Verb, session: &mut Session<'_>) -> Verdict {
     let act = match verb {
-        Verb::List { window } => {
+        Verb::List { choice } => {
             let listing = Listing {
                 noun: "tokens",
                 columns: COLUMNS,
@@ -53,7 +56,15 @@ pub(super) async fn run(verb: Verb, session: &mut Session<'_>) -> Verdict {
                 },
                 row,
             };
-            return list(session, &window, listing).await;
+            let windowed = Windowed {
+                fields: &TOKENS,
+                ask: &|ask| Query::Token(TokenQuery::Window { ask }),
+                take: |answer| match answer {
+                    Answer::Token(TokenAnswer::Window(window)) => Some(window),
+                    _ => None,
+                },
+            };
+            return choose(session, &choice, None, listing, windowed).await;
         }
         Verb::Refresh { installation } => TokenAct::Refresh { installation: InstallationId(installation) },
         Verb::Invalidate { installation } => {

@@ -1,7 +1,9 @@
 //! Runs as text.
 
 use cutover_shared::mapping::{MappingCounts, PlanSummary};
-use cutover_shared::run::{Counts, EffectClass, ItemState, Reversibility, RunState, RunView};
+use cutover_shared::run::{
+    Counts, EffectClass, GateView, ItemGroup, ItemState, Reversibility, RunState, RunView,
+};
 
 use super::{Block, Cell, Column, Style, Table, Tone, age, decimal, number, percent, span, time};
 
@@ -139,6 +141,50 @@ pub fn show(run: &RunView, now: i64, style: Style) -> String {
     let mut text = block.render(style);
     text += &summary(run, now, style);
     text
+}
+
+/// What an approval of a plan would be told.
+pub fn gate(gate: &GateView, style: Style) -> String {
+    let mut block = Block::new();
+    match &gate.closed {
+        None => block.toned("Gate", "open", Tone::Good),
+        Some(why) => block.toned("Gate", format!("closed: {why}"), Tone::Warn),
+    };
+    for fact in &gate.facts {
+        block.line("", fact);
+    }
+    format!("\n{}", block.render(style))
+}
+
+/// Findings by state and reason.
+pub fn groups(groups: &[ItemGroup], style: Style) -> String {
+    if groups.is_empty() {
+        return String::new();
+    }
+    let columns =
+        [Column::words("STATE"), Column::number("ITEMS"), Column::long("REASON"), Column::long("EXAMPLE")];
+    let rows: Vec<Vec<Cell>> = groups
+        .iter()
+        .map(|group| {
+            vec![
+                Cell::toned(group.state.word(), item_tone(group.state)),
+                number(group.count).into(),
+                group.reason.as_deref().unwrap_or_default().into(),
+                group.example.as_str().into(),
+            ]
+        })
+        .collect();
+    format!("\n{}\n{}", style.paint("Findings", Tone::Strong), Table::whole(&columns, &rows, style))
+}
+
+/// The colour of an item's state.
+pub fn item_tone(state: ItemState) -> Tone {
+    match state {
+        ItemState::Done | ItemState::Undone => Tone::Good,
+        ItemState::Failed | ItemState::Unknown => Tone::Bad,
+        ItemState::Stale | ItemState::Superseded => Tone::Warn,
+        ItemState::Pending | ItemState::Leased | ItemState::Skipped => Tone::Plain,
+    }
 }
 
 fn took(started: Option<i64>, ended: i64) -> String {

@@ -371,7 +371,7 @@ impl Bench {
     }
 
     pub fn act(&mut self, action: Action) {
-        self.event(Event::Do(action));
+        self.event(Event::Line(action.binding().name.to_owned()));
         self.calm();
     }
 

@@ -209,7 +209,7 @@ impl Errand {
     }
 
     fn end(&mut self, outcome: Outcome, now: i64) {
-        // What is not known may be asked for again, and then goes on where it was.
+        // Who asks again for what is not known means the whole of it, not its first step alone.
         if !matches!(outcome, Outcome::NotKnown(_)) {
             self.steps.clear();
         }

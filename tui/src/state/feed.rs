@@ -67,6 +67,11 @@ impl Feed {
         self.value.is_none() && self.error.is_none()
     }
 
+    /// A question is under way, or there never was an answer.
+    pub fn is_open(&self) -> bool {
+        self.asked.is_some() || self.is_loading()
+    }
+
     pub fn asked_at(&self) -> Option<i64> {
         self.asked.map(|(_, at)| at)
     }

@@ -15,6 +15,7 @@ pub mod list;
 mod need;
 mod screen;
 pub mod subject;
+mod time;
 pub mod toast;
 pub mod tour;
 pub mod verb;
@@ -335,39 +336,6 @@ impl State {
             noun: self.selected().map(|subject| subject.noun()),
             tour: self.tour.is_some(),
         }
-    }
-
-    /// When something on the screen changes by itself, on the clock that stamps events.
-    pub fn next_wake(&self) -> i64 {
-        let second = self.now.saturating_add(1_000);
-        let minute = self.now.saturating_add(10_000);
-        // Count-downs, moving figures and open questions tick; ages of rows may wait.
-        let ticking = self.welcome().is_none() || !self.moving.is_empty() || self.errands.going() > 0;
-        let mut next = if ticking || self.stale().is_some() { second } else { minute };
-        let moments = [self.link.until(), self.toasts.next_end(), self.kill_limit(), self.slow_from()];
-        for at in moments.into_iter().flatten() {
-            next = next.min(at);
-        }
-        if self.welcome().is_some() {
-            next = self.feeds.next_due().map_or(next, |at| next.min(at));
-        }
-        next.max(self.now).saturating_sub(self.shift)
-    }
-
-    /// When the question under way makes the data stale; none when there is none, or it has.
-    fn slow_from(&self) -> Option<i64> {
-        let asked = self.feeds.get(&Slot::Status)?.asked_at()?;
-        Some(asked.saturating_add(SLOW_MS + 1)).filter(|at| *at > self.now)
-    }
-
-    /// When a kill that the daemon was asked for is taken into our own hands.
-    pub fn kill_limit(&self) -> Option<i64> {
-        self.layers.all().find_map(|layer| match layer {
-            Layer::Kill(layer::KillLayer::Asked { at, .. }) => {
-                Some(at.saturating_add(layer::KILL_PATIENCE_MS))
-            }
-            _ => None,
-        })
     }
 
     /// Keeps the rate of the first moving run.

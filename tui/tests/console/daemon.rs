@@ -108,8 +108,8 @@ impl Fake {
             moving: Vec::new(),
             refusal: None,
             mute: false,
-            made: |_| None,
             skew: 0,
+            made: |_| None,
             epoch: 1,
             version: 1,
         }
@@ -303,7 +303,7 @@ impl Console {
     }
 
     pub fn act(&mut self, action: Action) {
-        self.event(Event::Do(action));
+        self.event(Event::Line(action.binding().name.to_owned()));
     }
 
     /// Time passes.

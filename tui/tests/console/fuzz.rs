@@ -10,7 +10,7 @@ use cutover_tui::app::effect::Effect;
 use cutover_tui::app::event::{Event, Stamped};
 use cutover_tui::app::update::update;
 use cutover_tui::glyphs::GlyphSet;
-use cutover_tui::keymap::{Action, TABLE};
+use cutover_tui::keymap::TABLE;
 use cutover_tui::state::errand::{Plan, Step};
 use cutover_tui::state::layer::KillLayer;
 use cutover_tui::state::tour::Tour;
@@ -267,7 +267,7 @@ impl Fuzz {
                 Event::Opened { result: Ok(self.console.fake.welcome.clone()), luck: 0 }
             }
             0..=2 if tiny => Event::Resize { columns: 100, rows: 30 },
-            2 if held => Event::Do(Action::Freeze),
+            2 if held => Event::Line("freeze".to_owned()),
             3..=5 if deep => Event::Key(KeyEvent::new(KeyCode::Esc, KeyModifiers::NONE)),
             3 if idle => {
                 let verbs: Vec<Action> =
@@ -321,7 +321,7 @@ impl Fuzz {
             92 => Event::Copied(Ok(36)),
             93 => Event::Exported(Err("disk full".into())),
             94 => Event::Tour((*self.dice.pick(&["ready", "killed", "restarted", "\u{1b}"])).to_owned()),
-            95 | 96 => Event::Do(self.dice.pick(TABLE).action),
+            95 | 96 => Event::Line(self.dice.pick(TABLE).name.to_owned()),
             _ => Event::Wake,
         }
     }
@@ -338,7 +338,7 @@ impl Fuzz {
             .layers
             .all()
             .any(|layer| matches!(layer, Layer::Kill(KillLayer::Armed | KillLayer::Failed { .. })));
-        let kill_key = matches!(&event, Event::Key(_) | Event::Do(Action::Kill));
+        let kill_key = matches!(&event, Event::Key(_) | Event::Line(_));
         let at = self.console.now;
         for effect in update(state, Stamped { at, event }) {
             match effect {

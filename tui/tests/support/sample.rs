@@ -11,7 +11,7 @@ use cutover_shared::mapping::{
 };
 use cutover_shared::rpc::KillReceipt;
 use cutover_shared::run::{
-    Counts, EffectClass, ItemState, ItemView, Progress, Reversibility, RunState, RunView,
+    Counts, EffectClass, GateView, ItemGroup, ItemState, ItemView, Progress, Reversibility, RunState, RunView,
 };
 use cutover_shared::status::{Attention, Check, Health, IndexView, NextStep, Status, WayBack};
 use cutover_shared::token::{TokenState, TokenView};
@@ -131,29 +131,75 @@ pub fn status() -> Status {
             sweeping: Some((400, 2000)),
         },
         live_runs: vec![applying(600)],
-        attention: vec![
-            notice(
-                Health::Bad,
-                "run 0198cbd0-6b28 has 3 unknown items: look at each at GitHub, then settle them with `cutover run settle`",
-            ),
-            notice(Health::Warning, "GITHUB_APP_MIGRATION_MODE differs from the stored mode"),
+        attention: attention(),
+        next: vec![
+            NextStep {
+                text: "Read the plan for canary, approve it by its digest and apply it".into(),
+                command: format!("cutover map apply {ID} --approve {DIGEST}"),
+            },
+            NextStep {
+                text: "Plan for everybody, once the canary run was observed".into(),
+                command: "cutover map plan --all".into(),
+            },
         ],
-        next: vec![NextStep {
-            text: "2,100 repositories have no plan yet".into(),
-            command: "cutover map plan --all".into(),
-        }],
         back: WayBack {
             runs: vec![RunId::from(ID)],
-            items: 10_245,
-            seconds: Some(21),
-            basis: "512 effects a second, as the last run did".into(),
+            items: 2_000,
+            seconds: Some(12),
+            basis: format!("measured: 2,000 items in 12 s when run {ID} was applied"),
             blocked: None,
         },
     }
 }
 
-fn notice(health: Health, text: &str) -> Attention {
-    Attention { health, text: text.into(), run: None, command: None, runbook: None, why: String::new() }
+fn attention() -> Vec<Attention> {
+    let one = |health, text: &str, command: &str| Attention {
+        health,
+        text: text.into(),
+        run: None,
+        command: Some(command.into()),
+        runbook: None,
+        why: "the rule, its inputs and its threshold".into(),
+    };
+    vec![
+        Attention {
+            runbook: Some("store_disk_full.md".into()),
+            ..one(Health::Bad, "the store can't be written: database or disk is full", "cutover doctor")
+        },
+        one(
+            Health::Warning,
+            "run 0198cbd0-6b28-7cc1-9d6e-2f1d8a5b7c3e: 3 items have an unknown outcome, and this goes on in a second line",
+            "cutover run items 0198cbd0-6b28-7cc1-9d6e-2f1d8a5b7c3e --state unknown",
+        ),
+        one(
+            Health::Ok,
+            "alice planned map for canary (2000 items), and it waits for an approval",
+            &format!("cutover run approve {ID} --digest {DIGEST}"),
+        ),
+    ]
+}
+
+pub fn groups() -> Vec<ItemGroup> {
+    let group = |state, count, reason: &str, example: &str| ItemGroup {
+        state,
+        reason: Some(reason.into()),
+        count,
+        example: example.into(),
+    };
+    vec![
+        group(
+            ItemState::Stale,
+            7,
+            "the mapping was changed by another run since the plan",
+            "proj-1:acme/new",
+        ),
+        group(ItemState::Failed, 3, "the database refuses", "proj-2:acme/api"),
+    ]
+}
+
+pub fn gate(closed: Option<&str>) -> GateView {
+    let facts = if closed.is_some() { vec![] } else { vec![format!("canary run {ID} is done")] };
+    GateView { closed: closed.map(Into::into), facts }
 }
 
 pub fn checks() -> Vec<Check> {

@@ -2,23 +2,29 @@
 
 use cutover_shared::audit::{AuditAnswer, AuditQuery};
 use cutover_shared::error::{ErrorCode, RpcError};
+use cutover_shared::filter::AUDIT;
 use cutover_shared::page::{MAX_BYTES, Page};
 
-use super::{Parts, read_error};
+use super::{Parts, read_error, window};
 use crate::audit::{verify, view};
 use crate::store::AuditRow;
 
 pub(super) async fn query(parts: &Parts, query: AuditQuery) -> Result<AuditAnswer, RpcError> {
     match query {
-        AuditQuery::List { page } => {
-            let before = page.after.as_deref().and_then(|seq| seq.parse().ok());
-            let rows = parts.db.audit_newest(before, page.rows()).await.map_err(read_error)?;
-            Ok(AuditAnswer::List(window(rows, page.rows())))
+        AuditQuery::List { page: ask } => {
+            let before = ask.after.as_deref().and_then(|seq| seq.parse().ok());
+            let rows = parts.db.audit_newest(before, ask.rows()).await.map_err(read_error)?;
+            Ok(AuditAnswer::List(page(rows, ask.rows())))
         }
-        AuditQuery::Export { page } => {
-            let after = page.after.as_deref().and_then(|seq| seq.parse().ok());
-            let rows = parts.db.audit_oldest(after, page.rows()).await.map_err(read_error)?;
-            Ok(AuditAnswer::List(window(rows, page.rows())))
+        AuditQuery::Export { page: ask } => {
+            let after = ask.after.as_deref().and_then(|seq| seq.parse().ok());
+            let rows = parts.db.audit_oldest(after, ask.rows()).await.map_err(read_error)?;
+            Ok(AuditAnswer::List(page(rows, ask.rows())))
+        }
+        AuditQuery::Window { ask } => {
+            let select = window::select(parts, &AUDIT, &ask)?;
+            let rows = parts.db.audit_window(&select).await.map_err(read_error)?;
+            Ok(AuditAnswer::Window(rows.map(|row| view(&row))))
         }
         AuditQuery::Verify => {
             let signed = parts.heads.newest(&parts.seal).map_err(|error| {
@@ -30,7 +36,7 @@ pub(super) async fn query(parts: &Parts, query: AuditQuery) -> Result<AuditAnswe
 }
 
 /// As many rows as a frame can hold.
-fn window(mut rows: Vec<AuditRow>, limit: u32) -> Page<cutover_shared::audit::AuditView> {
+fn page(mut rows: Vec<AuditRow>, limit: u32) -> Page<cutover_shared::audit::AuditView> {
     let full = rows.len() == limit as usize;
     let mut bytes = 0;
     let fit = rows.iter().take_while(|row| {

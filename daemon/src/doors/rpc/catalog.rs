@@ -2,8 +2,9 @@
 
 use cutover_shared::catalog::{CatalogAct, CatalogAnswer, CatalogQuery, CatalogReceipt};
 use cutover_shared::error::{ErrorCode, RpcError};
+use cutover_shared::filter::{LINKS, TENANTS};
 
-use super::{Parts, STORE_MEND, not_found, read_error};
+use super::{Parts, STORE_MEND, not_found, read_error, window};
 use crate::audit::Who;
 use crate::mapping::catalog::ddl::ddl;
 use crate::mapping::catalog::import::ImportError;
@@ -28,6 +29,14 @@ pub(super) async fn query(parts: &Parts, query: CatalogQuery) -> Result<CatalogA
         CatalogQuery::Project { id } => {
             let found = view::project(db, &id).await.map_err(read_error)?;
             CatalogAnswer::Project(found.ok_or_else(|| not_found(&format!("project {id}"), "project"))?)
+        }
+        CatalogQuery::LinkWindow { ask } => {
+            let select = window::select(parts, &LINKS, &ask)?;
+            CatalogAnswer::LinkWindow(view::links_window(db, select).await.map_err(read_error)?)
+        }
+        CatalogQuery::TenantWindow { ask } => {
+            let select = window::select(parts, &TENANTS, &ask)?;
+            CatalogAnswer::TenantWindow(view::tenants_window(db, select).await.map_err(read_error)?)
         }
         CatalogQuery::Ddl { format } => {
             CatalogAnswer::Ddl(ddl(format, &parts.ddl_names).map_err(|error| {

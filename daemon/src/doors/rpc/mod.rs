@@ -9,6 +9,7 @@ mod map;
 mod run;
 mod session;
 mod token;
+mod window;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -23,10 +24,11 @@ use crate::audit::HeadFile;
 use crate::clock::Clock;
 use crate::flows::doctor::Doctor;
 use crate::flows::kill::KillSwitch;
-use crate::flows::status::{self, Identity};
+use crate::flows::status::{self, Identity, Sources};
 use crate::github::GitHub;
 use crate::mapping::catalog::ddl::DdlNames;
 use crate::mapping::catalog::import::Importer;
+use crate::mapping::gate::CanaryFirst;
 use crate::mapping::planner::Planner;
 use crate::run::{Brake, Engine};
 use crate::seal::Seal;
@@ -40,6 +42,7 @@ pub struct Parts {
     pub seal: Arc<Seal>,
     pub engine: Engine,
     pub brake: Brake,
+    pub canary: CanaryFirst,
     pub github: GitHub,
     pub planner: Planner,
     pub importer: Importer,
@@ -57,9 +60,15 @@ impl Parts {
     async fn query(&self, query: Query) -> Result<Answer, RpcError> {
         Ok(match query {
             Query::Status => {
-                let status =
-                    status::status(&self.identity, &self.db, &self.engine, &self.brake, &self.clock).await;
-                Answer::Status(Box::new(status.map_err(read_error)?))
+                let from = Sources {
+                    identity: &self.identity,
+                    db: &self.db,
+                    engine: &self.engine,
+                    brake: &self.brake,
+                    clock: &self.clock,
+                    canary: &self.canary,
+                };
+                Answer::Status(Box::new(status::status(from).await.map_err(read_error)?))
             }
             Query::Doctor => Answer::Doctor(self.doctor.examine().await),
             Query::Run(query) => Answer::Run(run::query(self, query).await?),

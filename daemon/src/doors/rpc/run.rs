@@ -1,12 +1,17 @@
 //! Questions and acts about runs.
 
 use cutover_shared::error::RpcError;
+use cutover_shared::filter::{ITEMS, RUNS};
+use cutover_shared::ids::RunId;
 use cutover_shared::page::{Page, PageAsk};
 use cutover_shared::run::{ItemView, RunAct, RunAnswer, RunQuery, RunView};
 
-use super::{Parts, not_found, read_error};
+use super::{Parts, not_found, read_error, window};
 use crate::audit::Who;
 use crate::store::StoredItem;
+
+/// Groups of findings that are told at most.
+const GROUPS: u32 = 50;
 
 pub(super) async fn query(parts: &Parts, query: RunQuery) -> Result<RunAnswer, RpcError> {
     Ok(match query {
@@ -18,17 +23,39 @@ pub(super) async fn query(parts: &Parts, query: RunQuery) -> Result<RunAnswer, R
         }
         RunQuery::Show { id } => RunAnswer::Show(Box::new(parts.engine.view(&id).await?)),
         RunQuery::Items { id, state, page } => {
-            if parts.db.run(&id).await.map_err(read_error)?.is_none() {
-                return Err(not_found(&format!("run {id}"), "run"));
-            }
+            demand(parts, &id).await?;
             RunAnswer::Items(items(parts, &id, state, &page).await?)
         }
+        RunQuery::Window { ask } => {
+            let select = window::select(parts, &RUNS, &ask)?;
+            let rows = parts.db.runs_window(&select).await.map_err(read_error)?;
+            RunAnswer::Window(rows.map(|row| parts.engine.show(&row)))
+        }
+        RunQuery::ItemWindow { id, ask } => {
+            let select = window::select(parts, &ITEMS, &ask)?;
+            demand(parts, &id).await?;
+            let rows = parts.db.items_window(&id, &select).await.map_err(read_error)?;
+            RunAnswer::ItemWindow(rows.map(item_view))
+        }
+        RunQuery::Groups { id } => {
+            demand(parts, &id).await?;
+            RunAnswer::Groups(parts.db.item_groups(&id, GROUPS).await.map_err(read_error)?)
+        }
+        RunQuery::Gate { id } => RunAnswer::Gate(parts.engine.gate(&id).await?),
     })
+}
+
+/// That there is such a run.
+async fn demand(parts: &Parts, id: &RunId) -> Result<(), RpcError> {
+    match parts.db.run(id).await.map_err(read_error)? {
+        Some(_) => Ok(()),
+        None => Err(not_found(&format!("run {id}"), "run")),
+    }
 }
 
 async fn items(
     parts: &Parts,
-    id: &cutover_shared::ids::RunId,
+    id: &RunId,
     state: Option<cutover_shared::run::ItemState>,
     page: &PageAsk,
 ) -> Result<Page<ItemView>, RpcError> {

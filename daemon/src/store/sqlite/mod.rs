@@ -1,6 +1,7 @@
 //! The SQLite store: WAL, `synchronous=FULL`, one writer with group commit, a pool of readers.
 
 mod load;
+mod window;
 mod write;
 mod writer;
 
@@ -67,6 +68,10 @@ impl Sqlite {
 impl Store for Sqlite {
     async fn write(&self, lane: Lane, unit: Unit) -> Result<(), WriteError> {
         self.writer.write(lane, unit).await
+    }
+
+    fn write_trouble(&self) -> Option<String> {
+        self.writer.trouble()
     }
 
     fn versions(&self) -> watch::Receiver<Versions> {

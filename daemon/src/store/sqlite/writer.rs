@@ -37,6 +37,7 @@ struct Lanes {
 pub(super) struct Writer {
     lanes: Mutex<Option<Lanes>>,
     task: Mutex<Option<JoinHandle<()>>>,
+    trouble: watch::Receiver<Option<String>>,
 }
 
 impl Writer {
@@ -50,9 +51,16 @@ impl Writer {
         let (urgent, urgent_in) = mpsc::channel(LANE);
         let (handler, handler_in) = mpsc::channel(LANE);
         let (run, run_in) = mpsc::channel(LANE);
-        let desk = Desk { connection, options, chain, announce, faults };
+        let (tell, trouble) = watch::channel(None);
+        let desk = Desk { connection, options, chain, announce, trouble: tell, faults };
         let task = tokio::spawn(desk.work(urgent_in, handler_in, run_in));
-        Ok(Self { lanes: Mutex::new(Some(Lanes { urgent, handler, run })), task: Mutex::new(Some(task)) })
+        let lanes = Mutex::new(Some(Lanes { urgent, handler, run }));
+        Ok(Self { lanes, task: Mutex::new(Some(task)), trouble })
+    }
+
+    /// Why the last commit failed; none when it did not.
+    pub(super) fn trouble(&self) -> Option<String> {
+        self.trouble.borrow().clone()
     }
 
     pub(super) async fn write(&self, lane: Lane, unit: Unit) -> Result<(), WriteError> {
@@ -88,6 +96,7 @@ struct Desk {
     options: SqliteConnectOptions,
     chain: Chain,
     announce: watch::Sender<Versions>,
+    trouble: watch::Sender<Option<String>>,
     faults: Faults,
 }
 
@@ -127,6 +136,7 @@ impl Desk {
             group.into_iter().map(|request| (request.unit, request.answer)).unzip();
         match self.transact(&units).await {
             Ok(results) => {
+                self.note_trouble(&results);
                 self.announce_changes(units.iter().zip(&results).filter(|(_, r)| r.is_ok()).map(|(u, _)| u));
                 for (answer, result) in answers.into_iter().zip(results) {
                     // Whoever asked may have gone.
@@ -136,6 +146,7 @@ impl Desk {
             Err(error) => {
                 self.chain = before;
                 let cause = error.to_string();
+                self.trouble.send_replace(Some(cause.clone()));
                 tracing::error!(error = %cause, units = units.len(), "a group of units could not be written");
                 self.recover().await;
                 for answer in answers {
@@ -171,6 +182,19 @@ impl Desk {
         connection.execute("COMMIT").await?;
         self.faults.point("store.commit.after").await;
         Ok(results)
+    }
+
+    /// A full disk may let the commit through and refuse what was in it.
+    fn note_trouble(&self, results: &[Result<(), WriteError>]) {
+        let refused = results.iter().find_map(|result| match result {
+            Err(WriteError::Unavailable(cause)) => Some(cause.clone()),
+            _ => None,
+        });
+        if refused.is_some() {
+            self.trouble.send_replace(refused);
+        } else if results.iter().any(Result::is_ok) {
+            self.trouble.send_if_modified(|trouble| trouble.take().is_some());
+        }
     }
 
     /// After a failure SQLite may or may not have rolled back by itself, and the file may be gone.

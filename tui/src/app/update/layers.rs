@@ -88,7 +88,7 @@ pub(super) fn open_for_list(state: &mut State, action: Action) {
 }
 
 /// The question was answered with yes. Whether it may be done is asked once more, because time has passed.
-fn confirmed(state: &mut State, effects: &mut Vec<Effect>) {
+pub(super) fn confirmed(state: &mut State, effects: &mut Vec<Effect>) {
     let Some(Layer::Dialog(dialog)) = state.layers.top() else { return };
     let moved = dialog.expects.as_ref().and_then(|(id, was)| {
         let now = super::answer::state_of(state, id).or_else(|| state.run(id).map(|view| view.state))?;
@@ -164,7 +164,7 @@ fn palette(state: &mut State, key: KeyEvent, effects: &mut Vec<Effect>) {
 }
 
 /// Layers that only scroll or choose. Moving keys are those of the table; the others act as below, after closing.
-fn menu(state: &mut State, key: KeyEvent, chord: Chord, effects: &mut Vec<Effect>) {
+pub(super) fn menu(state: &mut State, key: KeyEvent, chord: Chord, effects: &mut Vec<Effect>) {
     let action = state.keymap.action(chord, &state.place());
     if key.code == KeyCode::Esc || action == Some(Action::Quit) || matches!(action, Some(Action::Back)) {
         state.layers.pop();

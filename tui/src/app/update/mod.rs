@@ -5,6 +5,7 @@ mod answer;
 mod key;
 mod kill;
 mod layers;
+mod line;
 mod move_to;
 
 use cutover_shared::rpc::Act;
@@ -44,7 +45,7 @@ pub fn update(state: &mut State, stamped: Stamped) -> Vec<Effect> {
                 tour.heard(&line);
             }
         }
-        Event::Do(action) => key::act(state, action, &mut effects),
+        Event::Line(text) => line::line(state, text.trim(), &mut effects),
         Event::Stop => quit(state, &mut effects),
     }
     settle(state, &mut effects);

@@ -36,3 +36,20 @@ pub(super) fn cursor(state: &mut State, action: Action) {
 pub(super) fn screen(state: &mut State, screen: Screen) {
     state.screen = screen;
 }
+
+/// Puts the cursor on a row.
+pub(super) fn row(state: &mut State, row: u64) {
+    let Some(list) = state.screen.list() else {
+        let last = state.lines().len().saturating_sub(1);
+        state.line = usize::try_from(row).unwrap_or(last).min(last);
+        return;
+    };
+    let window = match state.feeds.value(&crate::state::Slot::List(list)) {
+        Some(crate::state::Value::Rows(window)) => Some(window),
+        _ => None,
+    };
+    let total = window.map_or(0, |window| window.total);
+    if let Some(table) = state.tables.get_mut(&list) {
+        table.go(row, total, window);
+    }
+}

@@ -7,10 +7,12 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 use cutover_shared::catalog::{CatalogAnswer, CatalogFormat, CatalogQuery, DdlFormat, LinkView};
+use cutover_shared::filter::LINKS;
 use cutover_shared::ids::TenantId;
 use cutover_shared::rpc::{Answer, Query};
 
-use super::list::{Listing, Window, list};
+use super::choose::{Choice, Windowed, choose, help};
+use super::list::Listing;
 use super::{Outcome, Verdict, project};
 use crate::failure::Failure;
 use crate::plain::{Cell, Column};
@@ -22,12 +24,13 @@ pub(super) enum Verb {
     /// Takes a file of projects and repositories, whole or not at all
     Import(Import),
     /// Repositories of projects and how they are mapped
+    #[command(after_help = help(&LINKS))]
     List {
-        /// Only this tenant's
-        #[arg(long, value_name = "TENANT")]
+        /// Only this tenant's; a filter says `tenant:T`
+        #[arg(long, value_name = "TENANT", conflicts_with_all = ["filter", "sort"])]
         tenant: Option<String>,
         #[command(flatten)]
-        window: Window,
+        choice: Choice,
     },
     /// Prints the migration for the application's database
     Ddl {
@@ -85,7 +88,7 @@ const COLUMNS: &[Column] = &[
 pub(super) async fn run(verb: Verb, session: &mut Session<'_>) -> Verdict {
     match verb {
         Verb::Import(args) => import::run(&args, session).await,
-        Verb::List { tenant, window } => {
+        Verb::List { tenant, choice } => {
             let tenant = tenant.map(TenantId);
             let listing = Listing {
                 noun: "repositories",
@@ -97,7 +100,15 @@ pub(super) async fn run(verb: Verb, session: &mut Session<'_>) -> Verdict {
                 },
                 row: |link, _| row(link),
             };
-            list(session, &window, listing).await
+            let windowed = Windowed {
+                fields: &LINKS,
+                ask: &|ask| Query::Catalog(CatalogQuery::LinkWindow { ask }),
+                take: |answer| match answer {
+                    Answer::Catalog(CatalogAnswer::LinkWindow(window)) => Some(window),
+                    _ => None,
+                },
+            };
+            choose(session, &choice, None, listing, windowed).await
         }
         Verb::Ddl { format, down } => {
             let Answer::Catalog(CatalogAnswer::Ddl(ddl)) =

@@ -209,6 +209,12 @@ impl Table {
         self.resorted();
     }
 
+    /// Sorts so.
+    pub fn sort_by(&mut self, sort: Option<Sort>) {
+        self.sort = sort;
+        self.resorted();
+    }
+
     fn resorted(&mut self) {
         (self.cursor, self.top, self.key) = (0, 0, None);
         self.aim();

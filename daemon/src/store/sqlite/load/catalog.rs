@@ -1,12 +1,13 @@
 use async_trait::async_trait;
 use cutover_shared::ids::{LinkKey, ProjectId, TenantId};
+use cutover_shared::window::Window;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, query};
 
 use super::{Read, array, unsigned};
 use crate::store::read::{CatalogRead, UploadRead};
-use crate::store::sqlite::{Sqlite, unavailable};
-use crate::store::{LinkFilter, LinkRow, TenantRow, UploadRow};
+use crate::store::sqlite::{Sqlite, unavailable, window};
+use crate::store::{LinkFilter, LinkRow, Select, TenantRow, UploadRow};
 
 const DOING: &str = "reading the catalog";
 
@@ -66,14 +67,10 @@ impl CatalogRead for Sqlite {
 
     async fn tenants(&self, after: Option<&str>, limit: u32) -> Read<Vec<TenantRow>> {
         let rows = query(
-            "SELECT t.tenant_id,
-                    (SELECT count(DISTINCT project_id) FROM links WHERE tenant_id = t.tenant_id) AS projects,
-                    (SELECT count(*) FROM links WHERE tenant_id = t.tenant_id) AS repositories,
-                    (SELECT count(*) FROM mappings WHERE tenant_id = t.tenant_id AND status = 'mapped') AS mapped,
-                    (SELECT count(*) FROM mappings WHERE tenant_id = t.tenant_id AND status = 'pending') AS pending,
-                    (SELECT count(*) FROM mappings WHERE tenant_id = t.tenant_id AND status = 'unmappable') AS unmappable
-               FROM (SELECT DISTINCT tenant_id FROM links WHERE tenant_id > $1 ORDER BY tenant_id LIMIT $2) AS t
-              ORDER BY t.tenant_id",
+            "SELECT tenant_id, count(DISTINCT project_id) AS projects, count(*) AS repositories,
+                    sum(status = 'mapped') AS mapped, sum(status = 'pending') AS pending,
+                    sum(status = 'unmappable') AS unmappable
+               FROM listed_links WHERE tenant_id > $1 GROUP BY tenant_id ORDER BY tenant_id LIMIT $2",
         )
         .bind(after.unwrap_or_default())
         .bind(limit)
@@ -85,11 +82,10 @@ impl CatalogRead for Sqlite {
 
     async fn tenant(&self, id: &TenantId) -> Read<Option<TenantRow>> {
         let rows = query(
-            "SELECT $1 AS tenant_id, count(DISTINCT project_id) AS projects, count(*) AS repositories,
-                    (SELECT count(*) FROM mappings WHERE tenant_id = $1 AND status = 'mapped') AS mapped,
-                    (SELECT count(*) FROM mappings WHERE tenant_id = $1 AND status = 'pending') AS pending,
-                    (SELECT count(*) FROM mappings WHERE tenant_id = $1 AND status = 'unmappable') AS unmappable
-               FROM links WHERE tenant_id = $1 HAVING count(*) > 0",
+            "SELECT tenant_id, count(DISTINCT project_id) AS projects, count(*) AS repositories,
+                    sum(status = 'mapped') AS mapped, sum(status = 'pending') AS pending,
+                    sum(status = 'unmappable') AS unmappable
+               FROM listed_links WHERE tenant_id = $1 GROUP BY tenant_id",
         )
         .bind(id.as_str())
         .fetch_optional(&self.readers)
@@ -98,9 +94,18 @@ impl CatalogRead for Sqlite {
         rows.as_ref().map(tenant).transpose().map_err(unavailable(DOING))
     }
 
+    async fn links_window(&self, select: &Select) -> Read<Window<(LinkRow, Option<String>)>> {
+        window::links(self, select).await
+    }
+
+    async fn tenants_window(&self, select: &Select) -> Read<Window<TenantRow>> {
+        window::tenants(self, select).await
+    }
+
     async fn catalog_counts(&self) -> Read<(u64, u64, u64)> {
         let (tenants, projects, repositories): (i64, i64, i64) = sqlx::query_as(
-            "SELECT count(DISTINCT tenant_id), count(DISTINCT project_id), count(*) FROM links",
+            "SELECT (SELECT count(DISTINCT tenant_id) FROM listed_links),
+                    (SELECT count(DISTINCT project_id) FROM listed_links), (SELECT count(*) FROM listed_links)",
         )
         .fetch_one(&self.readers)
         .await
@@ -157,7 +162,7 @@ fn links(rows: &[SqliteRow]) -> Read<Vec<LinkRow>> {
     rows.iter().map(link).collect::<Result<_, _>>().map_err(unavailable(DOING))
 }
 
-fn link(row: &SqliteRow) -> Result<LinkRow, sqlx::Error> {
+pub(in crate::store::sqlite) fn link(row: &SqliteRow) -> Result<LinkRow, sqlx::Error> {
     Ok(LinkRow {
         project: ProjectId(row.try_get("project_id")?),
         repo_lname: row.try_get("repo_lname")?,
@@ -178,7 +183,7 @@ fn link(row: &SqliteRow) -> Result<LinkRow, sqlx::Error> {
     })
 }
 
-fn tenant(row: &SqliteRow) -> Result<TenantRow, sqlx::Error> {
+pub(in crate::store::sqlite) fn tenant(row: &SqliteRow) -> Result<TenantRow, sqlx::Error> {
     let count = |column: &str| row.try_get::<i64, _>(column).map(unsigned);
     Ok(TenantRow {
         id: TenantId(row.try_get("tenant_id")?),

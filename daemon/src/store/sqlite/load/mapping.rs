@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 use cutover_shared::ids::{InstallationId, LinkKey, RepoId, RunId, TenantId};
-use cutover_shared::mapping::MappingCounts;
+use cutover_shared::mapping::{MappingCounts, MappingStatus};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, query};
 
@@ -35,21 +35,22 @@ impl MappingRead for Sqlite {
     }
 
     async fn mapping_counts(&self) -> Read<MappingCounts> {
-        let (mapped, pending, unmappable, links): (i64, i64, i64, i64) = sqlx::query_as(
-            "SELECT (SELECT count(*) FROM mappings WHERE status = 'mapped'),
-                    (SELECT count(*) FROM mappings WHERE status = 'pending'),
-                    (SELECT count(*) FROM mappings WHERE status = 'unmappable'),
-                    (SELECT count(*) FROM links)",
-        )
-        .fetch_one(&self.readers)
-        .await
-        .map_err(unavailable(DOING))?;
-        Ok(MappingCounts {
-            mapped: unsigned(mapped),
-            pending: unsigned(pending),
-            unmappable: unsigned(unmappable),
-            unplanned: unsigned(links - mapped - pending - unmappable),
-        })
+        let rows: Vec<(String, i64)> =
+            sqlx::query_as("SELECT status, count(*) FROM listed_links GROUP BY status")
+                .fetch_all(&self.readers)
+                .await
+                .map_err(unavailable(DOING))?;
+        let mut counts = MappingCounts::default();
+        for (word, n) in rows {
+            let counter = match MappingStatus::from_word(&word) {
+                Some(MappingStatus::Mapped) => &mut counts.mapped,
+                Some(MappingStatus::Pending) => &mut counts.pending,
+                Some(MappingStatus::Unmappable) => &mut counts.unmappable,
+                None => &mut counts.unplanned,
+            };
+            *counter += unsigned(n);
+        }
+        Ok(counts)
     }
 }
 

@@ -3,15 +3,16 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use cutover_shared::ids::RunId;
 use cutover_shared::page::MAX_BYTES;
-use cutover_shared::run::{Counts, ItemState, RunState};
+use cutover_shared::run::{Counts, ItemGroup, ItemState, RunState};
+use cutover_shared::window::Window;
 use futures::TryStreamExt as _;
-use sqlx::sqlite::SqliteRow;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{Row as _, query};
 
 use super::{Read, array, corrupt, unsigned};
 use crate::store::read::RunRead;
-use crate::store::sqlite::{Sqlite, unavailable};
-use crate::store::{RunRow, StoredItem};
+use crate::store::sqlite::{Sqlite, unavailable, window};
+use crate::store::{RunRow, Select, Standing, StandingRun, StoredItem};
 
 const DOING: &str = "reading runs";
 
@@ -23,7 +24,7 @@ impl RunRead for Sqlite {
             .fetch_all(&self.readers)
             .await
             .map_err(unavailable(DOING))?;
-        Ok(self.with_counts(rows).await?.pop())
+        Ok(self.counted(rows).await?.pop())
     }
 
     async fn runs(
@@ -45,7 +46,7 @@ impl RunRead for Sqlite {
         .fetch_all(&self.readers)
         .await
         .map_err(unavailable(DOING))?;
-        self.with_counts(rows).await
+        self.counted(rows).await
     }
 
     async fn unfinished_runs(&self) -> Read<Vec<RunRow>> {
@@ -58,7 +59,7 @@ impl RunRead for Sqlite {
         .fetch_all(&self.readers)
         .await
         .map_err(unavailable(DOING))?;
-        self.with_counts(rows).await
+        self.counted(rows).await
     }
 
     async fn items(
@@ -102,17 +103,90 @@ impl RunRead for Sqlite {
             .map(|row| item(&row))
             .transpose()
     }
+
+    async fn runs_window(&self, select: &Select) -> Read<Window<RunRow>> {
+        window::runs(self, select).await
+    }
+
+    async fn items_window(&self, run: &RunId, select: &Select) -> Read<Window<StoredItem>> {
+        window::items(self, run, select).await
+    }
+
+    async fn item_groups(&self, run: &RunId, limit: u32) -> Read<Vec<ItemGroup>> {
+        let rows = query(
+            // The narrow index has all of it; by state alone each item's wide row would be read for its reason.
+            "SELECT state, reason, count(*) AS n, min(key) AS example
+               FROM run_items INDEXED BY run_items_listed
+              WHERE run_id = $1 AND (state IN ('stale', 'failed', 'unknown', 'superseded')
+                                     OR (state = 'skipped' AND reason IS NOT NULL))
+              GROUP BY state, reason ORDER BY n DESC, state, reason LIMIT $2",
+        )
+        .bind(run.as_str())
+        .bind(limit)
+        .fetch_all(&self.readers)
+        .await
+        .map_err(unavailable(DOING))?;
+        rows.iter().map(group).collect()
+    }
+
+    async fn runs_of_note(&self, since: i64, now: i64, limit: u32) -> Read<Vec<RunRow>> {
+        let rows = query(
+            "SELECT * FROM runs
+              WHERE state IN ('approved', 'applying', 'pausing', 'paused', 'verifying', 'undoing')
+                 OR id IN (SELECT run_id FROM run_counts WHERE state = 'unknown' AND n > 0)
+                 OR (state IN ('failed', 'done') AND ended_at > $1
+                     AND (state = 'failed'
+                          OR id IN (SELECT run_id FROM run_counts WHERE state = 'failed' AND n > 0)))
+                 OR (state = 'planned' AND expires_at > $2
+                     AND NOT EXISTS (SELECT 1 FROM runs AS newer
+                                      WHERE newer.id > runs.id AND newer.kind = runs.kind
+                                        AND newer.scope = runs.scope AND newer.state <> 'expired'))
+              ORDER BY id DESC LIMIT $3",
+        )
+        .bind(since)
+        .bind(now)
+        .bind(limit)
+        .fetch_all(&self.readers)
+        .await
+        .map_err(unavailable(DOING))?;
+        self.counted(rows).await
+    }
+
+    async fn standing(&self, limit: u32) -> Read<Standing> {
+        let rows = query(
+            "SELECT id, runs.state, reversibility, sum(n) OVER () AS items
+               FROM runs JOIN run_counts ON run_id = id AND run_counts.state = 'done'
+              WHERE n > 0 AND runs.state NOT IN ('planned', 'approved', 'undone', 'expired')
+              ORDER BY id DESC LIMIT $1",
+        )
+        .bind(limit)
+        .fetch_all(&self.readers)
+        .await
+        .map_err(unavailable(DOING))?;
+        let items = rows.first().map_or(Ok(0), |row| row.try_get::<i64, _>("items"));
+        let runs = rows.iter().map(standing_run).collect::<Read<_>>()?;
+        Ok(Standing { runs, items: unsigned(items.map_err(unavailable(DOING))?) })
+    }
 }
 
 impl Sqlite {
-    async fn with_counts(&self, rows: Vec<SqliteRow>) -> Read<Vec<RunRow>> {
+    async fn counted(&self, rows: Vec<SqliteRow>) -> Read<Vec<RunRow>> {
+        let mut connection = self.readers.acquire().await.map_err(unavailable(DOING))?;
+        self.with_counts(rows, &mut connection).await
+    }
+
+    pub(in crate::store::sqlite) async fn with_counts(
+        &self,
+        rows: Vec<SqliteRow>,
+        connection: &mut SqliteConnection,
+    ) -> Read<Vec<RunRow>> {
         let mut runs = rows.iter().map(run).collect::<Read<Vec<_>>>()?;
         let ids: Vec<_> = runs.iter().map(|run| run.id.as_str()).collect();
         let counts = query(
             "SELECT run_id, state, n FROM run_counts WHERE run_id IN (SELECT value FROM json_each($1))",
         )
         .bind(array(&ids)?)
-        .fetch_all(&self.readers)
+        .fetch_all(connection)
         .await
         .map_err(unavailable(DOING))?;
         let mut by_run: HashMap<String, Counts> = HashMap::new();
@@ -153,6 +227,7 @@ fn run(row: &SqliteRow) -> Read<RunRow> {
             approved_at: row.try_get("approved_at")?,
             started_at: row.try_get("started_at")?,
             ended_at: row.try_get("ended_at")?,
+            undo_started_at: row.try_get("undo_started_at")?,
             rate: row.try_get::<Option<i64>, _>("rate")?.and_then(|rate| u32::try_from(rate).ok()),
             reason: row.try_get("reason")?,
             summary: row.try_get("summary")?,
@@ -164,7 +239,30 @@ fn run(row: &SqliteRow) -> Read<RunRow> {
     .map_err(unavailable(DOING))
 }
 
-fn item(row: &SqliteRow) -> Read<StoredItem> {
+fn group(row: &SqliteRow) -> Read<ItemGroup> {
+    let word: String = row.try_get("state").map_err(unavailable(DOING))?;
+    let state = ItemState::from_word(&word).ok_or_else(|| corrupt("state of an item", &word))?;
+    (|| {
+        Ok(ItemGroup {
+            state,
+            reason: row.try_get("reason")?,
+            count: unsigned(row.try_get("n")?),
+            example: row.try_get("example")?,
+        })
+    })()
+    .map_err(unavailable(DOING))
+}
+
+fn standing_run(row: &SqliteRow) -> Read<StandingRun> {
+    let word: String = row.try_get("state").map_err(unavailable(DOING))?;
+    let state = RunState::from_word(&word).ok_or_else(|| corrupt("state of a run", &word))?;
+    (|| {
+        Ok(StandingRun { id: RunId(row.try_get("id")?), state, reversibility: row.try_get("reversibility")? })
+    })()
+    .map_err(unavailable(DOING))
+}
+
+pub(in crate::store::sqlite) fn item(row: &SqliteRow) -> Read<StoredItem> {
     let word: String = row.try_get("state").map_err(unavailable(DOING))?;
     let state = ItemState::from_word(&word).ok_or_else(|| corrupt("state of an item", &word))?;
     (|| {

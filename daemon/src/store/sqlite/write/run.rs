@@ -130,7 +130,8 @@ async fn advance(
                 started_at = coalesce(started_at, $6), ended_at = $7,
                 rate = CASE WHEN $8 THEN $9 ELSE rate END,
                 reason = CASE WHEN $10 THEN $11 ELSE reason END,
-                direction = coalesce($12, direction)
+                direction = coalesce($12, direction),
+                undo_started_at = coalesce(undo_started_at, $13)
           WHERE id = $1 AND state IN (SELECT value FROM json_each($2))",
     )
     .bind(run.as_str())
@@ -145,6 +146,7 @@ async fn advance(
     .bind(patch.reason.is_some())
     .bind(patch.reason.clone().flatten())
     .bind(patch.direction)
+    .bind(patch.undo_started_at)
     .execute(&mut *connection)
     .await
     .map_err(failed("a live run of this kind and scope"))?;

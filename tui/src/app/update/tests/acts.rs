@@ -114,7 +114,7 @@ fn a_run_that_moved_on_while_the_question_stood_refuses() {
 fn a_run_that_ended_while_the_question_stood_refuses() {
     let mut bench = with("tenant:acme", RunState::Done);
     bench.act(Action::Open);
-    bench.event(Event::Do(Action::Undo));
+    bench.event(Event::Line("undo".to_owned()));
     bench.world.runs[0].state = RunState::Undone;
     bench.wait(500);
     bench.changed(&[Topic::Runs]);
@@ -162,7 +162,7 @@ fn a_rollback_of_a_moving_run_stops_it_waits_and_takes_it_back() {
         bench.done(receipt);
         assert_eq!(bench.acts, [], "it still moves");
         if frozen {
-            bench.event(Event::Do(Action::Freeze));
+            bench.event(Event::Line("freeze".to_owned()));
         }
         bench.changed(&[Topic::Runs]);
         bench.calm();
@@ -317,7 +317,7 @@ fn receipts_and_acts_under_way_are_bounded() {
     let mut bench = Bench::ready(World::default());
     bench.act(Action::Tenants);
     for _ in 0..500 {
-        bench.event(Event::Do(Action::DryRun));
+        bench.event(Event::Line("dry-run".to_owned()));
     }
     assert!(bench.acts.len() <= 50, "{}", bench.acts.len());
     assert!(bench.state.errands.all().len() <= 200);
@@ -329,7 +329,7 @@ fn receipts_and_acts_under_way_are_bounded() {
             act,
             result: Box::new(Err(RpcError::new(ErrorCode::Busy, "busy", "wait"))),
         });
-        bench.event(Event::Do(Action::DryRun));
+        bench.event(Event::Line("dry-run".to_owned()));
         assert!(bench.state.errands.all().len() <= 200 && bench.state.layers.all().count() <= 8);
     }
 }

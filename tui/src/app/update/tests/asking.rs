@@ -22,7 +22,7 @@ fn statuses(asks: &[Query]) -> usize {
 #[test]
 fn a_screen_asks_for_what_it_shows_once() {
     let mut bench = Bench::ready(World::default());
-    bench.event(Event::Do(Action::Tenants));
+    bench.event(Event::Line("tenants".to_owned()));
     let asked = bench.take_asks();
     assert_eq!((tenants(&asked), asked.len()), (1, 1), "{asked:?}");
     for _ in 0..5 {
@@ -59,7 +59,7 @@ fn what_changed_is_asked_again_but_not_more_often_than_the_breath() {
 #[test]
 fn a_change_while_it_is_under_way_is_asked_after_the_answer() {
     let mut bench = Bench::ready(World::default());
-    bench.event(Event::Do(Action::Tenants));
+    bench.event(Event::Line("tenants".to_owned()));
     bench.changed(&[Topic::Catalog]);
     let (ask, query) = bench.asks.remove(0);
     let others = bench.take_asks();
@@ -75,7 +75,7 @@ fn a_change_while_it_is_under_way_is_asked_after_the_answer() {
 #[test]
 fn an_answer_to_an_old_question_is_dropped() {
     let mut bench = Bench::ready(World::default());
-    bench.event(Event::Do(Action::Tenants));
+    bench.event(Event::Line("tenants".to_owned()));
     let (old, query) = bench.asks.remove(0);
     bench.state.table_mut().unwrap().set_filter("canary:yes").unwrap();
     bench.wait(0);
@@ -114,7 +114,7 @@ fn an_answer_of_another_kind_is_an_error_not_an_endless_wait() {
     bench.connect();
     let other = bench.world.answer(&Query::Token(TokenQuery::Window { ask: Default::default() })).unwrap();
     assert!(matches!(other, Answer::Token(TokenAnswer::Window(_))));
-    bench.event(Event::Do(Action::Tenants));
+    bench.event(Event::Line("tenants".to_owned()));
     for (ask, _) in std::mem::take(&mut bench.asks) {
         bench.event(Event::Answered { ask, result: Box::new(Ok(other.clone())) });
     }
@@ -148,7 +148,7 @@ fn another_run_shows_nothing_of_the_one_before() {
     assert!(!bench.state.window(ListId::Items).unwrap().rows.is_empty());
     bench.act(Action::Back);
     bench.act(Action::Down);
-    bench.event(Event::Do(Action::Open));
+    bench.event(Event::Line("open".to_owned()));
     assert_eq!(bench.state.open_run(), Some("run-2".into()));
     assert!(bench.state.window(ListId::Items).is_none(), "the items of another run must not be settled here");
     assert!(bench.state.selected().is_none());
@@ -232,7 +232,7 @@ fn held_still_nothing_is_asked_nothing_moves_and_nobody_is_woken() {
     bench.keys(&["m"]);
     assert!(bench.note().contains("held still; f lets it go"), "{}", bench.note());
     bench.keys(&["esc"]);
-    bench.event(Event::Do(Action::Freeze));
+    bench.event(Event::Line("freeze".to_owned()));
     assert_eq!(statuses(&bench.take_asks()), 1, "everything is asked for again");
     assert_eq!(bench.state.moving.len(), 0, "and what was told meanwhile holds");
 }
@@ -257,7 +257,7 @@ fn a_silent_daemon_is_noticed_and_disarms() {
     assert!(bench.state.next_wake() <= asked + 5_001, "the moment it becomes slow is shown at once");
     bench.wait(5_001);
     assert_eq!(bench.state.stale(), Some(Stale::Slow { since: asked }));
-    bench.event(Event::Do(Action::Mode));
+    bench.event(Event::Line("mode".to_owned()));
     assert!(bench.note().contains("has not answered for 5 s"), "{}", bench.note());
     bench.calm();
     assert_eq!(bench.state.stale(), None);
@@ -269,7 +269,7 @@ fn a_spot_of_everything_that_is_asked_is_bounded_by_what_is_shown() {
     let mut bench = Bench::ready(World { runs, ..World::default() });
     bench.act(Action::Runs);
     for _ in 0..250 {
-        bench.event(Event::Do(Action::Down));
+        bench.event(Event::Line("down".to_owned()));
         bench.calm();
     }
     let groups = |slot: &Slot| matches!(slot, Slot::Groups(_));

@@ -57,7 +57,7 @@ fn the_key_for_now_tries_at_once_and_only_once() {
     assert_eq!(connects(&bench), before + 1);
     bench.connect();
     bench.calm();
-    bench.event(Event::Do(Action::Reconnect));
+    bench.event(Event::Line("reconnect".to_owned()));
     assert_eq!(bench.asks.len(), 1, "connected, everything is asked for again");
 }
 
@@ -69,7 +69,7 @@ fn without_a_connection_every_key_that_changes_something_is_disarmed_and_says_wh
     bench.cut();
     bench.wait(3_000);
     for row in TABLE.iter().filter(|row| row.role > Role::Viewer && row.action != Action::Kill) {
-        bench.event(Event::Do(row.action));
+        bench.event(Event::Line(row.name.to_owned()));
         assert!(
             bench.note().contains("there is no connection to the daemon"),
             "{}: {}",
@@ -122,10 +122,10 @@ fn who_is_no_operator_is_refused_with_the_role() {
         bench.connect();
         bench.calm();
         for row in TABLE.iter().filter(|row| row.tier > Tier::Look || row.role > Role::Viewer) {
-            bench.event(Event::Do(row.action));
+            bench.event(Event::Line(row.name.to_owned()));
             if row.action == Action::Kill {
                 assert!(matches!(bench.state.layers.top(), Some(Layer::Kill(KillLayer::Failed { .. }))));
-                bench.event(Event::Do(Action::Kill));
+                bench.event(Event::Line("kill".to_owned()));
             } else {
                 assert!(bench.note().contains(words), "{}: {}", row.name, bench.note());
             }
@@ -140,7 +140,7 @@ fn who_is_no_operator_is_refused_with_the_role() {
 fn a_check_of_the_chain_ends_also_when_the_connection_or_another_layer_comes_between() {
     let verify = |bench: &mut Bench| {
         bench.act(Action::Audit);
-        bench.event(Event::Do(Action::AuditVerify));
+        bench.event(Event::Line("audit-verify".to_owned()));
         let at = bench.asks.iter().position(|(_, query)| *query == Query::Audit(AuditQuery::Verify)).unwrap();
         bench.asks.remove(at)
     };

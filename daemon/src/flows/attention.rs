@@ -1,0 +1,203 @@
+//! What needs a person, the most urgent first. A rule: from how things stand to sentences, each with why it is said.
+
+use cutover_shared::mapping::ModeView;
+use cutover_shared::run::{RunState, RunView};
+use cutover_shared::status::{Attention, Health, IndexView};
+
+use super::next::{changes_nothing, span};
+
+/// A failed run is told of for so long after its end.
+pub const FAILED_MS: i64 = 24 * 60 * 60 * 1_000;
+
+/// How things stand.
+#[derive(Clone, Debug)]
+pub struct Facts<'a> {
+    pub now: i64,
+    pub mode: &'a ModeView,
+    /// Why the last commit failed.
+    pub trouble: Option<&'a str>,
+    /// Live, with unknown items, failed of late, or the newest plan of its kind and scope; newest first.
+    pub runs: &'a [RunView],
+    pub index: &'a IndexView,
+    pub projects: u64,
+    /// An index older than this is worth a warning.
+    pub index_max_age_ms: i64,
+}
+
+/// What needs a person.
+pub fn attention(facts: &Facts<'_>) -> Vec<Attention> {
+    let mut all = Vec::new();
+    killed(facts, &mut all);
+    trouble(facts, &mut all);
+    for run in facts.runs {
+        of_run(run, facts.now, &mut all);
+    }
+    index(facts, &mut all);
+    mode(facts, &mut all);
+    // Stable: what is said first of the same weight stays first.
+    all.sort_by_key(|attention| match attention.health {
+        Health::Bad => 0,
+        Health::Warning => 1,
+        Health::Ok => 2,
+    });
+    all
+}
+
+fn say(health: Health, text: impl Into<String>, why: impl Into<String>) -> Attention {
+    Attention { health, text: text.into(), run: None, command: None, runbook: None, why: why.into() }
+}
+
+fn command(attention: Attention, command: impl Into<String>) -> Attention {
+    Attention { command: Some(command.into()), ..attention }
+}
+
+fn runbook(attention: Attention, file: &str) -> Attention {
+    Attention { runbook: Some(file.to_owned()), ..attention }
+}
+
+fn killed(facts: &Facts<'_>, all: &mut Vec<Attention>) {
+    if facts.mode.killed {
+        let why = "The kill switch is pulled: in memory, by a marker in the state folder, or as the store says. \
+                   Setting a mode lets go.";
+        let said = say(Health::Bad, "KILLED: everything is on legacy and every run stands", why);
+        all.push(runbook(command(said, "cutover mode set canary"), "kill.md"));
+    }
+}
+
+fn trouble(facts: &Facts<'_>, all: &mut Vec<Attention>) {
+    if let Some(cause) = facts.trouble {
+        let why =
+            "The last commit failed with these words; the next one that goes through ends this warning.";
+        let said = say(Health::Bad, format!("the store can't be written: {cause}"), why);
+        all.push(runbook(command(said, "cutover doctor"), "store_disk_full.md"));
+    }
+}
+
+fn of_run(run: &RunView, now: i64, all: &mut Vec<Attention>) {
+    let (id, counts) = (&run.id, &run.progress.counts);
+    let mut about = |attention: Attention, told: String| {
+        all.push(Attention { run: Some(id.clone()), ..command(attention, told) });
+    };
+    if counts.unknown > 0 {
+        let why = format!(
+            "{} `unknown`: whether the effect happened can't be found out, and a person decides. Threshold: one.",
+            count(counts.unknown, "item")
+        );
+        let text = format!("run {id}: the outcome of {} is unknown", count(counts.unknown, "item"));
+        about(say(Health::Bad, text, why), format!("cutover run items {id} --state unknown"));
+    }
+    let is_fresh = run.ended_at.is_some_and(|at| now.saturating_sub(at) < FAILED_MS);
+    match run.state {
+        RunState::Failed if is_fresh => {
+            let reason = run.reason.as_deref().unwrap_or("no reason is stored");
+            let failed = match counts.failed {
+                0 => String::new(),
+                n => format!(", {} failed", count(n, "item")),
+            };
+            let why = format!("It is `failed` and ended {} ago; told for 24 h.", ago(now, run.ended_at));
+            let said = say(Health::Bad, format!("run {id} failed: {reason}{failed}"), why);
+            about(said, format!("cutover run show {id}"));
+        }
+        RunState::Done if is_fresh && counts.failed > 0 => {
+            let why = format!(
+                "{} `failed` in a run that ended {} ago; told for 24 h. Threshold: one.",
+                count(counts.failed, "item"),
+                ago(now, run.ended_at)
+            );
+            let text = format!("run {id} is done, and {} of it failed", count(counts.failed, "item"));
+            about(say(Health::Warning, text, why), format!("cutover run items {id} --state failed"));
+        }
+        RunState::Paused => {
+            let reason = run.reason.as_deref().unwrap_or("nobody wrote why");
+            let why = "It is `paused`: nothing moves until somebody goes on, cancels or undoes.";
+            let said = say(Health::Warning, format!("run {id} is paused: {reason}"), why);
+            about(said, format!("cutover run resume {id}"));
+        }
+        RunState::Approved => {
+            let by = run.approved_by.as_ref().map_or("somebody", |name| name.as_str());
+            let why = format!("It is `approved` since {} and nobody started it.", ago(now, run.approved_at));
+            let text = format!("run {id} for {} was approved by {by} and waits to be applied", run.scope);
+            about(say(Health::Ok, text, why), format!("cutover map apply {id}"));
+        }
+        RunState::Planned if now < run.expires_at && !changes_nothing(run) => waits(run, now, &mut about),
+        _ => {}
+    }
+}
+
+fn waits(run: &RunView, now: i64, about: &mut impl FnMut(Attention, String)) {
+    let left = u64::try_from(run.expires_at.saturating_sub(now) / 1_000).unwrap_or(0);
+    let text = format!(
+        "{} planned {} for {} ({}), and it waits for an approval",
+        run.author,
+        run.kind,
+        run.scope,
+        count(run.progress.counts.total(), "item")
+    );
+    let why = format!(
+        "It is `planned`, the newest of its kind and scope, would change something, and expires in {}.",
+        span(left)
+    );
+    let id = &run.id;
+    let told = format!("cutover run approve {id} --digest {}", run.digest);
+    about(say(Health::Ok, text, why), told);
+}
+
+fn index(facts: &Facts<'_>, all: &mut Vec<Attention>) {
+    const REFRESH: &str = "cutover map plan --refresh";
+    let index = facts.index;
+    if index.unread > 0 {
+        let text = format!(
+            "{} refused to be read; the repositories there are as last seen, the log says why",
+            count(index.unread, "installation")
+        );
+        let why = "The last sweep got a refusal of their own for them, often an allow-list of addresses. \
+                   Threshold: one.";
+        all.push(command(say(Health::Warning, text, why), "cutover doctor"));
+    }
+    if index.suspended > 0 {
+        let text =
+            format!("suspended: {}; nothing can be mapped there", count(index.suspended, "installation"));
+        let why =
+            "GitHub's list or a refused mint said so; their owners can unsuspend the App. Threshold: one.";
+        all.push(command(say(Health::Warning, text, why), "cutover token list --filter state:suspended"));
+    }
+    match index.swept_at {
+        None if facts.projects > 0 => {
+            let why = "There are projects, and no sweep has ended whole yet.";
+            all.push(command(say(Health::Warning, "GitHub's lists were never read", why), REFRESH));
+        }
+        Some(at) if facts.now.saturating_sub(at) > facts.index_max_age_ms => {
+            let limit = u64::try_from(facts.index_max_age_ms / 1_000).unwrap_or(0);
+            let why = format!(
+                "The last whole sweep ended {} ago; mapping.index_max_age is {}.",
+                ago(facts.now, Some(at)),
+                span(limit)
+            );
+            all.push(command(say(Health::Warning, "the index of GitHub's lists is old", why), REFRESH));
+        }
+        _ => {}
+    }
+}
+
+fn mode(facts: &Facts<'_>, all: &mut Vec<Attention>) {
+    if let Some(other) = facts.mode.environment_differs {
+        let text = format!(
+            "the configuration says mode {other}, the store says {}: the store counts; make them agree",
+            facts.mode.mode
+        );
+        let why = "The configuration gives the first value only; afterwards `mode set` does. They differ.";
+        all.push(command(say(Health::Warning, text, why), "cutover mode get"));
+    }
+}
+
+/// `1 item`, `3 items`.
+fn count(n: u64, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+}
+
+fn ago(now: i64, at: Option<i64>) -> String {
+    at.map_or_else(|| "some time".to_owned(), |at| span(now.abs_diff(at) / 1_000))
+}
+
+#[cfg(test)]
+mod tests;

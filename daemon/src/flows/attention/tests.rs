@@ -1,0 +1,131 @@
+use cutover_shared::mapping::Mode;
+use cutover_shared::run::{Counts, EffectClass, Progress, Reversibility};
+use serde_json::json;
+
+use super::*;
+
+const NOW: i64 = 1_000_000_000;
+const HOUR: i64 = 3_600_000;
+
+fn run(id: &str, state: RunState, counts: Counts) -> RunView {
+    RunView {
+        id: id.into(),
+        kind: "map".into(),
+        scope: "all".into(),
+        state,
+        digest: "d1".into(),
+        effect: EffectClass::Local,
+        reversibility: Reversibility::Reversible,
+        author: "ana".into(),
+        planned_at: NOW - HOUR,
+        approved_by: Some("bob".into()),
+        approved_at: Some(NOW - HOUR),
+        self_approved: false,
+        expires_at: NOW + HOUR,
+        started_at: None,
+        ended_at: Some(NOW - HOUR),
+        rate: None,
+        progress: Progress { counts, per_second: 0.0, seconds_left: None },
+        reason: Some("the disk is full".into()),
+        summary: json!({ "changes": 5 }),
+    }
+}
+
+fn mode() -> ModeView {
+    ModeView {
+        mode: Mode::Canary,
+        canary: Vec::new(),
+        changed_at: None,
+        changed_by: None,
+        environment_differs: None,
+        killed: false,
+    }
+}
+
+fn index() -> IndexView {
+    IndexView { swept_at: Some(NOW), ..IndexView::default() }
+}
+
+fn of(mode: &ModeView, trouble: Option<&str>, runs: &[RunView], index: &IndexView) -> Vec<Attention> {
+    let facts = Facts { now: NOW, mode, trouble, runs, index, projects: 1, index_max_age_ms: 6 * HOUR };
+    let found = attention(&facts);
+    for one in &found {
+        assert!(!one.why.is_empty() && one.command.is_some(), "{one:?}");
+        assert!(!one.text.ends_with('.') && one.why.ends_with('.'), "{one:?}");
+    }
+    found
+}
+
+fn of_runs(runs: &[RunView]) -> Vec<(Health, String)> {
+    let found = of(&mode(), None, runs, &index());
+    assert!(found.iter().all(|one| one.run.is_some()));
+    found.into_iter().map(|one| (one.health, one.command.unwrap())).collect()
+}
+
+#[test]
+fn all_well_says_nothing() {
+    assert!(of(&mode(), None, &[], &index()).is_empty());
+    let quiet = [
+        run("r1", RunState::Done, Counts { done: 5, ..Counts::default() }),
+        run("r2", RunState::Applying, Counts::default()),
+        RunView { ended_at: Some(NOW - FAILED_MS), ..run("r3", RunState::Failed, Counts::default()) },
+        RunView { expires_at: NOW, ..run("r4", RunState::Planned, Counts::default()) },
+        RunView { summary: json!({ "changes": 0 }), ..run("r5", RunState::Planned, Counts::default()) },
+    ];
+    assert_eq!(of_runs(&quiet), []);
+}
+
+#[test]
+fn each_state_of_a_run_has_its_word() {
+    let bad = |command: &str| (Health::Bad, command.to_owned());
+    let failed = Counts { failed: 3, ..Counts::default() };
+    assert_eq!(of_runs(&[run("r1", RunState::Failed, failed.clone())]), [bad("cutover run show r1")]);
+    let warning = (Health::Warning, "cutover run items r1 --state failed".to_owned());
+    assert_eq!(of_runs(&[run("r1", RunState::Done, failed)]), [warning]);
+    let unknown = Counts { unknown: 1, ..Counts::default() };
+    assert_eq!(of_runs(&[run("r1", RunState::Done, unknown)]), [bad("cutover run items r1 --state unknown")]);
+    let paused = (Health::Warning, "cutover run resume r1".to_owned());
+    assert_eq!(of_runs(&[run("r1", RunState::Paused, Counts::default())]), [paused]);
+    let approved = (Health::Ok, "cutover map apply r1".to_owned());
+    assert_eq!(of_runs(&[run("r1", RunState::Approved, Counts::default())]), [approved]);
+    let planned = (Health::Ok, "cutover run approve r1 --digest d1".to_owned());
+    assert_eq!(of_runs(&[run("r1", RunState::Planned, Counts::default())]), [planned]);
+}
+
+#[test]
+fn the_most_urgent_comes_first() {
+    let mode = ModeView { killed: true, environment_differs: Some(Mode::Off), ..mode() };
+    let runs = [
+        run("r1", RunState::Planned, Counts::default()),
+        run("r2", RunState::Paused, Counts::default()),
+        run("r3", RunState::Failed, Counts::default()),
+    ];
+    let index = IndexView { unread: 1, suspended: 2, swept_at: Some(NOW - 7 * HOUR), ..IndexView::default() };
+    let found = of(&mode, Some("database or disk is full"), &runs, &index);
+    let words: Vec<_> = found.iter().map(|one| one.health.word()).collect();
+    let expected = ["bad", "bad", "bad", "warning", "warning", "warning", "warning", "warning", "ok"];
+    assert_eq!(words, expected, "{found:#?}");
+    assert!(found[0].text.starts_with("KILLED") && found[1].text.contains("disk is full"));
+    let runbooks: Vec<_> = found.iter().filter_map(|one| one.runbook.as_deref()).collect();
+    assert_eq!(runbooks, ["kill.md", "store_disk_full.md"]);
+    for file in runbooks {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../runbooks").join(file);
+        assert!(path.is_file(), "{}", path.display());
+    }
+}
+
+#[test]
+fn an_index_that_was_never_read_matters_only_with_projects() {
+    let (mode, index) = (mode(), IndexView::default());
+    let facts = |projects| Facts {
+        now: NOW,
+        mode: &mode,
+        trouble: None,
+        runs: &[],
+        index: &index,
+        projects,
+        index_max_age_ms: HOUR,
+    };
+    assert!(attention(&facts(0)).is_empty());
+    assert_eq!(attention(&facts(1)).len(), 1);
+}

@@ -1,0 +1,17 @@
+//! Windows as SQL: terms become conditions with bound values, never text of theirs. First the keys of a window are picked out of
+//! narrow rows, then the wide rows of these keys are read; both in one read transaction, so that the count agrees.
+
+mod audit;
+mod catalog;
+mod column;
+mod pick;
+mod run;
+
+pub(super) use self::audit::audit;
+pub(super) use self::catalog::{links, tenants};
+use self::column::{AUDIT, Column, ITEMS, LINKS, List, RUNS, TENANTS};
+use self::pick::{condition, count, order, pick};
+pub(super) use self::run::{items, runs};
+
+#[cfg(test)]
+mod tests;
