@@ -126,7 +126,7 @@ fn the_runbook_fits_and_is_carried() {
 fn a_list_that_can_not_be_read_has_the_runbook_of_its_error() {
     use cutover_shared::error::{ErrorCode, RpcError};
     let mut bench = Bench::ready(World::default());
-    bench.event(crate::app::event::Event::Do(Action::Tokens));
+    bench.event(crate::app::event::Event::Line("tokens".to_owned()));
     for (ask, _) in std::mem::take(&mut bench.asks) {
         let error =
             RpcError::new(ErrorCode::Store, "disk full", "free some").with_runbook("store_disk_full.md");
