@@ -75,19 +75,57 @@ const AREAS: &[&str] = &["mapping"];
 /// The arrows of the command line.
 const TUI: &[(&str, &[&str], &str)] = &[
     ("main", &[], "calls the library"),
-    ("lib", &["cli", "conn", "env", "failure", "plain"], "starts the runtime and hands streams in"),
+    (
+        "lib",
+        &["app", "cli", "conn", "env", "failure", "plain", "term"],
+        "starts the runtime, hands streams in, gives the terminal to the console",
+    ),
     (
         "cli",
-        &["clock", "env", "failure", "file", "options", "out", "plain", "session", "words"],
-        "verbs: everything goes through the session",
+        &[
+            "app", "clock", "conn", "env", "failure", "file", "glyphs", "keymap", "marker", "options", "out",
+            "place", "plain", "session", "settings", "state", "theme", "widgets", "words",
+        ],
+        "verbs go through the session; without one the console is put together from settings and options",
     ),
+    (
+        "app",
+        &[
+            "clipboard",
+            "clock",
+            "conn",
+            "failure",
+            "file",
+            "keymap",
+            "marker",
+            "place",
+            "plain",
+            "runbook",
+            "screens",
+            "settings",
+            "state",
+            "term",
+            "theme",
+            "widgets",
+        ],
+        "the console's loop and rules: the only part with tasks, terminal and clock",
+    ),
+    (
+        "state",
+        &["keymap", "place", "plain", "runbook", "theme"],
+        "all that the console knows, and the rules about it; says what things mean, not how they look",
+    ),
+    ("keymap", &["place", "settings"], "the one table of keys"),
+    ("marker", &["failure", "file"], "the kill marker, for the verb and for the console"),
+    ("runbook", &[], "texts that the program carries"),
+    ("place", &[], "plain names that keys and state share, so that neither needs the other for them"),
     ("session", &["clock", "conn", "env", "failure", "options", "out", "plain"], "one call on its way"),
     ("options", &["plain", "words"], "apart from verbs, so that session and verbs do not name each other"),
     ("conn", &["clock", "plain"], "the socket"),
     ("out", &["env", "failure", "plain"], "streams"),
     ("file", &["failure"], "files that appear whole or not at all"),
     ("failure", &["plain"], "errors as people read them"),
-    ("env", &["clock"], "what the process was given"),
+    ("env", &["clock", "glyphs", "settings"], "what the process was given, and the words for it"),
     ("plain", &["clock"], "text for people"),
     ("words", &[], "arguments that are one of a set"),
     ("clock", &[], "time"),
@@ -95,7 +133,7 @@ const TUI: &[(&str, &[&str], &str)] = &[
     ("settings", &["glyphs", "plain", "theme"], "the console's file, whose words name a theme and glyphs"),
     (
         "screens",
-        &["state", "keymap", "theme", "glyphs", "widgets", "plain", "settings"],
+        &["state", "keymap", "place", "theme", "glyphs", "widgets", "plain", "runbook", "settings"],
         "drawing: looks at the state, decides nothing",
     ),
     ("term", &[], "the terminal itself: modes, signals, one write for a frame"),
@@ -332,6 +370,42 @@ fn pure_files_only_decide() {
                 "{} is pure and says `{word}`",
                 source.place
             );
+        }
+    }
+}
+
+/// The console's rules and what draws them: time comes with the event, jitter too, and effects are values.
+const CONSOLE_PURE: &[&str] = &[
+    "state",
+    "keymap",
+    "place",
+    "runbook",
+    "screens",
+    "widgets",
+    "theme",
+    "glyphs",
+    "app/update",
+    "app/event",
+    "app/effect",
+    "app/summary",
+    "app/line/speak",
+];
+
+#[test]
+fn the_consoles_rules_know_neither_clock_nor_world() {
+    let all = sources("tui");
+    for place in CONSOLE_PURE {
+        assert!(all.iter().any(|source| is_in(&source.module, &[place])), "{place} is gone");
+    }
+    let outside = ["clock", "conn", "term", "file", "marker", "session", "env"];
+    for source in all.iter().filter(|source| is_in(&source.module, CONSOLE_PURE)) {
+        for path in paths(source, &[]) {
+            let named = path.join("::");
+            assert!(!outside.contains(&path[0].as_str()), "{} is pure and names {named}", source.place);
+        }
+        for word in IMPURE {
+            let says = source.tokens.iter().any(|token| token == word);
+            assert!(!says, "{} is pure and says `{word}`", source.place);
         }
     }
 }

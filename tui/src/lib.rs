@@ -3,6 +3,9 @@
 //! [`main`] is the whole program and [`run`] is the same with everything outside it handed in.
 
 pub mod app;
+#[cfg(test)]
+#[path = "tests/bench.rs"]
+mod bench;
 mod cli;
 pub mod clipboard;
 pub mod clock;
@@ -15,6 +18,7 @@ pub mod keymap;
 mod marker;
 mod options;
 mod out;
+pub mod place;
 pub mod plain;
 pub mod runbook;
 pub mod screens;

@@ -53,10 +53,10 @@ async fn help_of_every_verb() {
 }
 
 #[tokio::test]
-async fn without_a_verb_help_is_a_usage_error() {
+async fn without_a_verb_and_a_terminal_the_way_on_is_told() {
     let ran = Daemon::absent().run(&[]).await;
     assert_eq!((ran.code, ran.out.as_str()), (2, ""));
-    assert!(ran.err.contains("Usage: cutover"), "{ran:?}");
+    assert!(ran.err.contains("no terminal for the console") && ran.err.contains("--plain"), "{ran:?}");
 }
 
 #[tokio::test]

@@ -6,8 +6,8 @@ mod table;
 use cutover_shared::rpc::Role;
 use serde::{Deserialize, Serialize};
 
+use crate::place::{ListId, Noun, Screen};
 use crate::settings::Chord;
-use crate::state::{ListId, Noun, Screen};
 pub use table::TABLE;
 
 /// Everything that a key, the palette or a line can ask for.
@@ -124,6 +124,18 @@ impl Action {
     pub fn binding(self) -> &'static Binding {
         // The test below holds that every action has a row; the first row only keeps this total.
         TABLE.iter().find(|row| row.action == self).unwrap_or(&TABLE[0])
+    }
+
+    /// The key that leads to a screen.
+    pub fn of_screen(screen: Screen) -> Self {
+        match screen {
+            Screen::Overview => Self::Overview,
+            Screen::Mapping => Self::Mapping,
+            Screen::Tenants => Self::Tenants,
+            Screen::Runs | Screen::Run => Self::Runs,
+            Screen::Tokens => Self::Tokens,
+            Screen::Audit => Self::Audit,
+        }
     }
 
     /// The action of a name.

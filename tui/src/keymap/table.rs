@@ -3,7 +3,7 @@
 use cutover_shared::rpc::Role;
 
 use super::{Action, Binding, Tier, When};
-use crate::state::{Noun, Screen};
+use crate::place::{Noun, Screen};
 
 /// What is selected and may be planned, applied and undone.
 const RUNNABLE: &[Noun] = &[Noun::Repository, Noun::Tenant, Noun::Run, Noun::Item, Noun::Attention];

@@ -25,7 +25,7 @@ pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, area: Rect) 
 fn tabs(state: &State, named: bool, counted: &[Screen]) -> Vec<Piece> {
     let mut line = Vec::new();
     for tab in Screen::TABS {
-        let key = state.keymap.key(tab.action());
+        let key = state.keymap.key(crate::keymap::Action::of_screen(*tab));
         let lit = state.screen.tab() == *tab;
         let count = count(state, *tab).filter(|_| counted.contains(tab));
         if lit {

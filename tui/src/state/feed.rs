@@ -8,8 +8,8 @@ use cutover_shared::ids::RunId;
 use cutover_shared::rpc::{Answer, Query, Topic};
 use cutover_shared::window::Window;
 
-use super::list::ListId;
 use super::subject::Subject;
+use crate::place::ListId;
 
 /// The shortest time between two answers to the same question.
 const BREATH_MS: i64 = 250;

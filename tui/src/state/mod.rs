@@ -2,8 +2,6 @@
 //! here but through events.
 
 pub mod arm;
-#[cfg(test)]
-pub(crate) mod bench;
 pub mod dialog;
 pub mod errand;
 pub mod feed;
@@ -13,7 +11,6 @@ pub mod layout;
 pub mod link;
 pub mod list;
 mod need;
-mod screen;
 pub mod subject;
 mod time;
 pub mod toast;
@@ -34,12 +31,12 @@ pub use self::errand::Errands;
 pub use self::feed::{Feed, Feeds, Slot, Value};
 pub use self::layer::{Layer, Layers};
 pub use self::link::Link;
-pub use self::list::{ListId, Table};
-pub use self::screen::Screen;
-pub use self::subject::{Noun, Subject};
+pub use self::list::Table;
+pub use self::subject::Subject;
 pub use self::toast::{Toast, Toasts};
 pub use self::verb::ScopeChoice;
 use crate::keymap::{Keymap, Place};
+pub use crate::place::{ListId, Noun, Screen};
 
 /// Rates of a moving run that are remembered for its sparkline.
 const PACES: usize = 120;

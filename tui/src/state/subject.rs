@@ -7,6 +7,8 @@ use cutover_shared::run::{ItemView, RunView};
 use cutover_shared::status::Attention;
 use cutover_shared::token::TokenView;
 
+use crate::place::Noun;
+
 /// One thing that can be looked at and acted on.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Subject {
@@ -21,33 +23,6 @@ pub enum Subject {
     Record(Box<AuditView>),
     /// A line of the overview.
     Attention(Attention),
-}
-
-/// What kind of thing it is, for the table of keys.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Noun {
-    Repository,
-    Tenant,
-    Run,
-    Item,
-    Token,
-    Record,
-    Attention,
-}
-
-impl Noun {
-    /// As people call it.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Repository => "repository",
-            Self::Tenant => "tenant",
-            Self::Run => "run",
-            Self::Item => "item",
-            Self::Token => "token",
-            Self::Record => "record",
-            Self::Attention => "notice",
-        }
-    }
 }
 
 impl Subject {

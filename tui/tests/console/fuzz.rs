@@ -10,7 +10,7 @@ use cutover_tui::app::effect::Effect;
 use cutover_tui::app::event::{Event, Stamped};
 use cutover_tui::app::update::update;
 use cutover_tui::glyphs::GlyphSet;
-use cutover_tui::keymap::{Action, TABLE};
+use cutover_tui::keymap::TABLE;
 use cutover_tui::state::errand::{Plan, Step};
 use cutover_tui::state::layer::KillLayer;
 use cutover_tui::state::tour::Tour;
@@ -270,9 +270,9 @@ impl Fuzz {
             2 if held => Event::Line("freeze".to_owned()),
             3..=5 if deep => Event::Key(KeyEvent::new(KeyCode::Esc, KeyModifiers::NONE)),
             3 if idle => {
-                let verbs: Vec<Action> =
-                    TABLE.iter().filter(|row| row.role > Role::Viewer).map(|row| row.action).collect();
-                Event::Line(self.dice.pick(&verbs).binding().name.to_owned())
+                let verbs: Vec<&str> =
+                    TABLE.iter().filter(|row| row.role > Role::Viewer).map(|row| row.name).collect();
+                Event::Line((*self.dice.pick(&verbs)).to_owned())
             }
             4 if matches!(state.layers.top(), Some(Layer::Scope { .. } | Layer::Mode { .. })) => {
                 Event::Key(KeyEvent::new(KeyCode::Enter, KeyModifiers::NONE))

@@ -88,7 +88,7 @@ impl Sample {
 /// Shows a screen; for that of a run the newest is opened.
 pub fn go(console: &mut Console, screen: Screen) {
     if screen != Screen::Run {
-        return console.act(screen.action());
+        return console.act(cutover_tui::keymap::Action::of_screen(screen));
     }
     console.act(Action::Runs);
     console.act(Action::Open);

@@ -23,26 +23,13 @@ pub use tenant::health as tenant_health;
 pub use token::{is_short as token_is_short, role as token_role};
 
 use super::subject::Subject;
+use crate::place::ListId;
 use crate::theme::Role;
 
 /// Marks at most; more is no choice but everything.
 const MARKS: usize = 1_000;
 
-/// Which list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum ListId {
-    Links,
-    Tenants,
-    Runs,
-    Items,
-    Tokens,
-    Audit,
-}
-
 impl ListId {
-    pub const ALL: &[Self] =
-        &[Self::Links, Self::Tenants, Self::Runs, Self::Items, Self::Tokens, Self::Audit];
-
     pub fn spec(self) -> &'static Spec {
         match self {
             Self::Links => &link::SPEC,

@@ -2,7 +2,7 @@ use cutover_shared::audit::AuditView;
 use proptest::prelude::*;
 
 use super::*;
-use crate::state::bench;
+use crate::bench;
 
 /// The list that the daemon has: numbers of records, in its order.
 type All = Vec<i64>;

@@ -8,8 +8,8 @@ use cutover_shared::run::{ItemState, Reversibility, RunAct, RunState};
 use cutover_shared::token::{TokenAct, TokenState};
 
 use super::*;
+use crate::bench::{self, Bench, World};
 use crate::keymap::TABLE;
-use crate::state::bench::{self, Bench, World};
 use crate::state::dialog::Want;
 use crate::state::errand::Step;
 use crate::state::{Options, Screen};
@@ -129,7 +129,7 @@ fn everywhere(world: World, options: Options, mut look: impl FnMut(&State)) {
             bench.act(Action::Runs);
             bench.act(Action::Open);
         } else {
-            bench.act(screen.action());
+            bench.act(crate::keymap::Action::of_screen(*screen));
         }
         bench.act(Action::Top);
         for _ in 0..12 {

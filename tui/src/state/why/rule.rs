@@ -5,8 +5,8 @@ use cutover_shared::run::{ItemState, RunState, RunView};
 use cutover_shared::token::{TokenState, TokenView};
 
 use super::{Fact, fact, toned};
+use crate::place::ListId;
 use crate::plain::{age, number, span};
-use crate::state::list::ListId;
 use crate::state::{State, Subject};
 use crate::theme::Role;
 

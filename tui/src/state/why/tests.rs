@@ -4,8 +4,8 @@ use cutover_shared::run::{ItemState, RunState};
 use cutover_shared::token::TokenState;
 
 use super::*;
+use crate::bench::{self, Bench, World};
 use crate::keymap::Action;
-use crate::state::bench::{self, Bench, World};
 
 fn value<'a>(facts: &'a [Fact], key: &str) -> &'a str {
     let found = facts.iter().find(|fact| fact.key == key);
@@ -106,7 +106,7 @@ fn the_runbook_fits_and_is_carried() {
         (Screen::Tokens, "github_rate_limit.md"),
         (Screen::Audit, "README.md"),
     ] {
-        bench.act(screen.action());
+        bench.act(crate::keymap::Action::of_screen(screen));
         assert_eq!(runbook(&bench.state), file);
         assert!(crate::runbook::find(file).is_some());
     }

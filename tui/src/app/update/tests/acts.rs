@@ -8,8 +8,8 @@ use cutover_shared::token::TokenAct;
 
 use crate::app::effect::Effect;
 use crate::app::event::Event;
+use crate::bench::{Bench, World, not_reached, press, run};
 use crate::keymap::Action;
-use crate::state::bench::{Bench, World, not_reached, press, run};
 use crate::state::errand::Outcome;
 use crate::state::{Layer, Screen, Subject};
 

@@ -7,8 +7,8 @@ use cutover_shared::run::{RunQuery, RunState};
 use cutover_shared::token::{TokenAnswer, TokenQuery};
 
 use crate::app::event::Event;
+use crate::bench::{Bench, World, attention, run};
 use crate::keymap::Action;
-use crate::state::bench::{Bench, World, attention, run};
 use crate::state::{Layer, ListId, Screen, Slot, Stale};
 
 fn tenants(asks: &[Query]) -> usize {
@@ -191,7 +191,7 @@ fn the_overview_leads_to_a_run_that_was_never_listed() {
 fn idle_it_wakes_every_ten_seconds_and_no_more_often() {
     let mut bench = Bench::ready(World::default());
     for screen in Screen::ALL {
-        bench.act(screen.action());
+        bench.act(crate::keymap::Action::of_screen(*screen));
     }
     bench.act(Action::Overview);
     bench.wait(20_000);

@@ -6,8 +6,8 @@ use cutover_shared::run::RunState;
 
 use crate::app::effect::Effect;
 use crate::app::event::Event;
+use crate::bench::{Bench, NOW, World, not_reached, press, run};
 use crate::keymap::TABLE;
-use crate::state::bench::{Bench, NOW, World, not_reached, press, run};
 use crate::state::layer::KillLayer;
 use crate::state::{Layer, Screen};
 

@@ -1,5 +1,7 @@
 //! The connection: lost, tried again, back.
 
+use std::collections::BTreeSet;
+
 use cutover_shared::audit::AuditQuery;
 use cutover_shared::error::{ErrorCode, RpcError};
 use cutover_shared::rpc::{Act, Query, Role};
@@ -7,8 +9,8 @@ use cutover_shared::run::RunState;
 
 use crate::app::effect::Effect;
 use crate::app::event::Event;
-use crate::keymap::{Action, TABLE, Tier};
-use crate::state::bench::{Bench, World, not_reached, run};
+use crate::bench::{Bench, World, not_reached, run};
+use crate::keymap::{Action, TABLE};
 use crate::state::layer::{ChainLayer, KillLayer};
 use crate::state::{Layer, Link, Options, Screen, Stale};
 
@@ -61,31 +63,52 @@ fn the_key_for_now_tries_at_once_and_only_once() {
     assert_eq!(bench.asks.len(), 1, "connected, everything is asked for again");
 }
 
+/// Goes to a row of each screen, so that every verb has a place where its key means something.
+fn on_each_screen(bench: &mut Bench, mut look: impl FnMut(&mut Bench)) {
+    for screen in
+        [Screen::Overview, Screen::Mapping, Screen::Tenants, Screen::Runs, Screen::Run, Screen::Tokens]
+    {
+        if screen == Screen::Run {
+            bench.keys(&["enter"]);
+        } else {
+            bench.act(crate::keymap::Action::of_screen(screen));
+        }
+        look(bench);
+    }
+}
+
+/// The verbs that have a meaning where the cursor is.
+fn verbs(bench: &Bench) -> Vec<&'static crate::keymap::Binding> {
+    let place = bench.state.place();
+    TABLE.iter().filter(|row| row.role > Role::Viewer && place.has(row.when)).collect()
+}
+
 #[test]
 fn without_a_connection_every_key_that_changes_something_is_disarmed_and_says_why() {
     let runs = vec![run("run-1", "all", RunState::Planned)];
     let mut bench = Bench::ready(World { runs, ..World::default() });
-    bench.select(Screen::Runs, |row| row.key() == "run-1");
-    bench.cut();
-    bench.wait(3_000);
-    for row in TABLE.iter().filter(|row| row.role > Role::Viewer && row.action != Action::Kill) {
-        if !bench.state.place().has(row.when) {
-            continue;
+    let mut seen = BTreeSet::new();
+    on_each_screen(&mut bench, |bench| {
+        bench.cut();
+        bench.wait(3_000);
+        for row in verbs(bench).into_iter().filter(|row| row.action != Action::Kill) {
+            seen.insert(row.name);
+            bench.event(Event::Line(row.name.to_owned()));
+            let note = bench.note();
+            assert!(note.contains("there is no connection to the daemon"), "{}: {note}", row.name);
+            assert!(note.contains("K kills also without it"));
+            bench.event(Event::Key(crate::bench::press("esc")));
+            assert!(bench.state.layers.is_empty(), "{}", row.name);
         }
-        bench.event(Event::Line(row.name.to_owned()));
-        assert!(
-            bench.note().contains("there is no connection to the daemon"),
-            "{}: {}",
-            row.name,
-            bench.note()
-        );
-        assert!(bench.note().contains("K kills also without it"));
-        bench.event(Event::Key(crate::state::bench::press("esc")));
-        assert!(bench.state.layers.is_empty(), "{}", row.name);
-    }
-    assert_eq!(bench.acts, []);
-    bench.keys(&["j", "w"]);
-    assert!(matches!(bench.state.layers.top(), Some(Layer::Why { .. })), "looking is never disarmed");
+        assert_eq!(bench.acts, []);
+        bench.keys(&["j", "w"]);
+        assert!(matches!(bench.state.layers.top(), Some(Layer::Why { .. })), "looking is never disarmed");
+        bench.keys(&["esc"]);
+        bench.connect();
+        bench.calm();
+    });
+    let all = TABLE.iter().filter(|row| row.role > Role::Viewer).count();
+    assert_eq!(seen.len(), all - 1, "every verb but the kill switch: {seen:?}");
 }
 
 #[test]
@@ -113,30 +136,34 @@ fn a_menu_that_was_open_when_the_connection_broke_does_nothing() {
 
 #[test]
 fn who_is_no_operator_is_refused_with_the_role() {
+    let runs = vec![run("run-1", "all", RunState::Planned)];
     for (world, options, words) in [
         (
-            World { role: Role::Viewer, ..World::default() },
+            World { role: Role::Viewer, runs: runs.clone(), ..World::default() },
             Options::default(),
             "needs the role operator, and you are viewer",
         ),
-        (World::default(), Options { read_only: true, ..Options::default() }, "opened with --read-only"),
+        (
+            World { runs: runs.clone(), ..World::default() },
+            Options { read_only: true, ..Options::default() },
+            "opened with --read-only",
+        ),
     ] {
         let mut bench = Bench::with(world, options);
         bench.connect();
         bench.calm();
-        for row in TABLE.iter().filter(|row| row.tier > Tier::Look || row.role > Role::Viewer) {
-            if !bench.state.place().has(row.when) {
-                continue;
+        on_each_screen(&mut bench, |bench| {
+            for row in verbs(bench) {
+                bench.event(Event::Line(row.name.to_owned()));
+                if row.action == Action::Kill {
+                    assert!(matches!(bench.state.layers.top(), Some(Layer::Kill(KillLayer::Failed { .. }))));
+                    bench.event(Event::Line("kill".to_owned()));
+                } else {
+                    assert!(bench.note().contains(words), "{}: {}", row.name, bench.note());
+                }
+                bench.event(Event::Key(crate::bench::press("esc")));
             }
-            bench.event(Event::Line(row.name.to_owned()));
-            if row.action == Action::Kill {
-                assert!(matches!(bench.state.layers.top(), Some(Layer::Kill(KillLayer::Failed { .. }))));
-                bench.event(Event::Line("kill".to_owned()));
-            } else {
-                assert!(bench.note().contains(words), "{}: {}", row.name, bench.note());
-            }
-            bench.event(Event::Key(crate::state::bench::press("esc")));
-        }
+        });
         assert_eq!(bench.acts, []);
         assert!(!bench.others.iter().any(|effect| matches!(effect, Effect::Mark { .. })));
     }

@@ -15,11 +15,11 @@ use cutover_shared::status::{Attention, Health, IndexView, Status, WayBack};
 use cutover_shared::token::{TokenAnswer, TokenQuery, TokenState, TokenView};
 use cutover_shared::window::{Window, WindowAsk};
 
-use super::{Layer, Options, Screen, State, Subject};
 use crate::app::effect::Effect;
 use crate::app::event::{Event, Stamped};
 use crate::app::update::update;
 use crate::keymap::{Action, Keymap};
+use crate::state::{Layer, Options, Screen, State, Subject};
 
 pub const NOW: i64 = 1_787_320_985_000;
 
@@ -384,13 +384,13 @@ impl Bench {
         };
         for field in dialog.fields.clone() {
             match field.want {
-                super::dialog::Want::Exactly(text) if !field.holds() => self.write(&text),
-                super::dialog::Want::Exactly(_) => {}
-                super::dialog::Want::Something => self.write("it's known"),
+                crate::state::dialog::Want::Exactly(text) if !field.holds() => self.write(&text),
+                crate::state::dialog::Want::Exactly(_) => {}
+                crate::state::dialog::Want::Something => self.write("it's known"),
             }
         }
         for _ in 0..4 {
-            if !matches!(self.state.layers.top(), Some(Layer::Dialog(dialog)) if dialog.focus == super::dialog::Focus::Confirm)
+            if !matches!(self.state.layers.top(), Some(Layer::Dialog(dialog)) if dialog.focus == crate::state::dialog::Focus::Confirm)
             {
                 self.event(Event::Key(press("tab")));
             }
@@ -422,7 +422,7 @@ impl Bench {
     }
 
     pub fn select(&mut self, screen: Screen, fits: impl Fn(&Subject) -> bool) {
-        self.act(screen.action());
+        self.act(crate::keymap::Action::of_screen(screen));
         self.act(Action::Top);
         for _ in 0..100 {
             if self.state.selected().as_ref().is_some_and(&fits) {

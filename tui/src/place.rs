@@ -1,9 +1,6 @@
-//! The screens, in the order of their keys.
+//! Where one can be and what one can stand on: plain names that keys and state share.
 
 use serde::{Deserialize, Serialize};
-
-use super::ListId;
-use crate::keymap::Action;
 
 /// One screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -52,18 +49,6 @@ impl Screen {
         }
     }
 
-    /// The key that leads to it.
-    pub fn action(self) -> Action {
-        match self {
-            Self::Overview => Action::Overview,
-            Self::Mapping => Action::Mapping,
-            Self::Tenants => Action::Tenants,
-            Self::Runs | Self::Run => Action::Runs,
-            Self::Tokens => Action::Tokens,
-            Self::Audit => Action::Audit,
-        }
-    }
-
     /// The screen of a word, for configuration.
     pub fn named(word: &str) -> Option<Self> {
         Self::TABS.iter().copied().find(|screen| screen.title().eq_ignore_ascii_case(word))
@@ -79,5 +64,48 @@ impl Screen {
         let at = Self::TABS.iter().position(|tab| *tab == self.tab()).unwrap_or(0).cast_signed();
         let to = (at + by).rem_euclid(Self::TABS.len().cast_signed());
         Self::TABS[to.cast_unsigned()]
+    }
+}
+
+/// Which list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ListId {
+    Links,
+    Tenants,
+    Runs,
+    Items,
+    Tokens,
+    Audit,
+}
+
+impl ListId {
+    pub const ALL: &[Self] =
+        &[Self::Links, Self::Tenants, Self::Runs, Self::Items, Self::Tokens, Self::Audit];
+}
+
+/// What kind of thing it is, for the table of keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Noun {
+    Repository,
+    Tenant,
+    Run,
+    Item,
+    Token,
+    Record,
+    Attention,
+}
+
+impl Noun {
+    /// As people call it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Repository => "repository",
+            Self::Tenant => "tenant",
+            Self::Run => "run",
+            Self::Item => "item",
+            Self::Token => "token",
+            Self::Record => "record",
+            Self::Attention => "notice",
+        }
     }
 }
