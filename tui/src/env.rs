@@ -99,7 +99,7 @@ impl Env {
 
 impl ConsoleEnv {
     fn of_process(terminal: bool) -> Self {
-        let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let set = |name: &str| std::env::var_os(name)?.into_string().ok().filter(|value| !value.is_empty());
         let term = set("TERM");
         Self {
             screen: terminal && term.as_deref().is_some_and(|term| term != "dumb"),

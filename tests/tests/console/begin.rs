@@ -60,7 +60,7 @@ async fn a_panic_on_any_thread_gives_the_terminal_back_and_leaves_a_recording() 
     given_back(&console.terminal);
     assert!(text.contains("cutover crashed; the last events are in "), "{text}");
 
-    let dump = desk.stage.home.state().join("console-crash.jsonl");
+    let dump = desk.stage.home.dir().join(".local/state/cutover/console-crash.jsonl");
     let said = desk.stage.say(&[0], &["replay", &dump.display().to_string(), "--print"]).await;
     assert!(said.stdout.contains("40 unplanned"), "{}", said.stdout);
 }
@@ -68,8 +68,7 @@ async fn a_panic_on_any_thread_gives_the_terminal_back_and_leaves_a_recording() 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stopped_console_gives_the_terminal_to_the_shell_and_comes_back_whole() {
     let desk = Desk::new().await;
-    let console =
-        Console { terminal: Terminal::start_in_shell(&desk.command(&[]), 80, 24, &[]).unwrap() };
+    let console = Console { terminal: Terminal::start_in_shell(&desk.command(&[]), 80, 24, &[]).unwrap() };
     let terminal = &console.terminal;
     console.says("40 unplanned").await;
     for (stop, (columns, rows)) in [(None, (100, 30)), (Some(Signal::SIGTSTP), (60, 20))] {

@@ -113,7 +113,7 @@ impl Console {
     pub async fn typed(&self, phrase: &str) {
         loop {
             self.terminal.send(format!("\x15{phrase}").as_bytes()).await.unwrap();
-            if Clock::system().timeout(AGAIN, self.terminal.wait_text("it is")).await.is_ok() {
+            if Clock::system().timeout(AGAIN, self.terminal.wait_text("✓ it is")).await.is_ok() {
                 return;
             }
             assert!(self.terminal.alternate_screen(), "{}", self.terminal.picture());

@@ -12,6 +12,7 @@ async fn a_tenant_is_planned_applied_and_taken_back_by_keys() {
     console.says("can be approved").await;
     let planned = desk.run().await;
     assert_eq!(planned["state"], "planned");
+    console.hides(" d ago").await;
     assert_eq!(desk.stage.world().await, before, "a dry-run changes nothing");
     let scope = planned["scope"].as_str().unwrap();
     let tenant = scope.strip_prefix("tenant:").unwrap();
@@ -20,8 +21,7 @@ async fn a_tenant_is_planned_applied_and_taken_back_by_keys() {
     console.says("Gate:").await;
     console.says("open").await;
     console.answer(tenant).await;
-    console.says("is done").await;
-    console.says("done ").await;
+    console.says("✓ done  map").await;
     let done = desk.run().await;
     assert_eq!((&done["id"], &done["state"]), (&planned["id"], &"done".into()));
     assert_ne!(desk.stage.world().await, before);
@@ -29,7 +29,7 @@ async fn a_tenant_is_planned_applied_and_taken_back_by_keys() {
 
     console.press(&["u"]).await;
     console.answer(tenant).await;
-    console.says("undone").await;
+    console.says("✓ undone  map").await;
     let undone = desk.run().await;
     assert_eq!((&undone["id"], &undone["state"]), (&planned["id"], &"undone".into()));
     assert_eq!(desk.stage.world().await, before, "byte for byte");

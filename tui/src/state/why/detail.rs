@@ -37,8 +37,11 @@ pub fn detail(state: &State, subject: &Subject) -> Vec<Fact> {
                 toned("State", item.state.word(), item_role(item.state)),
                 fact("Run", run.as_str()),
                 fact("Tries", item.attempts.to_string()),
-                fact("Changed", age(now, item.updated_at)),
             ];
+            // An item that no run has touched has no time, and 1970 is none.
+            if item.updated_at > 0 {
+                facts.push(fact("Changed", age(now, item.updated_at)));
+            }
             if let Some(reason) = &item.reason {
                 facts.push(toned("Reason", reason.as_str(), Role::Warn));
             }
