@@ -56,6 +56,8 @@ pub struct Guard {
     terminal: Terminal<CrosstermBackend<Pending>>,
     pending: Pending,
     mouse: bool,
+    /// The next frame draws every cell.
+    whole: bool,
 }
 
 impl Guard {
@@ -66,7 +68,7 @@ impl Guard {
         let pending = Pending::default();
         let terminal = Terminal::new(CrosstermBackend::new(pending.clone()))?;
         take(mouse)?;
-        Ok(Self { terminal, pending, mouse })
+        Ok(Self { terminal, pending, mouse, whole: false })
     }
 
     /// Draws a frame and writes it at once, between marks that keep terminals from showing half of it. An error means
@@ -78,6 +80,9 @@ impl Guard {
         let mut pending = self.pending.clone();
         pending.bytes().clear();
         crossterm::queue!(pending, BeginSynchronizedUpdate)?;
+        if std::mem::take(&mut self.whole) {
+            self.clear()?;
+        }
         self.terminal.draw(draw)?;
         crossterm::queue!(pending, EndSynchronizedUpdate)?;
         write_all(&pending.bytes())
@@ -94,11 +99,14 @@ impl Guard {
     }
 
     /// Makes the next frame draw every cell.
-    pub fn redraw(&mut self) -> io::Result<()> {
+    pub fn redraw(&mut self) {
+        self.whole = true;
+    }
+
+    fn clear(&mut self) -> io::Result<()> {
         let size = self.terminal.size()?;
         // Not `Terminal::clear`, which asks the terminal for its cursor and would eat keys while it waits.
-        self.terminal.resize(Rect::from((ratatui::layout::Position::ORIGIN, size)))?;
-        write_all(&std::mem::take(&mut *self.pending.bytes()))
+        self.terminal.resize(Rect::from((ratatui::layout::Position::ORIGIN, size)))
     }
 
     /// Gives the screen back, stops this process until somebody continues it, takes the screen again and makes the next
@@ -116,7 +124,7 @@ impl Guard {
         restore();
         let worked = work();
         take(self.mouse)?;
-        self.redraw()?;
+        self.redraw();
         worked
     }
 
@@ -125,7 +133,8 @@ impl Guard {
         // The shell has set modes of its own, while crossterm believes that raw mode is still on.
         restore();
         take(self.mouse)?;
-        self.redraw()
+        self.redraw();
+        Ok(())
     }
 }
 
@@ -196,9 +205,11 @@ pub fn say(text: &str) {
     let _gone = io::stderr().lock().write_all(text.as_bytes());
 }
 
-/// Prints the last words of a console, on the normal screen. A reader that has left is no error.
+/// Prints lines, or a prompt that ends in none: what the line mode says, the last words of a console. A reader that has
+/// left is no error.
 pub fn print(text: &str) {
-    let _gone = io::stdout().lock().write_all(text.as_bytes());
+    let mut stdout = io::stdout().lock();
+    let _gone = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
 }
 
 /// Writes to the terminal that stdout is.

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cutover_daemon::config::Env;
 use cutover_daemon::faults::Faults;
+use nix::sys::signal::{SigSet, Signal};
 
 /// First argument of a program that is to play a role; the second names it.
 pub const ROLE: &str = "__role";
@@ -25,8 +26,24 @@ pub fn play(args: &[OsString]) -> Option<ExitCode> {
         Some("cli" | "console") => {
             cutover_tui::main(std::iter::once(OsString::from("cutover")).chain(rest.iter().cloned()))
         }
+        Some("console-panics") => console_panics(rest),
         _ => ExitCode::from(2),
     })
+}
+
+/// The console, with a second thread that panics when SIGUSR1 comes.
+#[expect(clippy::panic, reason = "how the console takes a panic is what this role is for")]
+fn console_panics(rest: &[OsString]) -> ExitCode {
+    let signals = SigSet::from(Signal::SIGUSR1);
+    // Blocked before any thread starts, so that only the one that waits gets it.
+    if signals.thread_block().is_err() {
+        return ExitCode::from(2);
+    }
+    std::thread::spawn(move || -> () {
+        let _ = signals.wait();
+        panic!("this role panics")
+    });
+    cutover_tui::main(std::iter::once(OsString::from("cutover")).chain(rest.iter().cloned()))
 }
 
 fn daemon(args: &[OsString]) -> ExitCode {
@@ -49,7 +66,7 @@ fn crash_at(text: &str) -> Option<Faults> {
     Some(Faults::with(Arc::new(move |name| {
         if name == point && passed.fetch_add(1, Ordering::SeqCst) + 1 == nth {
             // No destructor runs and nothing is flushed, as when the power goes.
-            let _ = nix::sys::signal::kill(nix::unistd::Pid::this(), nix::sys::signal::Signal::SIGKILL);
+            let _ = nix::sys::signal::kill(nix::unistd::Pid::this(), Signal::SIGKILL);
         }
         Box::pin(std::future::ready(()))
     })))

@@ -124,7 +124,11 @@ impl Console {
         match input {
             Input::Key(key) => self.engine.take(Event::Key(key)),
             Input::Paste(text) => self.engine.take(Event::Paste(text)),
-            Input::Resize(columns, rows) => self.engine.take(Event::Resize { columns, rows }),
+            Input::Resize(columns, rows) => {
+                // Also where the size is what it was: the terminal may have been smaller since the last frame.
+                self.guard.redraw();
+                self.engine.take(Event::Resize { columns, rows })
+            }
             Input::FocusGained | Input::FocusLost | Input::Mouse(_) => Vec::new(),
         }
     }

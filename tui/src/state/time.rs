@@ -1,5 +1,6 @@
 //! When something happens by itself, and whether anything is under way.
 
+use super::dialog::DEAF_MS;
 use super::{Feed, Layer, SLOW_MS, Slot, State, layer};
 
 impl State {
@@ -10,7 +11,13 @@ impl State {
         // Count-downs, moving figures and open questions tick; ages of rows may wait.
         let ticking = self.welcome().is_none() || !self.moving.is_empty() || self.errands.going() > 0;
         let mut next = if ticking || self.stale().is_some() { second } else { minute };
-        let moments = [self.link.until(), self.toasts.next_end(), self.kill_limit(), self.slow_from()];
+        let moments = [
+            self.link.until(),
+            self.toasts.next_end(),
+            self.kill_limit(),
+            self.slow_from(),
+            self.deaf_until(),
+        ];
         for at in moments.into_iter().flatten() {
             next = next.min(at);
         }
@@ -28,7 +35,18 @@ impl State {
             Some(Layer::Kill(layer::KillLayer::Asked { .. } | layer::KillLayer::Marking { .. }))
         );
         let reachable = self.welcome().is_some() || self.link.error().is_some();
-        reachable && self.errands.going() == 0 && !killing && (self.welcome().is_none() || !asked)
+        let heard = self.deaf_until().is_none();
+        reachable && heard && self.errands.going() == 0 && !killing && (self.welcome().is_none() || !asked)
+    }
+
+    /// When the question on top begins to take answers; none when it does, or there is none. A script's answer waits for
+    /// it: one that came too fast would be lost.
+    fn deaf_until(&self) -> Option<i64> {
+        match self.layers.top() {
+            Some(Layer::Dialog(dialog)) => Some(dialog.opened.saturating_add(DEAF_MS)),
+            _ => None,
+        }
+        .filter(|at| *at > self.now)
     }
 
     /// When the question under way makes the data stale; none when there is none, or it has.
