@@ -21,12 +21,14 @@ use cutover_daemon::run::{Brake, Engine, EngineSettings, OpenGate, RunError};
 use cutover_daemon::seal::{Seal, SealError};
 use cutover_daemon::store::{Db, OpenError, ReadError, open};
 use cutover_shared::catalog::{CatalogFormat, CatalogReceipt};
+use cutover_shared::error::RpcError;
 use cutover_shared::ids::RunId;
 use cutover_shared::mapping::{MapScope, MappingStatus, PlanItem, PlanSummary};
 use cutover_shared::run::{RunState, RunView};
 
 use super::stand_in::StandIn;
 use super::{Bar, Report, meter};
+use crate::harness::HarnessError;
 
 /// How big the load is.
 #[derive(Debug, Clone)]
@@ -78,6 +80,12 @@ pub enum LoadError {
     /// The run.
     #[error(transparent)]
     Run(#[from] RunError),
+    /// The daemon, the command line or the terminal.
+    #[error(transparent)]
+    Harness(#[from] HarnessError),
+    /// The daemon's words.
+    #[error("the daemon: {0}")]
+    Rpc(#[from] RpcError),
     /// Something is not as it must be for the figures to mean anything.
     #[error("{0}")]
     Wrong(String),
@@ -114,7 +122,7 @@ pub async fn run(load: &MappingLoad) -> Result<Report, LoadError> {
     let durable = meter::durable_writes_a_second(folder.path(), &parts.clock)?;
     parts.report.add("disk: durable 4 KiB writes", durable, "/s", Bar::None);
     parts.apply_and_undo(&plan, durable).await?;
-    let peak = meter::peak_mib().unwrap_or(f64::INFINITY);
+    let peak = meter::Process::this().peak_mib().unwrap_or(f64::INFINITY);
     parts.report.add("peak memory so far", peak, "MiB", Bar::Below(400.0));
     parts.matching().await?;
     Ok(parts.report)

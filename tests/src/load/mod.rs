@@ -1,5 +1,6 @@
-//! Load tools: they measure the daemon's parts at full size against the bars that they have to keep.
+//! Load tools: they measure the daemon's parts and the console at full size against the bars that they have to keep.
 
+pub mod console;
 pub mod mapping;
 mod meter;
 mod report;
