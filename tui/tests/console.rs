@@ -16,6 +16,8 @@ mod layers;
 mod paint;
 #[path = "console/sample.rs"]
 mod sample;
+#[path = "console/screens.rs"]
+mod screens;
 #[path = "console/shots.rs"]
 mod shots;
 #[path = "console/world.rs"]

@@ -37,7 +37,7 @@ fn open(fake: Fake, size: (u16, u16), screen: Screen) -> Console {
 }
 
 /// A run has moved for a while.
-fn normal(size: (u16, u16), screen: Screen) -> Console {
+pub fn normal(size: (u16, u16), screen: Screen) -> Console {
     let mut console = open(world(), size, screen);
     for i in 0..60_u32 {
         console.now += SECOND;
@@ -50,7 +50,7 @@ fn normal(size: (u16, u16), screen: Screen) -> Console {
     console
 }
 
-fn stale(size: (u16, u16), screen: Screen) -> Console {
+pub fn stale(size: (u16, u16), screen: Screen) -> Console {
     let mut console = normal(size, screen);
     console.lose(gone());
     for _ in 0..3 {
