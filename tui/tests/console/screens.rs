@@ -15,7 +15,7 @@ const WIDE: (u16, u16) = (120, 40);
 const SMALL: (u16, u16) = (80, 24);
 
 /// Width and height of a cell in the picture's units.
-const CELL: (f32, f32) = (8.4, 18.0);
+const CELL: (usize, usize) = (8, 18);
 
 const BACK: &str = "#16181d";
 const FRONT: &str = "#d7dae0";
@@ -103,50 +103,46 @@ fn colours(cell: &Cell) -> (String, String) {
     if cell.modifier.contains(Modifier::REVERSED) { (back, front) } else { (front, back) }
 }
 
-/// The frame as a picture: a rectangle for each run of background, a text for each run of one style.
+/// The frame as a picture: a rectangle for each run of background, a text for each run of one style. Every sign has its own
+/// place, because no font of a browser has just this width.
 fn svg(buffer: &Buffer) -> String {
-    let (columns, rows) = (f32::from(buffer.area.width), f32::from(buffer.area.height));
-    let (width, height) = (columns * CELL.0 + 16.0, rows * CELL.1 + 16.0);
+    let columns = usize::from(buffer.area.width.max(1));
+    let (width, height) = (columns * CELL.0 + 16, usize::from(buffer.area.height) * CELL.1 + 16);
     let mut out = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width:.0}\" height=\"{height:.0}\" font-size=\"14\" \
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" font-size=\"13.3\" \
          font-family=\"DejaVu Sans Mono, Menlo, Consolas, monospace\">\n\
          <rect width=\"100%\" height=\"100%\" rx=\"6\" fill=\"{BACK}\"/>\n"
     );
-    let line_width = usize::from(buffer.area.width.max(1));
-    for (y, row) in buffer.content.chunks(line_width).enumerate() {
-        #[expect(clippy::cast_precision_loss, reason = "a terminal has some hundred rows")]
-        let top = y as f32 * CELL.1 + 8.0;
-        let mut x = 8.0;
+    for (y, row) in buffer.content.chunks(columns).enumerate() {
+        let (top, mut at) = (y * CELL.1 + 8, 0);
         for run in row.chunk_by(|a, b| colours(a) == colours(b) && a.modifier == b.modifier) {
             let (front, back) = colours(&run[0]);
-            #[expect(clippy::cast_precision_loss, reason = "a terminal has some hundred columns")]
-            let wide = run.len() as f32 * CELL.0;
+            let (x, wide) = (at * CELL.0 + 8, run.len() * CELL.0);
             if back != BACK {
+                let high = CELL.1;
                 writeln!(
                     out,
-                    "<rect x=\"{x:.1}\" y=\"{top:.1}\" width=\"{wide:.1}\" height=\"{}\" fill=\"{back}\"/>",
-                    CELL.1
+                    "<rect x=\"{x}\" y=\"{top}\" width=\"{wide}\" height=\"{high}\" fill=\"{back}\"/>"
                 )
                 .unwrap();
             }
-            let text: String = run.iter().map(Cell::symbol).collect();
-            if !text.trim().is_empty() {
-                let bold =
-                    if run[0].modifier.contains(Modifier::BOLD) { " font-weight=\"bold\"" } else { "" };
-                let line = if run[0].modifier.contains(Modifier::UNDERLINED) {
-                    " text-decoration=\"underline\""
-                } else {
-                    ""
-                };
+            let has = |modifier| run[0].modifier.contains(modifier);
+            let signs = run.iter().enumerate().filter(|(_, cell)| !cell.symbol().trim().is_empty());
+            let places: Vec<String> = signs.clone().map(|(i, _)| (x + i * CELL.0).to_string()).collect();
+            let text: String = signs.map(|(_, cell)| cell.symbol()).collect();
+            if !text.is_empty() {
+                let bold = if has(Modifier::BOLD) { " font-weight=\"bold\"" } else { "" };
+                let dim = if has(Modifier::DIM) { " opacity=\".6\"" } else { "" };
+                let line = if has(Modifier::UNDERLINED) { " text-decoration=\"underline\"" } else { "" };
                 let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+                let (places, base) = (places.join(" "), top + 14);
                 writeln!(
                     out,
-                    "<text x=\"{x:.1}\" y=\"{:.1}\" textLength=\"{wide:.1}\" fill=\"{front}\"{bold}{line} xml:space=\"preserve\">{text}</text>",
-                    top + 13.5
+                    "<text x=\"{places}\" y=\"{base}\" fill=\"{front}\"{bold}{dim}{line}>{text}</text>"
                 )
                 .unwrap();
             }
-            x += wide;
+            at += run.len();
         }
     }
     out + "</svg>\n"
