@@ -95,18 +95,31 @@ fn the_document_tells_of_every_verb_and_word() {
     }
 }
 
+/// The arguments as a shell sees them, up to a pipe, a redirection or a comment.
+fn arguments(line: &str) -> Vec<String> {
+    let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None);
+    for c in line.chars() {
+        match (c, quote) {
+            (c, Some(q)) if c == q => quote = None,
+            ('"' | '\'', None) => {
+                quote = Some(c);
+                word.get_or_insert_default();
+            }
+            ('|' | '<' | '>' | '#', None) => break,
+            (c, None) if c.is_whitespace() => words.extend(word.take()),
+            (c, _) => word.get_or_insert_default().push(c),
+        }
+    }
+    words.extend(word);
+    words
+}
+
 /// Each `cutover ...` line in a console block of the document is understood.
 #[test]
 fn the_commands_in_the_document_are_understood() {
     let mut checked = 0;
     for line in DOCUMENT.lines().filter_map(|line| line.strip_prefix("$ cutover ")) {
-        let line = line.split(['|', '>', '#']).next().unwrap();
-        // Every second piece between quotes is one argument.
-        let pieces = line.split('"').enumerate().flat_map(|(i, piece)| match i % 2 {
-            0 => piece.split_whitespace().collect(),
-            _ => vec![piece],
-        });
-        let args = std::iter::once("cutover").chain(pieces);
+        let args = std::iter::once("cutover".to_owned()).chain(arguments(line));
         if let Err(error) = cutover_tui::grammar().try_get_matches_from(args) {
             panic!("`cutover {line}`: {error}");
         }

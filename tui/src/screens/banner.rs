@@ -23,7 +23,7 @@ pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, area: Rect) 
         right.remove(0);
     }
     let mut right = joined(look, &right);
-    if sign::columns(&right) > room {
+    if !left.loud.is_empty() && sign::columns(&right) > room {
         // The kill is read whole, whatever else is not.
         right = joined(look, &[brief(state, look)]);
     }

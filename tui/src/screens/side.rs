@@ -1,15 +1,12 @@
 //! Details of the row under the cursor.
 
-use cutover_shared::mapping::Mapping;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-
-use serde::Deserialize;
 
 use super::{notice, sign};
 use crate::keymap::Action;
 use crate::plain::number;
-use crate::state::list::{item_role, mapping_role};
+use crate::state::list::item_role;
 use crate::state::why::detail;
 use crate::state::{Slot, State, Subject};
 use crate::theme::Role;
@@ -38,7 +35,7 @@ pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, area: Rect) 
         .filter(|fact| !fact.value.starts_with(['{', '[']))
         .map(|fact| {
             let value = match fact.key.as_str() {
-                "State" | "Status" | "Health" => {
+                "State" | "Status" | "Health" | "Becomes" => {
                     let word = fact.value.split([' ', ':']).next().unwrap_or_default();
                     format!("{} {}", sign::of_word(look, word, fact.role), fact.value)
                 }
@@ -47,12 +44,6 @@ pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, area: Rect) 
             Fact::new(fact.key, Piece::new(value, told(stale, fact.role)))
         })
         .collect();
-    if let Subject::Item { item, .. } = &subject
-        && let Some(Ok(to)) = item.body.get("to").map(Mapping::deserialize)
-    {
-        let plan = format!("{} ({}), {} %", to.status, to.reason, to.confidence);
-        lines.push(Fact::new("Becomes", Piece::new(plan, told(stale, mapping_role(Some(to.status))))));
-    }
     if let Subject::Run(run) = &subject {
         lines.extend(groups(state, &run.id, look).into_iter().enumerate().map(|(i, group)| {
             let group = Piece { role: told(stale, group.role), ..group };

@@ -230,7 +230,11 @@ fn said(receipt: &Receipt) -> String {
         ),
         Receipt::Map(MapReceipt::Mode(mode)) => {
             let killed = if mode.killed { "; KILLED still" } else { "" };
-            format!("mode {}, {} canary tenants{killed}", mode.mode, mode.canary.len())
+            {
+                let canary = mode.canary.len();
+                let tenants = if canary == 1 { "tenant" } else { "tenants" };
+                format!("mode {}, {canary} {tenants} on the canary list{killed}", mode.mode)
+            }
         }
         Receipt::Map(MapReceipt::SpotCheck(report)) => {
             let word = if report.passed { "passed" } else { "not passed" };

@@ -24,7 +24,7 @@ const fn waits(text: &'static str, over: fn(&State, &Tour) -> bool) -> Step {
 const STEPS: &[Step] = &[
     Step {
         text: "Welcome. Behind this console are a made-up GitHub, 50 tenants and a real daemon. The overview says in five \
-               seconds how it stands. F2 goes on, F10 ends the tour, ? explains every key.",
+               seconds how it stands. f2 goes on, f10 ends the tour, ? explains every key.",
         over: None,
         sends: None,
     },
@@ -59,7 +59,7 @@ const STEPS: &[Step] = &[
         |state, _| state.moving.iter().any(|run| run.scope == "all" && run.state == RunState::Applying),
     ),
     Step {
-        text: "It moves. Worst case: F2 kills the daemon with SIGKILL, in the middle of the run.",
+        text: "It moves. Worst case: press f2, which kills the daemon with SIGKILL, in the middle of the run.",
         over: None,
         sends: Some(KILL),
     },
@@ -76,7 +76,7 @@ const STEPS: &[Step] = &[
         open_is(state, "all", RunState::Undone)
     }),
     Step {
-        text: "That was it. 6 is the audit of all this, L your own receipts with their commands, K K the kill switch. F2 \
+        text: "That was it. 6 is the audit of all this, L your own receipts with their commands, K K the kill switch. f2 \
                ends the tour.",
         over: None,
         sends: None,

@@ -10,7 +10,7 @@ use cutover_tui::app::effect::Effect;
 use cutover_tui::app::event::{Event, Stamped};
 use cutover_tui::app::update::update;
 use cutover_tui::glyphs::GlyphSet;
-use cutover_tui::keymap::TABLE;
+use cutover_tui::keymap::{Action, TABLE};
 use cutover_tui::state::errand::{Plan, Step};
 use cutover_tui::state::layer::KillLayer;
 use cutover_tui::state::tour::Tour;
@@ -258,6 +258,7 @@ impl Fuzz {
         let state = &self.console.state;
         let (cut, held, deep) =
             (state.welcome().is_none(), state.frozen.is_some(), state.layers.all().count() > 1);
+        let idle = state.layers.is_empty();
         let tiny = cutover_tui::state::layout::is_tiny(state.size);
         let viewer = self.console.fake.welcome.role == Role::Viewer;
         match self.dice.below(10) {
@@ -268,6 +269,14 @@ impl Fuzz {
             0..=2 if tiny => Event::Resize { columns: 100, rows: 30 },
             2 if held => Event::Line("freeze".to_owned()),
             3..=5 if deep => Event::Key(KeyEvent::new(KeyCode::Esc, KeyModifiers::NONE)),
+            3 if idle => {
+                let verbs: Vec<Action> =
+                    TABLE.iter().filter(|row| row.role > Role::Viewer).map(|row| row.action).collect();
+                Event::Line(self.dice.pick(&verbs).binding().name.to_owned())
+            }
+            4 if matches!(state.layers.top(), Some(Layer::Scope { .. } | Layer::Mode { .. })) => {
+                Event::Key(KeyEvent::new(KeyCode::Enter, KeyModifiers::NONE))
+            }
             6..=8 if self.asks.len() > 4 => self.reply(),
             _ => self.any(),
         }

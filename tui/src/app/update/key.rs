@@ -210,7 +210,7 @@ fn copy(state: &mut State, effects: &mut Vec<Effect>) {
 
 /// The command that shows the same.
 fn command(state: &State) -> String {
-    crate::state::why::twin(state)
+    crate::state::why::runnable(state, &crate::state::why::twin(state))
 }
 
 fn freeze(state: &mut State) {

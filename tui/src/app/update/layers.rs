@@ -200,7 +200,8 @@ pub(super) fn menu(state: &mut State, key: KeyEvent, chord: Chord, effects: &mut
                 Some(Action::Open) => repeat_or_open(state, cursor, effects),
                 Some(Action::CopyCommand | Action::Copy) => {
                     if let Some(errand) = state.errands.get(cursor) {
-                        effects.push(Effect::Copy(errand.twin.clone()));
+                        let command = crate::state::why::runnable(state, &errand.twin);
+                        effects.push(Effect::Copy(command));
                     }
                 }
                 _ => {}

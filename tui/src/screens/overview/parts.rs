@@ -115,7 +115,7 @@ fn attention(state: &State, notice: &Attention, look: &Look, width: u16, roomy: 
     let mut lines = sentence(sign, role, &notice.text, sign::aged(state, Role::Text), width, roomy);
     if let Some(command) = notice.command.as_ref().filter(|_| roomy) {
         let command = format!("  {} {command}", look.glyphs.right);
-        lines.push(Line::Text(vec![Piece::new(command, Role::Dim)], Vec::new()));
+        lines.push(Line::Text(vec![Piece::new(command, Role::Text)], Vec::new()));
     }
     lines
 }

@@ -35,7 +35,7 @@ pub(super) static SPEC: Spec = Spec {
     columns: &[
         Column {
             name: "ord",
-            min: 6,
+            min: 5,
             weight: 0,
             right: true,
             priority: 3,
@@ -43,8 +43,8 @@ pub(super) static SPEC: Spec = Spec {
         },
         Column {
             name: "key",
-            min: 20,
-            weight: 3,
+            min: 24,
+            weight: 6,
             right: false,
             priority: 0,
             cell: |row, _| item(row, |view| view.key.as_str().into()),

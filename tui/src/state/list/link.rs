@@ -33,7 +33,7 @@ pub(super) static SPEC: Spec = Spec {
     columns: &[
         Column {
             name: "repo",
-            min: 16,
+            min: 24,
             weight: 4,
             right: false,
             priority: 0,

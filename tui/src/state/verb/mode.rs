@@ -106,7 +106,8 @@ pub fn toggle_canary(state: &State) -> Result<Intent, RpcError> {
     };
     let mut dialog = question(state, format!("Canary list: {who} {verb}"), Tier::Live, button, plan);
     let length = number(u64::try_from(list.len()).unwrap_or(u64::MAX));
-    dialog.effect.push(format!("The canary list then has {length} tenants."));
+    let tenants = if list.len() == 1 { "tenant" } else { "tenants" };
+    dialog.effect.push(format!("The canary list then has {length} {tenants}."));
     dialog.effect.push(match (status.mode.mode, on) {
         (Mode::Canary, false) => "They may use installations at once, where they are mapped.".to_owned(),
         (Mode::Canary, true) => "They are served by the old user tokens again, at once.".to_owned(),

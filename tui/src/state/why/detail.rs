@@ -1,7 +1,8 @@
 //! All that is known of one thing.
 
 use cutover_shared::catalog::LinkView;
-use cutover_shared::run::RunView;
+use cutover_shared::mapping::PlanItem;
+use cutover_shared::run::{ItemView, RunView};
 
 use super::{Fact, fact, toned};
 use crate::plain::{age, counts, decimal, number, span, time};
@@ -31,26 +32,7 @@ pub fn detail(state: &State, subject: &Subject) -> Vec<Fact> {
             ]
         }
         Subject::Run(view) => run(&state.fresh(view), now),
-        Subject::Item { item, run } => {
-            let mut facts = vec![
-                fact("Item", item.key.as_str()),
-                toned("State", item.state.word(), item_role(item.state)),
-                fact("Run", run.as_str()),
-                fact("Tries", item.attempts.to_string()),
-            ];
-            // An item that no run has touched has no time, and 1970 is none.
-            if item.updated_at > 0 {
-                facts.push(fact("Changed", age(now, item.updated_at)));
-            }
-            if let Some(reason) = &item.reason {
-                facts.push(toned("Reason", reason.as_str(), Role::Warn));
-            }
-            for (key, value) in item.body.as_object().into_iter().flatten() {
-                let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-                facts.push(fact(key, text));
-            }
-            facts
-        }
+        Subject::Item { item: view, run } => item(view, run.as_str(), now),
         Subject::Token(view) => {
             let mut facts = vec![
                 fact("Installation", view.installation.to_string()),
@@ -98,6 +80,45 @@ pub fn detail(state: &State, subject: &Subject) -> Vec<Fact> {
             facts
         }
     }
+}
+
+/// An item of a plan as its kind knows it; of another kind, as it came.
+fn item(view: &ItemView, run: &str, now: i64) -> Vec<Fact> {
+    let mut facts =
+        vec![fact("Item", view.key.as_str()), toned("State", view.state.word(), item_role(view.state))];
+    if let Some(reason) = &view.reason {
+        facts.push(toned("Reason", reason.as_str(), Role::Warn));
+    }
+    match serde_json::from_value::<PlanItem>(view.body.clone()) {
+        Ok(plan) => {
+            let to = &plan.to;
+            let text = format!("{} ({}), {} %", to.status, to.reason, to.confidence);
+            facts.push(toned("Becomes", text, mapping_role(Some(to.status))));
+            if let Some(id) = to.installation {
+                facts.push(fact("Installation", id.to_string()));
+            }
+            facts.push(fact("Repository", plan.repo_full_name.as_str()));
+            facts.push(fact("Project", plan.project.as_str()));
+            facts.push(fact("Tenant", plan.tenant.as_str()));
+            for (i, line) in to.evidence.facts.iter().enumerate() {
+                facts.push(fact(if i == 0 { "Evidence" } else { "" }, line.as_str()));
+            }
+            if !to.next_steps.is_empty() {
+                facts.push(fact("Next", to.next_steps.as_str()));
+            }
+        }
+        Err(_) => {
+            for (key, value) in view.body.as_object().into_iter().flatten() {
+                facts.push(fact(key, value.as_str().map_or_else(|| value.to_string(), str::to_owned)));
+            }
+        }
+    }
+    facts.push(fact("Tries", view.attempts.to_string()));
+    let changed =
+        if view.updated_at == 0 { "not since it was planned".to_owned() } else { age(now, view.updated_at) };
+    facts.push(fact("Changed", changed));
+    facts.push(toned("Run", run, Role::Dim));
+    facts
 }
 
 fn link(view: &LinkView, now: i64) -> Vec<Fact> {

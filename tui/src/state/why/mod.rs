@@ -7,7 +7,7 @@ mod rule;
 pub use detail::detail;
 pub use rule::why;
 
-use super::{Layer, Screen, State, Subject};
+use super::{Layer, Screen, Slot, State, Subject};
 use crate::theme::Role;
 
 /// One line: what, how much, and what it means.
@@ -34,6 +34,11 @@ pub fn runbook(state: &State) -> &'static str {
     if let Some(Layer::Refusal { error, .. }) = state.layers.top()
         && let Some(file) = error.runbook.as_deref().and_then(named)
     {
+        return file;
+    }
+    // A list that could not be read says which one mends it.
+    let refused = state.screen.list().and_then(|list| state.feeds.get(&Slot::List(list))?.error.as_ref());
+    if let Some(file) = refused.and_then(|error| error.runbook.as_deref()).and_then(named) {
         return file;
     }
     if state.is_killed() {
@@ -64,6 +69,21 @@ pub fn twin(state: &State) -> String {
         Some(Subject::Item { .. } | Subject::Token(_) | Subject::Record(_)) | None => {
             state.table().map_or_else(|| "cutover status".to_owned(), super::Table::twin)
         }
+    }
+}
+
+/// A command as it works in another shell too: with the socket, where it is not the usual one.
+pub fn runnable(state: &State, command: &str) -> String {
+    match &state.options.socket {
+        Some(socket) => {
+            let socket = crate::plain::shell_word(&socket.to_string_lossy()).into_owned();
+            let of = |part: &str| match part.strip_prefix("cutover ") {
+                Some(rest) => format!("cutover --socket {socket} {rest}"),
+                None => part.to_owned(),
+            };
+            command.split(" && ").map(of).collect::<Vec<_>>().join(" && ")
+        }
+        None => command.to_owned(),
     }
 }
 

@@ -121,3 +121,16 @@ fn the_runbook_fits_and_is_carried() {
     bench.act(Action::Tokens);
     assert_eq!(runbook(&bench.state), "kill.md", "what is most urgent");
 }
+
+#[test]
+fn a_list_that_can_not_be_read_has_the_runbook_of_its_error() {
+    use cutover_shared::error::{ErrorCode, RpcError};
+    let mut bench = Bench::ready(World::default());
+    bench.event(crate::app::event::Event::Line("tokens".to_owned()));
+    for (ask, _) in std::mem::take(&mut bench.asks) {
+        let error =
+            RpcError::new(ErrorCode::Store, "disk full", "free some").with_runbook("store_disk_full.md");
+        bench.event(crate::app::event::Event::Answered { ask, result: Box::new(Err(error)) });
+    }
+    assert_eq!(runbook(&bench.state), "store_disk_full.md");
+}

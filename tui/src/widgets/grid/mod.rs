@@ -115,7 +115,12 @@ impl Grid<'_> {
         for slot in slots {
             let Some(cell) = row.cells.get(slot.column) else { continue };
             let right = self.columns.get(slot.column).is_some_and(|column| column.right);
-            let style = if self.stale { look.style(Role::Stale) } else { look.style(cell.role) };
+            let style = match (self.stale, cell.role) {
+                (true, _) => look.style(Role::Stale),
+                // Reversed grey can't be read.
+                (false, Role::Dim) if selected => look.style(Role::Text),
+                (false, role) => look.style(role),
+            };
             put(buffer, (slot.x, line.y), slot.width, &clean(&cell.text), right, style, look);
         }
         let gutter = GUTTER.min(line.width);

@@ -1,6 +1,7 @@
 //! Conditions, orders, counts, and the keys of a window.
 
 use cutover_shared::filter::{Compare, Term, Test};
+use cutover_shared::ids::TenantId;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
@@ -138,7 +139,7 @@ fn expression(sql: &mut Builder, column: Column, select: &Select) {
             sql.push(text);
         }
         Column::Canary(tenant) => {
-            let list: Vec<&str> = select.canary.iter().map(|tenant| tenant.as_str()).collect();
+            let list: Vec<&str> = select.canary.iter().map(TenantId::as_str).collect();
             let list = serde_json::to_string(&list).unwrap_or_else(|_| "[]".to_owned());
             sql.push("(").push(tenant).push(" IN (SELECT value FROM json_each(").push_bind(list).push(")))");
         }

@@ -41,8 +41,11 @@ const FILL: &[&str] = &[
                                               'subject', key, 'detail', json_object('n', repo_id)), 'p', 'h' FROM links",
 ];
 
-/// The list, and windows of it: filter, sort.
-const ASKS: &[(&str, &Fields, &[(&str, &str)])] = &[
+/// Filters, and what is sorted by.
+type Asks = &'static [(&'static str, &'static str)];
+
+/// The list, and windows of it.
+const ASKS: &[(&str, &Fields, Asks)] = &[
     (
         "links",
         &LINKS,
@@ -91,6 +94,7 @@ async fn ask(db: &Db, list: &str, select: &Select) -> (usize, u64) {
 
 /// `cargo test -p cutover-daemon --lib window_figures -- --ignored --nocapture`
 #[tokio::test]
+#[allow(clippy::print_stdout, reason = "the figures are what it is for")]
 #[ignore = "takes half a minute and prints figures; windows_are_what_memory_says holds the behaviour"]
 async fn window_figures() {
     let dir = tempfile::tempdir().unwrap();

@@ -178,12 +178,10 @@ impl World {
                 // First another tenant's and mapped otherwise, so that changes are seen too.
                 let before = LinkRow { tenant: "elsewhere".into(), ..link.clone() };
                 unit = unit.with(CatalogOp::PutLinks { rows: vec![before] });
-                let other = mapping.clone().map(|row| MappingRow {
-                    status: "pending".into(),
-                    body: json!({"reason": "ambiguous"}).to_string(),
-                    installation: None,
-                    ..row
-                });
+                let was = Place { mapping: Some(("pending", "ambiguous", 1, None)), ..place.clone() };
+                // Some are mapped once, others twice or no more.
+                let is_rewritten = mapping.is_none() || place.repo.len().is_multiple_of(2);
+                let other = self::mapping(&was).filter(|_| is_rewritten);
                 unit = put(unit, other);
                 unit = put(unit, mapping).with(CatalogOp::PutLinks { rows: vec![link] });
                 if place.mapping.is_none() {
