@@ -21,7 +21,7 @@ struct Options {
     /// Fewer repetitions, and four times as long for everything.
     #[arg(long)]
     small: bool,
-    /// The program to be measured, built with --release [default: the demo's program in the same role].
+    /// The program to be measured, built with --release; an absolute path, because `cargo bench` runs elsewhere [default: the demo's program in the same role].
     #[arg(long, value_name = "FILE")]
     cutover: Option<PathBuf>,
     /// Decides the world.

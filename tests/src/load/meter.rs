@@ -61,6 +61,12 @@ impl Process {
     }
 }
 
+/// How long this thread has been ready to run while others had the processors; nothing where the kernel does not tell.
+pub(super) fn waited() -> Option<Duration> {
+    let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    told.split_whitespace().nth(1)?.parse().ok().map(Duration::from_nanos)
+}
+
 /// How many small writes a second the disk of `folder` makes durable, one after another.
 ///
 /// # Errors

@@ -2,6 +2,7 @@
 //! counted here.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use cutover_daemon::clock::Clock;
@@ -20,7 +21,7 @@ use ratatui::backend::TestBackend;
 
 use super::SIZE;
 use crate::load::mapping::LoadError;
-use crate::load::meter::Times;
+use crate::load::meter::{self, Times};
 
 /// Rounds of questions that one event may lead to.
 const ROUNDS: usize = 20;
@@ -34,8 +35,18 @@ pub(super) struct Player<'a> {
     recorder: Recorder,
     terminal: Terminal<TestBackend>,
     asks: Vec<(u64, Query)>,
-    /// How long frames took, each with the event before it: taken, kept and ruled on.
-    pub(super) frames: Times,
+    pub(super) frames: Frames,
+}
+
+/// How long frames took, each with the event before it: taken, kept and ruled on.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Frames {
+    /// By the clock.
+    pub(super) all: Times,
+    /// The same without the time in which other programs had the processors.
+    pub(super) own: Times,
+    /// Of these the ones after an answer with rows, which are the dearest.
+    pub(super) answers: Times,
 }
 
 impl<'a> Player<'a> {
@@ -59,12 +70,12 @@ impl<'a> Player<'a> {
             recorder: Recorder::begin(&header, None)?,
             terminal: terminal(),
             asks: Vec::new(),
-            frames: Times::default(),
+            frames: Frames::default(),
         };
         player.play(Event::Opened { result: Ok(conn.welcome().clone()), luck: 0 }).await?;
         let changes = conn.changes(0, Vec::new()).await?;
         player.play(Event::Changed { result: Ok(changes), luck: 0 }).await?;
-        player.frames = Times::default();
+        player.frames = Frames::default();
         Ok(player)
     }
 
@@ -91,11 +102,20 @@ impl<'a> Player<'a> {
 
     fn frame(&mut self, event: Event) {
         let stamped = Stamped { at: self.clock.now(), event };
+        let answer = matches!(stamped.event, Event::Answered { .. });
+        let waited = meter::waited();
         let start = self.clock.monotonic();
         self.recorder.keep(&stamped);
         let effects = update(&mut self.state, stamped);
         let Ok(_) = self.terminal.draw(|frame| screens::draw(&self.state, &self.look, frame));
-        self.frames.add(self.clock.monotonic() - start);
+        let took = self.clock.monotonic() - start;
+        let stolen = meter::waited().zip(waited).map_or(Duration::ZERO, |(now, then)| now - then);
+        let own = took.saturating_sub(stolen);
+        self.frames.all.add(took);
+        self.frames.own.add(own);
+        if answer {
+            self.frames.answers.add(own);
+        }
         self.asks.extend(effects.into_iter().filter_map(|effect| match effect {
             Effect::Ask { ask, query } => Some((ask, query)),
             _ => None,

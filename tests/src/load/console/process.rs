@@ -81,8 +81,8 @@ pub(super) async fn memory(
     scroll(&terminal, "End", &of).await?;
     scroll(&terminal, "Home", &of).await?;
     clock.sleep(REST).await;
-    // 40 MB are 38.1 MiB.
-    let bar = Bar::Below(40e6 / 1_048_576.0);
+    // 40 MB.
+    let bar = Bar::Below(38.1);
     report.add("memory after scrolling", known(process.memory_mib())?, "MiB", bar);
     report.add("memory, at most", known(process.peak_mib())?, "MiB", bar);
     Ok(())
