@@ -28,6 +28,9 @@ use tokio::signal::unix::{self, SignalKind};
 /// any thread, a suspension) does it alone.
 static OURS: AtomicBool = AtomicBool::new(false);
 
+/// A thread panicked; what this process shows is not to be trusted any more.
+static CRASHED: AtomicBool = AtomicBool::new(false);
+
 /// Bytes that wait for the end of a frame.
 #[derive(Clone, Debug, Default)]
 struct Pending(Arc<Mutex<Vec<u8>>>);
@@ -185,19 +188,27 @@ pub fn restore() {
     }
 }
 
-/// Makes a panic on any thread give the screen back before its message is printed, and call `dump` once after that. `dump`
-/// must not panic: that would abort the process.
+/// Makes a panic on any thread give the screen back before its message is printed, call `dump` once after that, and end the
+/// process by SIGTERM, which a loop takes as its end. `dump` must not panic: that would abort the process.
 pub fn restore_on_panic(dump: impl FnOnce() + Send + 'static) {
     let dump = Mutex::new(Some(dump));
     let print = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
+        CRASHED.store(true, Ordering::SeqCst);
         restore();
         let dump = dump.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(dump) = dump {
             dump();
         }
         print(info);
+        // A loop that sleeps on another thread is woken, so that nobody waits in front of a dead console.
+        let _gone = nix::sys::signal::kill(Pid::this(), nix::sys::signal::Signal::SIGTERM);
     }));
+}
+
+/// Some thread panicked since [`restore_on_panic`].
+pub fn has_crashed() -> bool {
+    CRASHED.load(Ordering::SeqCst)
 }
 
 /// Says something on the normal screen, to people: on stderr, where errors go.

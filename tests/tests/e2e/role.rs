@@ -140,6 +140,7 @@ const LOOKS: &[&str] = &[
     "audit export",
     "completions",
     "man",
+    "replay",
 ];
 
 #[tokio::test(flavor = "multi_thread")]

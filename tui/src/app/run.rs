@@ -109,6 +109,9 @@ pub async fn run(setup: Setup) -> io::Result<Ended> {
         }
         console.draw()?;
     }
+    if term::has_crashed() {
+        return Err(io::Error::other("a part of it crashed"));
+    }
     Ok(Ended { summary: summary(&console.engine.state) })
 }
 
@@ -202,6 +205,13 @@ impl Console {
         let now = clock::now_ms();
         if !self.engine.dirty || now.saturating_sub(self.drawn).abs() < self.frame() {
             return Ok(());
+        }
+        // In a storm of sizes the last report may be of one that is over: what counts is the terminal's word now.
+        let size = self.guard.size()?;
+        if (size.width, size.height) != self.engine.state.size {
+            self.guard.redraw();
+            let faces = self.resized()?;
+            self.perform(faces)?;
         }
         (self.engine.dirty, self.drawn) = (false, now);
         let (state, look) = (&self.engine.state, &self.engine.setup.look);

@@ -68,6 +68,9 @@ pub async fn run(setup: Setup, prompts: bool) -> io::Result<Ended> {
             break;
         }
     }
+    if term::has_crashed() {
+        return Err(io::Error::other("a part of it crashed"));
+    }
     Ok(Ended { summary: summary(&engine.state) })
 }
 

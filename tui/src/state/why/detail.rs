@@ -24,10 +24,10 @@ pub fn detail(state: &State, subject: &Subject) -> Vec<Fact> {
                 fact("Canary", if view.canary { "on the list" } else { "no" }),
                 fact("Projects", number(view.projects)),
                 fact("Repositories", number(view.repositories)),
-                toned("Mapped", number(counts.mapped), Role::Good),
-                toned("Pending", number(counts.pending), Role::Warn),
-                toned("Unmappable", number(counts.unmappable), Role::Bad),
-                toned("Unplanned", number(counts.unplanned), Role::Dim),
+                share("Mapped", counts.mapped, Role::Good),
+                share("Pending", counts.pending, Role::Warn),
+                share("Unmappable", counts.unmappable, Role::Bad),
+                share("Unplanned", counts.unplanned, Role::Dim),
                 fact("Keys", "Enter its repositories, d dry-run, n canary list"),
             ]
         }
@@ -80,6 +80,11 @@ pub fn detail(state: &State, subject: &Subject) -> Vec<Fact> {
             facts
         }
     }
+}
+
+/// A number that means something only when it is not 0.
+fn share(key: &str, n: u64, role: Role) -> Fact {
+    toned(key, number(n), if n == 0 { Role::Dim } else { role })
 }
 
 /// An item of a plan as its kind knows it; of another kind, as it came.
