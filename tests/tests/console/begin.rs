@@ -71,12 +71,15 @@ async fn a_stopped_console_gives_the_terminal_to_the_shell_and_comes_back_whole(
     let console = Console { terminal: Terminal::start_in_shell(&desk.command(&[]), 80, 24, &[]).unwrap() };
     let terminal = &console.terminal;
     console.says("40 unplanned").await;
-    for (stop, (columns, rows)) in [(None, (100, 30)), (Some(Signal::SIGTSTP), (60, 20))] {
+    let stops = [(1, None, (100, 30)), (2, Some(Signal::SIGTSTP), (60, 20))];
+    for (nth, stop, (columns, rows)) in stops {
         match stop {
             None => terminal.key("ctrl-z").await.unwrap(),
             Some(signal) => terminal.signal(signal).unwrap(),
         }
-        console.says("[stopped]").await;
+        // The shell's word for this stop: that for the one before stands on its screen too.
+        let stopped = |screen: &vt100::Screen| screen.contents().matches("[stopped]").count() == nth;
+        terminal.wait_for(stopped).await.unwrap();
         given_back(terminal);
         terminal.resize(columns, rows).unwrap();
         terminal.go_on().await.unwrap();
