@@ -330,7 +330,8 @@ impl State {
         Place {
             screen: self.screen,
             list: self.screen.list(),
-            noun: self.selected().map(|subject| subject.noun()),
+            // In an opened run the keys are the run's, also before its first item has come.
+            noun: self.selected().map(|subject| subject.noun()).or(self.open_run().map(|_| Noun::Run)),
             tour: self.tour.is_some(),
         }
     }
