@@ -20,7 +20,7 @@ use super::probe::Answers;
 use ladder::Finding;
 
 /// Rises whenever the same inputs may get another verdict or other words. Part of a plan's digest.
-pub const MATCHING_VERSION: u32 = 1;
+pub const MATCHING_VERSION: u32 = 2;
 
 /// Below this confidence, in percent, nothing is mapped.
 pub const MAPPED_FROM: u8 = 90;

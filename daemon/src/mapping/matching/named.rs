@@ -23,7 +23,11 @@ impl<'a> Case<'a> {
         match self.index.name(&self.link.repo_full_name) {
             Sighting::Several(found) => self.ambiguous(&found),
             Sighting::Suspended(listed) => self.suspended(&listed),
-            Sighting::One(listed) => self.by_listed_name(&listed),
+            Sighting::One(listed) => match self.index.repository(listed.repo_id) {
+                // Under its older name another installation may still list it: whose it is now, nobody can say.
+                Sighting::Several(found) => self.ambiguous(&found),
+                _ => self.by_listed_name(&listed),
+            },
             Sighting::Nowhere => {
                 self.fact("no installation lists that name");
                 self.by_owner(3)

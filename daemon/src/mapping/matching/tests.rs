@@ -362,6 +362,11 @@ fn two_listings_are_never_guessed_between() {
     expect(&mapping, Reason::Ambiguous, 1, 0);
     let read = token_says("acme/site", reads(1, "acme/site", 70, false));
     expect(&verdict(&with_token("acme/site"), &index, &read), Reason::Ambiguous, 1, 0);
+    // By name only one of them is seen, and it even holds the imported commit.
+    let by_commit = Link { imported_commit_sha: Some(SHA.to_owned()), ..link("acme/site") };
+    let ask = ProbeAsk::resolve_commit(InstallationId(7), "acme/site", SHA);
+    let holds = Answers::from_iter([(ask, ProbeAnswer::Commit { tree_sha: TREE.to_owned() })]);
+    expect(&verdict(&by_commit, &index, &holds), Reason::Ambiguous, 1, 0);
 }
 
 #[test]
