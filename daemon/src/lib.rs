@@ -7,6 +7,7 @@ pub mod config;
 pub mod doors;
 pub mod faults;
 pub mod flows;
+pub mod gateway;
 pub mod github;
 pub mod hex;
 pub mod init;

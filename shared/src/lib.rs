@@ -15,4 +15,5 @@ pub mod run;
 pub mod status;
 pub mod token;
 pub mod transport;
+pub mod webhook;
 pub mod window;

@@ -13,6 +13,7 @@ use crate::mapping::{MapAct, MapAnswer, MapQuery, MapReceipt};
 use crate::run::{RunAct, RunAnswer, RunQuery, RunView};
 use crate::status::{Check, Status};
 use crate::token::{TokenAct, TokenAnswer, TokenQuery, TokenView};
+use crate::webhook::{WebhookAct, WebhookAnswer, WebhookQuery, WebhookReceipt};
 
 /// Raised when an older peer could misread a newer one.
 pub const PROTOCOL: u32 = 1;
@@ -75,6 +76,7 @@ pub enum Query {
     Map(MapQuery),
     Catalog(CatalogQuery),
     Token(TokenQuery),
+    Webhook(WebhookQuery),
     Audit(AuditQuery),
 }
 
@@ -88,6 +90,7 @@ pub enum Answer {
     Map(MapAnswer),
     Catalog(CatalogAnswer),
     Token(TokenAnswer),
+    Webhook(WebhookAnswer),
     Audit(AuditAnswer),
 }
 
@@ -99,6 +102,7 @@ pub enum Act {
     Map(MapAct),
     Catalog(CatalogAct),
     Token(TokenAct),
+    Webhook(WebhookAct),
     /// Everything on legacy, every run paused.
     Kill {
         reason: String,
@@ -113,6 +117,7 @@ pub enum Receipt {
     Map(MapReceipt),
     Catalog(CatalogReceipt),
     Token(TokenView),
+    Webhook(WebhookReceipt),
     Kill(KillReceipt),
 }
 
@@ -158,6 +163,9 @@ impl Act {
             Self::Token(act) => match act {
                 TokenAct::Refresh { .. } | TokenAct::Invalidate { .. } => Role::Operator,
             },
+            Self::Webhook(act) => match act {
+                WebhookAct::ReplayOne { .. } | WebhookAct::ReplayAll { .. } => Role::Operator,
+            },
         }
     }
 
@@ -189,6 +197,10 @@ impl Act {
                 TokenAct::Refresh { .. } => "token.refresh",
                 TokenAct::Invalidate { .. } => "token.invalidate",
             },
+            Self::Webhook(act) => match act {
+                WebhookAct::ReplayOne { .. } => "webhook.replay",
+                WebhookAct::ReplayAll { .. } => "webhook.replay-all",
+            },
         }
     }
 }
@@ -202,6 +214,7 @@ pub enum Topic {
     Catalog,
     Index,
     Tokens,
+    Inbox,
     Mode,
     Audit,
 }

@@ -26,25 +26,30 @@ const DAEMON: &[(&str, &[&str], &str)] = &[
     (
         "app",
         &[
-            "doors", "flows", "mapping", "run", "audit", "seal", "github", "store", "config", "init",
-            "instance", "log", "shutdown",
+            "doors", "flows", "gateway", "mapping", "run", "audit", "seal", "github", "store", "config",
+            "init", "instance", "log", "shutdown",
         ],
         "the composition root is the only place that names every part",
     ),
     (
         "doors",
-        &["flows", "mapping", "run", "audit", "seal", "github", "store"],
+        &["flows", "gateway", "mapping", "run", "audit", "seal", "github", "store"],
         "a door authorises and delegates to a flow, an area or the platform; never to another door's insides",
     ),
     (
         "flows",
-        &["mapping", "run", "audit", "seal", "github", "store"],
+        &["gateway", "mapping", "run", "audit", "seal", "github", "store"],
         "a use case that crosses areas; the only place where areas meet",
     ),
     (
         "mapping",
         &["run", "audit", "seal", "github", "store", "config"],
         "an area stands on the platform; its catalog takes the names of foreign columns from the configuration",
+    ),
+    (
+        "gateway",
+        &["audit", "github", "store"],
+        "an area: what follows from an event is written with the event's end",
     ),
     ("run", &["audit", "store"], "each act and chunk is one unit with its audit record"),
     (
@@ -70,7 +75,7 @@ const DAEMON: &[(&str, &[&str], &str)] = &[
 const NAMES: &[&str] = &["PostgresCatalog", "PostgresNames", "RepoPlace"];
 
 /// Areas. None names another: what needs two is a flow.
-const AREAS: &[&str] = &["mapping"];
+const AREAS: &[&str] = &["gateway", "mapping"];
 
 /// The arrows of the command line.
 const TUI: &[(&str, &[&str], &str)] = &[

@@ -18,6 +18,7 @@ use crate::faults::Faults;
 use crate::flows::doctor::Doctor;
 use crate::flows::kill::KillSwitch;
 use crate::flows::status::Identity;
+use crate::gateway::inbox::Inbox;
 use crate::github::{GitHub, GitHubSettings, OAuthApp};
 use crate::init::{read_keyring, seal_key_file};
 use crate::mapping::catalog::app_database::AppDatabase;
@@ -99,6 +100,7 @@ pub(super) async fn build(loaded: &Loaded, clock: &Clock, faults: Faults) -> Res
         state_dir: config.state_dir.clone(),
         app_database,
     };
+    let door_db = db.clone();
     let door = Arc::new(Parts {
         identity,
         importer: Importer::new(db.clone(), seal.clone(), clock.clone()),
@@ -111,6 +113,7 @@ pub(super) async fn build(loaded: &Loaded, clock: &Clock, faults: Faults) -> Res
         github,
         planner,
         kill,
+        inbox: Inbox::new(door_db, clock.clone()),
         doctor,
         heads: HeadFile::of(&config.state_dir),
         ddl_names: ddl_names(config),

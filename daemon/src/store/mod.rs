@@ -1,6 +1,7 @@
 //! The only place with SQL on our own tables. Areas see typed operations and the traits of `read`; no
 //! transaction handle leaves this folder.
 
+mod inbox;
 mod open;
 mod read;
 mod rows;
@@ -14,6 +15,7 @@ use async_trait::async_trait;
 use cutover_shared::rpc::Topic;
 use tokio::sync::watch;
 
+pub use inbox::{DeliveryRow, InboxCounts, InboxOp, InboxRead, NewDelivery, QueueHead};
 pub use open::{OpenError, open};
 pub use read::{AuditRead, CatalogRead, IndexRead, MappingRead, ProbeRead, RunRead, SettingRead, UploadRead};
 pub use rows::{
@@ -65,6 +67,7 @@ pub type Versions = std::collections::BTreeMap<Topic, u64>;
 pub trait Store:
     AuditRead
     + CatalogRead
+    + InboxRead
     + IndexRead
     + MappingRead
     + ProbeRead

@@ -4,6 +4,7 @@ use cutover_shared::ids::{LinkKey, RunId};
 use cutover_shared::rpc::Topic;
 use cutover_shared::run::{ItemState, RunState};
 
+use super::inbox::InboxOp;
 use super::rows::{InstallationRow, LinkRow, MappingRow, NewItem, NewRun, RepositoryRow, RequestRow};
 
 /// The most rows of one operation. Keeps a group commit short, so that the urgent lane never waits long.
@@ -62,6 +63,7 @@ ops! {
     Catalog(CatalogOp),
     Mapping(MappingOp),
     Index(IndexOp),
+    Inbox(InboxOp),
     Probe(ProbeOp),
     Setting(SettingOp),
     Act(ActOp),
@@ -240,6 +242,7 @@ impl Op {
             Self::Mapping(MappingOp::Expect { rows }) => rows.len(),
             Self::Mapping(MappingOp::Put { rows, .. }) => rows.len(),
             Self::Index(IndexOp::Installations { rows, .. }) => rows.len(),
+            Self::Inbox(InboxOp::Replay { seqs }) => seqs.len(),
             Self::Index(IndexOp::Requests { rows, .. }) => rows.len(),
             Self::Index(IndexOp::Repositories { rows, .. }) => rows.len(),
             _ => 1,
@@ -266,6 +269,7 @@ impl Op {
             Self::Catalog(_) => Some(Topic::Catalog),
             Self::Mapping(_) => Some(Topic::Mapping),
             Self::Index(_) => Some(Topic::Index),
+            Self::Inbox(_) => Some(Topic::Inbox),
             Self::Setting(_) => Some(Topic::Mode),
             Self::Audit(_) => Some(Topic::Audit),
         }

@@ -183,3 +183,22 @@ pub const AUDIT: Fields = Fields {
         field("age", Kind::Age, "how long ago"),
     ],
 };
+
+/// Deliveries of webhooks.
+pub const DELIVERIES: Fields = Fields {
+    noun: "deliveries",
+    all: &[
+        field("seq", Kind::Number, "place in the inbox"),
+        name("guid", "GitHub's id of the delivery"),
+        name("event", "push, installation"),
+        name("action", "created, renamed"),
+        field("installation", Kind::Number, "number of the installation"),
+        name("repo", "owner/name"),
+        field("state", Kind::Word(&["waiting", "handled", "ignored", "dead"]), "where it stands"),
+        field("age", Kind::Age, "how long ago it was received"),
+        field("bytes", Kind::Number, "size of its body"),
+        field("tries", Kind::Number, "tries that failed"),
+        field("repeats", Kind::Number, "how often it came again"),
+        name("note", "what was done, or why it failed"),
+    ],
+};

@@ -4,7 +4,7 @@
 mod fields;
 mod parse;
 
-pub use fields::{AUDIT, Field, Fields, ITEMS, Kind, LINKS, RUNS, TENANTS, TOKENS};
+pub use fields::{AUDIT, DELIVERIES, Field, Fields, ITEMS, Kind, LINKS, RUNS, TENANTS, TOKENS};
 pub use parse::parse;
 
 /// How a number compares.

@@ -9,6 +9,7 @@ mod map;
 mod run;
 mod session;
 mod token;
+mod webhook;
 mod window;
 
 use std::collections::HashMap;
@@ -25,6 +26,7 @@ use crate::clock::Clock;
 use crate::flows::doctor::Doctor;
 use crate::flows::kill::KillSwitch;
 use crate::flows::status::{self, Identity, Sources};
+use crate::gateway::inbox::Inbox;
 use crate::github::GitHub;
 use crate::mapping::catalog::ddl::DdlNames;
 use crate::mapping::catalog::import::Importer;
@@ -47,6 +49,7 @@ pub struct Parts {
     pub planner: Planner,
     pub importer: Importer,
     pub kill: KillSwitch,
+    pub inbox: Arc<Inbox>,
     pub doctor: Doctor,
     pub heads: HeadFile,
     pub ddl_names: DdlNames,
@@ -75,6 +78,7 @@ impl Parts {
             Query::Map(query) => Answer::Map(map::query(self, query).await?),
             Query::Catalog(query) => Answer::Catalog(catalog::query(self, query).await?),
             Query::Token(query) => Answer::Token(token::query(self, query).await?),
+            Query::Webhook(query) => Answer::Webhook(webhook::query(self, query).await?),
             Query::Audit(query) => Answer::Audit(audit::query(self, query).await?),
         })
     }

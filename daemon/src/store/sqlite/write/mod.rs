@@ -2,6 +2,7 @@
 
 mod audit;
 mod catalog;
+mod inbox;
 mod index;
 mod mapping;
 mod run;
@@ -21,6 +22,7 @@ pub(super) async fn op(connection: &mut SqliteConnection, chain: &mut Chain, op:
         Op::Run(op) => run::op(connection, op).await,
         Op::Catalog(op) => catalog::op(connection, op).await,
         Op::Mapping(op) => mapping::op(connection, op).await,
+        Op::Inbox(op) => inbox::op(connection, op).await,
         Op::Index(op) => index::op(connection, op).await,
         Op::Probe(op) => mapping::probe(connection, op).await,
         Op::Setting(op) => setting::op(connection, op).await,

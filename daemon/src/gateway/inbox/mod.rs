@@ -1,0 +1,65 @@
+//! The inbox (G1, G2): what is taken is durable before it is acknowledged, and handled in the order of each installation.
+
+pub mod replay;
+mod tries;
+mod work;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use sha2::{Digest as _, Sha256};
+use tokio::sync::Notify;
+
+use super::envelope::Envelope;
+use crate::clock::Clock;
+use crate::hex::hex;
+use crate::store::{Db, InboxOp, Lane, NewDelivery, Unit, WriteError};
+
+/// A verified delivery.
+#[derive(Clone, Debug)]
+pub struct Arrival {
+    /// `X-GitHub-Delivery`.
+    pub guid: String,
+    /// `X-GitHub-Event`.
+    pub event: String,
+    pub envelope: Envelope,
+    /// The body as it came.
+    pub body: Bytes,
+}
+
+/// Deliveries on their way through.
+pub struct Inbox {
+    db: Db,
+    clock: Clock,
+    /// Something may be there to be handled.
+    news: Notify,
+}
+
+impl Inbox {
+    /// An inbox over the store. Nothing is handled until [`Inbox::work`] goes.
+    pub fn new(db: Db, clock: Clock) -> Arc<Self> {
+        Arc::new(Self { db, clock, news: Notify::new() })
+    }
+
+    /// Takes a delivery. When this answers `Ok`, it survives whatever happens next.
+    ///
+    /// # Errors
+    /// It is not durable; the sender must be told, so that GitHub keeps it as failed.
+    pub async fn take(&self, arrival: Arrival) -> Result<(), WriteError> {
+        let delivery = NewDelivery {
+            guid: arrival.guid,
+            event: arrival.event,
+            action: arrival.envelope.action,
+            installation: arrival.envelope.installation,
+            repo_id: arrival.envelope.repo_id,
+            repository: arrival.envelope.repository,
+            received_at: self.clock.now(),
+            digest: hex(&Sha256::digest(&arrival.body)),
+            body: arrival.body,
+        };
+        let unit = Unit::new().with(InboxOp::Receive(Box::new(delivery)));
+        self.db.write(Lane::Urgent, unit).await?;
+        self.news.notify_one();
+        Ok(())
+    }
+}
