@@ -7,3 +7,4 @@ pub mod kill;
 pub mod next;
 pub mod status;
 pub mod tokens;
+pub mod webhook_event;

@@ -1,6 +1,8 @@
 //! The inbox (G1, G2): what is taken is durable before it is acknowledged, and handled in the order of each installation.
 
 pub mod replay;
+#[cfg(test)]
+mod tests;
 mod tries;
 mod work;
 
@@ -10,6 +12,7 @@ use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Notify;
 
+pub use self::work::{HandleError, Handler, WorkSettings};
 use super::envelope::Envelope;
 use crate::clock::Clock;
 use crate::hex::hex;

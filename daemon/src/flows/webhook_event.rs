@@ -1,0 +1,35 @@
+//! From a delivery to its effects (G3): what it says is worked out purely, written with its end, and then the tokens in
+//! memory that it made useless are forgotten.
+
+use async_trait::async_trait;
+
+use crate::gateway::events::{self, Effects};
+use crate::gateway::inbox::{HandleError, Handler};
+use crate::github::GitHub;
+use crate::store::DeliveryRow;
+
+/// Handles deliveries of one host.
+pub struct WebhookEvents {
+    github: GitHub,
+}
+
+impl WebhookEvents {
+    /// Handles deliveries of the host that this client speaks to.
+    pub fn new(github: GitHub) -> Self {
+        Self { github }
+    }
+}
+
+#[async_trait]
+impl Handler for WebhookEvents {
+    async fn handle(&self, delivery: &DeliveryRow, body: &[u8]) -> Result<Effects, HandleError> {
+        events::effects(self.github.host_id(), &delivery.event, body, delivery.received_at)
+            .map_err(|error| HandleError::Hopeless(error.to_string()))
+    }
+
+    fn committed(&self, effects: &Effects) {
+        if let Some(installation) = effects.forget_token {
+            self.github.tokens().invalidate_all(installation);
+        }
+    }
+}
