@@ -1,11 +1,11 @@
 //! The console's bars. `cargo bench -p cutover-tests --bench console -- --projects 100000`
 
-use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
 use cutover_tests::load::console::{ConsoleLoad, run};
+use cutover_tests::load::{RunnerFlags, conclude};
 
 /// Measures frames, start, idleness and memory of the console in front of a daemon of its own, and says which bars are
 /// missed.
@@ -30,22 +30,14 @@ struct Options {
     /// Where to write; a socket's path must stay short [default: the system's folder].
     #[arg(long)]
     folder: Option<PathBuf>,
-    /// Given by `cargo bench`; without it nothing is measured, because nothing would be optimised.
-    #[arg(long, hide = true)]
-    bench: bool,
-    /// Asked by test runners that look for tests here; there are none.
-    #[arg(long, hide = true)]
-    list: bool,
-    #[arg(long, hide = true)]
-    format: Option<String>,
-    #[arg(long, hide = true)]
-    ignored: bool,
+    #[command(flatten)]
+    runner: RunnerFlags,
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let options = Options::parse();
-    if !options.bench || options.list {
+    if !options.runner.is_measuring() {
         return ExitCode::SUCCESS;
     }
     let projects = options.projects.unwrap_or(if options.small { 2_000 } else { 100_000 });
@@ -59,28 +51,7 @@ async fn main() -> ExitCode {
         roles: PathBuf::from(env!("CARGO_BIN_EXE_cutover-demo")),
         cutover: options.cutover,
     };
-    let mut out = std::io::stdout();
-    match Box::pin(run(&load)).await {
-        Ok(report) => {
-            let missed = report.missed();
-            let verdict = if missed.is_empty() {
-                "every bar is kept".to_owned()
-            } else {
-                format!("missed: {}", missed.join(", "))
-            };
-            let program = load.cutover.as_deref().unwrap_or(&load.roles);
-            let _ = writeln!(
-                out,
-                "{} projects, seed {}, {}\n{report}{verdict}",
-                load.projects,
-                load.seed,
-                program.display()
-            );
-            if missed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-        }
-        Err(error) => {
-            let _ = writeln!(out, "no figures: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    let program = load.cutover.as_deref().unwrap_or(&load.roles).display();
+    let subject = format!("{} projects, seed {}, {program}", load.projects, load.seed);
+    conclude(&mut std::io::stdout(), &subject, Box::pin(run(&load)).await)
 }

@@ -1,11 +1,11 @@
 //! The mapping's bars. `cargo bench -p cutover-tests --bench mapping -- --projects 100000 --installations 2000`
 
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
 use cutover_tests::load::mapping::{MappingLoad, run};
+use cutover_tests::load::{RunnerFlags, conclude};
 
 /// Measures import, sweep, plan, apply and undo against a stand-in of its own, and says which bars are missed.
 #[derive(Debug, Parser)]
@@ -26,22 +26,14 @@ struct Options {
     /// Where to write; the disk that is measured.
     #[arg(long, default_value = env!("CARGO_TARGET_TMPDIR"))]
     folder: PathBuf,
-    /// Given by `cargo bench`; without it nothing is measured, because nothing would be optimised.
-    #[arg(long, hide = true)]
-    bench: bool,
-    /// Asked by test runners that look for tests here; there are none.
-    #[arg(long, hide = true)]
-    list: bool,
-    #[arg(long, hide = true)]
-    format: Option<String>,
-    #[arg(long, hide = true)]
-    ignored: bool,
+    #[command(flatten)]
+    runner: RunnerFlags,
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let options = Options::parse();
-    if !options.bench || options.list {
+    if !options.runner.is_measuring() {
         return ExitCode::SUCCESS;
     }
     let load = MappingLoad {
@@ -52,25 +44,7 @@ async fn main() -> ExitCode {
         folder: options.folder,
         stand_in: PathBuf::from(env!("CARGO_BIN_EXE_github-sim")),
     };
-    let mut out = std::io::stdout();
-    match run(&load).await {
-        Ok(report) => {
-            let missed = report.missed();
-            let verdict = if missed.is_empty() {
-                "every bar is kept".to_owned()
-            } else {
-                format!("missed: {}", missed.join(", "))
-            };
-            let _ = writeln!(
-                out,
-                "{} projects, {} installations, seed {}\n{report}{verdict}",
-                load.projects, load.installations, load.seed
-            );
-            if missed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-        }
-        Err(error) => {
-            let _ = writeln!(out, "no figures: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    let (projects, installations, seed) = (load.projects, load.installations, load.seed);
+    let subject = format!("{projects} projects, {installations} installations, seed {seed}");
+    conclude(&mut std::io::stdout(), &subject, run(&load).await)
 }

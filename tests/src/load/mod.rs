@@ -4,6 +4,8 @@ pub mod console;
 pub mod mapping;
 mod meter;
 mod report;
+mod runner;
 mod stand_in;
 
-pub use report::{Bar, Report};
+pub use report::{Bar, Report, conclude};
+pub use runner::RunnerFlags;

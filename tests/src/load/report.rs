@@ -1,6 +1,8 @@
 //! A table of figures, some with a bar that they have to keep.
 
 use std::fmt;
+use std::io::Write;
+use std::process::ExitCode;
 
 /// What a figure has to be.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -50,6 +52,30 @@ impl Report {
     }
 }
 
+/// Writes what was measured, its figures and which bars they miss, or why there are none. A failure unless there are figures
+/// and they keep every bar.
+pub fn conclude<E: fmt::Display>(
+    out: &mut impl Write,
+    subject: &str,
+    measured: Result<Report, E>,
+) -> ExitCode {
+    let report = match measured {
+        Ok(report) => report,
+        Err(error) => {
+            let _ = writeln!(out, "no figures: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let missed = report.missed();
+    let verdict = if missed.is_empty() {
+        "every bar is kept".to_owned()
+    } else {
+        format!("missed: {}", missed.join(", "))
+    };
+    let _ = writeln!(out, "{subject}\n{report}{verdict}");
+    if missed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let widest = self.0.iter().map(|row| row.name.len()).max().unwrap_or(0);
@@ -83,5 +109,23 @@ mod tests {
         assert_eq!(report.missed(), ["slow", "long", "odd"]);
         let shown = report.to_string();
         assert_eq!(shown.lines().filter(|line| line.ends_with("MISSED")).count(), 3, "{shown}");
+    }
+
+    #[test]
+    fn only_figures_that_keep_every_bar_are_a_success() {
+        let said = |measured: Result<Report, &str>| {
+            let mut out = Vec::new();
+            let code = conclude(&mut out, "two rows", measured);
+            (code == ExitCode::SUCCESS, String::from_utf8(out).unwrap())
+        };
+        let mut report = Report::default();
+        report.add("fast", 2.0, "s", Bar::Below(3.0));
+        let (kept, text) = said(Ok(report.clone()));
+        assert!(kept && text == format!("two rows\n{report}every bar is kept\n"), "{text}");
+        report.add("slow", 2.0, "s", Bar::Below(1.0));
+        report.add("odd", 2.0, "", Bar::Is(1.0));
+        let (kept, text) = said(Ok(report.clone()));
+        assert!(!kept && text == format!("two rows\n{report}missed: slow, odd\n"), "{text}");
+        assert_eq!(said(Err("no room")), (false, "no figures: no room\n".to_owned()));
     }
 }

@@ -9,8 +9,9 @@ use cutover_shared::error::ErrorCode;
 use cutover_shared::ids::ActKey;
 use cutover_shared::mapping::{MapAct, Mode};
 use cutover_shared::rpc::{Act, Answer, Query};
-use cutover_shared::run::{RunAct, RunState};
+use cutover_shared::run::{RunAct, RunState, RunView};
 use cutover_shared::status::{Check, Health};
+use cutover_tests::harness::Daemon;
 use cutover_tui::conn::Conn;
 
 use super::kill::pull;
@@ -59,6 +60,20 @@ impl Drop for Disk {
     }
 }
 
+/// A run of so many items a second is moving when its disk gets full; None where no small disk can be mounted.
+async fn moving_on_a_full_disk(rate: u32) -> Option<(Stage, Disk, Daemon, Conn, RunView)> {
+    let stage = Stage::new().await;
+    let disk = Disk::mount(&stage.home.state())?;
+    let daemon = stage.daemon().await;
+    stage.import().await;
+    let conn = stage.connect().await;
+    let run = plan(&conn).await;
+    set_going(&conn, &run, Some(rate)).await;
+    until_moving(&conn, &run.id).await;
+    disk.fill();
+    Some((stage, disk, daemon, conn, run))
+}
+
 async fn store_check(conn: &Conn) -> Check {
     let Answer::Doctor(checks) = conn.query(Query::Doctor).await.unwrap() else { panic!("another answer") };
     checks.into_iter().find(|check| check.name == "store").unwrap()
@@ -66,15 +81,7 @@ async fn store_check(conn: &Conn) -> Check {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_outlives_a_full_disk_and_nothing_is_lost() {
-    let stage = Stage::new().await;
-    let Some(disk) = Disk::mount(&stage.home.state()) else { return };
-    let daemon = stage.daemon().await;
-    stage.import().await;
-    let conn = stage.connect().await;
-    let run = plan(&conn).await;
-    set_going(&conn, &run, Some(40)).await;
-    until_moving(&conn, &run.id).await;
-    disk.fill();
+    let Some((stage, disk, daemon, conn, run)) = moving_on_a_full_disk(40).await else { return };
     let check = store_check(&conn).await;
     assert_eq!(check.health, Health::Bad, "{check:?}");
     assert!(check.text.contains("full") && check.mend.contains("free space"), "{check:?}");
@@ -114,15 +121,7 @@ async fn a_run_outlives_a_full_disk_and_nothing_is_lost() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_kill_on_a_full_disk_holds_in_memory_and_says_so() {
-    let stage = Stage::new().await;
-    let Some(disk) = Disk::mount(&stage.home.state()) else { return };
-    let daemon = stage.daemon().await;
-    stage.import().await;
-    let conn = stage.connect().await;
-    let run = plan(&conn).await;
-    set_going(&conn, &run, Some(20)).await;
-    until_moving(&conn, &run.id).await;
-    disk.fill();
+    let Some((stage, disk, daemon, conn, run)) = moving_on_a_full_disk(20).await else { return };
     let receipt = pull(&conn, "disk is full").await;
     assert!(!receipt.stored && !receipt.marker, "{receipt:?}");
     assert!(receipt.owed.contains("memory"), "{receipt:?}");

@@ -102,6 +102,33 @@ pub enum Answer {
 }
 
 impl Dialog {
+    /// A question with the focus on Cancel, that tells nothing and asks for nothing to be typed as yet; `opened` is in
+    /// milliseconds.
+    pub fn new(
+        title: impl Into<String>,
+        tier: Tier,
+        button: impl Into<String>,
+        plan: Plan,
+        opened: i64,
+    ) -> Self {
+        Self {
+            title: title.into(),
+            tier,
+            effect: Vec::new(),
+            undo: String::new(),
+            basis: None,
+            gate: None,
+            expects: None,
+            fields: Vec::new(),
+            focus: Focus::Cancel,
+            opened,
+            scroll: 0,
+            button: button.into(),
+            plan,
+            note: None,
+        }
+    }
+
     /// Everything that was to be typed is there.
     pub fn is_complete(&self) -> bool {
         self.fields.iter().all(Field::holds)

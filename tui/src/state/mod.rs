@@ -361,6 +361,3 @@ impl State {
 pub fn quoted(value: &str) -> String {
     format!("\"{}\"", value.replace('"', ""))
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,7 +1,19 @@
 //! Moving about: rows, screens.
 
+use cutover_shared::window::Window;
+
 use crate::keymap::Action;
-use crate::state::{Screen, State};
+use crate::state::{ListId, Screen, Slot, State, Subject, Table, Value};
+
+/// The table of a list, its window where one has come, and the rows that there are.
+fn shown(state: &mut State, list: ListId) -> Option<(&mut Table, Option<&Window<Subject>>, u64)> {
+    let State { feeds, tables, .. } = state;
+    let window = match feeds.value(&Slot::List(list)) {
+        Some(Value::Rows(window)) => Some(window),
+        _ => None,
+    };
+    Some((tables.get_mut(&list)?, window, window.map_or(0, |window| window.total)))
+}
 
 /// Moves the cursor.
 pub(super) fn cursor(state: &mut State, action: Action) {
@@ -15,12 +27,7 @@ pub(super) fn cursor(state: &mut State, action: Action) {
         };
         return;
     };
-    let window = match state.feeds.value(&crate::state::Slot::List(list)) {
-        Some(crate::state::Value::Rows(window)) => Some(window),
-        _ => None,
-    };
-    let total = window.map_or(0, |window| window.total);
-    let Some(table) = state.tables.get_mut(&list) else { return };
+    let Some((table, window, total)) = shown(state, list) else { return };
     let page = table.height.cast_signed();
     match action {
         Action::Up => table.step(-1, total, window),
@@ -44,12 +51,7 @@ pub(super) fn row(state: &mut State, row: u64) {
         state.line = usize::try_from(row).unwrap_or(last).min(last);
         return;
     };
-    let window = match state.feeds.value(&crate::state::Slot::List(list)) {
-        Some(crate::state::Value::Rows(window)) => Some(window),
-        _ => None,
-    };
-    let total = window.map_or(0, |window| window.total);
-    if let Some(table) = state.tables.get_mut(&list) {
+    if let Some((table, window, total)) = shown(state, list) {
         table.go(row, total, window);
     }
 }

@@ -8,22 +8,12 @@ const OPENED: i64 = 1_000;
 const LATER: i64 = OPENED + DEAF_MS;
 
 fn dialog(tier: Tier, fields: Vec<Field>) -> Dialog {
-    Dialog {
-        title: "Apply".to_owned(),
-        tier,
-        effect: vec!["Something happens.".to_owned()],
-        undo: "u".to_owned(),
-        basis: None,
-        gate: None,
-        expects: None,
-        fields,
-        focus: Focus::Cancel,
-        opened: OPENED,
-        scroll: 0,
-        button: "Apply".to_owned(),
-        plan: Plan { title: "apply".to_owned(), twin: "cutover".to_owned(), steps: Vec::new(), run: None },
-        note: None,
-    }
+    let plan = Plan { title: "apply".to_owned(), twin: "cutover".to_owned(), steps: Vec::new(), run: None };
+    let mut dialog = Dialog::new("Apply", tier, "Apply", plan, OPENED);
+    dialog.effect = vec!["Something happens.".to_owned()];
+    dialog.undo = "u".to_owned();
+    dialog.fields = fields;
+    dialog
 }
 
 fn live() -> Dialog {

@@ -9,28 +9,9 @@ use super::{Intent, no};
 use crate::keymap::Tier;
 use crate::plain::{number, shell_option};
 use crate::state::State;
-use crate::state::dialog::{Dialog, Field, Focus};
+use crate::state::dialog::{Dialog, Field};
 use crate::state::errand::{Plan, Step};
 use crate::state::subject::Subject;
-
-fn question(state: &State, title: String, tier: Tier, button: &str, plan: Plan) -> Dialog {
-    Dialog {
-        title,
-        tier,
-        effect: Vec::new(),
-        undo: String::new(),
-        basis: None,
-        gate: None,
-        expects: None,
-        fields: Vec::new(),
-        focus: Focus::Cancel,
-        opened: state.now,
-        scroll: 0,
-        button: button.to_owned(),
-        plan,
-        note: None,
-    }
-}
 
 /// Sets the mode.
 pub fn mode_choice(state: &State, mode: Mode) -> Result<Intent, RpcError> {
@@ -47,7 +28,7 @@ pub fn mode_choice(state: &State, mode: Mode) -> Result<Intent, RpcError> {
     };
     // Back to legacy is the way out of trouble; on is the whole fleet's.
     let tier = if mode == Mode::On { Tier::Fleet } else { Tier::Live };
-    let mut dialog = question(state, format!("Mode: {now} to {mode}"), tier, "Set", plan);
+    let mut dialog = Dialog::new(format!("Mode: {now} to {mode}"), tier, "Set", plan, state.now);
     let canary = number(u64::try_from(status.mode.canary.len()).unwrap_or(u64::MAX));
     let tenants = number(status.tenants);
     dialog.effect.push(match mode {
@@ -104,7 +85,7 @@ pub fn toggle_canary(state: &State) -> Result<Intent, RpcError> {
         steps: vec![Step::Act(Act::Map(MapAct::SetMode { mode: None, canary: Some(list.clone()) }))],
         run: None,
     };
-    let mut dialog = question(state, format!("Canary list: {who} {verb}"), Tier::Live, button, plan);
+    let mut dialog = Dialog::new(format!("Canary list: {who} {verb}"), Tier::Live, button, plan, state.now);
     let length = number(u64::try_from(list.len()).unwrap_or(u64::MAX));
     let tenants = if list.len() == 1 { "tenant" } else { "tenants" };
     dialog.effect.push(format!("The canary list then has {length} {tenants}."));

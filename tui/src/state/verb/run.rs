@@ -9,7 +9,7 @@ use super::{Intent, name_of, no, tier_of, title};
 use crate::keymap::Tier;
 use crate::plain::{number, shell_argument, span};
 use crate::state::State;
-use crate::state::dialog::{Dialog, Field, Focus};
+use crate::state::dialog::{Dialog, Field};
 use crate::state::errand::{Plan, Step};
 use crate::state::subject::Subject;
 
@@ -25,22 +25,9 @@ const STANDING: &[RunState] = &[
 ];
 
 fn dialog(state: &State, view: &RunView, verb: &str, tier: Tier, plan: Plan) -> Dialog {
-    Dialog {
-        title: title(verb, view),
-        tier,
-        effect: Vec::new(),
-        undo: String::new(),
-        basis: None,
-        gate: None,
-        expects: Some((view.id.clone(), view.state)),
-        fields: Vec::new(),
-        focus: Focus::Cancel,
-        opened: state.now,
-        scroll: 0,
-        button: verb.to_owned(),
-        plan,
-        note: None,
-    }
+    let mut dialog = Dialog::new(title(verb, view), tier, verb, plan, state.now);
+    dialog.expects = Some((view.id.clone(), view.state));
+    dialog
 }
 
 fn one(view: &RunView, verb: &str, twin: String, act: RunAct) -> Plan {

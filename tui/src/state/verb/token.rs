@@ -8,7 +8,7 @@ use cutover_shared::token::{TokenAct, TokenView};
 use super::{Intent, no};
 use crate::keymap::Tier;
 use crate::state::State;
-use crate::state::dialog::{Dialog, Focus};
+use crate::state::dialog::Dialog;
 use crate::state::errand::{Plan, Step};
 use crate::state::subject::Subject;
 
@@ -55,22 +55,10 @@ fn ask(
         steps: views.iter().map(|view| Step::Act(Act::Token(act(view.installation)))).collect(),
         run: None,
     };
-    Ok(Intent::Ask(Box::new(Dialog {
-        title,
-        tier: Tier::Reversible,
-        effect: vec![effect.to_owned()],
-        undo: undo.to_owned(),
-        basis: None,
-        gate: None,
-        expects: None,
-        fields: Vec::new(),
-        focus: Focus::Cancel,
-        opened: state.now,
-        scroll: 0,
-        button: button.to_owned(),
-        plan,
-        note: None,
-    })))
+    let mut dialog = Dialog::new(title, Tier::Reversible, button, plan, state.now);
+    dialog.effect = vec![effect.to_owned()];
+    undo.clone_into(&mut dialog.undo);
+    Ok(Intent::Ask(Box::new(dialog)))
 }
 
 pub(super) fn refresh(state: &State) -> Result<Intent, RpcError> {

@@ -1,7 +1,7 @@
 //! Windows of the audit log.
 
 use cutover_shared::window::Window;
-use sqlx::{Error, QueryBuilder, Row as _, query};
+use sqlx::{QueryBuilder, Row as _, query};
 
 use super::catalog::fitting;
 use super::{AUDIT, condition, count, pick};
@@ -19,12 +19,7 @@ pub(in crate::store::sqlite) async fn audit(store: &Sqlite, select: &Select) -> 
     let mut picking = QueryBuilder::new("SELECT seq FROM listed_audit WHERE true");
     condition(&mut picking, &AUDIT, select)?;
     let picked = pick(&mut snapshot, &AUDIT, select, total, picking, |e| unavailable(DOING)(e)).await?;
-    let keys = picked
-        .keys
-        .iter()
-        .map(|row| row.try_get(0))
-        .collect::<Result<Vec<i64>, Error>>()
-        .map_err(unavailable(DOING))?;
+    let keys: Vec<i64> = picked.keys(|row| row.try_get(0)).map_err(unavailable(DOING))?;
     let rows = query(
         "SELECT seq, bytes, prev, hash FROM json_each($1) AS want CROSS JOIN audit ON audit.seq = want.value ORDER BY want.key",
     )

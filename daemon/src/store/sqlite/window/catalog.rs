@@ -26,12 +26,8 @@ pub(in crate::store::sqlite) async fn links(
     let mut picking = QueryBuilder::new("SELECT project_id, repo_lname FROM listed_links WHERE true");
     condition(&mut picking, &LINKS, select)?;
     let picked = pick(&mut snapshot, &LINKS, select, total, picking, |e| unavailable(DOING)(e)).await?;
-    let keys = picked
-        .keys
-        .iter()
-        .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
-        .collect::<Result<Vec<(String, String)>, Error>>()
-        .map_err(unavailable(DOING))?;
+    let keys: Vec<(String, String)> =
+        picked.keys(|row| Ok((row.try_get(0)?, row.try_get(1)?))).map_err(unavailable(DOING))?;
     let rows = query(
         "SELECT links.*, mappings.body AS mapping
            FROM json_each($1) AS want

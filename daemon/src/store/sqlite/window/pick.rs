@@ -3,7 +3,7 @@
 use cutover_shared::filter::{Compare, Term, Test};
 use cutover_shared::ids::TenantId;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
+use sqlx::{Error, QueryBuilder, Sqlite, SqliteConnection};
 
 use super::{Column, List};
 use crate::store::{ReadError, Select};
@@ -12,8 +12,15 @@ type Builder = QueryBuilder<Sqlite>;
 
 /// The keys of a window.
 pub(super) struct Picked {
-    pub keys: Vec<SqliteRow>,
+    rows: Vec<SqliteRow>,
     pub offset: u64,
+}
+
+impl Picked {
+    /// Each key as `read` takes it out of its row, in the window's order; the error of the first that it can't.
+    pub fn keys<T>(&self, read: impl Fn(&SqliteRow) -> Result<T, Error>) -> Result<Vec<T>, Error> {
+        self.rows.iter().map(read).collect()
+    }
 }
 
 /// A field that the parser knows and this file does not: a mistake of ours, never read as "every row".
@@ -172,7 +179,7 @@ pub(super) fn order(
 }
 
 /// Counts the rows of a statement `SELECT count(*) FROM ... WHERE ...`.
-pub(super) async fn count(connection: &mut SqliteConnection, mut sql: Builder) -> Result<u64, sqlx::Error> {
+pub(super) async fn count(connection: &mut SqliteConnection, mut sql: Builder) -> Result<u64, Error> {
     let n: i64 = sql.build_query_scalar().persistent(false).fetch_one(connection).await?;
     Ok(u64::try_from(n).unwrap_or(0))
 }
@@ -184,7 +191,7 @@ pub(super) async fn pick(
     select: &Select,
     total: u64,
     mut sql: Builder,
-    failed: impl Fn(sqlx::Error) -> ReadError,
+    failed: impl Fn(Error) -> ReadError,
 ) -> Result<Picked, ReadError> {
     let offset = select.begin(total);
     let rows = u64::from(select.limit).min(total - offset.min(total));
@@ -195,9 +202,9 @@ pub(super) async fn pick(
     let skipped = if backwards { after } else { offset };
     sql.push(" LIMIT ").push_bind(i64::try_from(rows).unwrap_or(i64::MAX));
     sql.push(" OFFSET ").push_bind(i64::try_from(skipped).unwrap_or(i64::MAX));
-    let mut keys = sql.build().persistent(false).fetch_all(connection).await.map_err(failed)?;
+    let mut picked = sql.build().persistent(false).fetch_all(connection).await.map_err(failed)?;
     if backwards {
-        keys.reverse();
+        picked.reverse();
     }
-    Ok(Picked { keys, offset })
+    Ok(Picked { rows: picked, offset })
 }

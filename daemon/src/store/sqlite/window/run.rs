@@ -3,7 +3,7 @@
 use cutover_shared::filter::Test;
 use cutover_shared::ids::RunId;
 use cutover_shared::window::Window;
-use sqlx::{Error, QueryBuilder, Row as _, Sqlite as Db, query};
+use sqlx::{QueryBuilder, Row as _, Sqlite as Db, query};
 
 use super::catalog::fitting;
 use super::{ITEMS, RUNS, condition, count, pick};
@@ -31,12 +31,7 @@ pub(in crate::store::sqlite) async fn runs(store: &Sqlite, select: &Select) -> R
     let mut picking = QueryBuilder::new(format!("SELECT runs.id {COUNTED}"));
     condition(&mut picking, &RUNS, select)?;
     let picked = pick(&mut snapshot, &RUNS, select, total, picking, |e| unavailable(DOING)(e)).await?;
-    let keys = picked
-        .keys
-        .iter()
-        .map(|row| row.try_get(0))
-        .collect::<Result<Vec<String>, Error>>()
-        .map_err(unavailable(DOING))?;
+    let keys: Vec<String> = picked.keys(|row| row.try_get(0)).map_err(unavailable(DOING))?;
     let rows = query(
         "SELECT runs.* FROM json_each($1) AS want CROSS JOIN runs ON runs.id = want.value ORDER BY want.key",
     )
@@ -68,12 +63,7 @@ pub(in crate::store::sqlite) async fn items(
     };
     let picking = of_run("ord", id, select)?;
     let picked = pick(&mut snapshot, &ITEMS, select, total, picking, |e| unavailable(DOING)(e)).await?;
-    let keys = picked
-        .keys
-        .iter()
-        .map(|row| row.try_get(0))
-        .collect::<Result<Vec<i64>, Error>>()
-        .map_err(unavailable(DOING))?;
+    let keys: Vec<i64> = picked.keys(|row| row.try_get(0)).map_err(unavailable(DOING))?;
     let rows = query(
         "SELECT run_items.* FROM json_each($2) AS want
           CROSS JOIN run_items ON run_id = $1 AND ord = want.value ORDER BY want.key",

@@ -4,7 +4,7 @@ use cutover_shared::rpc::{KillReceipt, PROTOCOL, Welcome};
 use super::super::{Event, Stamped, update};
 use super::*;
 use crate::keymap::{Keymap, Tier};
-use crate::state::dialog::{Dialog, Field, Focus};
+use crate::state::dialog::{Dialog, Field};
 use crate::state::layer::{ChainLayer, FilterLine, Palette};
 use crate::state::{ListId, Options, Screen};
 
@@ -91,22 +91,10 @@ fn receipt() -> Receipt {
 }
 
 fn question(fields: Vec<Field>) -> Layer {
-    Layer::Dialog(Box::new(Dialog {
-        title: "Apply".into(),
-        tier: Tier::Live,
-        effect: Vec::new(),
-        undo: String::new(),
-        basis: None,
-        gate: None,
-        expects: None,
-        fields,
-        focus: Focus::Cancel,
-        opened: NOW,
-        scroll: 0,
-        button: "Apply".into(),
-        plan: Plan { title: String::new(), twin: String::new(), steps: Vec::new(), run: None },
-        note: None,
-    }))
+    let plan = Plan { title: String::new(), twin: String::new(), steps: Vec::new(), run: None };
+    let mut dialog = Dialog::new("Apply", Tier::Live, "Apply", plan, NOW);
+    dialog.fields = fields;
+    Layer::Dialog(Box::new(dialog))
 }
 
 /// Every layer that can be on top; those that take text say so.
