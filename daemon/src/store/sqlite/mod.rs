@@ -1,5 +1,6 @@
 //! The SQLite store: WAL, `synchronous=FULL`, one writer with group commit, a pool of readers.
 
+mod body;
 mod load;
 mod window;
 mod write;

@@ -9,9 +9,10 @@ use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
+use super::body::{Packed, pack};
 use super::write::{self, Chain};
 use crate::faults::Faults;
-use crate::store::{Lane, UNIT_ROWS, Unit, Versions, WriteError};
+use crate::store::{InboxOp, Lane, Op, UNIT_ROWS, Unit, Versions, WriteError};
 
 /// Units that may wait in one lane; whoever comes later waits before handing in.
 const LANE: usize = 1_024;
@@ -24,6 +25,8 @@ const GROUP_ROWS: usize = 4_096;
 
 struct Request {
     unit: Unit,
+    /// For each operation the body that it brings, packed by whoever hands it in: the one writer has no time for it.
+    packed: Vec<Option<Packed>>,
     answer: oneshot::Sender<Result<(), WriteError>>,
 }
 
@@ -75,8 +78,9 @@ impl Writer {
             },
             None => return Err(WriteError::Closed),
         };
+        let packed = unit.ops.iter().map(body).collect();
         let (answer, answered) = oneshot::channel();
-        sender.send(Request { unit, answer }).await.map_err(|_| WriteError::Closed)?;
+        sender.send(Request { unit, packed, answer }).await.map_err(|_| WriteError::Closed)?;
         answered.await.unwrap_or(Err(WriteError::Closed))
     }
 
@@ -133,11 +137,13 @@ impl Desk {
     async fn commit(&mut self, group: Vec<Request>) {
         let before = self.chain.clone();
         let (units, answers): (Vec<_>, Vec<_>) =
-            group.into_iter().map(|request| (request.unit, request.answer)).unzip();
+            group.into_iter().map(|request| ((request.unit, request.packed), request.answer)).unzip();
         match self.transact(&units).await {
             Ok(results) => {
                 self.note_trouble(&results);
-                self.announce_changes(units.iter().zip(&results).filter(|(_, r)| r.is_ok()).map(|(u, _)| u));
+                self.announce_changes(
+                    units.iter().zip(&results).filter(|(_, r)| r.is_ok()).map(|((u, _), _)| u),
+                );
                 for (answer, result) in answers.into_iter().zip(results) {
                     // Whoever asked may have gone.
                     let _ = answer.send(result);
@@ -157,16 +163,19 @@ impl Desk {
     }
 
     /// Everything up to and with COMMIT. An error means that nothing of the group is there.
-    async fn transact(&mut self, units: &[Unit]) -> Result<Vec<Result<(), WriteError>>, sqlx::Error> {
+    async fn transact(
+        &mut self,
+        units: &[(Unit, Vec<Option<Packed>>)],
+    ) -> Result<Vec<Result<(), WriteError>>, sqlx::Error> {
         let connection = &mut self.connection;
         connection.execute("BEGIN IMMEDIATE").await?;
         let mut results = Vec::with_capacity(units.len());
-        for unit in units {
+        for (unit, packed) in units {
             connection.execute("SAVEPOINT unit").await?;
             let before = self.chain.clone();
             let mut outcome = Ok(());
-            for op in &unit.ops {
-                outcome = write::op(connection, &mut self.chain, op).await;
+            for (op, packed) in unit.ops.iter().zip(packed) {
+                outcome = write::op(connection, &mut self.chain, op, packed.as_ref()).await;
                 if outcome.is_err() {
                     break;
                 }
@@ -220,6 +229,14 @@ impl Desk {
                 }
             });
         }
+    }
+}
+
+/// The body that an operation brings, packed.
+fn body(op: &Op) -> Option<Packed> {
+    match op {
+        Op::Inbox(InboxOp::Receive(delivery)) => Some(pack(&delivery.body)),
+        _ => None,
     }
 }
 

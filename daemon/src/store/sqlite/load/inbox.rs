@@ -1,39 +1,126 @@
 use async_trait::async_trait;
 use bytes::Bytes;
+use cutover_shared::webhook::DeliveryState;
 use cutover_shared::window::Window;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row as _, query};
 
-use super::Read;
-use crate::store::sqlite::Sqlite;
-use crate::store::{DeliveryRow, InboxCounts, InboxRead, QueueHead, ReadError, Select};
+use super::{Read, corrupt, unsigned};
+use crate::store::sqlite::body::unpack;
+use crate::store::sqlite::{Sqlite, unavailable, window};
+use crate::store::{DeliveryRow, InboxCounts, InboxRead, QueueHead, Select};
 
-fn later<T>() -> Read<T> {
-    Err(ReadError::Unavailable { doing: "reading the inbox", cause: String::new() })
-}
+const DOING: &str = "reading the inbox";
+
+/// From each queue's head straight to the next queue's, however many wait in between.
+const HEADS: &str = "WITH RECURSIVE head (queue, seq, due_at) AS (
+       SELECT queue, seq, due_at FROM deliveries
+        WHERE seq = (SELECT seq FROM deliveries INDEXED BY deliveries_waiting
+                      WHERE state = 'waiting' AND queue > $1 ORDER BY queue, seq LIMIT 1)
+       UNION ALL
+       SELECT next.queue, next.seq, next.due_at FROM head CROSS JOIN deliveries AS next
+        WHERE next.seq = (SELECT seq FROM deliveries INDEXED BY deliveries_waiting
+                           WHERE state = 'waiting' AND queue > head.queue ORDER BY queue, seq LIMIT 1)
+       LIMIT $2)
+     SELECT queue, seq, due_at FROM head ORDER BY queue";
+
+const QUEUE: &str = "SELECT * FROM deliveries INDEXED BY deliveries_waiting
+      WHERE state = 'waiting' AND queue = $1 ORDER BY seq LIMIT $2";
+
+const COUNTS: &str = "SELECT (SELECT count(*) FROM deliveries WHERE state = 'waiting'),
+            (SELECT count(*) FROM deliveries WHERE state = 'dead'),
+            (SELECT received_at FROM deliveries WHERE state = 'waiting' ORDER BY received_at LIMIT 1)";
 
 #[async_trait]
 impl InboxRead for Sqlite {
-    async fn delivery(&self, _guid: &str) -> Read<Option<DeliveryRow>> {
-        later()
+    async fn delivery(&self, guid: &str) -> Read<Option<DeliveryRow>> {
+        let row = query("SELECT * FROM deliveries WHERE guid = $1")
+            .bind(guid)
+            .fetch_optional(&self.readers)
+            .await
+            .map_err(unavailable(DOING))?;
+        row.as_ref().map(delivery).transpose()
     }
-    async fn delivery_body(&self, _seq: i64) -> Read<Option<Bytes>> {
-        later()
+
+    async fn delivery_body(&self, seq: i64) -> Read<Option<Bytes>> {
+        let row: Option<(String, Vec<u8>, i64)> = sqlx::query_as(
+            "SELECT packing, body, bytes FROM delivery_bodies
+              CROSS JOIN deliveries ON deliveries.seq = delivery_bodies.seq WHERE delivery_bodies.seq = $1",
+        )
+        .bind(seq)
+        .fetch_optional(&self.readers)
+        .await
+        .map_err(unavailable(DOING))?;
+        row.map(|(packing, body, bytes)| unpack(&packing, body, bytes)).transpose()
     }
-    async fn queue_heads(&self, _after: Option<i64>, _limit: u32) -> Read<Vec<QueueHead>> {
-        later()
+
+    async fn queue_heads(&self, after: Option<i64>, limit: u32) -> Read<Vec<QueueHead>> {
+        let rows: Vec<(i64, i64, i64)> = sqlx::query_as(HEADS)
+            .bind(after.unwrap_or(i64::MIN))
+            .bind(limit)
+            .fetch_all(&self.readers)
+            .await
+            .map_err(unavailable(DOING))?;
+        Ok(rows.into_iter().map(|(queue, seq, due_at)| QueueHead { queue, seq, due_at }).collect())
     }
-    async fn queue(&self, _queue: i64, _limit: u32) -> Read<Vec<DeliveryRow>> {
-        later()
+
+    async fn queue(&self, queue: i64, limit: u32) -> Read<Vec<DeliveryRow>> {
+        let rows = query(QUEUE)
+            .bind(queue)
+            .bind(limit)
+            .fetch_all(&self.readers)
+            .await
+            .map_err(unavailable(DOING))?;
+        rows.iter().map(delivery).collect()
     }
-    async fn deliveries_window(&self, _select: &Select) -> Read<Window<DeliveryRow>> {
-        later()
+
+    async fn deliveries_window(&self, select: &Select) -> Read<Window<DeliveryRow>> {
+        window::deliveries(self, select).await
     }
-    async fn replayable(&self, _select: &Select) -> Read<u64> {
-        later()
+
+    async fn replayable(&self, select: &Select) -> Read<u64> {
+        window::replayable(self, select).await
     }
-    async fn replayable_seqs(&self, _select: &Select, _after: i64, _limit: u32) -> Read<Vec<i64>> {
-        later()
+
+    async fn replayable_seqs(&self, select: &Select, after: i64, limit: u32) -> Read<Vec<i64>> {
+        window::replayable_seqs(self, select, after, limit).await
     }
+
     async fn inbox_counts(&self) -> Read<InboxCounts> {
-        later()
+        let (waiting, dead, oldest): (i64, i64, Option<i64>) =
+            sqlx::query_as(COUNTS).fetch_one(&self.readers).await.map_err(unavailable(DOING))?;
+        Ok(InboxCounts { waiting: unsigned(waiting), dead: unsigned(dead), oldest })
     }
 }
+
+pub(in crate::store::sqlite) fn delivery(row: &SqliteRow) -> Read<DeliveryRow> {
+    let word: String = row.try_get("state").map_err(unavailable(DOING))?;
+    let state = DeliveryState::from_word(&word).ok_or_else(|| corrupt("state of a delivery", word))?;
+    columns(row, state).map_err(unavailable(DOING))
+}
+
+fn columns(row: &SqliteRow, state: DeliveryState) -> Result<DeliveryRow, sqlx::Error> {
+    let count = |name: &str| row.try_get::<i64, _>(name).map(|n| u32::try_from(n.max(0)).unwrap_or(u32::MAX));
+    Ok(DeliveryRow {
+        seq: row.try_get("seq")?,
+        guid: row.try_get("guid")?,
+        event: row.try_get("event")?,
+        action: row.try_get("action")?,
+        installation: row.try_get("installation")?,
+        repo_id: row.try_get("repo_id")?,
+        repository: row.try_get("repository")?,
+        received_at: row.try_get("received_at")?,
+        digest: row.try_get("digest")?,
+        bytes: row.try_get("bytes")?,
+        state,
+        attempts: count("attempts")?,
+        due_at: row.try_get("due_at")?,
+        ended_at: row.try_get("ended_at")?,
+        note: row.try_get("note")?,
+        repeats: count("repeats")?,
+        kept: row.try_get::<i64, _>("kept")? != 0,
+    })
+}
+
+#[cfg(test)]
+mod tests;

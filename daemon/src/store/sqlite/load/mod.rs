@@ -2,7 +2,7 @@
 
 pub(super) mod audit;
 pub(super) mod catalog;
-mod inbox;
+pub(super) mod inbox;
 mod index;
 mod mapping;
 pub(super) mod run;

@@ -92,6 +92,28 @@ pub(super) const ITEMS: List = List {
     own: &[("ord", false)],
 };
 
+pub(super) const DELIVERIES: List = List {
+    fields: &filter::DELIVERIES,
+    column: |field| {
+        Some(match field {
+            "seq" => Column::Plain("seq"),
+            "guid" => Column::Plain("guid"),
+            "event" => Column::Plain("event"),
+            "action" => Column::Plain("action"),
+            "installation" => Column::Plain("installation"),
+            "repo" => Column::Plain("repository"),
+            "state" => Column::Plain("state"),
+            "age" => Column::Moment("received_at"),
+            "bytes" => Column::Plain("bytes"),
+            "tries" => Column::Plain("attempts"),
+            "repeats" => Column::Plain("repeats"),
+            "note" => Column::Plain("note"),
+            _ => return None,
+        })
+    },
+    own: &[("seq", true)],
+};
+
 pub(super) const AUDIT: List = List {
     fields: &filter::AUDIT,
     column: |field| {

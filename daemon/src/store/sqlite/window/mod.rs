@@ -4,12 +4,14 @@
 mod audit;
 mod catalog;
 mod column;
+mod inbox;
 mod pick;
 mod run;
 
 pub(super) use self::audit::audit;
 pub(super) use self::catalog::{links, tenants};
-use self::column::{AUDIT, Column, ITEMS, LINKS, List, RUNS, TENANTS};
+use self::column::{AUDIT, Column, DELIVERIES, ITEMS, LINKS, List, RUNS, TENANTS};
+pub(super) use self::inbox::{deliveries, replayable, replayable_seqs};
 use self::pick::{condition, count, order, pick};
 pub(super) use self::run::{items, runs};
 

@@ -12,17 +12,23 @@ use serde::Serialize;
 use sqlx::sqlite::SqliteConnection;
 
 pub(super) use self::audit::Chain;
+use super::body::Packed;
 use crate::store::{Op, WriteError};
 
 type Done = Result<(), WriteError>;
 
-/// Runs one operation inside the current savepoint.
-pub(super) async fn op(connection: &mut SqliteConnection, chain: &mut Chain, op: &Op) -> Done {
+/// Runs one operation inside the current savepoint. `packed` is the body of a delivery that it takes.
+pub(super) async fn op(
+    connection: &mut SqliteConnection,
+    chain: &mut Chain,
+    op: &Op,
+    packed: Option<&Packed>,
+) -> Done {
     match op {
         Op::Run(op) => run::op(connection, op).await,
         Op::Catalog(op) => catalog::op(connection, op).await,
         Op::Mapping(op) => mapping::op(connection, op).await,
-        Op::Inbox(op) => inbox::op(connection, op).await,
+        Op::Inbox(op) => inbox::op(connection, op, packed).await,
         Op::Index(op) => index::op(connection, op).await,
         Op::Probe(op) => mapping::probe(connection, op).await,
         Op::Setting(op) => setting::op(connection, op).await,
