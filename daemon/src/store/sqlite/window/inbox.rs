@@ -3,7 +3,7 @@
 use cutover_shared::filter::Test;
 use cutover_shared::webhook::DeliveryState;
 use cutover_shared::window::Window;
-use sqlx::{Error, QueryBuilder, Row as _, Sqlite as Db, query};
+use sqlx::{QueryBuilder, Row as _, Sqlite as Db, query};
 
 use super::catalog::fitting;
 use super::{DELIVERIES, condition, count, pick};
@@ -27,12 +27,7 @@ pub(in crate::store::sqlite) async fn deliveries(
     let total = count(&mut snapshot, begin("count(*)", select)?).await.map_err(unavailable(DOING))?;
     let picking = begin("seq", select)?;
     let picked = pick(&mut snapshot, &DELIVERIES, select, total, picking, |e| unavailable(DOING)(e)).await?;
-    let keys = picked
-        .keys
-        .iter()
-        .map(|row| row.try_get(0))
-        .collect::<Result<Vec<i64>, Error>>()
-        .map_err(unavailable(DOING))?;
+    let keys: Vec<i64> = picked.keys(|row| row.try_get(0)).map_err(unavailable(DOING))?;
     let rows = query(
         "SELECT deliveries.* FROM json_each($1) AS want
           CROSS JOIN deliveries ON deliveries.seq = want.value ORDER BY want.key",
