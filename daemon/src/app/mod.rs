@@ -96,6 +96,7 @@ async fn serve(loaded: Loaded, env: &Env, faults: Faults) -> Result<ExitCode, Fa
     let listener = doors::open(config)?;
     let (door, stop_door) = (built.door.clone(), CancellationToken::new());
     let serving = tokio::spawn(listener.serve(door.clone(), stop_door.clone()));
+    let mut http = doors::open_http(config, &built.door, stop_door.clone()).await?;
     let level = tasks::Level { file: loaded.file.clone(), env: env.clone(), logging: logging.clone() };
     tasks::spawn(&shutdown, &built, config, level, notifier.clone());
     built.take_up().await?;
@@ -108,6 +109,9 @@ async fn serve(loaded: Loaded, env: &Env, faults: Faults) -> Result<ExitCode, Fa
     stop_door.cancel();
     let winding_up = async {
         let _ = serving.await;
+        if let Some(http) = &mut http {
+            http.drained().await;
+        }
         built.door.engine.stop().await;
     };
     tokio::select! {
@@ -115,6 +119,8 @@ async fn serve(loaded: Loaded, env: &Env, faults: Faults) -> Result<ExitCode, Fa
         () = shutdown.forced() => tracing::warn!("forced: runs and acts under way are cut; the next start takes them up"),
         () = clock.sleep(config.stop_timeout) => tracing::warn!("the time to stop is over: cutting what is under way"),
     }
+    // Whatever is left of it is cut before the store closes.
+    drop(http);
     let drained = shutdown.drain(config.stop_timeout).await;
     if !matches!(drained, Drained::Clean) {
         tracing::warn!(?drained, "not everything ended by itself");

@@ -21,6 +21,7 @@ pub(super) fn assemble(values: &Values, mistakes: &mut Mistakes) -> Option<Confi
     crosscheck::catalog(values, mistakes);
     crosscheck::columns(values, mistakes);
     crosscheck::github(values, mistakes);
+    let http = crosscheck::http(values, mistakes);
     Some(Config {
         environment: text(values, "environment")?,
         state_dir: values.path("state_dir")?.to_owned(),
@@ -28,6 +29,7 @@ pub(super) fn assemble(values: &Values, mistakes: &mut Mistakes) -> Option<Confi
         store: store?,
         rpc: Rpc { socket: values.path("rpc.socket")?.to_owned(), access: access? },
         operators,
+        http: http?,
         github: github(values)?,
         migration: migration(values)?,
         catalog: catalog(values)?,
@@ -62,6 +64,7 @@ fn number<N: TryFrom<i64>>(values: &Values, name: &str) -> Option<N> {
 
 fn github(values: &Values) -> Option<GitHub> {
     let keys = [values.secret("github.private_key"), values.secret("github.second_private_key")];
+    let webhook = [values.secret("github.webhook_secret"), values.secret("github.second_webhook_secret")];
     let oauth = match (text(values, "github.oauth_client_id"), values.secret("github.oauth_client_secret")) {
         (Some(client_id), Some(client_secret)) => {
             Some(OauthApp { client_id, client_secret: client_secret.clone() })
@@ -74,6 +77,7 @@ fn github(values: &Values) -> Option<GitHub> {
         app_id: values.whole_number("github.app_id")?,
         app_slug: text(values, "github.app_slug"),
         keys: keys.into_iter().flatten().cloned().collect(),
+        webhook_secrets: webhook.into_iter().flatten().cloned().collect(),
         oauth,
         max_in_flight: number(values, "github.max_in_flight")?,
         background_reserve: number(values, "github.background_reserve_permille")?,

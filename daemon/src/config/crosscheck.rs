@@ -1,17 +1,19 @@
 //! Mistakes that only show when several values, or a value and this machine, are seen together.
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
 use cutover_shared::ids::OperatorName;
 use cutover_shared::rpc::Role;
+use ipnet::IpNet;
 use secrecy::ExposeSecret;
 
 use super::address;
 use super::database::Database;
 use super::gather::Values;
 use super::mistake::{Mistake, MistakeKind, Mistakes, Place};
-use super::settings::{Operator, SocketAccess, Store};
+use super::settings::{Http, Operator, SocketAccess, Store};
 use super::value::{Value, quoted};
 
 /// A Unix socket's address takes 108 bytes, the closing zero among them.
@@ -160,6 +162,73 @@ pub(super) fn github(values: &Values, mistakes: &mut Mistakes) {
                 "write https://; plain http is for this machine (127.0.0.1), or for another `environment`";
             mistakes.push(Mistake::new(MistakeKind::Contradiction, key, values.place(key), what, mend));
         }
+    }
+}
+
+/// The HTTP door. It does not open without a secret: anybody could then say what happened at GitHub.
+pub(super) fn http(values: &Values, mistakes: &mut Mistakes) -> Option<Http> {
+    webhook_secrets(values, mistakes);
+    let mut wrong = |key: &str, what: String, mend: &str| {
+        mistakes.push(Mistake::new(MistakeKind::WrongType, key, values.place(key), what, mend));
+    };
+    let (listen, proxies) = ("http.listen", "http.trusted_proxies");
+    let mut trusted_proxies = Vec::new();
+    for text in values.list(proxies)? {
+        match text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)) {
+            Ok(network) => trusted_proxies.push(network),
+            Err(_) => {
+                let what = format!("expected addresses or networks, found {}", quoted(text));
+                wrong(proxies, what, "write each as \"10.0.0.0/8\", \"fd00::/8\" or \"192.0.2.7\"");
+            }
+        }
+    }
+    let listen = match values.text(listen).map(|text| (text, text.parse::<SocketAddr>())) {
+        None => None,
+        Some((_, Ok(address))) => Some(address),
+        Some((text, Err(_))) => {
+            let what = format!("expected an address and a port, found {}", quoted(text));
+            wrong(
+                listen,
+                what,
+                "write \"127.0.0.1:8080\", or \"[::]:8080\" for every address of this machine",
+            );
+            None
+        }
+    };
+    Some(Http {
+        listen,
+        trusted_proxies,
+        max_connections: usize::try_from(values.whole_number("http.max_connections")?).ok()?,
+        failed_signatures_per_minute: u32::try_from(
+            values.whole_number("http.failed_signatures_per_minute")?,
+        )
+        .ok()?,
+    })
+}
+
+fn webhook_secrets(values: &Values, mistakes: &mut Mistakes) {
+    let (first, second) = ("github.webhook_secret", "github.second_webhook_secret");
+    let said = mistakes.list().iter().any(|mistake| mistake.key.starts_with(first)) || mistakes.has_syntax();
+    if values.secret(first).is_none() && !said {
+        let mend = "write the App's webhook secret into a file of mode 0600 and its path into \
+                    `webhook_secret_file` under [github], or set GITHUB_WEBHOOK_SECRET";
+        if values.text("http.listen").is_some() {
+            let what = "is required with http.listen, and not set: nobody could tell GitHub from others";
+            let place = values.place("http.listen");
+            mistakes.push(Mistake::new(MistakeKind::Missing, first, place, what, mend));
+        } else if values.get(second).is_some() {
+            let what = "is set without github.webhook_secret";
+            let place = values.place(second);
+            mistakes.push(Mistake::new(MistakeKind::Contradiction, second, place, what, mend));
+        }
+    }
+    if let (Some(one), Some(other)) = (values.secret(first), values.secret(second))
+        && one.expose_secret() == other.expose_secret()
+    {
+        let what = "is the same secret as github.webhook_secret";
+        let place = values.place(second);
+        let mend = "remove it, or give it the new secret";
+        mistakes.push(Mistake::new(MistakeKind::Contradiction, second, place, what, mend));
     }
 }
 

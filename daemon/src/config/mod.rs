@@ -28,8 +28,8 @@ pub use env::Env;
 pub use gather::Origin;
 pub use mistake::{Mistake, MistakeKind, Mistakes, Place};
 pub use settings::{
-    Catalog, Config, GitHub, Log, Mapping, Migration, OauthApp, Operator, PostgresCatalog, PostgresNames,
-    RepoNames, RepoPlace, Rpc, Run, SocketAccess, StderrLog, Store, UserTokenNames,
+    Catalog, Config, GitHub, Http, Log, Mapping, Migration, OauthApp, Operator, PostgresCatalog,
+    PostgresNames, RepoNames, RepoPlace, Rpc, Run, SocketAccess, StderrLog, Store, UserTokenNames,
 };
 
 use file::{Contents, Text};

@@ -1,11 +1,13 @@
 //! The configuration as the rest of the daemon sees it: checked, typed, complete.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use cutover_shared::ids::{HostId, OperatorName, TenantId};
 use cutover_shared::mapping::Mode;
 use cutover_shared::rpc::Role;
+use ipnet::IpNet;
 use secrecy::SecretString;
 
 /// Everything that an operator can set. `docs/configuration.md` has a sentence for each key.
@@ -19,6 +21,7 @@ pub struct Config {
     pub store: Store,
     pub rpc: Rpc,
     pub operators: Vec<Operator>,
+    pub http: Http,
     pub github: GitHub,
     pub migration: Migration,
     pub catalog: Catalog,
@@ -59,6 +62,18 @@ pub struct Operator {
     pub role: Role,
 }
 
+/// The door for GitHub.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Http {
+    /// None: there is no such door. With one there is a webhook secret, too.
+    pub listen: Option<SocketAddr>,
+    pub trusted_proxies: Vec<IpNet>,
+    /// 1 to 65,536.
+    pub max_connections: usize,
+    /// Of one address.
+    pub failed_signatures_per_minute: u32,
+}
+
 /// GitHub and the App.
 #[derive(Clone, Debug)]
 pub struct GitHub {
@@ -71,6 +86,8 @@ pub struct GitHub {
     pub app_slug: Option<String>,
     /// PEM, the current one first, then the one that is being rotated in or out; each can sign.
     pub keys: Vec<SecretString>,
+    /// The current one first, then the one that is being rotated in or out.
+    pub webhook_secrets: Vec<SecretString>,
     /// The app that issued the old user tokens.
     pub oauth: Option<OauthApp>,
     /// 1 to 100.

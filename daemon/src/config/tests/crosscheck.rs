@@ -106,3 +106,48 @@ fn a_socket_path_must_fit_into_an_address() {
     has(&bench.errors(&bench.minimal(""), &[("CUTOVER_RPC_SOCKET", &long)]), "108 bytes; Unix takes 107");
     assert_eq!(bench.errors(&bench.minimal(""), &[("CUTOVER_RPC_SOCKET", &long[..107])]), "no mistakes");
 }
+
+#[test]
+fn a_door_for_webhooks_needs_their_secret() {
+    let bench = Bench::new();
+    let text = bench.minimal("[http]\nlisten = \"127.0.0.1:8080\"\n");
+    let errors = bench.errors(&text, &[]);
+    has(
+        &errors,
+        "error: github.webhook_secret: is required with http.listen, and not set: nobody could tell GitHub \
+         from others\n  --> cutover.toml:6:10\n  = mend: write the App's webhook secret into a file of mode 0600",
+    );
+    has(&errors, "1 mistake in");
+    let config = bench.load(&text, &[("GITHUB_WEBHOOK_SECRET", "hush")]).unwrap().config;
+    assert_eq!(config.http.listen, Some("127.0.0.1:8080".parse().unwrap()));
+    assert_eq!(config.github.webhook_secrets.len(), 1);
+    // Said once, as unreadable, not again as missing.
+    has(&bench.errors(&text, &[("GITHUB_WEBHOOK_SECRET_FILE", "/nowhere")]), "1 mistake in");
+    let second = bench.minimal("second_webhook_secret = \"x\"\n");
+    has(&bench.errors(&second, &[]), "is set without github.webhook_secret\n  --> cutover.toml:5:");
+    has(&bench.errors(&second, &[("GITHUB_WEBHOOK_SECRET", "x")]), "is the same secret");
+    let both = bench.load(&second, &[("GITHUB_WEBHOOK_SECRET", "y")]).unwrap().config;
+    assert_eq!(both.github.webhook_secrets.len(), 2);
+}
+
+#[test]
+fn addresses_of_the_http_door_are_checked() {
+    let bench = Bench::new();
+    let secret = [("GITHUB_WEBHOOK_SECRET", "hush")];
+    for bad in ["localhost:80", "8080", "127.0.0.1", "127.0.0.1:99999"] {
+        let text = bench.minimal(&format!("[http]\nlisten = \"{bad}\"\n"));
+        let errors = bench.errors(&text, &secret);
+        has(&errors, "error: http.listen: expected an address and a port");
+        has(&errors, "  --> cutover.toml:6:10");
+    }
+    let proxies =
+        |list: &str| bench.load(&bench.minimal(&format!("[http]\ntrusted_proxies = {list}\n")), &secret);
+    let bad = proxies("[\"10.0.0.0/8\", \"proxy.local\", \"10.0.0.0/33\"]").unwrap_err();
+    assert_eq!(bad.count(), 2, "{bad}");
+    has(&bad.to_string(), "http.trusted_proxies: expected addresses or networks, found \"proxy.local\"");
+    let good = proxies("[\"10.0.0.0/8\", \"192.0.2.7\", \"::1\"]").unwrap().config.http;
+    assert_eq!(
+        good.trusted_proxies,
+        ["10.0.0.0/8", "192.0.2.7/32", "::1/128"].map(|net| net.parse().unwrap())
+    );
+}

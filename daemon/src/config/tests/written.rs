@@ -75,6 +75,10 @@ fn every_key_has_an_effect() {
         "github.points_per_minute" => Some(("points_per_minute = 99", "")),
         "mapping.canary_observation" => Some(("canary_observation = \"3h\"", "")),
         "github.request_timeout" => Some(("request_timeout = \"3s\"", "")),
+        "github.webhook_secret" => Some(("webhook_secret_file = \"opaque\"", "")),
+        "github.second_webhook_secret" => Some(("second_webhook_secret = \"y\"", "webhook_secret = \"x\"\n")),
+        "http.max_connections" => Some(("max_connections = 3", "")),
+        "http.failed_signatures_per_minute" => Some(("failed_signatures_per_minute = 3", "")),
         "rpc.group" => Some(("group = \"root\"", "")),
         "store.url" => Some(("url_file = \"store\"", "")),
         "catalog.source" => Some(("source = \"postgres\"", "database_url_file = \"db\"\n")),
@@ -92,6 +96,7 @@ fn every_key_has_an_effect() {
     let build = |section: &str, lines: &str| {
         let base = [
             ("", "environment = \"demo\"\n"),
+            ("http", ""),
             ("github", "app_id = 7\nprivate_key_file = \"app.pem\"\n"),
             ("catalog", "source = \"postgres\"\ndatabase_url_file = \"db\"\n"),
             ("catalog.postgres", ""),
@@ -141,8 +146,11 @@ fn every_key_has_an_effect() {
         // Secrets don't show, so those are compared by what stands open.
         let shown = |text: &str| {
             use secrecy::ExposeSecret;
-            let loaded =
-                bench.load(text, &[]).unwrap_or_else(|mistakes| panic!("{}: {mistakes}\n{text}", key.name));
+            let secret: &[_] =
+                if key.name == "http.listen" { &[("GITHUB_WEBHOOK_SECRET", "x")] } else { &[] };
+            let loaded = bench
+                .load(text, secret)
+                .unwrap_or_else(|mistakes| panic!("{}: {mistakes}\n{text}", key.name));
             let config = loaded.config;
             let keys: Vec<String> =
                 config.github.keys.iter().map(|key| key.expose_secret().to_owned()).collect();
@@ -181,6 +189,7 @@ fn every_comment_in_the_file_is_a_key_that_can_be_taken() {
     let bench = Bench::new();
     bench.secret("second.pem", SECOND_KEY);
     bench.secret("opaque", "x");
+    bench.secret("other", "y");
     bench.secret("db", "postgres://app:x@db/app");
     bench.secret("store", "sqlite:other.db");
     let text: String = commented_file(&[])
@@ -192,6 +201,8 @@ fn every_comment_in_the_file_is_a_key_that_can_be_taken() {
         .collect::<String>()
         .replace("/etc/cutover/private_key_file", "app.pem")
         .replace("/etc/cutover/second_private_key_file", "second.pem")
+        .replace("/etc/cutover/webhook_secret_file", "opaque")
+        .replace("/etc/cutover/second_webhook_secret_file", "other")
         .replace("/etc/cutover/oauth_client_secret_file", "opaque")
         .replace("/etc/cutover/database_url_file", "db")
         .replace("/etc/cutover/url_file", "store")
