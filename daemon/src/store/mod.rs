@@ -2,6 +2,7 @@
 //! transaction handle leaves this folder.
 
 mod inbox;
+mod learned;
 mod open;
 mod read;
 mod rows;
@@ -16,6 +17,7 @@ use cutover_shared::rpc::Topic;
 use tokio::sync::watch;
 
 pub use inbox::{DeliveryRow, InboxCounts, InboxOp, InboxRead, NewDelivery, QueueHead};
+pub use learned::{Learned, Version};
 pub use open::{OpenError, open};
 pub use read::{AuditRead, CatalogRead, IndexRead, MappingRead, ProbeRead, RunRead, SettingRead, UploadRead};
 pub use rows::{

@@ -5,6 +5,7 @@ use cutover_shared::rpc::Topic;
 use cutover_shared::run::{ItemState, RunState};
 
 use super::inbox::InboxOp;
+use super::learned::Learned;
 use super::rows::{InstallationRow, LinkRow, MappingRow, NewItem, NewRun, RepositoryRow, RequestRow};
 
 /// The most rows of one operation. Keeps a group commit short, so that the urgent lane never waits long.
@@ -182,6 +183,8 @@ pub enum IndexOp {
     Gone { host: String, installation: i64, sweep: String },
     /// Ends the sweep: what it did not see is gone; the epoch rises when anything changed.
     End { sweep: String, host: String, at: i64 },
+    /// An event told a fact; the epoch rises when the index changed.
+    Learned { host: String, fact: Box<Learned>, at: i64 },
 }
 
 /// Operations on stored probe answers.
@@ -243,6 +246,7 @@ impl Op {
             Self::Mapping(MappingOp::Put { rows, .. }) => rows.len(),
             Self::Index(IndexOp::Installations { rows, .. }) => rows.len(),
             Self::Inbox(InboxOp::Replay { seqs }) => seqs.len(),
+            Self::Index(IndexOp::Learned { fact, .. }) => fact.rows(),
             Self::Index(IndexOp::Requests { rows, .. }) => rows.len(),
             Self::Index(IndexOp::Repositories { rows, .. }) => rows.len(),
             _ => 1,

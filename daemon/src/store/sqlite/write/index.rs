@@ -4,7 +4,8 @@
 use sqlx::query;
 use sqlx::sqlite::SqliteConnection;
 
-use super::{Done, failed, rows};
+use super::index_sweep::{forget_listed, forget_seen, keep, over_installations, over_repositories};
+use super::{Done, failed, index_event, rows};
 use crate::store::IndexOp;
 
 const WHAT: &str = "the index";
@@ -25,6 +26,7 @@ pub(super) async fn op(connection: &mut SqliteConnection, op: &IndexOp) -> Done 
             let array = rows(found)?;
             changed(connection, sweep, CHANGED_INSTALLATIONS, &array, host).await?;
             put(connection, PUT_INSTALLATIONS, &array, host, sweep).await?;
+            over_installations(connection, sweep, host, &array).await?;
             query("UPDATE sweeps SET cursor = $2, state = CASE WHEN $3 THEN 'reading' ELSE state END, listed = listed + $4 WHERE id = $1")
                 .bind(sweep)
                 .bind(cursor)
@@ -43,18 +45,24 @@ pub(super) async fn op(connection: &mut SqliteConnection, op: &IndexOp) -> Done 
         IndexOp::Repositories { sweep, host, rows: found } => {
             let array = rows(found)?;
             changed(connection, sweep, CHANGED_REPOSITORIES, &array, host).await?;
-            put(connection, PUT_REPOSITORIES, &array, host, sweep).await
+            put(connection, PUT_REPOSITORIES, &array, host, sweep).await?;
+            over_repositories(connection, sweep, host, &array).await
         }
         IndexOp::Listed { sweep, host, installation } => {
-            let gone =
-                query("DELETE FROM repositories WHERE host_id = $1 AND installation = $2 AND sweep_id <> $3")
-                    .bind(host)
-                    .bind(installation)
-                    .bind(sweep)
-                    .execute(&mut *connection)
-                    .await
-                    .map_err(failed(WHAT))?;
+            let gone = query(
+                "DELETE FROM repositories WHERE host_id = $1 AND installation = $2 AND sweep_id <> $3
+                    AND NOT EXISTS (SELECT 1 FROM repository_facts AS f WHERE f.host_id = $1 AND f.installation = $2
+                        AND f.id = repositories.id AND f.granted = 1
+                        AND f.granted_received >= (SELECT started_at FROM sweeps WHERE id = $3))",
+            )
+            .bind(host)
+            .bind(installation)
+            .bind(sweep)
+            .execute(&mut *connection)
+            .await
+            .map_err(failed(WHAT))?;
             add_changes(connection, sweep, gone.rows_affected()).await?;
+            forget_listed(connection, sweep, host, *installation).await?;
             listed(connection, sweep, host, *installation, None).await
         }
         IndexOp::Suspended { sweep, host, installation, at } => {
@@ -68,12 +76,16 @@ pub(super) async fn op(connection: &mut SqliteConnection, op: &IndexOp) -> Done 
             .await
             .map_err(failed(WHAT))?;
             add_changes(connection, sweep, news.rows_affected()).await?;
+            index_event::show_installation(connection, host, *installation).await?;
             listed(connection, sweep, host, *installation, None).await
         }
         IndexOp::Unread { sweep, host, installation, why } => {
             listed(connection, sweep, host, *installation, Some(why)).await
         }
         IndexOp::Gone { host, installation, sweep } => {
+            if keep(connection, sweep, host, *installation).await? {
+                return Ok(());
+            }
             let repositories = query("DELETE FROM repositories WHERE host_id = $1 AND installation = $2")
                 .bind(host)
                 .bind(installation)
@@ -89,6 +101,7 @@ pub(super) async fn op(connection: &mut SqliteConnection, op: &IndexOp) -> Done 
             add_changes(connection, sweep, repositories.rows_affected() + itself.rows_affected()).await
         }
         IndexOp::End { sweep, host, at } => end(connection, sweep, host, *at).await,
+        IndexOp::Learned { host, fact, at } => index_event::learned(connection, host, fact, *at).await,
     }
 }
 
@@ -194,9 +207,12 @@ async fn listed(
 async fn end(connection: &mut SqliteConnection, sweep: &str, host: &str, at: i64) -> Done {
     let mut gone = 0;
     for sql in [
+        // What an event told since the sweep began stays.
+        "DELETE FROM installations WHERE host_id = $1 AND sweep_id <> $2 AND NOT EXISTS
+            (SELECT 1 FROM installation_facts AS f WHERE f.host_id = $1 AND f.id = installations.id
+                AND f.received >= (SELECT started_at FROM sweeps WHERE id = $2))",
         "DELETE FROM repositories WHERE host_id = $1 AND installation NOT IN
-            (SELECT id FROM installations WHERE host_id = $1 AND sweep_id = $2)",
-        "DELETE FROM installations WHERE host_id = $1 AND sweep_id <> $2",
+            (SELECT id FROM installations WHERE host_id = $1) AND $2 = $2",
         "DELETE FROM installation_requests WHERE host_id = $1 AND sweep_id <> $2",
     ] {
         gone += query(sql)
@@ -208,6 +224,7 @@ async fn end(connection: &mut SqliteConnection, sweep: &str, host: &str, at: i64
             .rows_affected();
     }
     add_changes(connection, sweep, gone).await?;
+    forget_seen(connection, sweep, host).await?;
     query(
         "INSERT INTO settings (name, value, changed_at, changed_by)
          SELECT 'index.epoch', '1', $2, 'daemon' FROM sweeps WHERE id = $1 AND changes > 0

@@ -4,6 +4,8 @@ mod audit;
 mod catalog;
 mod inbox;
 mod index;
+mod index_event;
+mod index_sweep;
 mod mapping;
 mod run;
 mod setting;
