@@ -11,6 +11,7 @@ use cutover_daemon::{audit, store};
 use cutover_shared::filter;
 use cutover_shared::ids::RunId;
 use cutover_shared::window::WindowAsk;
+use sha2::{Digest as _, Sha256};
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Row as _};
@@ -130,6 +131,18 @@ async fn the_store_opens_on_what_old_versions_wrote() {
     assert!(!db.probes(None, 100).await.unwrap().is_empty());
     assert_eq!(db.index_view("github.com").await.unwrap().suspended, 1);
     assert!(db.sweep_open("github.com").await.unwrap().is_some());
+    // Deliveries wait where they waited, and a body is what its digest says however it was packed.
+    let counts = db.inbox_counts().await.unwrap();
+    assert_eq!((counts.waiting, counts.dead), (1, 1));
+    assert_eq!(db.queue_heads(None, 9).await.unwrap()[0].queue, 3_000_003_765);
+    let deliveries =
+        store::Select::understand(&filter::DELIVERIES, &WindowAsk { limit: 9, ..WindowAsk::default() }, 0)
+            .unwrap();
+    for delivery in db.deliveries_window(&deliveries).await.unwrap().rows {
+        let body = db.delivery_body(delivery.seq).await.unwrap();
+        let digest = body.map(|body| cutover_daemon::hex::hex(&Sha256::digest(&body)));
+        assert_eq!(digest, delivery.kept.then_some(delivery.digest));
+    }
     db.close().await;
 }
 

@@ -100,10 +100,10 @@ pub(super) async fn build(loaded: &Loaded, clock: &Clock, faults: Faults) -> Res
         state_dir: config.state_dir.clone(),
         app_database,
     };
-    let door_db = db.clone();
     let door = Arc::new(Parts {
         identity,
         importer: Importer::new(db.clone(), seal.clone(), clock.clone()),
+        inbox: Inbox::new(db.clone(), clock.clone()),
         db,
         clock: clock.clone(),
         seal,
@@ -113,7 +113,6 @@ pub(super) async fn build(loaded: &Loaded, clock: &Clock, faults: Faults) -> Res
         github,
         planner,
         kill,
-        inbox: Inbox::new(door_db, clock.clone()),
         doctor,
         heads: HeadFile::of(&config.state_dir),
         ddl_names: ddl_names(config),

@@ -1,5 +1,6 @@
 //! The behaviour of a store, written against the trait so that each backend runs the same.
 
+mod inbox;
 mod learned;
 mod notes;
 
