@@ -290,6 +290,7 @@ fn the_fields_of_filters_are_written_down() {
         ("run list", filter::RUNS),
         ("run items", filter::ITEMS),
         ("token list", filter::TOKENS),
+        ("webhook list", filter::DELIVERIES),
         ("audit list", filter::AUDIT),
     ] {
         let star = |field: &filter::Field| if field.is_name { "*" } else { "" };

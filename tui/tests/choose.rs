@@ -10,6 +10,7 @@ use cutover_shared::filter::{self, Fields};
 use cutover_shared::rpc::{Answer, Query};
 use cutover_shared::run::{RunAnswer, RunQuery};
 use cutover_shared::token::TokenQuery;
+use cutover_shared::webhook::WebhookQuery;
 use cutover_shared::window::{Sort, Window, WindowAsk};
 use support::{Daemon, Ran, Reply, sample};
 
@@ -20,6 +21,7 @@ const LISTS: &[(&str, &Fields, &str, &str)] = &[
     ("run list", &filter::RUNS, "age<2h", "items"),
     ("run items 0198cbd0-6b28-7cc1-9d6e-2f1d8a5b7c3e", &filter::ITEMS, "state:failed", "tries"),
     ("token list", &filter::TOKENS, "state:failing", "left"),
+    ("webhook list", &filter::DELIVERIES, "state:dead", "bytes"),
     ("audit list", &filter::AUDIT, "act:run", "age"),
 ];
 
@@ -28,6 +30,7 @@ fn asked(query: Query) -> Option<WindowAsk> {
         Query::Catalog(CatalogQuery::LinkWindow { ask } | CatalogQuery::TenantWindow { ask })
         | Query::Run(RunQuery::Window { ask } | RunQuery::ItemWindow { ask, .. })
         | Query::Token(TokenQuery::Window { ask })
+        | Query::Webhook(WebhookQuery::Window { ask })
         | Query::Audit(AuditQuery::Window { ask }) => Some(ask),
         _ => None,
     }

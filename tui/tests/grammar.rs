@@ -6,6 +6,7 @@ mod support;
 
 use cutover_shared::mapping::{MappingStatus, Reason};
 use cutover_shared::run::{ItemState, RunState};
+use cutover_shared::webhook::DeliveryState;
 use support::Daemon;
 
 /// Every verb as its words, `map apply` as `["map", "apply"]`; verbs without verbs below them only.
@@ -86,7 +87,8 @@ fn the_document_tells_of_every_verb_and_word() {
     let statuses = MappingStatus::ALL.iter().map(|word| word.word());
     let runs = RunState::ALL.iter().map(|word| word.word());
     let items = ItemState::ALL.iter().map(|word| word.word());
-    for word in reasons.chain(statuses).chain(runs).chain(items) {
+    let deliveries = DeliveryState::ALL.iter().map(|word| word.word());
+    for word in reasons.chain(statuses).chain(runs).chain(items).chain(deliveries) {
         let row = format!("| `{word}` |");
         assert!(DOCUMENT.contains(&row), "docs/operations.md lacks a row `{word}`");
     }

@@ -11,6 +11,8 @@ use cutover_shared::page::{Page, PageAsk};
 use cutover_shared::rpc::{Act, Answer, Query, Receipt};
 use cutover_shared::run::{RunAnswer, RunQuery};
 use cutover_shared::token::{TokenAnswer, TokenQuery};
+use cutover_shared::webhook::{WebhookAct, WebhookAnswer, WebhookQuery, WebhookReceipt};
+use cutover_shared::window::Window;
 use serde_json::json;
 use support::{Daemon, Ran, Reply, sample};
 
@@ -31,6 +33,7 @@ fn daemon() -> Daemon {
                 Receipt::Map(MapReceipt::SpotCheck(Box::new(sample::spot_check(false))))
             }
             Act::Run(_) => Receipt::Run(Box::new(sample::applying(600))),
+            Act::Webhook(WebhookAct::ReplayOne { .. }) => Receipt::Webhook(WebhookReceipt { replayed: 1 }),
             Act::Token(_) => Receipt::Token(sample::tokens().remove(0)),
             other => panic!("{other:?}"),
         })
@@ -85,6 +88,14 @@ fn answer(query: Query) -> Answer {
             down: "ALTER TABLE down;\n".into(),
         })),
         Query::Token(TokenQuery::List { .. }) => Answer::Token(TokenAnswer::List(page(sample::tokens()))),
+        Query::Webhook(WebhookQuery::Window { .. }) => {
+            let rows = sample::deliveries();
+            Answer::Webhook(WebhookAnswer::Window(Window { rows, offset: 0, total: 3 }))
+        }
+        Query::Webhook(WebhookQuery::Show { payload, .. }) => {
+            Answer::Webhook(WebhookAnswer::Show(Box::new(sample::delivery_detail(payload))))
+        }
+        Query::Webhook(WebhookQuery::Replayable { .. }) => Answer::Webhook(WebhookAnswer::Replayable(1_203)),
         Query::Audit(AuditQuery::Verify) => Answer::Audit(AuditAnswer::Check(sample::audit_check(false))),
         Query::Audit(AuditQuery::List { .. }) => {
             Answer::Audit(AuditAnswer::List(page(vec![sample::record(2), sample::record(1)])))
@@ -120,6 +131,11 @@ async fn texts_fit_a_terminal_of_80_columns() {
         ("project_show", 0, "project show proj-1"),
         ("token_list", 0, "token list"),
         ("token_refresh", 0, "token refresh 41000001"),
+        ("webhook_list", 0, "webhook list"),
+        ("webhook_show", 0, "webhook show 72d3162e"),
+        ("webhook_show_payload", 0, "webhook show 72d3162e --payload"),
+        ("webhook_replay", 0, "webhook replay 72d3162e"),
+        ("webhook_replay_dry_run", 0, "webhook replay --filter state:dead --dry-run"),
         ("audit_list", 0, "audit list"),
         ("audit_verify", 1, "audit verify"),
     ] {

@@ -12,6 +12,7 @@ use cutover_shared::rpc::{Act, ControlClient, Hello, PROTOCOL, Query, Role, Topi
 use cutover_shared::run::{RunAct, RunState};
 use cutover_shared::token::TokenAct;
 use cutover_shared::transport::framed;
+use cutover_shared::webhook::WebhookAct;
 use cutover_tests::harness::Cli;
 use tarpc::client::Config;
 use tarpc::context;
@@ -21,7 +22,7 @@ use tokio::net::{UnixListener, UnixStream};
 use super::stage::{EXE, Stage, audit, plan, set_going, show, until_audited, until_state};
 
 /// Kinds of acts.
-const ACTS: usize = 17;
+const ACTS: usize = 19;
 
 /// Counts every act. Exhaustive on purpose: whoever adds one adds it to [`every_act`], too.
 fn ordinal(act: &Act) -> usize {
@@ -50,6 +51,10 @@ fn ordinal(act: &Act) -> usize {
         Act::Token(act) => match act {
             TokenAct::Refresh { .. } => 15,
             TokenAct::Invalidate { .. } => 16,
+        },
+        Act::Webhook(act) => match act {
+            WebhookAct::ReplayOne { .. } => 17,
+            WebhookAct::ReplayAll { .. } => 18,
         },
     }
 }
@@ -80,6 +85,8 @@ fn every_act(run: &cutover_shared::run::RunView, installation: InstallationId) -
         Act::Catalog(CatalogAct::Commit { upload: upload(), skip_bad: true }),
         Act::Token(TokenAct::Refresh { installation }),
         Act::Token(TokenAct::Invalidate { installation }),
+        Act::Webhook(WebhookAct::ReplayOne { guid: "72d3162e".into() }),
+        Act::Webhook(WebhookAct::ReplayAll { filter: "state:dead".into(), expected: 0 }),
     ]
 }
 
@@ -135,6 +142,8 @@ const LOOKS: &[&str] = &[
     "run items",
     "watch",
     "token list",
+    "webhook list",
+    "webhook show",
     "audit list",
     "audit verify",
     "audit export",
@@ -167,6 +176,7 @@ async fn the_command_line_refuses_a_viewer_every_verb_that_changes_something() {
         &["run", "settle", id, "a:b/c", "--happened", "yes"],
         &["token", "refresh", "1"],
         &["token", "invalidate", "1"],
+        &["webhook", "replay", "72d3162e"],
         &["kill"],
     ];
     let mut verbs = BTreeSet::new();

@@ -7,7 +7,7 @@ use cutover_shared::window::{self, Sort, WindowAsk};
 use serde::Serialize;
 
 use super::Verdict;
-use super::list::{Feed, Listing, Pages, Window, print};
+use super::list::{Feed, Layout, Listing, Pages, Window, print};
 use crate::failure::Failure;
 use crate::plain::wrap;
 use crate::session::Session;
@@ -47,7 +47,18 @@ pub(super) async fn choose<T: Serialize>(
     } else {
         Feed::Windows(Windows::new(choice, term, windowed)?)
     };
-    print(session, feed, &listing).await
+    print(session, feed, &listing.layout()).await
+}
+
+/// Prints a list that comes in windows always, because its rows have a place only among the others.
+pub(super) async fn windows<T: Serialize>(
+    session: &mut Session<'_>,
+    choice: &Choice,
+    layout: Layout<T>,
+    windowed: Windowed<'_, T>,
+) -> Verdict {
+    let feed = Feed::Windows(Windows::new(choice, None, windowed)?);
+    print(session, feed, &layout).await
 }
 
 /// The windows of a list, asked for one after the other.
@@ -66,11 +77,7 @@ pub(super) struct Windows<'f, T> {
 impl<'f, T> Windows<'f, T> {
     fn new(choice: &Choice, term: Option<String>, windowed: Windowed<'f, T>) -> Result<Self, Failure> {
         let (fields, text) = (windowed.fields, choice.filter.as_deref().unwrap_or_default());
-        // Asked of the daemon it would be refused the same way; here the place is known.
-        parse(fields, text).map_err(|error| {
-            let told = format!("--filter makes no sense at letter {}: {}", error.at + 1, error.message);
-            Failure::usage(told, error.hint)
-        })?;
+        understood(fields, text)?;
         let sort = choice.sort.as_deref().map(|text| sort(fields, text)).transpose()?;
         let window = &choice.window;
         let offset = window.after.as_deref().map_or(Ok(0), str::parse).map_err(|_| {
@@ -109,6 +116,14 @@ impl<'f, T> Windows<'f, T> {
     pub fn after(&self) -> Option<String> {
         (!self.ended).then(|| self.offset.to_string())
     }
+}
+
+/// That a filter makes sense. Asked of the daemon it would be refused the same way; here the place is known.
+pub(super) fn understood(fields: &Fields, text: &str) -> Result<(), Failure> {
+    parse(fields, text).map(drop).map_err(|error| {
+        let told = format!("--filter makes no sense at letter {}: {}", error.at + 1, error.message);
+        Failure::usage(told, error.hint)
+    })
 }
 
 fn sort(fields: &Fields, text: &str) -> Result<Sort, Failure> {

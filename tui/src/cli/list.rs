@@ -39,6 +39,21 @@ pub(super) struct Listing<'f, T> {
     pub row: fn(&T, i64) -> Vec<Cell>,
 }
 
+/// How a list is printed.
+pub(super) struct Layout<T> {
+    /// What there would be more of: `runs`.
+    pub noun: &'static str,
+    pub columns: &'static [Column],
+    /// A row as text, given the time now.
+    pub row: fn(&T, i64) -> Vec<Cell>,
+}
+
+impl<T> Listing<'_, T> {
+    pub fn layout(&self) -> Layout<T> {
+        Layout { noun: self.noun, columns: self.columns, row: self.row }
+    }
+}
+
 /// Where the rows of a list come from.
 pub(super) enum Feed<'f, T> {
     Pages(Pages, &'f dyn Fn(PageAsk) -> Query, fn(Answer) -> Option<Page<T>>),
@@ -69,17 +84,17 @@ pub(super) async fn list<T: Serialize>(
     listing: Listing<'_, T>,
 ) -> Verdict {
     let feed = Feed::Pages(Pages::new(window), listing.ask, listing.take);
-    print(session, feed, &listing).await
+    print(session, feed, &listing.layout()).await
 }
 
 pub(super) async fn print<T: Serialize>(
     session: &mut Session<'_>,
     mut feed: Feed<'_, T>,
-    listing: &Listing<'_, T>,
+    layout: &Layout<T>,
 ) -> Verdict {
-    let mut table = Table::new(listing.columns);
+    let mut table = Table::new(layout.columns);
     let (mut printed, mut is_first) = (0_u64, true);
-    while let Some(rows) = feed.next(session, listing.noun).await? {
+    while let Some(rows) = feed.next(session, layout.noun).await? {
         let mut text = String::new();
         if session.out.json {
             text += if is_first { "{\"rows\":[" } else { "" };
@@ -91,7 +106,7 @@ pub(super) async fn print<T: Serialize>(
         } else if !rows.is_empty() {
             printed += u64::try_from(rows.len()).unwrap_or(u64::MAX);
             let now = session.now();
-            let cells: Vec<Vec<Cell>> = rows.iter().map(|row| (listing.row)(row, now)).collect();
+            let cells: Vec<Vec<Cell>> = rows.iter().map(|row| (layout.row)(row, now)).collect();
             text = table.part(&cells, session.out.style);
         }
         is_first = false;
@@ -106,7 +121,7 @@ pub(super) async fn print<T: Serialize>(
         let total = total.map_or(String::new(), |total| format!(",\"total\":{total}"));
         session.out.raw(&format!("{end}],\"next\":{}{total}}}\n", to_json(&next, false)?))?;
     } else if printed == 0 {
-        session.out.raw(&format!("no {}\n", listing.noun))?;
+        session.out.raw(&format!("no {}\n", layout.noun))?;
     } else if let Some(next) = next {
         let total = total.map_or(String::new(), |total| format!("  ({} in all)", number(total)));
         session.out.raw(&format!("more: --after {}{total}\n", shell_word(&next)))?;

@@ -20,6 +20,7 @@ mod status;
 mod tenant;
 mod token;
 mod watch;
+mod webhook;
 
 use std::ffi::OsString;
 
@@ -85,6 +86,9 @@ enum Verb {
     /// Installation tokens in the daemon's memory; never the tokens themselves
     #[command(subcommand)]
     Token(token::Verb),
+    /// Deliveries of GitHub's webhooks, and handling them again
+    #[command(subcommand)]
+    Webhook(webhook::Verb),
     /// The audit log: append-only, hash-chained
     #[command(subcommand)]
     Audit(audit::Verb),
@@ -197,6 +201,7 @@ async fn dispatch(verb: Verb, session: &mut Session<'_>) -> Verdict {
         Verb::Run(verb) => run::run(verb, session).await,
         Verb::Watch(args) => watch::run(args, session).await,
         Verb::Token(verb) => token::run(verb, session).await,
+        Verb::Webhook(verb) => webhook::run(verb, session).await,
         Verb::Audit(verb) => audit::run(verb, session).await,
         Verb::Kill(args) => kill::run(args, session).await,
         Verb::Replay(args) => replay::run(&args, session),

@@ -243,6 +243,9 @@ fn said(receipt: &Receipt) -> String {
         Receipt::Catalog(CatalogReceipt::Imported(receipt)) => format!("{} rows added", receipt.added),
         Receipt::Catalog(_) => "taken".to_owned(),
         Receipt::Token(token) => format!("installation {}: token is {}", token.installation, token.state),
+        Receipt::Webhook(receipt) => {
+            format!("{} deliveries wait to be handled again", crate::plain::number(receipt.replayed))
+        }
         Receipt::Kill(kill) => format!(
             "KILLED: every decision is legacy since {}, {} runs told to pause{}",
             crate::plain::time(kill.at),
@@ -265,7 +268,7 @@ pub fn run_of(act: &Act) -> Option<RunId> {
             | RunAct::Undo { id, .. }
             | RunAct::Settle { id, .. },
         ) => Some(id.clone()),
-        Act::Map(_) | Act::Catalog(_) | Act::Token(_) | Act::Kill { .. } => None,
+        Act::Map(_) | Act::Catalog(_) | Act::Token(_) | Act::Webhook(_) | Act::Kill { .. } => None,
     }
 }
 

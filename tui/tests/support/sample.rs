@@ -15,6 +15,7 @@ use cutover_shared::run::{
 };
 use cutover_shared::status::{Attention, Check, Health, IndexView, NextStep, Status, WayBack};
 use cutover_shared::token::{TokenState, TokenView};
+use cutover_shared::webhook::{DeliveryDetail, DeliveryState, DeliveryView};
 
 /// 2026-08-21 14:03:05Z.
 pub const NOW: i64 = 1_787_320_985_000;
@@ -337,6 +338,45 @@ pub fn tokens() -> Vec<TokenView> {
             limit: None,
         },
     ]
+}
+
+pub fn delivery(seq: i64, state: DeliveryState) -> DeliveryView {
+    let ended = state != DeliveryState::Waiting;
+    DeliveryView {
+        seq,
+        guid: format!("72d3162e-cc78-11e3-81ab-{seq:012}"),
+        event: "installation_repositories".into(),
+        action: Some("removed".into()),
+        installation: Some(InstallationId(41_000_001)),
+        repo_id: Some(RepoId(9_001)),
+        repository: Some("acme/widgets".into()),
+        received_at: NOW - 20 * MINUTE,
+        bytes: 7_321,
+        state,
+        attempts: if state == DeliveryState::Handled { 0 } else { 3 },
+        due_at: (!ended).then_some(NOW + 2 * MINUTE),
+        ended_at: ended.then_some(NOW - 10 * MINUTE),
+        note: (state != DeliveryState::Handled).then(|| "the store can't be written: disk full".into()),
+        repeats: u32::from(!ended),
+        kept: state != DeliveryState::Handled,
+    }
+}
+
+pub fn deliveries() -> Vec<DeliveryView> {
+    vec![
+        delivery(1_203, DeliveryState::Waiting),
+        delivery(1_202, DeliveryState::Dead),
+        delivery(1_201, DeliveryState::Handled),
+    ]
+}
+
+pub fn delivery_detail(payload: bool) -> DeliveryDetail {
+    DeliveryDetail {
+        delivery: delivery(1_202, DeliveryState::Dead),
+        digest: "ab".repeat(32),
+        payload: payload.then(|| "{\n  \"action\": \"removed\u{1b}[2J\",\n  \"sender\": {".into()),
+        cut: payload,
+    }
 }
 
 pub fn record(seq: i64) -> AuditView {

@@ -274,8 +274,8 @@ fn verb_of(act: &Act) -> Option<&'static str> {
             TokenAct::Refresh { .. } => "token refresh",
             TokenAct::Invalidate { .. } => "token invalidate",
         },
-        // Uploads are files: they have a verb and no key.
-        Act::Catalog(_) => return None,
+        // Uploads are files, and deliveries have no screen yet: they have a verb and no key.
+        Act::Catalog(_) | Act::Webhook(_) => return None,
     })
 }
 
