@@ -8,6 +8,8 @@ use super::parts::Built;
 use crate::config::{Config, Env};
 use crate::doors::rpc::Parts;
 use crate::flows::kill::watch_marker;
+use crate::flows::webhook_event::WebhookEvents;
+use crate::gateway::inbox::WorkSettings;
 use crate::instance::notify::Notifier;
 use crate::log::Logging;
 use crate::shutdown::Shutdown;
@@ -40,11 +42,18 @@ pub(super) fn spawn(
     }
     until_stop(shutdown, "kill marker", watch_marker(parts.kill.clone()));
     shutdown.spawn("audit heads", sign_heads(shutdown.clone(), parts.clone()));
+    let (handler, work) = (Arc::new(WebhookEvents::new(parts.github.clone())), work_settings(config));
+    until_stop(shutdown, "inbox", parts.inbox.clone().work(handler, work));
+    until_stop(shutdown, "inbox retention", parts.inbox.clone().retain(config.inbox.keep_payloads));
     until_stop(shutdown, "plan expiry", expire(parts.clone()));
     until_stop(shutdown, "log level", reload(shutdown.clone(), level, config.log.level.clone()));
     // Not registered: it gives signs of life while a graceful stop waits for the others.
     let (clock, stop) = (parts.clock.clone(), shutdown.clone());
     tokio::spawn(async move { notifier.keep_alive(&clock, &stop).await });
+}
+
+fn work_settings(config: &Config) -> WorkSettings {
+    WorkSettings { parallel: config.inbox.parallel, tries: config.inbox.tries }
 }
 
 /// A task that a graceful stop ends at once: it holds nothing that has to be finished.

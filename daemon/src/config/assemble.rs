@@ -9,8 +9,8 @@ use super::crosscheck;
 use super::gather::Values;
 use super::mistake::Mistakes;
 use super::settings::{
-    Catalog, Config, GitHub, Log, Mapping, Migration, OauthApp, PostgresCatalog, PostgresNames, RepoNames,
-    RepoPlace, Rpc, Run, StderrLog, UserTokenNames,
+    Catalog, Config, GitHub, Inbox, Log, Mapping, Migration, OauthApp, PostgresCatalog, PostgresNames,
+    RepoNames, RepoPlace, Rpc, Run, StderrLog, UserTokenNames,
 };
 
 /// Makes every cross-check, then the configuration.
@@ -38,6 +38,11 @@ pub(super) fn assemble(values: &Values, mistakes: &mut Mistakes) -> Option<Confi
             sweep_parallel: number(values, "mapping.sweep_parallel")?,
             index_max_age: values.length("mapping.index_max_age")?,
             canary_observation: values.length("mapping.canary_observation")?,
+        },
+        inbox: Inbox {
+            parallel: number(values, "inbox.parallel")?,
+            tries: number(values, "inbox.tries")?,
+            keep_payloads: values.length("inbox.keep_payloads")?,
         },
         run: Run {
             plan_ttl: values.length("run.plan_ttl")?,

@@ -26,6 +26,7 @@ pub struct Config {
     pub migration: Migration,
     pub catalog: Catalog,
     pub mapping: Mapping,
+    pub inbox: Inbox,
     pub run: Run,
     pub log: Log,
 }
@@ -191,6 +192,16 @@ pub struct Mapping {
     pub index_max_age: Duration,
     /// How long a verified canary run is watched before scope `all` may be approved.
     pub canary_observation: Duration,
+}
+
+/// What is done with deliveries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inbox {
+    /// 1 to 64.
+    pub parallel: usize,
+    /// 1 to 100.
+    pub tries: u32,
+    pub keep_payloads: Duration,
 }
 
 /// Runs.

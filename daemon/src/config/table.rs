@@ -30,6 +30,10 @@ pub static SECTIONS: &[Section] = &[
         doc: "Names in the application's PostgreSQL database, used when `catalog.source` is \"postgres\".",
     },
     Section { name: "mapping", doc: "Matching repositories to installations." },
+    Section {
+        name: "inbox",
+        doc: "What GitHub delivered: kept, and handled in the order of each installation.",
+    },
     Section { name: "run", doc: "Runs: whatever is planned, approved and applied." },
     Section { name: "log", doc: "Logs: JSON lines in one file a day." },
 ];
@@ -38,6 +42,7 @@ const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const MONTH: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 const fn key(name: &'static str, kind: Kind, need: Need, doc: &'static str, example: &'static str) -> Key {
     Key { name, kind, need, variables: &[], doc, example }
@@ -202,6 +207,12 @@ pub static KEYS: &[Key] = &[
     key("mapping.canary_observation", length(Duration::ZERO, MONTH), Need::Default(r#""24h""#),
         "How long a verified canary run is watched before a plan for all tenants can be approved without an override.", r#""24h""#),
 
+    key("inbox.parallel", whole(1, 64), Need::Default("8"),
+        "Installations whose deliveries are handled at the same time.", "8"),
+    key("inbox.tries", whole(1, 100), Need::Default("8"),
+        "Tries before a delivery is given up (dead); the wait between them doubles up to 5 minutes.", "8"),
+    key("inbox.keep_payloads", length(HOUR, YEAR), Need::Default(r#""14d""#),
+        "How long the body of a handled delivery is kept, for replays; what it was is kept 30 days longer, so that a late double is known.", r#""14d""#),
     key("run.plan_ttl", length(MINUTE, MONTH), Need::Default(r#""24h""#),
         "A plan that nobody has approved by then expires.", r#""24h""#),
     key("run.chunk", whole(1, 256), Need::Default("256"),

@@ -104,5 +104,7 @@ pub trait InboxRead {
     async fn replayable(&self, select: &Select) -> Read<u64>;
     /// Up to `limit` of them with a greater place than `after`, in order.
     async fn replayable_seqs(&self, select: &Select, after: i64, limit: u32) -> Read<Vec<i64>>;
+    /// Whether [`InboxOp::DropBodies`] or [`InboxOp::Forget`] with these moments would find anything.
+    async fn is_forgettable(&self, bodies: i64, rows: i64) -> Read<bool>;
     async fn inbox_counts(&self) -> Read<InboxCounts>;
 }

@@ -1,6 +1,7 @@
 //! The inbox (G1, G2): what is taken is durable before it is acknowledged, and handled in the order of each installation.
 
 pub mod replay;
+mod retain;
 #[cfg(test)]
 mod tests;
 mod tries;

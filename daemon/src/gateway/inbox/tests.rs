@@ -237,3 +237,29 @@ async fn doubles_are_handled_once_and_a_dead_one_that_comes_again_is_tried_again
     assert_eq!(room.script.asked(), ["a", "d", "d"]);
     worker.abort();
 }
+
+#[tokio::test]
+async fn a_body_is_forgotten_long_before_the_delivery_so_that_a_late_double_is_known() {
+    let room = Room::with(Script::default()).await;
+    room.take("old", "push", Some(1)).await;
+    let worker = room.work(4, 8);
+    room.handled("old").await;
+    let keep = Duration::from_secs(24 * 60 * 60);
+    let retaining = tokio::spawn(Arc::clone(&room.inbox).retain(keep));
+    room.clock.advance(keep + Duration::from_secs(60));
+    room.until("old", |row| !row.kept).await;
+    room.take("old", "push", Some(1)).await;
+    let known = room.until("old", |row| row.repeats == 1).await;
+    assert_eq!(known.state, DeliveryState::Handled, "handled once");
+    room.clock.advance(Duration::from_secs(30 * 24 * 60 * 60));
+    let mut versions = room.db.versions();
+    let gone = async {
+        while room.db.delivery("old").await.unwrap().is_some() {
+            versions.changed().await.unwrap();
+        }
+    };
+    Clock::system().timeout(Duration::from_secs(20), gone).await.expect("it is never forgotten");
+    assert_eq!(room.script.asked(), ["old"]);
+    worker.abort();
+    retaining.abort();
+}

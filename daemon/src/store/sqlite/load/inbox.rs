@@ -86,6 +86,18 @@ impl InboxRead for Sqlite {
         window::replayable_seqs(self, select, after, limit).await
     }
 
+    async fn is_forgettable(&self, bodies: i64, rows: i64) -> Read<bool> {
+        sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM deliveries WHERE kept = 1 AND ended_at < $1)
+                 OR EXISTS (SELECT 1 FROM deliveries WHERE kept = 0 AND ended_at < $2)",
+        )
+        .bind(bodies)
+        .bind(rows)
+        .fetch_one(&self.readers)
+        .await
+        .map_err(unavailable(DOING))
+    }
+
     async fn inbox_counts(&self) -> Read<InboxCounts> {
         let (waiting, dead, oldest): (i64, i64, Option<i64>) =
             sqlx::query_as(COUNTS).fetch_one(&self.readers).await.map_err(unavailable(DOING))?;
