@@ -150,12 +150,10 @@ async fn read(
     // Room for all of it at once: bodies that each wait for a little more would wait for each other.
     let most = declared.unwrap_or(LARGEST_BODY);
     let kib = u32::try_from(most.div_ceil(1024)).unwrap_or(u32::MAX);
-    let room = match until(door, deadline, door.bodies.clone().acquire_many_owned(kib)).await {
-        Some(Ok(room)) => room,
-        Some(Err(_)) | None => {
-            let what = "too many large deliveries are under way; deliver it again";
-            return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "busy", what).retry_after(SOON));
-        }
+    let taking = until(door, deadline, door.bodies.clone().acquire_many_owned(kib));
+    let Some(Ok(room)) = taking.await else {
+        let what = "too many large deliveries are under way; deliver it again";
+        return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "busy", what).retry_after(SOON));
     };
     let reading = async {
         let mut bytes = BytesMut::with_capacity(declared.unwrap_or(0));
