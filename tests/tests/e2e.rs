@@ -36,3 +36,5 @@ mod stale;
 mod start;
 #[path = "e2e/stop.rs"]
 mod stop;
+#[path = "e2e/webhook.rs"]
+mod webhook;

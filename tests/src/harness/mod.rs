@@ -3,7 +3,9 @@
 
 mod cli;
 mod daemon;
+
 mod home;
+mod hook;
 mod life;
 pub mod role;
 pub mod terminal;
@@ -11,6 +13,7 @@ pub mod terminal;
 pub use cli::{Cli, Said};
 pub use daemon::{Daemon, Ended};
 pub use home::Home;
+pub use hook::{Hook, HookAnswer};
 pub use life::{Life, Watched};
 pub use terminal::Terminal;
 
