@@ -35,6 +35,9 @@ async fn take(connection: &mut SqliteConnection, host: &str, fact: &Learned) -> 
             seen(connection, host, row, *suspension, *version).await
         }
         Learned::Uninstalled { installation, version } => {
+            if is_swept(connection, FLOOR_OF_INSTALLATION, host, *installation, *version).await? {
+                return Ok(0);
+            }
             stub(connection, host, *installation).await?;
             let sql = "UPDATE installation_facts SET gone_received = max(coalesce(gone_received, 0), $3)
                         WHERE host_id = $1 AND id = $2";
@@ -263,9 +266,11 @@ const GONE: [&str; 2] = [
 ];
 
 const MADE: &str = "INSERT INTO installations
-       (host_id, id, account_id, account_login, account_type, selection, suspended_at, permissions, sweep_id)
+       (host_id, id, account_id, account_login, account_type, selection, suspended_at, permissions, sweep_id, listed_at)
      SELECT host_id, id, body->>'$.account_id', coalesce(login, body->>'$.account_login'),
-            body->>'$.account_type', body->>'$.selection', suspended_at, body->>'$.permissions', ''
+            body->>'$.account_type', body->>'$.selection', suspended_at, body->>'$.permissions', '',
+            -- The last sweep did not see it: it had no list then.
+            (SELECT max(started_at) FROM sweeps WHERE host_id = $1 AND state = 'done')
        FROM installation_facts WHERE host_id = $1 AND id = $2 AND gone_received IS NULL AND body IS NOT NULL
         AND received >= coalesce((SELECT max(started_at) FROM sweeps WHERE host_id = $1 AND state = 'done'), 0)
      ON CONFLICT DO NOTHING";

@@ -150,6 +150,9 @@ pub(super) async fn keep(
 /// At a sweep's end: facts of what is gone, and of before it began.
 pub(super) async fn forget_seen(connection: &mut SqliteConnection, sweep: &str, host: &str) -> Done {
     for sql in [
+        // What events made since it began had no list then.
+        "UPDATE installations SET listed_at = (SELECT started_at FROM sweeps WHERE id = $2)
+          WHERE host_id = $1 AND sweep_id <> $2",
         "DELETE FROM installation_facts WHERE host_id = $1
             AND max(coalesce(gone_received, 0), coalesce(received, 0), coalesce(suspension_received, 0),
                     coalesce(login_received, 0)) < (SELECT started_at FROM sweeps WHERE id = $2)",
