@@ -53,14 +53,12 @@ pub(super) struct Replay {
     yes: Option<u64>,
 }
 
+/// The id is whole in any terminal, since the other verbs ask for it; repository and installation are in `show`.
 const COLUMNS: &[Column] = &[
-    Column::number("#"),
     Column::words("RECEIVED"),
     Column::words("STATE"),
-    Column::words("EVENT"),
-    Column::long("REPOSITORY"),
-    Column::number("INSTALLATION"),
     Column::words("DELIVERY"),
+    Column::long("EVENT"),
     Column::long("NOTE"),
 ];
 
@@ -165,13 +163,10 @@ fn event(delivery: &DeliveryView) -> String {
 
 fn row(delivery: &DeliveryView, now: i64) -> Vec<Cell> {
     vec![
-        delivery.seq.to_string().into(),
         age(now, delivery.received_at).into(),
         Cell::toned(delivery.state.word(), tone(delivery.state)),
-        event(delivery).into(),
-        delivery.repository.as_deref().unwrap_or_default().into(),
-        delivery.installation.map_or(String::new(), |id| id.to_string()).into(),
         delivery.guid.as_str().into(),
+        event(delivery).into(),
         delivery.note.as_deref().unwrap_or_default().into(),
     ]
 }
@@ -195,7 +190,8 @@ fn text(detail: &DeliveryDetail, wanted: bool, now: i64, style: Style) -> String
     }
     block.maybe("Next try", delivery.due_at.map(when));
     if delivery.repeats > 0 {
-        block.line("Came again", format!("{} times", delivery.repeats));
+        let times = if delivery.repeats == 1 { "time" } else { "times" };
+        block.line("Came again", format!("{} {times}", delivery.repeats));
     }
     let bytes = u64::try_from(delivery.bytes).unwrap_or(0);
     let kept = if delivery.kept { "" } else { ", not kept any more" };

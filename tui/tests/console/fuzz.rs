@@ -6,6 +6,7 @@ use cutover_shared::error::{ErrorCode, RpcError};
 use cutover_shared::mapping::{MapAct, MapReceipt, SpotCheckReport};
 use cutover_shared::rpc::{Act, Answer, KillReceipt, Query, Receipt, Role, Topic};
 use cutover_shared::run::RunState;
+use cutover_shared::webhook::WebhookReceipt;
 use cutover_tui::app::effect::Effect;
 use cutover_tui::app::event::{Event, Stamped};
 use cutover_tui::app::update::update;
@@ -164,6 +165,7 @@ impl Fuzz {
             }
             Act::Catalog(_) => Receipt::Catalog(CatalogReceipt::Taken { parts: 1 }),
             Act::Token(_) => Receipt::Token(sample::token(1)),
+            Act::Webhook(_) => Receipt::Webhook(WebhookReceipt { replayed: 1 }),
             Act::Kill { .. } => Receipt::Kill(KillReceipt {
                 at: NOW,
                 marker: true,
