@@ -157,6 +157,14 @@ fn any_order_with_doubles_ends_in_the_same_index() {
     });
 }
 
+/// Without what never changes for an id: who heard of it in an event before the sweep knows it still.
+fn told_by_sweeps(mut world: World) -> World {
+    for row in &mut world.1 {
+        (row.created_at, row.fork) = (None, false);
+    }
+    world
+}
+
 /// Events before the sweep's start, during it and after its end; the sweep lists the world as it was when it began, and events
 /// of during it come between its steps.
 #[test]
@@ -165,8 +173,9 @@ fn a_sweep_loses_no_event_that_came_after_it_began() {
     property(strategy, async |(before, during, places)| {
         let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let (plain, raced) = (sqlite(&one).await, sqlite(&two).await);
-        // What nobody told of: only sweeps know it.
-        let before: Vec<_> = before.into_iter().zip(101..).map(|(draw, at)| fact(draw, at)).collect();
+        // An id that was uninstalled never comes back: not in the sweep's lists, not in later events.
+        let before = before.into_iter().zip(101..).map(|(draw, at)| fact(draw, at));
+        let before: Vec<_> = before.filter(|fact| !matches!(fact, Learned::Uninstalled { .. })).collect();
         let during: Vec<_> = during.into_iter().zip(201..).map(|(draw, at)| fact(draw, at)).collect();
         for fact in &before {
             take(&raced, fact.clone()).await;
@@ -187,7 +196,7 @@ fn a_sweep_loses_no_event_that_came_after_it_began() {
         for fact in facts.chain(&before) {
             take(&raced, fact.clone()).await;
         }
-        assert_eq!(world(&raced).await, world(&plain).await);
+        assert_eq!(told_by_sweeps(world(&raced).await), told_by_sweeps(world(&plain).await));
         plain.close().await;
         raced.close().await;
     });

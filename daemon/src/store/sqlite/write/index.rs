@@ -198,10 +198,12 @@ async fn listed(
         .bind(installation)
         .bind(sweep)
         .bind(unread)
-        .execute(connection)
+        .execute(&mut *connection)
         .await
         .map_err(failed(WHAT))?;
-    Ok(())
+    // Granted since the sweep began, and perhaps before the installation was known.
+    let news = index_event::show_repositories(connection, host, installation, None).await?;
+    add_changes(connection, sweep, news).await
 }
 
 async fn end(connection: &mut SqliteConnection, sweep: &str, host: &str, at: i64) -> Done {

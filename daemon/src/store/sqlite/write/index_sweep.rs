@@ -151,6 +151,11 @@ pub(super) async fn keep(
 pub(super) async fn forget_seen(connection: &mut SqliteConnection, sweep: &str, host: &str) -> Done {
     for sql in [
         // What events made since it began had no list then.
+        "DELETE FROM repositories WHERE host_id = $1
+            AND installation IN (SELECT id FROM installations WHERE host_id = $1 AND sweep_id <> $2)
+            AND NOT EXISTS (SELECT 1 FROM repository_facts AS f WHERE f.host_id = $1
+                AND f.installation = repositories.installation AND f.id = repositories.id AND f.granted = 1
+                AND f.granted_received >= (SELECT started_at FROM sweeps WHERE id = $2))",
         "UPDATE installations SET listed_at = (SELECT started_at FROM sweeps WHERE id = $2)
           WHERE host_id = $1 AND sweep_id <> $2",
         "DELETE FROM installation_facts WHERE host_id = $1
