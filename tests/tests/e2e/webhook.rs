@@ -13,16 +13,10 @@ use serde_json::json;
 
 use super::stage::Stage;
 
-const SECRET: &str = "planted-webhook-secret-0123456789";
-
-async fn stage() -> Stage {
+async fn stage(secret: &str) -> Stage {
     let stage = Stage::of(20, Some(4), "[http]\nlisten = \"127.0.0.1:0\"\n").await;
-    stage.reconfigure("app_id = ", &format!("webhook_secret = {SECRET:?}\napp_id = "));
+    stage.reconfigure("app_id = ", &format!("webhook_secret = {secret:?}\napp_id = "));
     stage
-}
-
-fn hook(stage: &Stage) -> Hook {
-    Hook::new(&stage.home, SECRET, stage.sim.app_id())
 }
 
 async fn window(conn: &Conn, filter: &str, limit: u32) -> (Vec<DeliveryView>, u64) {
@@ -36,11 +30,15 @@ async fn window(conn: &Conn, filter: &str, limit: u32) -> (Vec<DeliveryView>, u6
 /// Waits until nothing waits any more.
 async fn settled(conn: &Conn) {
     let waiting = async {
-        let mut changes = conn.changes(0, Vec::new()).await.unwrap();
-        while window(conn, "state:waiting", 1).await.1 > 0 {
-            changes = conn.changes(changes.epoch, changes.versions).await.unwrap();
+        let (mut epoch, mut seen) = (0, 0);
+        loop {
+            let changes = conn.changes(epoch, vec![(Topic::Inbox, seen)]).await.unwrap();
+            let inbox = changes.versions.iter().find(|(topic, _)| *topic == Topic::Inbox);
+            (epoch, seen) = (changes.epoch, inbox.map_or(0, |(_, version)| *version));
+            if window(conn, "state:waiting", 1).await.1 == 0 {
+                return;
+            }
         }
-        assert!(changes.versions.iter().any(|(topic, _)| *topic == Topic::Inbox));
     };
     Clock::system().timeout(Duration::from_secs(60), waiting).await.expect("deliveries wait for ever");
 }
@@ -63,8 +61,10 @@ fn suspension(installation: i64, account: i64, suspended: bool) -> (String, Vec<
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_was_accepted_survives_sigkill_and_is_handled_once() {
-    let stage = stage().await;
-    let hook = hook(&stage);
+    // No other test has it, so that none takes what is meant for this one.
+    let secret = "planted-webhook-secret-of-the-kills";
+    let stage = stage(secret).await;
+    let hook = Hook::new(&stage.home, secret, stage.sim.app_id());
     let (mut accepted, mut unclear) = (BTreeSet::new(), BTreeSet::new());
     for round in 0..3 {
         let daemon = stage.daemon().await;
@@ -91,15 +91,13 @@ async fn whatever_was_accepted_survives_sigkill_and_is_handled_once() {
         };
         let (answers, ()) = tokio::join!(sending, killing);
         for (guid, answer) in answers {
-            match answer {
-                Ok(answer) => {
-                    assert_eq!(answer.status, 202, "{}", answer.body);
-                    accepted.insert(guid);
-                }
-                Err(_) => {
-                    unclear.insert(guid);
-                }
-            }
+            let _ = match answer {
+                Ok(answer) if answer.status == 202 => accepted.insert(guid),
+                // Not durable; or another process has the port of the one that was killed.
+                Ok(answer) if matches!(answer.status, 401 | 503) => unclear.insert(guid),
+                Ok(answer) => panic!("{answer:?}"),
+                Err(_) => unclear.insert(guid),
+            };
         }
     }
     assert!(accepted.len() > 60, "{}", accepted.len());
@@ -121,17 +119,18 @@ async fn whatever_was_accepted_survives_sigkill_and_is_handled_once() {
     }
     assert_eq!(window(&conn, "", 1).await.1, accepted.union(&unclear).count() as u64);
     assert_eq!(daemon.stop().await.unwrap(), Ended::Code(0));
-    assert!(!stage.log().contains(SECRET), "the secret is in the log");
+    assert!(!stage.log().contains(secret), "the secret is in the log");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_changes_what_is_known_of_an_installation_and_a_replay_undoes_nothing_newer() {
-    let stage = stage().await;
-    let hook = hook(&stage);
+    let secret = "planted-webhook-secret-of-the-events";
+    let stage = stage(secret).await;
+    let hook = Hook::new(&stage.home, secret, stage.sim.app_id());
     let daemon = stage.daemon().await;
     let conn = stage.connect().await;
     let state = async || {
-        let list = stage.ask(&[0], &["token", "list", "--json"]).await;
+        let list = stage.ask(&[0], &["token", "list"]).await;
         let rows = list["rows"].as_array().unwrap().clone();
         rows.iter()
             .find(|row| row["installation"] == 987_654)
@@ -164,7 +163,7 @@ async fn an_event_changes_what_is_known_of_an_installation_and_a_replay_undoes_n
     assert_eq!(hook.deliver("b1", "installation", b"[]").await.unwrap().status, 400);
     let forged = Hook::new(&stage.home, "another", stage.sim.app_id());
     assert_eq!(forged.deliver("b2", "push", b"{}").await.unwrap().status, 401);
-    let stranger = Hook::new(&stage.home, SECRET, stage.sim.app_id() + 1);
+    let stranger = Hook::new(&stage.home, secret, stage.sim.app_id() + 1);
     assert_eq!(stranger.deliver("b3", "push", b"{}").await.unwrap().status, 401);
     assert_eq!(window(&conn, "", 10).await.1, 2, "what was refused is not kept");
     assert_eq!(daemon.stop().await.unwrap(), Ended::Code(0));
