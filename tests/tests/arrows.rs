@@ -150,6 +150,10 @@ const TUI: &[(&str, &[&str], &str)] = &[
 /// Files that decide and do nothing else: they name only each other, the wire types and harmless crates. A folder stands for
 /// all in it.
 const PURE: &[&str] = &[
+    "gateway/signature",
+    "gateway/envelope",
+    "gateway/inbox/tries",
+    "doors/http/address",
     "mapping/index",
     "mapping/matching",
     "mapping/probe",
