@@ -107,6 +107,7 @@ fn every_key_has_an_effect() {
             ("rpc", ""),
             ("migration", ""),
             ("mapping", ""),
+            ("inbox", ""),
             ("run", ""),
             ("log", ""),
         ];
