@@ -153,7 +153,6 @@ const PURE: &[&str] = &[
     "gateway/signature",
     "gateway/envelope",
     "gateway/inbox/tries",
-    "doors/http/address",
     "mapping/index",
     "mapping/matching",
     "mapping/probe",
