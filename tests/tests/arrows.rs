@@ -11,6 +11,7 @@ use scan::{Source, paths, root, sources};
 
 /// Everybody may name these, and they name nobody but each other.
 const BASE: &[(&str, &str)] = &[
+    ("client", "other services are called from areas, flows and doors alike"),
     ("clock", "time is injected everywhere"),
     ("faults", "a crash point can stand anywhere; only the test harness can switch one on"),
     ("hex", "how digests are written, no more; it would else tie audit, run and store to seal"),

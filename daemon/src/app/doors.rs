@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use utoipa_axum::router::OpenApiRouter;
 
 use super::Failure;
 use crate::config::{Config, SocketAccess};
@@ -51,6 +52,7 @@ pub(super) async fn open_http(
         app_id: config.github.app_id,
         trusted: config.http.trusted_proxies.clone(),
         github_api: Box::new(move || github_api(&github)),
+        apis: OpenApiRouter::new(),
         limits: Limits {
             connections: config.http.max_connections,
             failed_signatures_per_minute: config.http.failed_signatures_per_minute,

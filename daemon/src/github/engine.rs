@@ -1,5 +1,5 @@
-//! A read from first to last: token, condition, redirects, and what a 401 means. It knows no method that changes
-//! anything at GitHub, which is why a planner may be given it.
+//! A call from first to last: token, condition, redirects, and what a 401 means. What may be called is what `route` (reads)
+//! and `change` list; a planner is given a `Reader`, which can't name a change.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +9,7 @@ use http::{HeaderValue, Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::cache::{ConditionalCache, Kept};
+use super::change::Change;
 use super::counts::Kind;
 use super::error::{GitHubError, MintError, message_of};
 use super::exchange::{Call, Exchange};
@@ -141,6 +142,46 @@ impl Engine {
             self.exchange.counters.redirects.add();
             read.uri = target;
         }
+    }
+
+    /// Makes a change. A redirect is not followed: what is changed has to be named as it is.
+    ///
+    /// # Errors
+    /// As [`Engine::read`]; after [`GitHubError::Unavailable`] nobody knows whether it was done.
+    pub(crate) async fn change(
+        &self,
+        credential: &Credential,
+        change: Change,
+        terms: Terms,
+    ) -> Result<Answer, GitHubError> {
+        let write = change.write(&self.api)?;
+        let who = self.prints.identity(credential);
+        let call = Call {
+            route: write.route,
+            kind: Kind::Other,
+            who,
+            installation: who.installation(),
+            traffic: terms.traffic,
+            deadline: self.exchange.time.clock().monotonic().saturating_add(terms.patience),
+            effect: write.effect,
+        };
+        let request = WireRequest {
+            method: write.method,
+            uri: write.uri,
+            authorization: SecretString::default(),
+            accept: "application/vnd.github+json",
+            if_none_match: None,
+            body: write.body,
+            max_body: self.max_body,
+        };
+        let answer = self.authorized(credential, request, call).await?;
+        Ok(Answer {
+            status: answer.status.as_u16(),
+            body: answer.body,
+            next: None,
+            moved: false,
+            is_json: true,
+        })
     }
 
     async fn conditional(

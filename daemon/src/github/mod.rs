@@ -8,6 +8,7 @@
 //! keep promises that octocrab's own stack doesn't make (`docs/adr/0003-token-service.md`).
 
 mod cache;
+mod change;
 mod counts;
 mod engine;
 mod error;
@@ -27,6 +28,7 @@ mod settings;
 mod tokens;
 mod transport;
 mod wire;
+mod writer;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,6 +42,7 @@ pub use page::PageOf;
 pub use reader::{CommitProbe, Reader, RepoProbe, UserToken};
 pub use settings::{GitHubSettings, OAuthApp, SetupError};
 pub use tokens::{Leased, Scope, ScopeTooWide, TokenState, TokenStatus, Tokens};
+pub use writer::Writer;
 
 use self::cache::ConditionalCache;
 use self::counts::Counters;
@@ -130,11 +133,12 @@ impl GitHub {
 
     /// A client that can only read. Patience: 30 s for live traffic, 15 min for background work.
     pub fn reader(&self, traffic: Traffic) -> Reader {
-        let patience = match traffic {
-            Traffic::Live => LIVE_PATIENCE,
-            Traffic::Background => BACKGROUND_PATIENCE,
-        };
-        Reader { engine: Arc::clone(&self.0.engine), terms: Terms { traffic, patience } }
+        Reader { engine: Arc::clone(&self.0.engine), terms: terms(traffic) }
+    }
+
+    /// A client that can make changes. Patience as of [`GitHub::reader`].
+    pub fn writer(&self, traffic: Traffic) -> Writer {
+        Writer { engine: Arc::clone(&self.0.engine), terms: terms(traffic) }
     }
 
     /// The token service.
@@ -176,6 +180,14 @@ impl GitHub {
     pub fn web_base(&self) -> &str {
         &self.0.web_base
     }
+}
+
+fn terms(traffic: Traffic) -> Terms {
+    let patience = match traffic {
+        Traffic::Live => LIVE_PATIENCE,
+        Traffic::Background => BACKGROUND_PATIENCE,
+    };
+    Terms { traffic, patience }
 }
 
 impl std::fmt::Debug for GitHub {

@@ -2,6 +2,7 @@
 
 pub mod address;
 mod answer;
+pub mod auth;
 mod health;
 mod limit;
 mod listen;
@@ -23,6 +24,7 @@ use futures::FutureExt as _;
 use ipnet::IpNet;
 use secrecy::SecretString;
 use tokio::sync::Semaphore;
+use utoipa_axum::router::OpenApiRouter;
 
 use crate::clock::Clock;
 use crate::gateway::inbox::{Arrival, Inbox};
@@ -98,6 +100,9 @@ pub struct Setup {
     pub trusted: Vec<IpNet>,
     /// What is known of GitHub without asking it.
     pub github_api: Box<dyn Fn() -> GithubApi + Send + Sync>,
+    /// What the application's API answers: each area's routes with their own state, see [`Door`]'s `around` for what every
+    /// request has ([`RequestId`] and the caller's address are in its extensions).
+    pub apis: OpenApiRouter,
     pub limits: Limits,
 }
 
@@ -113,6 +118,7 @@ pub struct Door {
     /// KiB of bodies under way.
     bodies: Arc<Semaphore>,
     health: HealthCheck,
+    apis: OpenApiRouter,
 }
 
 struct HealthCheck {
@@ -133,6 +139,7 @@ impl Door {
             trusted: setup.trusted,
             limits: setup.limits,
             bodies: Arc::new(Semaphore::new(webhook::BODIES_KIB)),
+            apis: setup.apis,
             health: HealthCheck {
                 db: setup.db,
                 github_api: setup.github_api,
@@ -146,11 +153,13 @@ impl Door {
         for path in WEBHOOKS {
             router = router.route(path, any(webhook::take));
         }
+        let (apis, _document) = self.apis.clone().split_for_parts();
         router
+            .with_state(self.clone())
+            .merge(apis)
             .fallback(nowhere)
             .method_not_allowed_fallback(other_method)
-            .layer(from_fn_with_state(self.clone(), around))
-            .with_state(self)
+            .layer(from_fn_with_state(self, around))
     }
 }
 

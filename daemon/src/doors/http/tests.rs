@@ -71,6 +71,7 @@ impl World {
             go: Notify::new(),
         });
         let door = Door::new(Setup {
+            apis: OpenApiRouter::new(),
             inbox: inbox.clone(),
             db: db.clone(),
             clock: clock.clone(),

@@ -1,0 +1,45 @@
+//! The list of changes, as methods and addresses. There is no way to make another one.
+
+use bytes::Bytes;
+use http::{Method, Uri};
+
+use super::error::GitHubError;
+use super::retry::Effect;
+use super::settings::Base;
+
+/// One change: where, what, and whether doing it twice is the same as once.
+#[derive(Debug, Clone)]
+pub(crate) struct Write {
+    pub(crate) method: Method,
+    pub(crate) uri: Uri,
+    /// With placeholders, for the log.
+    pub(crate) route: &'static str,
+    pub(crate) body: Option<Bytes>,
+    pub(crate) effect: Effect,
+}
+
+/// The changes that exist.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Change {
+    /// Asks GitHub to deliver once more.
+    Redeliver { delivery: i64 },
+}
+
+impl Change {
+    /// # Errors
+    /// [`GitHubError::BadInput`] for a name that would leave the route.
+    pub(crate) fn write(self, api: &Base) -> Result<Write, GitHubError> {
+        let (method, route, path, body, effect) = match self {
+            Self::Redeliver { delivery } => (
+                Method::POST,
+                "POST /app/hook/deliveries/{id}/attempts",
+                format!("/app/hook/deliveries/{delivery}/attempts"),
+                None,
+                // One delivery more than asked for is told apart by its GUID.
+                Effect::Repeatable,
+            ),
+        };
+        let uri = api.join(&path).ok_or(GitHubError::BadInput { what: "address" })?;
+        Ok(Write { method, uri, route, body, effect })
+    }
+}
