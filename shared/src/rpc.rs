@@ -9,11 +9,13 @@ use crate::audit::{AuditAnswer, AuditQuery};
 use crate::catalog::{CatalogAct, CatalogAnswer, CatalogQuery, CatalogReceipt};
 use crate::error::RpcError;
 use crate::ids::{ActKey, OperatorName};
+use crate::installation::{InstallationAnswer, InstallationQuery};
 use crate::mapping::{MapAct, MapAnswer, MapQuery, MapReceipt};
 use crate::run::{RunAct, RunAnswer, RunQuery, RunView};
 use crate::status::{Check, Status};
 use crate::token::{TokenAct, TokenAnswer, TokenQuery, TokenView};
 use crate::webhook::{WebhookAct, WebhookAnswer, WebhookQuery, WebhookReceipt};
+use crate::workflow::{WorkflowAct, WorkflowAnswer, WorkflowQuery, WorkflowReceipt};
 
 /// Raised when an older peer could misread a newer one.
 pub const PROTOCOL: u32 = 1;
@@ -77,6 +79,8 @@ pub enum Query {
     Catalog(CatalogQuery),
     Token(TokenQuery),
     Webhook(WebhookQuery),
+    Installation(InstallationQuery),
+    Workflow(WorkflowQuery),
     Audit(AuditQuery),
 }
 
@@ -91,6 +95,8 @@ pub enum Answer {
     Catalog(CatalogAnswer),
     Token(TokenAnswer),
     Webhook(WebhookAnswer),
+    Installation(InstallationAnswer),
+    Workflow(WorkflowAnswer),
     Audit(AuditAnswer),
 }
 
@@ -103,6 +109,7 @@ pub enum Act {
     Catalog(CatalogAct),
     Token(TokenAct),
     Webhook(WebhookAct),
+    Workflow(WorkflowAct),
     /// Everything on legacy, every run paused.
     Kill {
         reason: String,
@@ -118,6 +125,7 @@ pub enum Receipt {
     Catalog(CatalogReceipt),
     Token(TokenView),
     Webhook(WebhookReceipt),
+    Workflow(WorkflowReceipt),
     Kill(KillReceipt),
 }
 
@@ -164,7 +172,14 @@ impl Act {
                 TokenAct::Refresh { .. } | TokenAct::Invalidate { .. } => Role::Operator,
             },
             Self::Webhook(act) => match act {
-                WebhookAct::ReplayOne { .. } | WebhookAct::ReplayAll { .. } => Role::Operator,
+                WebhookAct::ReplayOne { .. } | WebhookAct::ReplayAll { .. } | WebhookAct::Recover { .. } => {
+                    Role::Operator
+                }
+            },
+            Self::Workflow(act) => match act {
+                WorkflowAct::Put { .. } | WorkflowAct::Remove { .. } | WorkflowAct::Replay { .. } => {
+                    Role::Operator
+                }
             },
         }
     }
@@ -200,6 +215,12 @@ impl Act {
             Self::Webhook(act) => match act {
                 WebhookAct::ReplayOne { .. } => "webhook.replay",
                 WebhookAct::ReplayAll { .. } => "webhook.replay-all",
+                WebhookAct::Recover { .. } => "webhook.recover",
+            },
+            Self::Workflow(act) => match act {
+                WorkflowAct::Put { .. } => "workflow.put",
+                WorkflowAct::Remove { .. } => "workflow.remove",
+                WorkflowAct::Replay { .. } => "workflow.replay",
             },
         }
     }
@@ -215,6 +236,8 @@ pub enum Topic {
     Index,
     Tokens,
     Inbox,
+    /// Workflows and what was sent on.
+    Outbox,
     Mode,
     Audit,
 }

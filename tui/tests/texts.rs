@@ -33,7 +33,9 @@ fn daemon() -> Daemon {
                 Receipt::Map(MapReceipt::SpotCheck(Box::new(sample::spot_check(false))))
             }
             Act::Run(_) => Receipt::Run(Box::new(sample::applying(600))),
-            Act::Webhook(WebhookAct::ReplayOne { .. }) => Receipt::Webhook(WebhookReceipt { replayed: 1 }),
+            Act::Webhook(WebhookAct::ReplayOne { .. }) => {
+                Receipt::Webhook(WebhookReceipt { replayed: 1, recovery: None })
+            }
             Act::Token(_) => Receipt::Token(sample::tokens().remove(0)),
             other => panic!("{other:?}"),
         })

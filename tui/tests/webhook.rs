@@ -23,7 +23,7 @@ fn daemon(count: u64) -> Daemon {
                 Reply::code(ErrorCode::StalePlan)
             }
             Act::Webhook(WebhookAct::ReplayAll { expected, .. }) => {
-                Reply::Say(Receipt::Webhook(WebhookReceipt { replayed: expected }))
+                Reply::Say(Receipt::Webhook(WebhookReceipt { replayed: expected, recovery: None }))
             }
             other => panic!("{other:?}"),
         })

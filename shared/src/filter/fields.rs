@@ -202,3 +202,55 @@ pub const DELIVERIES: Fields = Fields {
         name("note", "what was done, or why it failed"),
     ],
 };
+
+/// Installations.
+pub const INSTALLATIONS: Fields = Fields {
+    noun: "installations",
+    all: &[
+        field("id", Kind::Number, "number of the installation"),
+        name("account", "login of the account"),
+        field("state", Kind::Word(&["active", "suspended", "gone"]), "where it stands at GitHub"),
+        field(
+            "health",
+            Kind::Word(&["healthy", "attention", "failing"]),
+            "whether somebody has to do something",
+        ),
+        name("reason", "permission_missing, budget_low"),
+        field("selection", Kind::Word(&["all", "selected"]), "which repositories it was granted"),
+        field("repositories", Kind::Number, "how many it lists"),
+        field("unmapped", Kind::Number, "links of its account that are not mapped"),
+        field("dead", Kind::Number, "deliveries that were given up"),
+        field("delivery", Kind::Age, "how long ago the last delivery came"),
+    ],
+};
+
+/// Workflows.
+pub const WORKFLOWS: Fields = Fields {
+    noun: "workflows",
+    all: &[
+        name("id", "its id"),
+        name("name", "its name"),
+        name("repo", "the repository or glob that it waits for"),
+        name("event", "push, pull_request"),
+        field("matches", Kind::Number, "deliveries that matched"),
+        field("matched", Kind::Age, "how long ago the last one matched"),
+        field("waiting", Kind::Number, "dispatches that wait"),
+        field("dead", Kind::Number, "dispatches that were given up"),
+    ],
+};
+
+/// Dispatches to the engine.
+pub const DISPATCHES: Fields = Fields {
+    noun: "dispatches",
+    all: &[
+        field("seq", Kind::Number, "place in the outbox"),
+        name("workflow", "id of the workflow"),
+        name("guid", "the delivery that it follows from"),
+        name("event", "push, pull_request"),
+        name("repo", "owner/name"),
+        field("state", Kind::Word(&["waiting", "sent", "dead"]), "where it stands"),
+        field("age", Kind::Age, "how long ago it was made"),
+        field("tries", Kind::Number, "tries that failed"),
+        name("note", "why the last try failed"),
+    ],
+};

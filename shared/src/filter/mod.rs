@@ -4,7 +4,10 @@
 mod fields;
 mod parse;
 
-pub use fields::{AUDIT, DELIVERIES, Field, Fields, ITEMS, Kind, LINKS, RUNS, TENANTS, TOKENS};
+pub use fields::{
+    AUDIT, DELIVERIES, DISPATCHES, Field, Fields, INSTALLATIONS, ITEMS, Kind, LINKS, RUNS, TENANTS, TOKENS,
+    WORKFLOWS,
+};
 pub use parse::parse;
 
 /// How a number compares.

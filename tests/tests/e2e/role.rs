@@ -13,6 +13,7 @@ use cutover_shared::run::{RunAct, RunState};
 use cutover_shared::token::TokenAct;
 use cutover_shared::transport::framed;
 use cutover_shared::webhook::WebhookAct;
+use cutover_shared::workflow::WorkflowAct;
 use cutover_tests::harness::Cli;
 use tarpc::client::Config;
 use tarpc::context;
@@ -55,6 +56,12 @@ fn ordinal(act: &Act) -> usize {
         Act::Webhook(act) => match act {
             WebhookAct::ReplayOne { .. } => 17,
             WebhookAct::ReplayAll { .. } => 18,
+            WebhookAct::Recover { .. } => 19,
+        },
+        Act::Workflow(act) => match act {
+            WorkflowAct::Put { .. } => 20,
+            WorkflowAct::Remove { .. } => 21,
+            WorkflowAct::Replay { .. } => 22,
         },
     }
 }

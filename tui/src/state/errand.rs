@@ -221,6 +221,7 @@ impl Errand {
 fn said(receipt: &Receipt) -> String {
     use cutover_shared::catalog::CatalogReceipt;
     use cutover_shared::mapping::MapReceipt;
+    use cutover_shared::workflow::WorkflowReceipt;
     match receipt {
         Receipt::Run(run) => format!("run {} is {}", super::figures::short(&run.id), run.state),
         Receipt::Map(MapReceipt::Planned(run)) => format!(
@@ -243,8 +244,16 @@ fn said(receipt: &Receipt) -> String {
         Receipt::Catalog(CatalogReceipt::Imported(receipt)) => format!("{} rows added", receipt.added),
         Receipt::Catalog(_) => "taken".to_owned(),
         Receipt::Token(token) => format!("installation {}: token is {}", token.installation, token.state),
-        Receipt::Webhook(receipt) => {
-            format!("{} deliveries wait to be handled again", crate::plain::number(receipt.replayed))
+        Receipt::Webhook(receipt) => match &receipt.recovery {
+            Some(recovery) => recovery.statement.clone(),
+            None => format!("{} deliveries wait to be handled again", crate::plain::number(receipt.replayed)),
+        },
+        Receipt::Workflow(WorkflowReceipt::Put(workflow)) => {
+            format!("workflow {} is registered", workflow.id)
+        }
+        Receipt::Workflow(WorkflowReceipt::Removed { id }) => format!("workflow {id} is removed"),
+        Receipt::Workflow(WorkflowReceipt::Replayed(count)) => {
+            format!("{} dispatches wait to be sent again", crate::plain::number(*count))
         }
         Receipt::Kill(kill) => format!(
             "KILLED: every decision is legacy since {}, {} runs told to pause{}",
@@ -268,7 +277,12 @@ pub fn run_of(act: &Act) -> Option<RunId> {
             | RunAct::Undo { id, .. }
             | RunAct::Settle { id, .. },
         ) => Some(id.clone()),
-        Act::Map(_) | Act::Catalog(_) | Act::Token(_) | Act::Webhook(_) | Act::Kill { .. } => None,
+        Act::Map(_)
+        | Act::Catalog(_)
+        | Act::Token(_)
+        | Act::Webhook(_)
+        | Act::Workflow(_)
+        | Act::Kill { .. } => None,
     }
 }
 

@@ -376,6 +376,7 @@ pub fn delivery_detail(payload: bool) -> DeliveryDetail {
         digest: "ab".repeat(32),
         payload: payload.then(|| "{\n  \"action\": \"removed\u{1b}[2J\",\n  \"sender\": {".into()),
         cut: payload,
+        dispatches: Vec::new(),
     }
 }
 

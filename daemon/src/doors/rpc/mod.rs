@@ -4,6 +4,7 @@ mod acts;
 mod audit;
 mod catalog;
 mod changes;
+mod installation;
 mod listen;
 mod map;
 mod run;
@@ -11,6 +12,7 @@ mod session;
 mod token;
 mod webhook;
 mod window;
+mod workflow;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -79,6 +81,8 @@ impl Parts {
             Query::Catalog(query) => Answer::Catalog(catalog::query(self, query).await?),
             Query::Token(query) => Answer::Token(token::query(self, query).await?),
             Query::Webhook(query) => Answer::Webhook(webhook::query(self, query).await?),
+            Query::Installation(query) => Answer::Installation(installation::query(self, query).await?),
+            Query::Workflow(query) => Answer::Workflow(workflow::query(self, query).await?),
             Query::Audit(query) => Answer::Audit(audit::query(self, query).await?),
         })
     }

@@ -29,6 +29,7 @@ pub(super) async fn query(parts: &Parts, query: WebhookQuery) -> Result<WebhookA
             let select = select(parts, &filter)?;
             WebhookAnswer::Replayable(parts.db.replayable(&select).await.map_err(read_error)?)
         }
+        WebhookQuery::Figures => return Err(RpcError::new(ErrorCode::Usage, "not built", "not built")),
     })
 }
 
@@ -39,8 +40,11 @@ pub(super) async fn act(parts: &Parts, act: WebhookAct, who: &Who) -> Result<Web
             let select = select(parts, &filter)?;
             parts.inbox.replay_all(&select, &filter, expected, who).await
         }
+        WebhookAct::Recover { .. } => {
+            return Err(RpcError::new(ErrorCode::Usage, "not built", "not built"));
+        }
     };
-    replayed.map(|replayed| WebhookReceipt { replayed }).map_err(replay_error)
+    replayed.map(|replayed| WebhookReceipt { replayed, recovery: None }).map_err(replay_error)
 }
 
 /// Every delivery of a filter.
@@ -71,7 +75,13 @@ async fn show(parts: &Parts, guid: &str, wanted: bool) -> Result<DeliveryDetail,
         None => None,
     };
     let (payload, cut) = shown.map_or((None, false), |(text, cut)| (Some(text), cut));
-    Ok(DeliveryDetail { digest: row.digest.clone(), delivery: view(row), payload, cut })
+    Ok(DeliveryDetail {
+        digest: row.digest.clone(),
+        delivery: view(row),
+        payload,
+        cut,
+        dispatches: Vec::new(),
+    })
 }
 
 fn view(row: DeliveryRow) -> DeliveryView {
