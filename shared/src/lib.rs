@@ -1,6 +1,7 @@
 //! What the Cutover daemon and its clients speak. Neither side owns these types: an addition must be readable
 //! by an older peer (new fields are optional), a removal needs a new protocol version.
 
+pub mod app;
 pub mod audit;
 pub mod catalog;
 pub mod error;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::app::{AppAct, AppAnswer, AppQuery, AppView};
 use crate::audit::{AuditAnswer, AuditQuery};
 use crate::catalog::{CatalogAct, CatalogAnswer, CatalogQuery, CatalogReceipt};
 use crate::error::RpcError;
@@ -79,6 +80,7 @@ pub enum Query {
     Catalog(CatalogQuery),
     Token(TokenQuery),
     Webhook(WebhookQuery),
+    App(AppQuery),
     Installation(InstallationQuery),
     Workflow(WorkflowQuery),
     Audit(AuditQuery),
@@ -95,6 +97,7 @@ pub enum Answer {
     Catalog(CatalogAnswer),
     Token(TokenAnswer),
     Webhook(WebhookAnswer),
+    App(AppAnswer),
     Installation(InstallationAnswer),
     Workflow(WorkflowAnswer),
     Audit(AuditAnswer),
@@ -110,6 +113,7 @@ pub enum Act {
     Token(TokenAct),
     Webhook(WebhookAct),
     Workflow(WorkflowAct),
+    App(AppAct),
     /// Everything on legacy, every run paused.
     Kill {
         reason: String,
@@ -126,6 +130,7 @@ pub enum Receipt {
     Token(TokenView),
     Webhook(WebhookReceipt),
     Workflow(WorkflowReceipt),
+    App(Box<AppView>),
     Kill(KillReceipt),
 }
 
@@ -176,6 +181,8 @@ impl Act {
                     Role::Operator
                 }
             },
+            // Whoever makes the App decides what the daemon may do at GitHub.
+            Self::App(AppAct::Create { .. }) => Role::Admin,
             Self::Workflow(act) => match act {
                 WorkflowAct::Put { .. } | WorkflowAct::Remove { .. } | WorkflowAct::Replay { .. } => {
                     Role::Operator
@@ -217,6 +224,7 @@ impl Act {
                 WebhookAct::ReplayAll { .. } => "webhook.replay-all",
                 WebhookAct::Recover { .. } => "webhook.recover",
             },
+            Self::App(AppAct::Create { .. }) => "app.create",
             Self::Workflow(act) => match act {
                 WorkflowAct::Put { .. } => "workflow.put",
                 WorkflowAct::Remove { .. } => "workflow.remove",

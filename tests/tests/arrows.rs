@@ -49,8 +49,8 @@ const DAEMON: &[(&str, &[&str], &str)] = &[
     ),
     (
         "gateway",
-        &["audit", "github", "store"],
-        "an area: what follows from an event is written with the event's end",
+        &["audit", "github", "seal", "store"],
+        "an area: what follows from an event is written with the event's end; the App's key is sealed on arrival",
     ),
     ("run", &["audit", "store"], "each act and chunk is one unit with its audit record"),
     (
@@ -151,6 +151,7 @@ const TUI: &[(&str, &[&str], &str)] = &[
 /// Files that decide and do nothing else: they name only each other, the wire types and harmless crates. A folder stands for
 /// all in it.
 const PURE: &[&str] = &[
+    "gateway/app/manifest",
     "gateway/signature",
     "gateway/envelope",
     "gateway/inbox/tries",

@@ -10,6 +10,8 @@
 
 #[path = "e2e/act.rs"]
 mod act;
+#[path = "e2e/app.rs"]
+mod app;
 #[path = "e2e/crash.rs"]
 mod crash;
 #[path = "e2e/disk.rs"]

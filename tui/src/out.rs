@@ -94,6 +94,12 @@ impl<'a> Out<'a> {
         }
     }
 
+    /// What a person must do for the call to go on: on stderr, with `--json` too.
+    pub fn instruct(&mut self, text: &str) {
+        self.end_line();
+        self.whisper(&format!("{}\n", clean(text)));
+    }
+
     /// Progress: on a terminal it takes the place of the line before. Elsewhere only `steps` are lines.
     pub fn progress(&mut self, text: &str, step: bool) {
         if self.live {

@@ -1,6 +1,7 @@
 //! Arguments that are one of a set of words, the same words that the daemon and its store use.
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
+use cutover_shared::app::Feature;
 use cutover_shared::catalog::DdlFormat;
 use cutover_shared::mapping::Mode;
 use cutover_shared::rpc::Role;
@@ -20,6 +21,10 @@ where
 
 pub fn role() -> impl TypedValueParser<Value = Role> {
     word(Role::ALL, Role::word, Role::from_word)
+}
+
+pub fn feature() -> impl TypedValueParser<Value = Feature> {
+    word(Feature::ALL, Feature::word, Feature::from_word)
 }
 
 pub fn mode() -> impl TypedValueParser<Value = Mode> {

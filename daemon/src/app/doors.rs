@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;
 
 use super::Failure;
+use super::credentials::Credentials;
 use crate::config::{Config, SocketAccess};
 use crate::doors::http::{self, Door, GithubApi, Limits, Setup};
 use crate::doors::rpc::{Access, ListenError, Listener, Parts};
@@ -31,6 +32,7 @@ pub(super) struct HttpDoor {
 /// Opens the HTTP door, when there is to be one, and writes `http.addr` in the state folder.
 pub(super) async fn open_http(
     config: &Config,
+    credentials: &Credentials,
     parts: &Parts,
     stop: CancellationToken,
 ) -> Result<Option<HttpDoor>, Failure> {
@@ -48,8 +50,8 @@ pub(super) async fn open_http(
         inbox: parts.inbox.clone(),
         db: parts.db.clone(),
         clock: parts.clock.clone(),
-        secrets: config.github.webhook_secrets.clone(),
-        app_id: config.github.app_id,
+        secrets: credentials.webhook_secrets.clone(),
+        app_id: credentials.app_id,
         trusted: config.http.trusted_proxies.clone(),
         github_api: Box::new(move || github_api(&github)),
         apis: OpenApiRouter::new(),

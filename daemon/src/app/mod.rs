@@ -1,9 +1,11 @@
 //! The composition root: the only place that names every part.
 
 mod args;
+mod credentials;
 mod doors;
 mod kinds;
 mod parts;
+mod set_up;
 mod tasks;
 
 use std::process::ExitCode;
@@ -92,11 +94,19 @@ async fn serve(loaded: Loaded, env: &Env, faults: Faults) -> Result<ExitCode, Fa
     let signals = shutdown.listen()?;
     let notifier = Arc::new(Notifier::from_env(env));
 
-    let built = parts::build(&loaded, &clock, faults).await?;
+    let ground = parts::ground(config, &clock, faults).await?;
     let listener = doors::open(config)?;
+    let Some(credentials) = set_up::credentials(&loaded, &ground, &listener, &shutdown, &notifier).await?
+    else {
+        // Told to stop before there was an App.
+        listener.close();
+        let _ = clock.timeout(config.stop_timeout, ground.db.close()).await;
+        return Ok(ExitCode::SUCCESS);
+    };
+    let built = parts::build(&loaded, ground, &credentials).await?;
     let (door, stop_door) = (built.door.clone(), CancellationToken::new());
     let serving = tokio::spawn(listener.serve(door.clone(), stop_door.clone()));
-    let mut http = doors::open_http(config, &built.door, stop_door.clone()).await?;
+    let mut http = doors::open_http(config, &credentials, &built.door, stop_door.clone()).await?;
     let level = tasks::Level { file: loaded.file.clone(), env: env.clone(), logging: logging.clone() };
     tasks::spawn(&shutdown, &built, config, level, notifier.clone());
     built.take_up().await?;

@@ -9,6 +9,7 @@ use cutover_shared::ids::OperatorName;
 use cutover_shared::mapping::Mode;
 use cutover_shared::rpc::Role;
 
+use super::credentials::Credentials;
 use super::{Failure, kinds};
 use crate::audit::HeadFile;
 use crate::clock::Clock;
@@ -30,7 +31,7 @@ use crate::mapping::planner::Planner;
 use crate::mapping::sweep::Sweeper;
 use crate::run::{Brake, Engine, EngineSettings};
 use crate::seal::Seal;
-use crate::store;
+use crate::store::{self, Db};
 
 /// Effects of one run outside our store that are under way at once.
 const OUTSIDE_PARALLEL: usize = 8;
@@ -44,12 +45,30 @@ pub(super) struct Built {
     pub(super) kill_worker: Mutex<Option<Task>>,
 }
 
-pub(super) async fn build(loaded: &Loaded, clock: &Clock, faults: Faults) -> Result<Built, Failure> {
-    let config = &loaded.config;
+/// What is there before anything is known of GitHub.
+pub(super) struct Ground {
+    pub(super) db: Db,
+    pub(super) seal: Arc<Seal>,
+    pub(super) clock: Clock,
+    pub(super) faults: Faults,
+}
+
+pub(super) async fn ground(config: &Config, clock: &Clock, faults: Faults) -> Result<Ground, Failure> {
     let seal = Arc::new(Seal::new(read_keyring(&seal_key_file(&config.state_dir))?)?);
     let Store::Sqlite { path } = &config.store;
     let db = store::open(&format!("sqlite:{}", path.display()), faults.clone()).await?;
-    let github = GitHub::new(&github_settings(config), clock.clone())?;
+    Ok(Ground { db, seal, clock: clock.clone(), faults })
+}
+
+pub(super) async fn build(
+    loaded: &Loaded,
+    ground: Ground,
+    credentials: &Credentials,
+) -> Result<Built, Failure> {
+    let config = &loaded.config;
+    let Ground { db, seal, clock, faults } = ground;
+    let clock = &clock;
+    let github = GitHub::new(&github_settings(config, credentials), clock.clone())?;
     let app_database = match &config.catalog {
         Catalog::Embedded => None,
         Catalog::Postgres(catalog) => Some(AppDatabase::new(catalog)?),
@@ -76,19 +95,12 @@ pub(super) async fn build(loaded: &Loaded, clock: &Clock, faults: Faults) -> Res
         app_database: app_database.clone(),
         probe_budget: usize::try_from(config.mapping.probe_budget).unwrap_or(usize::MAX),
         index_max_age: config.mapping.index_max_age,
-        app_slug: config.github.app_slug.clone(),
+        app_slug: credentials.slug.clone(),
     };
     let (kill, worker) =
         KillSwitch::new(brake.clone(), &config.state_dir, db.clone(), engine.clone(), clock.clone());
-    let started_at = clock.now();
-    let identity = Arc::new(Identity {
-        version: env!("CARGO_PKG_VERSION"),
-        environment: config.environment.clone(),
-        github_host: github.host_id().to_owned(),
-        started_at,
-        configured_mode: configured_mode(loaded),
-        index_max_age_ms: i64::try_from(config.mapping.index_max_age.as_millis()).unwrap_or(i64::MAX),
-    });
+    let identity = Arc::new(identity(loaded, github.host_id(), clock.now()));
+    let started_at = identity.started_at;
     mode::initialise(&db, config.migration.mode, &config.migration.canary, started_at).await?;
     let doctor = Doctor {
         identity: identity.clone(),
@@ -114,6 +126,7 @@ pub(super) async fn build(loaded: &Loaded, clock: &Clock, faults: Faults) -> Res
         planner,
         kill,
         doctor,
+        has_webhook_secret: !credentials.webhook_secrets.is_empty(),
         heads: HeadFile::of(&config.state_dir),
         ddl_names: ddl_names(config),
         operators: operators(config),
@@ -140,9 +153,22 @@ fn configured_mode(loaded: &Loaded) -> Option<Mode> {
     (setting.origin != Origin::Default).then_some(loaded.config.migration.mode)
 }
 
-fn github_settings(config: &Config) -> GitHubSettings {
+pub(super) fn identity(loaded: &Loaded, github_host: &str, started_at: i64) -> Identity {
+    let config = &loaded.config;
+    Identity {
+        version: env!("CARGO_PKG_VERSION"),
+        environment: config.environment.clone(),
+        github_host: github_host.to_owned(),
+        started_at,
+        configured_mode: configured_mode(loaded),
+        index_max_age_ms: i64::try_from(config.mapping.index_max_age.as_millis()).unwrap_or(i64::MAX),
+    }
+}
+
+fn github_settings(config: &Config, credentials: &Credentials) -> GitHubSettings {
     let github = &config.github;
-    let mut settings = GitHubSettings::new(github.api_base.clone(), github.app_id, github.keys.clone());
+    let mut settings =
+        GitHubSettings::new(github.api_base.clone(), credentials.app_id, credentials.keys.clone());
     settings.web_base = Some(github.web_base.clone());
     settings.oauth = github
         .oauth
@@ -156,7 +182,7 @@ fn github_settings(config: &Config) -> GitHubSettings {
 }
 
 /// The daemon's own user is admin, unless the configuration gives that uid another name or role.
-fn operators(config: &Config) -> HashMap<u32, (OperatorName, Role)> {
+pub(super) fn operators(config: &Config) -> HashMap<u32, (OperatorName, Role)> {
     let own = nix::unistd::getuid();
     let name =
         nix::unistd::User::from_uid(own).ok().flatten().map_or_else(|| own.to_string(), |user| user.name);

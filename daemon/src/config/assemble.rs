@@ -79,7 +79,7 @@ fn github(values: &Values) -> Option<GitHub> {
     Some(GitHub {
         api_base: text(values, "github.api_base_url")?,
         web_base: text(values, "github.web_base_url")?,
-        app_id: values.whole_number("github.app_id")?,
+        app_id: values.whole_number("github.app_id"),
         app_slug: text(values, "github.app_slug"),
         keys: keys.into_iter().flatten().cloned().collect(),
         webhook_secrets: webhook.into_iter().flatten().cloned().collect(),

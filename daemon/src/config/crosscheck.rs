@@ -131,12 +131,16 @@ pub(super) fn columns(values: &Values, mistakes: &mut Mistakes) {
 /// What belongs together at GitHub, and what must not cross a network in clear.
 pub(super) fn github(values: &Values, mistakes: &mut Mistakes) {
     let (id, secret) = ("github.oauth_client_id", "github.oauth_client_secret");
-    for (given, lacking) in [(id, secret), (secret, id)] {
+    let (app, key) = ("github.app_id", "github.private_key");
+    let (both, create) =
+        ("set both, or neither", "set both; or neither, and make the App with `cutover app create`");
+    for (given, lacking, mend) in
+        [(id, secret, both), (secret, id, both), (app, key, create), (key, app, create)]
+    {
         let said =
             mistakes.list().iter().any(|mistake| mistake.key.starts_with(lacking)) || mistakes.has_syntax();
         if values.get(given).is_some() && values.get(lacking).is_none() && !said {
             let what = format!("is set without {lacking}; they only work together");
-            let mend = "set both, or neither";
             mistakes.push(Mistake::new(MistakeKind::Contradiction, given, values.place(given), what, mend));
         }
     }
@@ -212,7 +216,8 @@ fn webhook_secrets(values: &Values, mistakes: &mut Mistakes) {
     if values.secret(first).is_none() && !said {
         let mend = "write the App's webhook secret into a file of mode 0600 and its path into \
                     `webhook_secret_file` under [github], or set GITHUB_WEBHOOK_SECRET";
-        if values.text("http.listen").is_some() {
+        // An App that `cutover app create` made has a secret of its own.
+        if values.text("http.listen").is_some() && values.get("github.app_id").is_some() {
             let what = "is required with http.listen, and not set: nobody could tell GitHub from others";
             let place = values.place("http.listen");
             mistakes.push(Mistake::new(MistakeKind::Missing, first, place, what, mend));

@@ -82,10 +82,11 @@ pub struct GitHub {
     pub api_base: String,
     /// Where people click, without a slash at the end.
     pub web_base: String,
-    pub app_id: i64,
+    /// None: the App that `cutover app create` made, or is to make.
+    pub app_id: Option<i64>,
     /// None: ask GitHub.
     pub app_slug: Option<String>,
-    /// PEM, the current one first, then the one that is being rotated in or out; each can sign.
+    /// PEM, the current one first, then the one that is being rotated in or out; each can sign. None without `app_id`.
     pub keys: Vec<SecretString>,
     /// The current one first, then the one that is being rotated in or out.
     pub webhook_secrets: Vec<SecretString>,

@@ -106,7 +106,7 @@ fn without_a_file_the_environment_can_say_everything() {
         ("GITHUB_APP_PRIVATE_KEY", &APP_KEY.replace('\n', "\\n")),
     ]);
     let loaded = Config::load(None, &env).unwrap();
-    assert_eq!((loaded.file, loaded.config.github.app_id), (None, 9));
+    assert_eq!((loaded.file, loaded.config.github.app_id), (None, Some(9)));
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod finish;
 mod json;
 mod keys;
 mod limits;
+pub mod manifest;
 mod repos;
 mod route;
 mod server;

@@ -46,6 +46,10 @@ pub enum RouteKind {
     GetUser,
     /// `POST /applications/{client_id}/token`
     TokenCheck,
+    /// `POST /settings/apps/new`, of a browser
+    NewApp,
+    /// `POST /app-manifests/{code}/conversions`
+    ConvertManifest,
     /// Anything else.
     Unknown,
 }
@@ -91,6 +95,8 @@ pub(super) enum Route {
     RateLimit,
     GetUser,
     TokenCheck(String),
+    NewApp,
+    ConvertManifest(String),
     Unknown,
 }
 
@@ -139,6 +145,8 @@ impl Route {
         Some(match parts {
             ["app", "installations", id, "access_tokens"] => Self::Mint(id.parse().ok()?),
             ["applications", client, "token"] => Self::TokenCheck((*client).to_owned()),
+            ["settings", "apps", "new"] | ["organizations", _, "settings", "apps", "new"] => Self::NewApp,
+            ["app-manifests", code, "conversions"] => Self::ConvertManifest((*code).to_owned()),
             _ => return None,
         })
     }
@@ -159,6 +167,8 @@ impl Route {
             Self::RateLimit => RouteKind::RateLimit,
             Self::GetUser => RouteKind::GetUser,
             Self::TokenCheck(_) => RouteKind::TokenCheck,
+            Self::NewApp => RouteKind::NewApp,
+            Self::ConvertManifest(_) => RouteKind::ConvertManifest,
             Self::Unknown => RouteKind::Unknown,
             Self::Repo { key, about, .. } => match about {
                 About::Itself => match key {

@@ -22,7 +22,7 @@ use super::limits::{Limits, Principal};
 use super::repos::Ask;
 use super::route::{Route, RouteKind};
 use super::tokens::Tokens;
-use super::{EtagScope, SimSettings, app, json};
+use super::{EtagScope, SimSettings, app, json, manifest};
 use crate::world::World;
 
 pub(super) struct Shared {
@@ -37,6 +37,7 @@ pub(super) struct Shared {
     tokens: Mutex<Tokens>,
     limits: Mutex<Limits>,
     keys: RwLock<Vec<(TestKey, DecodingKey)>>,
+    codes: Mutex<manifest::Codes>,
 }
 
 /// Bytes of a request's body that are read.
@@ -61,6 +62,7 @@ impl Shared {
             world: RwLock::new(world),
             tokens: Mutex::default(),
             keys: RwLock::new(keys),
+            codes: Mutex::default(),
         }
     }
 
@@ -79,6 +81,10 @@ impl Shared {
 
     pub(super) fn limits(&self) -> MutexGuard<'_, Limits> {
         self.limits.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn codes(&self) -> MutexGuard<'_, manifest::Codes> {
+        self.codes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn keys(&self) -> RwLockReadGuard<'_, Vec<(TestKey, DecodingKey)>> {
@@ -212,6 +218,8 @@ fn handle(shared: &Shared, asked: &Asked) -> Answer {
         Route::TokenCheck(client) => {
             return app::token_check(shared, client, credential, &asked.body);
         }
+        Route::NewApp => return manifest::posted(shared, asked.parts.uri.query(), &asked.body),
+        Route::ConvertManifest(code) => return manifest::converted(shared, code),
         _ => {}
     }
     let world = shared.world();
@@ -262,7 +270,11 @@ fn handle(shared: &Shared, asked: &Asked) -> Answer {
             Credential::Installation { .. } => Answer::forbidden("Resource not accessible by integration"),
             _ => Answer::unauthorized("Requires authentication"),
         },
-        Route::Mint(_) | Route::TokenCheck(_) | Route::Unknown => Answer::not_found(),
+        Route::Mint(_)
+        | Route::TokenCheck(_)
+        | Route::NewApp
+        | Route::ConvertManifest(_)
+        | Route::Unknown => Answer::not_found(),
     }
 }
 

@@ -63,6 +63,7 @@ fn ordinal(act: &Act) -> usize {
             WorkflowAct::Remove { .. } => 21,
             WorkflowAct::Replay { .. } => 22,
         },
+        Act::App(cutover_shared::app::AppAct::Create { .. }) => 23,
     }
 }
 

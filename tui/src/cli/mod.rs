@@ -1,5 +1,6 @@
 //! Verbs of the command line, one file a noun. DESIGN's table of verbs and exit codes is a contract.
 
+mod app;
 mod audit;
 mod catalog;
 mod choose;
@@ -89,6 +90,9 @@ enum Verb {
     /// Deliveries of GitHub's webhooks, and handling them again
     #[command(subcommand)]
     Webhook(webhook::Verb),
+    /// The GitHub App: making it, and what it is
+    #[command(subcommand)]
+    App(app::Verb),
     /// The audit log: append-only, hash-chained
     #[command(subcommand)]
     Audit(audit::Verb),
@@ -202,6 +206,7 @@ async fn dispatch(verb: Verb, session: &mut Session<'_>) -> Verdict {
         Verb::Watch(args) => watch::run(args, session).await,
         Verb::Token(verb) => token::run(verb, session).await,
         Verb::Webhook(verb) => webhook::run(verb, session).await,
+        Verb::App(verb) => app::run(verb, session).await,
         Verb::Audit(verb) => audit::run(verb, session).await,
         Verb::Kill(args) => kill::run(args, session).await,
         Verb::Replay(args) => replay::run(&args, session),

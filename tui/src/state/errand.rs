@@ -248,6 +248,7 @@ fn said(receipt: &Receipt) -> String {
             Some(recovery) => recovery.statement.clone(),
             None => format!("{} deliveries wait to be handled again", crate::plain::number(receipt.replayed)),
         },
+        Receipt::App(app) => format!("the App is {}", app.id),
         Receipt::Workflow(WorkflowReceipt::Put(workflow)) => {
             format!("workflow {} is registered", workflow.id)
         }
@@ -282,6 +283,7 @@ pub fn run_of(act: &Act) -> Option<RunId> {
         | Act::Token(_)
         | Act::Webhook(_)
         | Act::Workflow(_)
+        | Act::App(_)
         | Act::Kill { .. } => None,
     }
 }

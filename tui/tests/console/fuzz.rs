@@ -166,6 +166,7 @@ impl Fuzz {
             Act::Catalog(_) => Receipt::Catalog(CatalogReceipt::Taken { parts: 1 }),
             Act::Token(_) => Receipt::Token(sample::token(1)),
             Act::Webhook(_) => Receipt::Webhook(WebhookReceipt { replayed: 1, recovery: None }),
+            Act::App(_) => unreachable!("the console makes no App"),
             Act::Workflow(_) => Receipt::Workflow(cutover_shared::workflow::WorkflowReceipt::Replayed(1)),
             Act::Kill { .. } => Receipt::Kill(KillReceipt {
                 at: NOW,

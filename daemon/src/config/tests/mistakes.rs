@@ -40,15 +40,7 @@ fn an_empty_file_misses_exactly_what_is_required() {
   --> cutover.toml
   = mend: write `environment = "staging"` at the top, or set CUTOVER_ENVIRONMENT
 
-error: github.app_id: is required and not set
-  --> cutover.toml
-  = mend: write `app_id = 123456` under [github], or set GITHUB_APP_ID
-
-error: github.private_key: is required and not set
-  --> cutover.toml
-  = mend: write `private_key_file = "/path/to/file"` under [github], or set GITHUB_APP_PRIVATE_KEY or GITHUB_APP_PRIVATE_KEY_FILE
-
-3 mistakes in the configuration"#
+1 mistake in the configuration"#
     );
 }
 

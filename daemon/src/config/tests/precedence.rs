@@ -33,7 +33,7 @@ fn the_names_of_the_references_are_understood() {
         ("CUTOVER_SOCKET", "/tmp/x.sock"),
     ];
     let config = Config::load(None, &bench.env(&variables)).unwrap().config;
-    assert_eq!((config.github.app_id, config.github.app_slug.as_deref()), (11, Some("my-app")));
+    assert_eq!((config.github.app_id, config.github.app_slug.as_deref()), (Some(11), Some("my-app")));
     assert_eq!(config.github.host().as_str(), "127.0.0.1:9");
     assert!(config.github.oauth.is_some() && matches!(config.catalog, Catalog::Postgres(_)));
     assert_eq!(config.migration.mode.word(), "on");
@@ -52,7 +52,7 @@ fn a_wrong_value_is_said_also_where_another_overrides_it() {
 fn two_names_of_one_key_must_agree() {
     let bench = Bench::new();
     let agree = [("CUTOVER_GITHUB_APP_ID", "3"), ("GITHUB_APP_ID", "3")];
-    assert_eq!(bench.load(&bench.minimal(""), &agree).unwrap().config.github.app_id, 3);
+    assert_eq!(bench.load(&bench.minimal(""), &agree).unwrap().config.github.app_id, Some(3));
     let differ = [("CUTOVER_GITHUB_APP_ID", "3"), ("GITHUB_APP_ID", "4")];
     has(
         &bench.errors(&bench.minimal(""), &differ),

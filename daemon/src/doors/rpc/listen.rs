@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use cutover_shared::rpc::Control as _;
+use cutover_shared::rpc::{Control as _, ControlRequest, ControlResponse};
 use cutover_shared::transport::framed;
 use futures::StreamExt as _;
 use nix::unistd::Gid;
@@ -18,10 +18,15 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::session::{Greeting, Session};
+use super::set_up::{SetUp, Setting};
 use super::{Acts, Parts};
+use crate::gateway::app::Stored;
 
 /// Connections at once. A console and a few scripts are a handful.
 const CONNECTIONS: usize = 64;
+
+/// Connections to a daemon that has no App yet.
+const SETTERS: usize = 8;
 
 /// How long a connection that was cut may take to go.
 const LET_GO: Duration = Duration::from_secs(1);
@@ -119,13 +124,54 @@ impl Listener {
                 let _permit = permit;
                 tokio::select! {
                     () = cut.cancelled() => {}
-                    () = connection(stream, session) => {}
+                    () = connection(stream, session.serve()) => {}
                 }
             });
         }
         acts.finish().await;
         connections.close();
         connections.wait().await;
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+impl Listener {
+    /// Serves a daemon that has no App until it is made, and answers it; none when `stop` came first. The socket stays open.
+    pub async fn set_up(&self, set_up: &Arc<SetUp>, stop: &CancellationToken) -> Option<Stored> {
+        let (connections, places) = (TaskTracker::new(), Arc::new(Semaphore::new(SETTERS)));
+        let cut = stop.child_token();
+        let made = loop {
+            let stream = tokio::select! {
+                () = stop.cancelled() => break None,
+                app = set_up.made() => break Some(app),
+                accepted = self.listener.accept() => accepted.map(|(stream, _)| stream),
+            };
+            let Ok(stream) = stream else {
+                set_up.creator.clock.sleep(Duration::from_millis(100)).await;
+                continue;
+            };
+            let (Ok(permit), Ok(peer)) = (places.clone().try_acquire_owned(), stream.peer_cred()) else {
+                continue;
+            };
+            let (setting, cut) = (Setting::new(set_up.clone(), peer.uid()), cut.clone());
+            connections.spawn(async move {
+                let _permit = permit;
+                tokio::select! {
+                    () = cut.cancelled() => {}
+                    () = connection(stream, setting.serve()) => {}
+                }
+            });
+        };
+        connections.close();
+        // Whoever made the App reads the receipt and hangs up; the others are not waited for longer.
+        let _ = set_up.creator.clock.timeout(LET_GO, connections.wait()).await;
+        cut.cancel();
+        connections.wait().await;
+        made
+    }
+
+    /// Takes the socket away without having served.
+    pub fn close(self) {
         let _ = std::fs::remove_file(&self.path);
     }
 }
@@ -170,10 +216,13 @@ fn session(stream: &UnixStream, parts: Arc<Parts>, acts: Acts) -> Option<Session
     }
 }
 
-async fn connection(stream: UnixStream, session: Session) {
+async fn connection<S>(stream: UnixStream, serve: S)
+where
+    S: tarpc::server::Serve<Req = ControlRequest, Resp = ControlResponse> + Clone + Send + 'static,
+{
     BaseChannel::with_defaults(framed(stream))
         .max_concurrent_requests(REQUESTS)
-        .execute(session.serve())
+        .execute(serve)
         .for_each_concurrent(REQUESTS, |response| response)
         .await;
 }

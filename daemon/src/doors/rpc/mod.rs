@@ -1,6 +1,7 @@
 //! The RPC door: tarpc over a Unix socket. The kernel says who the peer is; the configuration says what they may do.
 
 mod acts;
+mod app;
 mod audit;
 mod catalog;
 mod changes;
@@ -9,6 +10,7 @@ mod listen;
 mod map;
 mod run;
 mod session;
+mod set_up;
 mod token;
 mod webhook;
 mod window;
@@ -23,6 +25,7 @@ use cutover_shared::rpc::{Answer, Query, Role};
 
 pub use self::acts::Acts;
 pub use self::listen::{Access, ListenError, Listener};
+pub use self::set_up::SetUp;
 use crate::audit::HeadFile;
 use crate::clock::Clock;
 use crate::flows::doctor::Doctor;
@@ -53,6 +56,8 @@ pub struct Parts {
     pub kill: KillSwitch,
     pub inbox: Arc<Inbox>,
     pub doctor: Doctor,
+    /// Webhooks can be verified.
+    pub has_webhook_secret: bool,
     pub heads: HeadFile,
     pub ddl_names: DdlNames,
     /// Operators by uid; the daemon's own is among them, as admin.
@@ -81,6 +86,7 @@ impl Parts {
             Query::Catalog(query) => Answer::Catalog(catalog::query(self, query).await?),
             Query::Token(query) => Answer::Token(token::query(self, query).await?),
             Query::Webhook(query) => Answer::Webhook(webhook::query(self, query).await?),
+            Query::App(query) => Answer::App(app::query(self, query).await?),
             Query::Installation(query) => Answer::Installation(installation::query(self, query).await?),
             Query::Workflow(query) => Answer::Workflow(workflow::query(self, query).await?),
             Query::Audit(query) => Answer::Audit(audit::query(self, query).await?),

@@ -1,5 +1,6 @@
 //! One connection: who the peer is, what was granted at `hello`, and nothing before it.
 
+use std::collections::HashMap;
 use std::sync::{Arc, OnceLock, Weak};
 
 use cutover_shared::error::{ErrorCode, RpcError};
@@ -12,6 +13,7 @@ use tarpc::context::Context;
 
 use super::{Acts, Parts, changes};
 use crate::audit::Who;
+use crate::flows::status::Identity;
 use crate::store::{Lane, Unit};
 
 /// Letters of a client's version and purpose that are logged.
@@ -26,10 +28,55 @@ pub(super) struct Session {
     granted: Arc<OnceLock<Granted>>,
 }
 
+/// What `hello` granted.
 #[derive(Clone, Debug)]
-struct Granted {
-    who: Who,
-    role: Role,
+pub(super) struct Granted {
+    pub(super) who: Who,
+    pub(super) role: Role,
+}
+
+impl Granted {
+    pub(super) fn welcome(&self, identity: &Identity) -> Welcome {
+        Welcome {
+            protocol: PROTOCOL,
+            version: identity.version.to_owned(),
+            environment: identity.environment.clone(),
+            operator: self.who.operator.clone(),
+            role: self.role,
+        }
+    }
+}
+
+/// What a peer may do: its operator's role, or a lower one that it asks for.
+pub(super) fn grant(
+    operators: &HashMap<u32, (OperatorName, Role)>,
+    identity: &Identity,
+    uid: u32,
+    hello: &Hello,
+) -> Result<Granted, RpcError> {
+    let (name, most) = operators.get(&uid).ok_or_else(|| {
+        RpcError::new(
+            ErrorCode::Role,
+            format!("uid {uid} is no operator of this daemon"),
+            "add the uid to `operators` in the daemon's configuration",
+        )
+    })?;
+    if hello.protocol != PROTOCOL {
+        return Err(RpcError::new(
+            ErrorCode::Version,
+            format!("the daemon speaks protocol {PROTOCOL}, the client {}", hello.protocol),
+            format!("use the client of version {}", identity.version),
+        ));
+    }
+    if let Some(wanted) = hello.role.filter(|wanted| wanted > most) {
+        return Err(RpcError::new(
+            ErrorCode::Role,
+            format!("{name} has the role {most}; {wanted} can't be asked for"),
+            "leave out --role, or let an administrator change `operators`",
+        ));
+    }
+    let who = Who { operator: name.clone(), origin: format!("rpc uid {uid}") };
+    Ok(Granted { who, role: hello.role.unwrap_or(*most) })
 }
 
 impl Session {
@@ -40,17 +87,6 @@ impl Session {
     /// Tells whether this connection has greeted, without keeping it.
     pub(super) fn greeting(&self) -> Greeting {
         Greeting(Arc::downgrade(&self.granted))
-    }
-
-    fn peer(&self) -> Result<(&OperatorName, Role), RpcError> {
-        let known = self.parts.operators.get(&self.uid).map(|(name, role)| (name, *role));
-        known.ok_or_else(|| {
-            RpcError::new(
-                ErrorCode::Role,
-                format!("uid {} is no operator of this daemon", self.uid),
-                "add the uid to `operators` in the daemon's configuration",
-            )
-        })
     }
 
     fn granted(&self) -> Result<&Granted, RpcError> {
@@ -86,31 +122,17 @@ impl Greeting {
 
 impl Control for Session {
     async fn hello(self, _: Context, hello: Hello) -> Result<Welcome, RpcError> {
-        let (name, most) = match self.peer() {
-            Ok(peer) => peer,
+        let granted = match grant(&self.parts.operators, &self.parts.identity, self.uid, &hello) {
+            Ok(granted) => granted,
             Err(error) => {
-                let stranger = Who { operator: "unknown".into(), origin: format!("rpc uid {}", self.uid) };
-                self.refused(&stranger, "hello", Role::Viewer).await;
+                if !self.parts.operators.contains_key(&self.uid) {
+                    let stranger =
+                        Who { operator: "unknown".into(), origin: format!("rpc uid {}", self.uid) };
+                    self.refused(&stranger, "hello", Role::Viewer).await;
+                }
                 return Err(error);
             }
         };
-        if hello.protocol != PROTOCOL {
-            return Err(RpcError::new(
-                ErrorCode::Version,
-                format!("the daemon speaks protocol {PROTOCOL}, the client {}", hello.protocol),
-                format!("use the client of version {}", self.parts.identity.version),
-            ));
-        }
-        if let Some(wanted) = hello.role.filter(|wanted| *wanted > most) {
-            return Err(RpcError::new(
-                ErrorCode::Role,
-                format!("{name} has the role {most}; {wanted} can't be asked for"),
-                "leave out --role, or let an administrator change `operators`",
-            ));
-        }
-        let role = hello.role.unwrap_or(most);
-        let origin = format!("rpc uid {}", self.uid);
-        let granted = Granted { who: Who { operator: name.clone(), origin }, role };
         // The first hello counts: a role can't be raised again on a connection that lowered it.
         let granted = self.granted.get_or_init(|| granted);
         let short = |text: &str| text.chars().filter(|c| !c.is_control()).take(WORDS).collect::<String>();
@@ -118,13 +140,7 @@ impl Control for Session {
             operator = %granted.who.operator, role = %granted.role, uid = self.uid,
             purpose = short(&hello.purpose), version = short(&hello.version), "connected"
         );
-        Ok(Welcome {
-            protocol: PROTOCOL,
-            version: self.parts.identity.version.to_owned(),
-            environment: self.parts.identity.environment.clone(),
-            operator: granted.who.operator.clone(),
-            role: granted.role,
-        })
+        Ok(granted.welcome(&self.parts.identity))
     }
 
     async fn query(self, _: Context, query: Query) -> Result<Answer, RpcError> {
