@@ -2,6 +2,7 @@
 //! `inbox::tries`.
 
 pub mod app;
+pub mod context;
 pub mod envelope;
 pub mod events;
 pub mod inbox;

@@ -5,6 +5,7 @@ use http::{Method, Uri};
 
 use super::error::GitHubError;
 use super::retry::Effect;
+use super::route::repository;
 use super::settings::Base;
 
 /// One change: where, what, and whether doing it twice is the same as once.
@@ -20,16 +21,25 @@ pub(crate) struct Write {
 
 /// The changes that exist.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Change {
+pub(crate) enum Change<'a> {
+    /// A comment on an issue, or on a pull request's conversation.
+    Comment { full_name: &'a str, number: i64, text: &'a str },
     /// Asks GitHub to deliver once more.
     Redeliver { delivery: i64 },
 }
 
-impl Change {
+impl Change<'_> {
     /// # Errors
     /// [`GitHubError::BadInput`] for a name that would leave the route.
     pub(crate) fn write(self, api: &Base) -> Result<Write, GitHubError> {
         let (method, route, path, body, effect) = match self {
+            Self::Comment { full_name, number, text } => (
+                Method::POST,
+                "POST /repos/{owner}/{repo}/issues/{number}/comments",
+                format!("{}/issues/{number}/comments", repository(full_name)?),
+                Some(super::repo::comment(text)),
+                Effect::Once,
+            ),
             Self::Redeliver { delivery } => (
                 Method::POST,
                 "POST /app/hook/deliveries/{id}/attempts",

@@ -151,7 +151,7 @@ impl Engine {
     pub(crate) async fn change(
         &self,
         credential: &Credential,
-        change: Change,
+        change: Change<'_>,
         terms: Terms,
     ) -> Result<Answer, GitHubError> {
         let write = change.write(&self.api)?;

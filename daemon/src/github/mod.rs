@@ -19,6 +19,7 @@ mod limiter;
 mod model;
 mod page;
 mod reader;
+mod repo;
 mod retry;
 mod route;
 #[cfg(test)]
@@ -40,6 +41,7 @@ pub use limiter::{Budget, Traffic};
 pub use model::{Account, AppInfo, Commit, Installation, InstallationRequest, Repository, Tree, TreeEntry};
 pub use page::PageOf;
 pub use reader::{CommitProbe, Reader, RepoProbe, UserToken};
+pub use repo::{Diff, Rows};
 pub use settings::{GitHubSettings, OAuthApp, SetupError};
 pub use tokens::{Leased, Scope, ScopeTooWide, TokenState, TokenStatus, Tokens};
 pub use writer::Writer;

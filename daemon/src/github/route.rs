@@ -10,6 +10,9 @@ const JSON: &str = "application/vnd.github+json";
 /// Asks for the bytes of a file instead of base64 in JSON, which GitHub refuses for files over 1 MB.
 const RAW: &str = "application/vnd.github.raw+json";
 
+/// Asks for a pull request as a diff.
+const DIFF: &str = "application/vnd.github.diff";
+
 /// One read: where, and how it is counted, logged and read.
 #[derive(Debug, Clone)]
 pub(crate) struct Read {
@@ -37,6 +40,52 @@ pub(crate) enum Route<'a> {
     Tree { full_name: &'a str, sha: &'a str, recursive: bool },
     Blob { full_name: &'a str, sha: &'a str },
     Contents { full_name: &'a str, path: &'a str, reference: Option<&'a str> },
+    About { full_name: &'a str, about: About<'a> },
+}
+
+/// What is asked of a repository beside its objects.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum About<'a> {
+    Itself,
+    Pull(i64),
+    PullDiff(i64),
+    PullFiles(i64),
+    Issue(i64),
+    Comments(i64),
+    /// With its files.
+    Commit(&'a str),
+    Compare(&'a str, &'a str),
+    Branches,
+}
+
+impl About<'_> {
+    fn template(self) -> &'static str {
+        match self {
+            Self::Itself => "GET /repos/{owner}/{repo}",
+            Self::Pull(_) | Self::PullDiff(_) => "GET /repos/{owner}/{repo}/pulls/{number}",
+            Self::PullFiles(_) => "GET /repos/{owner}/{repo}/pulls/{number}/files",
+            Self::Issue(_) => "GET /repos/{owner}/{repo}/issues/{number}",
+            Self::Comments(_) => "GET /repos/{owner}/{repo}/issues/{number}/comments",
+            Self::Commit(_) => "GET /repos/{owner}/{repo}/commits/{sha}",
+            Self::Compare(..) => "GET /repos/{owner}/{repo}/compare/{base}...{head}",
+            Self::Branches => "GET /repos/{owner}/{repo}/branches",
+        }
+    }
+
+    fn tail(self) -> Result<String, GitHubError> {
+        Ok(match self {
+            Self::Itself => String::new(),
+            Self::Pull(number) | Self::PullDiff(number) => format!("/pulls/{number}"),
+            Self::PullFiles(number) => format!("/pulls/{number}/files?per_page=100"),
+            Self::Issue(number) => format!("/issues/{number}"),
+            Self::Comments(number) => format!("/issues/{number}/comments?per_page=100"),
+            Self::Commit(sha) => format!("/commits/{}", segment(sha, "commit")?),
+            Self::Compare(base, head) => {
+                format!("/compare/{}...{}", segment(base, "base")?, segment(head, "head")?)
+            }
+            Self::Branches => "/branches?per_page=100".to_owned(),
+        })
+    }
 }
 
 impl Route<'_> {
@@ -44,12 +93,17 @@ impl Route<'_> {
     /// [`GitHubError::BadInput`] for a name that is no `owner/name`, or a path with `.` or `..` in it.
     pub(crate) fn read(self, api: &Base) -> Result<Read, GitHubError> {
         let uri = api.join(&self.path()?).ok_or(GitHubError::BadInput { what: "address" })?;
-        let is_file = matches!(self, Self::Blob { .. } | Self::Contents { .. });
+        let is_diff = matches!(self, Self::About { about: About::PullDiff(_), .. });
+        let is_file = is_diff || matches!(self, Self::Blob { .. } | Self::Contents { .. });
         Ok(Read {
             uri,
             route: self.template(),
             kind: self.kind(),
-            accept: if is_file { RAW } else { JSON },
+            accept: match (is_diff, is_file) {
+                (true, _) => DIFF,
+                (false, true) => RAW,
+                (false, false) => JSON,
+            },
             is_file,
         })
     }
@@ -73,6 +127,7 @@ impl Route<'_> {
             Self::Tree { .. } => "GET /repos/{owner}/{repo}/git/trees/{sha}",
             Self::Blob { .. } => "GET /repos/{owner}/{repo}/git/blobs/{sha}",
             Self::Contents { .. } => "GET /repos/{owner}/{repo}/contents/{path}",
+            Self::About { about, .. } => about.template(),
         }
     }
 
@@ -83,9 +138,11 @@ impl Route<'_> {
             Self::Repository { .. } | Self::RepositoryById { .. } | Self::RepositoryInstallation { .. } => {
                 Kind::Probe
             }
-            Self::Commit { .. } | Self::Tree { .. } | Self::Blob { .. } | Self::Contents { .. } => {
-                Kind::Object
-            }
+            Self::Commit { .. }
+            | Self::Tree { .. }
+            | Self::Blob { .. }
+            | Self::Contents { .. }
+            | Self::About { .. } => Kind::Object,
         }
     }
 
@@ -123,11 +180,12 @@ impl Route<'_> {
                 let query = reference.map_or_else(String::new, |r| format!("?ref={}", encode(r)));
                 format!("{}/contents/{}{query}", repository(full_name)?, parts.join("/"))
             }
+            Self::About { full_name, about } => format!("{}{}", repository(full_name)?, about.tail()?),
         })
     }
 }
 
-fn repository(full_name: &str) -> Result<String, GitHubError> {
+pub(crate) fn repository(full_name: &str) -> Result<String, GitHubError> {
     let bad = "repository name (owner/name)";
     let (owner, name) = full_name
         .split_once('/')

@@ -26,4 +26,25 @@ impl Writer {
         }
         Err(GitHubError::Refused { status: answer.status, message: message_of(&answer.body) })
     }
+
+    /// Comments on an issue, or on a pull request's conversation; answers the comment as GitHub shows it.
+    ///
+    /// # Errors
+    /// [`GitHubError::Refused`]: not there, no permission, or not to be commented on. After [`GitHubError::Unavailable`] nobody
+    /// knows whether it was posted.
+    pub async fn comment(
+        &self,
+        installation: i64,
+        full_name: &str,
+        number: i64,
+        text: &str,
+    ) -> Result<serde_json::Value, GitHubError> {
+        let change = Change::Comment { full_name, number, text };
+        let answer = self.engine.change(&Credential::Installation(installation), change, self.terms).await?;
+        if answer.status == 201 {
+            return serde_json::from_slice(&answer.body)
+                .map_err(|_| GitHubError::BadAnswer { what: "a comment" });
+        }
+        Err(GitHubError::Refused { status: answer.status, message: message_of(&answer.body) })
+    }
 }
