@@ -86,6 +86,16 @@ impl Credential {
     }
 
     /// Whether an installation token carries a read permission; other credentials aren't asked.
+    pub(super) fn may_write(&self, permission: &str) -> bool {
+        match self {
+            Self::Installation { permissions, .. } => {
+                permissions.get(permission).is_some_and(|l| *l >= Level::Write)
+            }
+            Self::User(_) => true,
+            _ => false,
+        }
+    }
+
     pub(super) fn may_read(&self, permission: &str) -> bool {
         match self {
             Self::Installation { permissions, .. } => {

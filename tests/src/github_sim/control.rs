@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+pub use super::pulls::NewPull;
 use super::server::Shared;
 use crate::world::objects::Sha;
 use crate::world::{AccountKind, NewRepo, Selection, World, WorldError};
@@ -129,5 +130,25 @@ impl WorldHandle {
     /// Kills a user token.
     pub fn revoke_user_token(&self, token: &str) -> Result<(), WorldError> {
         self.change(|world| world.revoke_user_token(token))
+    }
+
+    /// Opens a pull request. Its number.
+    pub fn open_pull(&self, repo: i64, pull: NewPull) -> i64 {
+        self.0.talk().open(repo, pull)
+    }
+
+    /// Opens an issue. Its number.
+    pub fn open_issue(&self, repo: i64, title: &str) -> i64 {
+        self.0.talk().ask(repo, title)
+    }
+
+    /// Comments on an issue or a pull request.
+    pub fn comment(&self, repo: i64, number: i64, text: &str) {
+        self.0.talk().comment(repo, number, text);
+    }
+
+    /// The comments of an issue or a pull request, the oldest first.
+    pub fn comments(&self, repo: i64, number: i64) -> Vec<String> {
+        self.0.talk().comments(repo, number)
     }
 }

@@ -21,6 +21,7 @@ pub(super) struct Ask<'a> {
     /// The query as it came; a redirect keeps it.
     pub(super) raw_query: Option<&'a str>,
     pub(super) accept: &'a str,
+    pub(super) body: &'a [u8],
 }
 
 impl Ask<'_> {
@@ -97,7 +98,11 @@ impl Ask<'_> {
                     "application/vnd.github.sha; charset=utf-8",
                     commits[found].sha.to_string().into_bytes(),
                 ),
-                Some(found) => Answer::ok(json::commit(&url, &commits[found])),
+                Some(found) => {
+                    let mut commit = json::commit(&url, &commits[found]);
+                    commit["files"] = self.commit_files(repo, found);
+                    Answer::ok(commit)
+                }
                 None => Answer::unprocessable(&format!("No commit found for SHA: {at}")),
             },
             About::GitCommit(sha) => commits
@@ -107,11 +112,17 @@ impl Ask<'_> {
             About::Tree(at) => self.tree(repo, &url, &commits, at),
             About::Blob(sha) => self.blob(repo, &url, &commits, sha),
             About::Contents(path) => self.contents(repo, &url, &commits, path),
+            About::Pull(number) => self.pull(repo, &url, *number),
+            About::PullFiles(number) => self.pull_files(repo, &url, *number),
+            About::Issue(number) => self.issue(repo, &url, *number),
+            About::Comments(number) => self.comments(repo, &url, *number),
+            About::NewComment(number) => self.new_comment(repo, &url, *number),
+            About::Compare(base, head) => self.compare(repo, &url, &commits, base, head),
             About::Itself | About::Installation => Answer::not_found(),
         }
     }
 
-    fn snapshot(&self, repo: &Repo, index: usize) -> Option<Snapshot> {
+    pub(super) fn snapshot(&self, repo: &Repo, index: usize) -> Option<Snapshot> {
         self.world.snapshot(repo, u32::try_from(index).ok()?)
     }
 
@@ -234,7 +245,7 @@ fn heads(commits: &[Commit]) -> Vec<(&'static str, &Commit)> {
 }
 
 /// A branch, `HEAD`, a commit's id or at least 4 digits of it.
-fn resolve(commits: &[Commit], at: &str) -> Option<usize> {
+pub(super) fn resolve(commits: &[Commit], at: &str) -> Option<usize> {
     let name = at.strip_prefix("refs/heads/").or_else(|| at.strip_prefix("heads/")).unwrap_or(at);
     let name = if at == "HEAD" { "main" } else { name };
     let head = heads(commits).into_iter().find(|(head, _)| *head == name);

@@ -40,6 +40,18 @@ pub enum RouteKind {
     GetContents,
     /// `GET /repos/{owner}/{repo}/branches`
     ListBranches,
+    /// `GET /repos/{owner}/{repo}/pulls/{number}`
+    GetPull,
+    /// `GET /repos/{owner}/{repo}/pulls/{number}/files`
+    ListPullFiles,
+    /// `GET /repos/{owner}/{repo}/issues/{number}`
+    GetIssue,
+    /// `GET /repos/{owner}/{repo}/issues/{number}/comments`
+    ListComments,
+    /// `POST /repos/{owner}/{repo}/issues/{number}/comments`
+    CreateComment,
+    /// `GET /repos/{owner}/{repo}/compare/{base}...{head}`
+    Compare,
     /// `GET /rate_limit`
     RateLimit,
     /// `GET /user`
@@ -72,6 +84,12 @@ pub(super) enum About {
     Blob(String),
     Contents(String),
     Branches,
+    Pull(i64),
+    PullFiles(i64),
+    Issue(i64),
+    Comments(i64),
+    NewComment(i64),
+    Compare(String, String),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -145,6 +163,11 @@ impl Route {
         Some(match parts {
             ["app", "installations", id, "access_tokens"] => Self::Mint(id.parse().ok()?),
             ["applications", client, "token"] => Self::TokenCheck((*client).to_owned()),
+            ["repos", owner, name, "issues", number, "comments"] => Self::Repo {
+                key: RepoKey::Name((*owner).to_owned(), (*name).to_owned()),
+                about: About::NewComment(number.parse().ok()?),
+                rest: format!("/issues/{number}/comments"),
+            },
             ["settings", "apps", "new"] | ["organizations", _, "settings", "apps", "new"] => Self::NewApp,
             ["app-manifests", code, "conversions"] => Self::ConvertManifest((*code).to_owned()),
             _ => return None,
@@ -182,6 +205,12 @@ impl Route {
                 About::Blob(_) => RouteKind::GetBlob,
                 About::Contents(_) => RouteKind::GetContents,
                 About::Branches => RouteKind::ListBranches,
+                About::Pull(_) => RouteKind::GetPull,
+                About::PullFiles(_) => RouteKind::ListPullFiles,
+                About::Issue(_) => RouteKind::GetIssue,
+                About::Comments(_) => RouteKind::ListComments,
+                About::NewComment(_) => RouteKind::CreateComment,
+                About::Compare(..) => RouteKind::Compare,
             },
         }
     }
@@ -206,6 +235,15 @@ impl About {
             ["git", "blobs", sha] => Self::Blob((*sha).to_owned()),
             ["contents", path @ ..] => Self::Contents(path.join("/")),
             ["branches"] => Self::Branches,
+            ["pulls", number] => Self::Pull(number.parse().ok()?),
+            ["pulls", number, "files"] => Self::PullFiles(number.parse().ok()?),
+            ["issues", number] => Self::Issue(number.parse().ok()?),
+            ["issues", number, "comments"] => Self::Comments(number.parse().ok()?),
+            ["compare", between @ ..] => {
+                let between = between.join("/");
+                let (base, head) = between.split_once("...")?;
+                Self::Compare(base.to_owned(), head.to_owned())
+            }
             _ => return None,
         })
     }

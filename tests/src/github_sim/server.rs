@@ -19,6 +19,7 @@ use super::faults::{Effect, Faults, Suffered};
 use super::finish::{Finish, text};
 use super::keys::TestKey;
 use super::limits::{Limits, Principal};
+use super::pulls::Talk;
 use super::repos::Ask;
 use super::route::{Route, RouteKind};
 use super::tokens::Tokens;
@@ -38,6 +39,7 @@ pub(super) struct Shared {
     limits: Mutex<Limits>,
     keys: RwLock<Vec<(TestKey, DecodingKey)>>,
     codes: Mutex<manifest::Codes>,
+    talk: Mutex<Talk>,
 }
 
 /// Bytes of a request's body that are read.
@@ -63,6 +65,7 @@ impl Shared {
             tokens: Mutex::default(),
             keys: RwLock::new(keys),
             codes: Mutex::default(),
+            talk: Mutex::default(),
         }
     }
 
@@ -81,6 +84,10 @@ impl Shared {
 
     pub(super) fn limits(&self) -> MutexGuard<'_, Limits> {
         self.limits.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn talk(&self) -> MutexGuard<'_, Talk> {
+        self.talk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn codes(&self) -> MutexGuard<'_, manifest::Codes> {
@@ -260,6 +267,7 @@ fn handle(shared: &Shared, asked: &Asked) -> Answer {
             query: &query,
             raw_query: asked.parts.uri.query(),
             accept: text(&asked.parts.headers, &header::ACCEPT),
+            body: &asked.body,
         }
         .answer(key, about, rest),
         Route::RateLimit => rate_limit(shared, credential),
