@@ -56,13 +56,13 @@ pub(super) fn posted(shared: &Shared, query: Option<&str>, body: &Bytes) -> Answ
         "{back}?code={code}&state={}",
         form_urlencoded::byte_serialize(state.as_bytes()).collect::<String>()
     );
-    shared.codes().insert(code, manifest);
+    shared.app_codes().insert(code, manifest);
     Answer { status: StatusCode::FOUND, ..Answer::moved(to) }
 }
 
 /// Turns a code into the App, once.
 pub(super) fn converted(shared: &Shared, code: &str) -> Answer {
-    let Some(manifest) = shared.codes().remove(code) else { return Answer::not_found() };
+    let Some(manifest) = shared.app_codes().remove(code) else { return Answer::not_found() };
     let name = manifest["name"].as_str().unwrap_or_default().to_owned();
     let slug: String =
         name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();

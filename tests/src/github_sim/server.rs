@@ -38,7 +38,7 @@ pub(super) struct Shared {
     tokens: Mutex<Tokens>,
     limits: Mutex<Limits>,
     keys: RwLock<Vec<(TestKey, DecodingKey)>>,
-    codes: Mutex<manifest::Codes>,
+    app_codes: Mutex<manifest::Codes>,
     talk: Mutex<Talk>,
 }
 
@@ -64,7 +64,7 @@ impl Shared {
             world: RwLock::new(world),
             tokens: Mutex::default(),
             keys: RwLock::new(keys),
-            codes: Mutex::default(),
+            app_codes: Mutex::default(),
             talk: Mutex::default(),
         }
     }
@@ -90,8 +90,8 @@ impl Shared {
         self.talk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn codes(&self) -> MutexGuard<'_, manifest::Codes> {
-        self.codes.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn app_codes(&self) -> MutexGuard<'_, manifest::Codes> {
+        self.app_codes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn keys(&self) -> RwLockReadGuard<'_, Vec<(TestKey, DecodingKey)>> {
