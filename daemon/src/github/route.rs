@@ -30,6 +30,8 @@ pub(crate) enum Route<'a> {
     Installations,
     InstallationRequests,
     InstallationRepositories,
+    Deliveries,
+    Delivery { id: i64 },
     Repository { full_name: &'a str },
     RepositoryById { id: i64 },
     RepositoryInstallation { full_name: &'a str },
@@ -44,13 +46,14 @@ impl Route<'_> {
     /// [`GitHubError::BadInput`] for a name that is no `owner/name`, or a path with `.` or `..` in it.
     pub(crate) fn read(self, api: &Base) -> Result<Read, GitHubError> {
         let uri = api.join(&self.path()?).ok_or(GitHubError::BadInput { what: "address" })?;
-        let is_file = matches!(self, Self::Blob { .. } | Self::Contents { .. });
+        let is_raw = matches!(self, Self::Blob { .. } | Self::Contents { .. });
         Ok(Read {
             uri,
             route: self.template(),
             kind: self.kind(),
-            accept: if is_file { RAW } else { JSON },
-            is_file,
+            accept: if is_raw { RAW } else { JSON },
+            // A delivery holds a whole payload: as large as a file, and read once.
+            is_file: is_raw || matches!(self, Self::Delivery { .. }),
         })
     }
 
@@ -66,6 +69,8 @@ impl Route<'_> {
             Self::Installations => "GET /app/installations",
             Self::InstallationRequests => "GET /app/installation-requests",
             Self::InstallationRepositories => "GET /installation/repositories",
+            Self::Deliveries => "GET /app/hook/deliveries",
+            Self::Delivery { .. } => "GET /app/hook/deliveries/{id}",
             Self::Repository { .. } => "GET /repos/{owner}/{repo}",
             Self::RepositoryById { .. } => "GET /repositories/{id}",
             Self::RepositoryInstallation { .. } => "GET /repos/{owner}/{repo}/installation",
@@ -79,13 +84,18 @@ impl Route<'_> {
     fn kind(self) -> Kind {
         match self {
             Self::App | Self::Installation { .. } => Kind::Other,
-            Self::Installations | Self::InstallationRequests | Self::InstallationRepositories => Kind::Page,
+            Self::Installations
+            | Self::InstallationRequests
+            | Self::InstallationRepositories
+            | Self::Deliveries => Kind::Page,
             Self::Repository { .. } | Self::RepositoryById { .. } | Self::RepositoryInstallation { .. } => {
                 Kind::Probe
             }
-            Self::Commit { .. } | Self::Tree { .. } | Self::Blob { .. } | Self::Contents { .. } => {
-                Kind::Object
-            }
+            Self::Delivery { .. }
+            | Self::Commit { .. }
+            | Self::Tree { .. }
+            | Self::Blob { .. }
+            | Self::Contents { .. } => Kind::Object,
         }
     }
 
@@ -96,6 +106,8 @@ impl Route<'_> {
             Self::Installations => "/app/installations?per_page=100".to_owned(),
             Self::InstallationRequests => "/app/installation-requests?per_page=100".to_owned(),
             Self::InstallationRepositories => "/installation/repositories?per_page=100".to_owned(),
+            Self::Deliveries => "/app/hook/deliveries?per_page=100".to_owned(),
+            Self::Delivery { id } => format!("/app/hook/deliveries/{id}"),
             Self::Repository { full_name } => repository(full_name)?,
             Self::RepositoryById { id } => format!("/repositories/{id}"),
             Self::RepositoryInstallation { full_name } => {

@@ -29,6 +29,7 @@ use crate::flows::doctor::Doctor;
 use crate::flows::kill::KillSwitch;
 use crate::flows::status::{self, Identity, Sources};
 use crate::gateway::inbox::Inbox;
+use crate::gateway::recover::Recoverer;
 use crate::github::GitHub;
 use crate::mapping::catalog::ddl::DdlNames;
 use crate::mapping::catalog::import::Importer;
@@ -52,6 +53,7 @@ pub struct Parts {
     pub importer: Importer,
     pub kill: KillSwitch,
     pub inbox: Arc<Inbox>,
+    pub recoverer: Arc<Recoverer>,
     pub doctor: Doctor,
     pub heads: HeadFile,
     pub ddl_names: DdlNames,
