@@ -146,6 +146,7 @@ fn an_index_that_was_never_read_matters_only_with_projects() {
         index: &index,
         projects,
         index_max_age_ms: HOUR,
+        webhooks: Webhooks::default(),
     };
     assert!(attention(&facts(0)).is_empty());
     assert_eq!(attention(&facts(1)).len(), 1);
