@@ -100,11 +100,15 @@ mod tests {
 
     #[test]
     fn a_payload_keeps_its_bytes() {
-        let answer =
-            Bytes::from_static(br#"{"guid":"g","request":{"headers":{},"payload":{"b": 1.50,"a":"\u00e9"}}}"#);
+        let answer = Bytes::from_static(
+            br#"{"guid":"g","request":{"headers":{},"payload":{"b": 1.50,"a":"\u00e9"}}}"#,
+        );
         assert_eq!(payload(&answer).unwrap().unwrap().body, &br#"{"b": 1.50,"a":"\u00e9"}"#[..]);
-        for gone in [r#"{"guid":"g"}"#, r#"{"guid":"g","request":null}"#, r#"{"guid":"g","request":{"payload":null}}"#]
-        {
+        for gone in [
+            r#"{"guid":"g"}"#,
+            r#"{"guid":"g","request":null}"#,
+            r#"{"guid":"g","request":{"payload":null}}"#,
+        ] {
             assert_eq!(payload(&Bytes::from_static(gone.as_bytes())), Ok(None), "{gone}");
         }
         assert!(payload(&Bytes::from_static(b"[]")).is_err());

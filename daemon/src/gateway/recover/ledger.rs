@@ -35,7 +35,9 @@ pub struct Scope {
 pub struct Missing {
     pub guid: String,
     pub event: String,
-    /// The first attempt that the list has: how new its facts are.
+    /// When the first attempt was made that the list has.
+    pub first: i64,
+    /// The same in the order of the list: how new its facts are.
     pub at: i64,
     /// Newest first, at least one.
     pub attempts: Vec<i64>,
@@ -71,6 +73,8 @@ pub struct Ledger<'s> {
     missing: BTreeMap<u64, Missing>,
     places: HashMap<String, u64>,
     met: u64,
+    /// The moment that was met last, and how many attempts were met of it.
+    moment: (i64, i64),
     overflowed: bool,
     counts: Counts,
 }
@@ -86,6 +90,7 @@ impl<'s> Ledger<'s> {
             missing: BTreeMap::new(),
             places: HashMap::new(),
             met: 0,
+            moment: (i64::MIN, 0),
             overflowed: false,
             counts: Counts::default(),
         }
@@ -101,13 +106,14 @@ impl<'s> Ledger<'s> {
     pub fn page(&mut self, page: &[Attempt], here: &HashSet<String>) {
         let mut on_page = HashSet::new();
         for attempt in page {
+            let at = self.placed(attempt.at);
             if !on_page.insert(attempt.guid.as_str()) || self.repeated.contains(&attempt.guid) {
-                self.earlier(attempt);
+                self.earlier(attempt, at);
             } else if self.is_within(attempt) {
                 if attempt.redelivery && self.repeated.len() < REPEATED {
                     self.repeated.insert(attempt.guid.clone());
                 }
-                self.first(attempt, here);
+                self.first(attempt, at, here);
             }
         }
     }
@@ -130,12 +136,12 @@ impl<'s> Ledger<'s> {
     /// What is missing, oldest first, so that it is handled in its order.
     pub fn into_missing(self) -> Vec<Missing> {
         let mut missing: Vec<Missing> = self.missing.into_values().rev().collect();
-        missing.sort_by_key(|missing| missing.at);
+        missing.sort_by_key(|missing| (missing.at, missing.attempts.last().copied()));
         missing
     }
 
     /// A delivery is met for the first time.
-    fn first(&mut self, attempt: &Attempt, here: &HashSet<String>) {
+    fn first(&mut self, attempt: &Attempt, at: i64, here: &HashSet<String>) {
         self.counts.logged += 1;
         if !self.is_wanted(attempt) {
             self.counts.unwanted += 1;
@@ -145,7 +151,8 @@ impl<'s> Ledger<'s> {
             let missing = Missing {
                 guid: attempt.guid.clone(),
                 event: attempt.event.clone(),
-                at: attempt.at,
+                first: attempt.at,
+                at,
                 attempts: vec![attempt.id],
             };
             self.places.insert(attempt.guid.clone(), self.met);
@@ -161,13 +168,22 @@ impl<'s> Ledger<'s> {
     }
 
     /// An earlier attempt of one that was met.
-    fn earlier(&mut self, attempt: &Attempt) {
+    fn earlier(&mut self, attempt: &Attempt, at: i64) {
         let place = self.places.get(&attempt.guid);
         let Some(missing) = place.and_then(|place| self.missing.get_mut(place)) else { return };
-        missing.at = missing.at.min(attempt.at);
+        missing.first = missing.first.min(attempt.at);
+        missing.at = missing.at.min(at);
         if missing.attempts.len() < ATTEMPTS && !missing.attempts.contains(&attempt.id) {
             missing.attempts.push(attempt.id);
         }
+    }
+
+    /// GitHub tells whole seconds, and two facts of one second must not be as new as each other: the list says which came
+    /// first. Counted from the end of the second, so that what is logged later moves no earlier one.
+    fn placed(&mut self, at: i64) -> i64 {
+        let (moment, count) = self.moment;
+        self.moment = (at, if moment == at { count + 1 } else { 0 });
+        if at % 1_000 == 0 { at + (999 - self.moment.1).max(0) } else { at }
     }
 
     fn is_within(&self, attempt: &Attempt) -> bool {

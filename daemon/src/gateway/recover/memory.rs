@@ -49,7 +49,8 @@ impl Memory {
 
     /// What is remembered after a comparison of this scope. Only one that looked at everything that was owed proves anything.
     pub(super) fn after(
-        self, recovery: &Recovery,
+        self,
+        recovery: &Recovery,
         scope: &Scope,
         owed: Option<i64>,
         gap: Option<Gap>,

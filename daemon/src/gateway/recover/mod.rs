@@ -189,9 +189,9 @@ impl Recoverer {
         who: &Who,
     ) -> Result<Recovery, RecoverError> {
         let began = self.clock.now();
-        let horizon = began.saturating_sub(i64::try_from(self.settings.horizon.as_millis()).unwrap_or(i64::MAX));
-        let scope =
-            Scope { since: since.unwrap_or(horizon).max(horizon), events: ask.events.clone() };
+        let horizon =
+            began.saturating_sub(i64::try_from(self.settings.horizon.as_millis()).unwrap_or(i64::MAX));
+        let scope = Scope { since: since.unwrap_or(horizon).max(horizon), events: ask.events.clone() };
         // What came before the horizon is in no list: until then everything must have been compared.
         let sign = memory.compared_until.or(self.last_received);
         let gap = sign.filter(|sign| *sign < horizon).map(|from| Gap { from, to: horizon, found_at: began });
@@ -247,7 +247,8 @@ impl Recoverer {
                 }
                 let page = self.reader.deliveries(cursor.as_deref()).await?;
                 let attempts: Vec<Attempt> = page.rows.into_iter().map(attempt).collect();
-                let here: HashSet<String> = self.db.known(&ledger.asked(&attempts)).await?.into_iter().collect();
+                let here: HashSet<String> =
+                    self.db.known(&ledger.asked(&attempts)).await?.into_iter().collect();
                 ledger.page(&attempts, &here);
                 cursor = page.next;
                 if cursor.is_none() || ledger.is_past(&attempts) {
@@ -266,8 +267,9 @@ impl Recoverer {
                     counts.here += 1;
                     continue;
                 }
-                tried.oldest = Some(tried.oldest.map_or(missing.at, |oldest| oldest.min(missing.at)));
-                let settled = if matches!(fate, Fate::Lost) { &mut tried.lost } else { &mut tried.asked_again };
+                tried.oldest = Some(tried.oldest.map_or(missing.first, |oldest| oldest.min(missing.first)));
+                let settled =
+                    if matches!(fate, Fate::Lost) { &mut tried.lost } else { &mut tried.asked_again };
                 settled.insert(missing.guid);
             }
             if !again || tried.lost.len() + tried.asked_again.len() >= MOST_SETTLED {
@@ -280,9 +282,9 @@ impl Recoverer {
     async fn fetch(&self, missing: &Missing) -> Result<Fate, RecoverError> {
         for id in &missing.attempts {
             let payload = match self.reader.delivery(*id).await {
-                Ok(payload) => payload.filter(|sent| {
-                    sent.guid == missing.guid && sent.body.len() <= LONGEST_PAYLOAD
-                }),
+                Ok(payload) => {
+                    payload.filter(|sent| sent.guid == missing.guid && sent.body.len() <= LONGEST_PAYLOAD)
+                }
                 // Of this delivery, not of GitHub.
                 Err(GitHubError::TooLarge { .. } | GitHubError::BadAnswer { .. }) => None,
                 Err(error) => return Err(error.into()),

@@ -49,9 +49,11 @@ fn refused(error: RecoverError) -> RpcError {
     match error {
         RecoverError::Read(error) => read_error(error),
         RecoverError::Write(error) => write_error(error),
-        RecoverError::Busy => {
-            RpcError::new(ErrorCode::Busy, text, "wait for its end; `cutover webhook list` shows what it brings")
-        }
+        RecoverError::Busy => RpcError::new(
+            ErrorCode::Busy,
+            text,
+            "wait for its end; `cutover webhook list` shows what it brings",
+        ),
         RecoverError::GitHub(_) => RpcError::new(
             ErrorCode::GitHub,
             text,

@@ -77,7 +77,11 @@ fn of_more_than_are_remembered_the_oldest_come_first() {
         assert_eq!(missing.iter().map(|m| m.guid.clone()).collect::<Vec<_>>(), expected);
         // The second of each round can't be had.
         for (at, missing) in missing.into_iter().enumerate() {
-            if at == 1 { settled.insert(missing.guid) } else { here.insert(missing.guid) };
+            if at == 1 {
+                settled.insert(missing.guid)
+            } else {
+                here.insert(missing.guid)
+            };
         }
         rounds += 1;
         if !again {
@@ -91,7 +95,8 @@ fn of_more_than_are_remembered_the_oldest_come_first() {
 type Made = (i64, bool, Vec<i64>, bool, bool);
 
 fn made() -> impl Strategy<Value = Vec<Made>> {
-    let one = (0_i64..1_000, any::<bool>(), prop::collection::vec(1_i64..500, 0..4), any::<bool>(), any::<bool>());
+    let one =
+        (0_i64..1_000, any::<bool>(), prop::collection::vec(1_i64..500, 0..4), any::<bool>(), any::<bool>());
     prop::collection::vec(one, 0..60)
 }
 
@@ -153,4 +158,20 @@ proptest! {
             prop_assert!(here.contains(guid) || lost.contains(guid), "{guid} is neither here nor named");
         }
     }
+}
+
+#[test]
+fn of_one_second_the_list_says_what_came_first_whatever_is_here_already() {
+    let page: Vec<Attempt> = (1..=5).rev().map(|n| attempt(n, &format!("g{n}"), 7_000, false)).collect();
+    let (scope, none) = (scope(0, &[]), set(&[]));
+    let times = |here: &[&str]| -> Vec<(String, i64, i64)> {
+        let here = here.iter().map(|guid| (*guid).to_owned()).collect();
+        // The second goes on over two pages.
+        let pages = [page[..2].to_vec(), page[2..].to_vec()];
+        let missing = walk(&scope, &none, 10, &pages, &here).into_missing();
+        missing.into_iter().map(|missing| (missing.guid, missing.at, missing.first)).collect()
+    };
+    let expected: Vec<_> = (1..=5).map(|n| (format!("g{n}"), 7_994 + n, 7_000)).collect();
+    assert_eq!(times(&[]), expected);
+    assert_eq!(times(&["g1", "g2", "g4"]), [expected[2].clone(), expected[4].clone()]);
 }
