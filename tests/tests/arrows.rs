@@ -155,6 +155,8 @@ const PURE: &[&str] = &[
     "gateway/signature",
     "gateway/envelope",
     "gateway/inbox/tries",
+    "gateway/recover/ledger",
+    "gateway/recover/statement",
     "mapping/index",
     "mapping/matching",
     "mapping/probe",

@@ -24,6 +24,8 @@ mod import;
 mod kill;
 #[path = "e2e/list.rs"]
 mod list;
+#[path = "e2e/missed.rs"]
+mod missed;
 #[path = "e2e/page.rs"]
 mod page;
 #[path = "e2e/role.rs"]

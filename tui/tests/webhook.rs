@@ -6,7 +6,7 @@ mod support;
 
 use cutover_shared::error::ErrorCode;
 use cutover_shared::rpc::{Act, Answer, Query, Receipt};
-use cutover_shared::webhook::{WebhookAct, WebhookAnswer, WebhookQuery, WebhookReceipt};
+use cutover_shared::webhook::{Recovery, WebhookAct, WebhookAnswer, WebhookQuery, WebhookReceipt};
 use support::{Daemon, Reply, sample};
 
 /// A daemon where a filter takes `count` deliveries.
@@ -111,4 +111,68 @@ async fn a_payload_that_is_gone_is_said_and_one_that_was_not_asked_for_is_not() 
     assert!(daemon.run(&["webhook", "show", "g", "--payload"]).await.out.contains(gone));
     let asked = daemon.state.lock().unwrap().queries.pop();
     assert_eq!(asked, Some(Query::Webhook(WebhookQuery::Show { guid: "g".into(), payload: true })));
+}
+
+/// What a comparison of ten deliveries found.
+fn recovery(here: u64, lost: u64, gap: bool) -> Recovery {
+    Recovery {
+        at: 1_795_255_200_000,
+        since: 1_794_996_000_000,
+        horizon: 1_794_996_000_000,
+        logged: 12,
+        here,
+        unwanted: 2,
+        pulled: 1,
+        redelivered: 0,
+        lost,
+        gap,
+        statement: format!("{here} of 10 deliveries since 2026-11-18T10:00:00Z are here"),
+    }
+}
+
+fn recovering(recovery: &Recovery) -> Daemon {
+    let recovery = recovery.clone();
+    Daemon::start().obeys(move |act| match act {
+        Act::Webhook(WebhookAct::Recover { .. }) => {
+            Reply::Say(Receipt::Webhook(WebhookReceipt { replayed: 0, recovery: Some(recovery.clone()) }))
+        }
+        other => panic!("{other:?}"),
+    })
+}
+
+#[tokio::test]
+async fn a_recovery_ends_with_0_only_when_all_is_here_and_nothing_unproven() {
+    for (found, code, told) in [
+        (recovery(10, 0, false), 0, "10 of 10 deliveries"),
+        (recovery(8, 2, false), 1, "GitHub can't give them any more"),
+        (recovery(9, 0, false), 1, "9 of 10"),
+        (recovery(10, 0, true), 1, "can't be proven"),
+    ] {
+        let daemon = recovering(&found);
+        let ran = daemon.run(&["webhook", "recover"]).await;
+        assert_eq!(ran.code, code, "{ran:?}");
+        assert!(ran.out.contains(told), "{ran:?}");
+        let ran = daemon.run(&["webhook", "recover", "--json"]).await;
+        assert_eq!((ran.code, ran.json()), (code, serde_json::to_value(&found).unwrap()));
+    }
+}
+
+#[tokio::test]
+async fn a_recovery_is_asked_as_it_was_written() {
+    let daemon = recovering(&recovery(10, 0, false));
+    let args = ["--since", "2026-11-20T12:00:00+02:00", "--event", "push,installation", "--look"];
+    assert_eq!(daemon.run(&[&["webhook", "recover"][..], &args].concat()).await.code, 0);
+    daemon.run(&["webhook", "recover", "--since", "2h"]).await;
+    let acts = daemon.acts();
+    let events = vec!["push".to_owned(), "installation".to_owned()];
+    let since = Some(1_795_168_800_000);
+    assert_eq!(acts[0], Act::Webhook(WebhookAct::Recover { since, events, look: true }));
+    let Act::Webhook(WebhookAct::Recover { since: Some(since), look: false, .. }) = &acts[1] else {
+        panic!("{:?}", acts[1])
+    };
+    assert_eq!((daemon.env().now)() - since, 7_200_000);
+    for odd in ["yesterday", "", "-1h", "2026-11-20"] {
+        let ran = daemon.run(&["webhook", "recover", "--since", odd]).await;
+        assert_eq!(ran.code, 2, "{odd}: {ran:?}");
+    }
 }

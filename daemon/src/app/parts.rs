@@ -20,6 +20,7 @@ use crate::flows::doctor::Doctor;
 use crate::flows::kill::KillSwitch;
 use crate::flows::status::Identity;
 use crate::gateway::inbox::Inbox;
+use crate::gateway::recover::{RecoverSettings, Recoverer};
 use crate::github::{GitHub, GitHubSettings, OAuthApp};
 use crate::init::{read_keyring, seal_key_file};
 use crate::mapping::catalog::app_database::AppDatabase;
@@ -83,7 +84,7 @@ pub(super) async fn build(
     let canary = CanaryFirst::new(db.clone(), config.mapping.canary_observation);
     let gate = Arc::new(canary.clone());
     let kinds = kinds::kinds(&db, &seal, app_database.as_ref());
-    let engine = Engine::new(db.clone(), clock.clone(), faults, brake.clone(), settings, gate, kinds);
+    let engine = Engine::new(db.clone(), clock.clone(), faults.clone(), brake.clone(), settings, gate, kinds);
     let sweeper = Sweeper::new(db.clone(), github.clone(), clock.clone(), config.mapping.sweep_parallel);
     let planner = Planner {
         db: db.clone(),
@@ -112,10 +113,15 @@ pub(super) async fn build(
         state_dir: config.state_dir.clone(),
         app_database,
     };
+    let inbox = Inbox::new(db.clone(), clock.clone());
+    let horizon = RecoverSettings::of(config.github.delivery_horizon);
+    let recoverer =
+        Recoverer::open(inbox.clone(), db.clone(), &github, clock.clone(), faults, horizon).await?;
     let door = Arc::new(Parts {
         identity,
         importer: Importer::new(db.clone(), seal.clone(), clock.clone()),
-        inbox: Inbox::new(db.clone(), clock.clone()),
+        inbox,
+        recoverer,
         db,
         clock: clock.clone(),
         seal,

@@ -52,6 +52,14 @@ pub(super) fn spawn(
     tokio::spawn(async move { notifier.keep_alive(&clock, &stop).await });
 }
 
+/// Looks for deliveries that were missed. Without the door GitHub delivers elsewhere, and none is missed here.
+pub(super) fn spawn_recovery(shutdown: &Shutdown, built: &Built, config: &Config) {
+    if config.http.listen.is_some() {
+        let recoverer = built.door.recoverer.clone();
+        until_stop(shutdown, "missed deliveries", recoverer.keep(config.inbox.recover_every));
+    }
+}
+
 fn work_settings(config: &Config) -> WorkSettings {
     WorkSettings { parallel: config.inbox.parallel, tries: config.inbox.tries }
 }

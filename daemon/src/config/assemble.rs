@@ -43,6 +43,7 @@ pub(super) fn assemble(values: &Values, mistakes: &mut Mistakes) -> Option<Confi
             parallel: number(values, "inbox.parallel")?,
             tries: number(values, "inbox.tries")?,
             keep_payloads: values.length("inbox.keep_payloads")?,
+            recover_every: values.length("inbox.recover_every")?,
         },
         run: Run {
             plan_ttl: values.length("run.plan_ttl")?,
@@ -88,6 +89,7 @@ fn github(values: &Values) -> Option<GitHub> {
         background_reserve: number(values, "github.background_reserve_permille")?,
         points_per_minute: number(values, "github.points_per_minute")?,
         request_timeout: values.length("github.request_timeout")?,
+        delivery_horizon: values.length("github.delivery_horizon")?,
     })
 }
 

@@ -99,6 +99,8 @@ pub struct GitHub {
     /// Points that one credential may spend in a minute.
     pub points_per_minute: u32,
     pub request_timeout: Duration,
+    /// GitHub keeps deliveries for so long.
+    pub delivery_horizon: Duration,
 }
 
 impl GitHub {
@@ -203,6 +205,8 @@ pub struct Inbox {
     /// 1 to 100.
     pub tries: u32,
     pub keep_payloads: Duration,
+    /// How often GitHub's list of deliveries is compared.
+    pub recover_every: Duration,
 }
 
 /// Runs.

@@ -41,6 +41,7 @@ pub static SECTIONS: &[Section] = &[
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const MONTH: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
@@ -141,6 +142,9 @@ pub static KEYS: &[Key] = &[
         "Points that one credential may spend in a minute: a read costs 1, a token 5. GitHub allows 900; raise it only for a server that has no such limit.", "900"),
     key("github.request_timeout", length(SECOND, Duration::from_secs(600)), Need::Default(r#""30s""#),
         "Longest time for one request, body included.", r#""30s""#),
+    key("github.delivery_horizon", length(HOUR, MONTH), Need::Default(r#""3d""#),
+        "How long GitHub keeps deliveries of webhooks: 3 days at github.com, 7 at a GitHub Enterprise Server of 3.16. Older ones can't be looked for.",
+        r#""7d""#),
 
     known_as(key("migration.mode", Kind::Word(&["off", "canary", "on"]), Need::Default(r#""off""#),
         "The mode before anybody has set one; afterwards the store's mode stands and a difference is shown.",
@@ -213,6 +217,8 @@ pub static KEYS: &[Key] = &[
         "Tries before a delivery is given up (dead); the wait between them doubles up to 5 minutes.", "8"),
     key("inbox.keep_payloads", length(HOUR, YEAR), Need::Default(r#""14d""#),
         "How long the body of a handled delivery is kept, for replays; what it was is kept 30 days longer, so that a late double is known.", r#""14d""#),
+    key("inbox.recover_every", length(SECOND, DAY), Need::Default(r#""15m""#),
+        "How often GitHub's own list of deliveries is compared with the inbox, and what is missing fetched; only with `http.listen`.", r#""15m""#),
     key("run.plan_ttl", length(MINUTE, MONTH), Need::Default(r#""24h""#),
         "A plan that nobody has approved by then expires.", r#""24h""#),
     key("run.chunk", whole(1, 256), Need::Default("256"),

@@ -9,6 +9,9 @@ use super::next::{changes_nothing, span};
 /// A failed run is told of for so long after its end.
 pub const FAILED_MS: i64 = 24 * 60 * 60 * 1_000;
 
+/// A gap among the webhooks is told of for so long after it was found.
+const GAP_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
+
 /// How things stand.
 #[derive(Clone, Debug)]
 pub struct Facts<'a> {
@@ -22,6 +25,16 @@ pub struct Facts<'a> {
     pub projects: u64,
     /// An index older than this is worth a warning.
     pub index_max_age_ms: i64,
+    pub webhooks: Webhooks,
+}
+
+/// What the comparisons with GitHub's list of deliveries have shown.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Webhooks {
+    /// Deliveries that can't be had any more.
+    pub lost: u64,
+    /// From when to when nothing can be proven, and when that was found.
+    pub gap: Option<(i64, i64, i64)>,
 }
 
 /// What needs a person.
@@ -32,6 +45,7 @@ pub fn attention(facts: &Facts<'_>) -> Vec<Attention> {
     for run in facts.runs {
         of_run(run, facts.now, &mut all);
     }
+    webhooks(facts, &mut all);
     index(facts, &mut all);
     mode(facts, &mut all);
     // Stable: what is said first of the same weight stays first.
@@ -140,6 +154,32 @@ fn waits(run: &RunView, now: i64, about: &mut impl FnMut(Attention, String)) {
     let id = &run.id;
     let told = format!("cutover run approve {id} --digest {}", run.digest);
     about(say(Health::Ok, text, why), told);
+}
+
+fn webhooks(facts: &Facts<'_>, all: &mut Vec<Attention>) {
+    let Webhooks { lost, gap } = facts.webhooks;
+    if let Some((from, to, found)) = gap.filter(|(_, _, found)| facts.now.saturating_sub(*found) < GAP_MS) {
+        let away = span(to.abs_diff(from) / 1_000);
+        let text = format!(
+            "webhooks of {away} may be missed for good, from {} ago on: GitHub keeps them no longer",
+            ago(facts.now, Some(from))
+        );
+        let why = format!(
+            "GitHub's list could be compared again {} ago, and did not reach back to the comparison before; \
+             told for 7 days. A sweep of GitHub's lists puts the index right.",
+            ago(facts.now, Some(found))
+        );
+        let said = command(say(Health::Bad, text, why), "cutover map plan --refresh");
+        all.push(runbook(said, "missed_webhooks.md"));
+    }
+    if lost > 0 {
+        let count = if lost == 1 { "1 delivery".to_owned() } else { format!("{lost} deliveries") };
+        let text = format!("{count} of GitHub's webhooks can't be fetched");
+        let why = "The last comparison with GitHub's list named them: their payload is gone there, and delivering \
+                   again was refused. Threshold: one.";
+        let said = command(say(Health::Warning, text, why), "cutover webhook recover --look");
+        all.push(runbook(said, "missed_webhooks.md"));
+    }
 }
 
 fn index(facts: &Facts<'_>, all: &mut Vec<Attention>) {

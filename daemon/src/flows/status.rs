@@ -4,10 +4,11 @@ use cutover_shared::mapping::Mode;
 use cutover_shared::run::{Reversibility, RunState, RunView};
 use cutover_shared::status::Status;
 
-use super::attention::{FAILED_MS, Facts, attention};
+use super::attention::{FAILED_MS, Facts, Webhooks, attention};
 use super::back::{Effects, Holds, Measure, way_back};
 use super::next::{self, Canary, Situation};
 use crate::clock::Clock;
+use crate::gateway::recover;
 use crate::mapping::gate::{CanaryFirst, CanaryStage};
 use crate::mapping::mode;
 use crate::run::{Brake, Engine};
@@ -60,6 +61,7 @@ pub async fn status(from: Sources<'_>) -> Result<Status, ReadError> {
     let noted = db.runs_of_note(now.saturating_sub(FAILED_MS), now, NOTED).await?;
     let noted: Vec<RunView> = noted.iter().map(|run| engine.show(run)).collect();
     let trouble = db.write_trouble();
+    let compared = recover::memory(db).await?;
     let attention = attention(&Facts {
         now,
         mode: &mode,
@@ -68,6 +70,10 @@ pub async fn status(from: Sources<'_>) -> Result<Status, ReadError> {
         index: &index,
         projects,
         index_max_age_ms: identity.index_max_age_ms,
+        webhooks: Webhooks {
+            lost: compared.lost,
+            gap: compared.gap.map(|gap| (gap.from, gap.to, gap.found_at)),
+        },
     });
     let next = next::steps(&Situation {
         killed: mode.killed,

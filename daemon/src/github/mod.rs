@@ -10,6 +10,7 @@
 mod cache;
 mod change;
 mod counts;
+mod delivery;
 mod engine;
 mod error;
 mod exchange;
@@ -35,6 +36,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use counts::CallCounts;
+pub use delivery::{HookAttempt, HookPayload};
 pub use error::{GitHubError, MintError, Outage};
 pub use identity::Credential;
 pub use limiter::{Budget, Traffic};

@@ -236,11 +236,11 @@ impl Reader {
         Ok(UserToken::Live { user: checked.user, scopes: checked.scopes })
     }
 
-    async fn ask(&self, credential: &Credential, route: Route<'_>) -> Result<Answer, GitHubError> {
+    pub(super) async fn ask(&self, credential: &Credential, route: Route<'_>) -> Result<Answer, GitHubError> {
         self.engine.read(credential, route, self.terms).await
     }
 
-    async fn list<T: DeserializeOwned>(
+    pub(super) async fn list<T: DeserializeOwned>(
         &self,
         route: Route<'_>,
         cursor: Option<&str>,

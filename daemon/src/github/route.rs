@@ -33,6 +33,8 @@ pub(crate) enum Route<'a> {
     Installations,
     InstallationRequests,
     InstallationRepositories,
+    Deliveries,
+    Delivery { id: i64 },
     Repository { full_name: &'a str },
     RepositoryById { id: i64 },
     RepositoryInstallation { full_name: &'a str },
@@ -94,17 +96,18 @@ impl Route<'_> {
     pub(crate) fn read(self, api: &Base) -> Result<Read, GitHubError> {
         let uri = api.join(&self.path()?).ok_or(GitHubError::BadInput { what: "address" })?;
         let is_diff = matches!(self, Self::About { about: About::PullDiff(_), .. });
-        let is_file = is_diff || matches!(self, Self::Blob { .. } | Self::Contents { .. });
+        let is_raw = matches!(self, Self::Blob { .. } | Self::Contents { .. });
         Ok(Read {
             uri,
             route: self.template(),
             kind: self.kind(),
-            accept: match (is_diff, is_file) {
+            accept: match (is_diff, is_raw) {
                 (true, _) => DIFF,
                 (false, true) => RAW,
                 (false, false) => JSON,
             },
-            is_file,
+            // A delivery holds a whole payload: as large as a file, and read once.
+            is_file: is_diff || is_raw || matches!(self, Self::Delivery { .. }),
         })
     }
 
@@ -120,6 +123,8 @@ impl Route<'_> {
             Self::Installations => "GET /app/installations",
             Self::InstallationRequests => "GET /app/installation-requests",
             Self::InstallationRepositories => "GET /installation/repositories",
+            Self::Deliveries => "GET /app/hook/deliveries",
+            Self::Delivery { .. } => "GET /app/hook/deliveries/{id}",
             Self::Repository { .. } => "GET /repos/{owner}/{repo}",
             Self::RepositoryById { .. } => "GET /repositories/{id}",
             Self::RepositoryInstallation { .. } => "GET /repos/{owner}/{repo}/installation",
@@ -134,11 +139,15 @@ impl Route<'_> {
     fn kind(self) -> Kind {
         match self {
             Self::App | Self::Installation { .. } => Kind::Other,
-            Self::Installations | Self::InstallationRequests | Self::InstallationRepositories => Kind::Page,
+            Self::Installations
+            | Self::InstallationRequests
+            | Self::InstallationRepositories
+            | Self::Deliveries => Kind::Page,
             Self::Repository { .. } | Self::RepositoryById { .. } | Self::RepositoryInstallation { .. } => {
                 Kind::Probe
             }
-            Self::Commit { .. }
+            Self::Delivery { .. }
+            | Self::Commit { .. }
             | Self::Tree { .. }
             | Self::Blob { .. }
             | Self::Contents { .. }
@@ -153,6 +162,8 @@ impl Route<'_> {
             Self::Installations => "/app/installations?per_page=100".to_owned(),
             Self::InstallationRequests => "/app/installation-requests?per_page=100".to_owned(),
             Self::InstallationRepositories => "/installation/repositories?per_page=100".to_owned(),
+            Self::Deliveries => "/app/hook/deliveries?per_page=100".to_owned(),
+            Self::Delivery { id } => format!("/app/hook/deliveries/{id}"),
             Self::Repository { full_name } => repository(full_name)?,
             Self::RepositoryById { id } => format!("/repositories/{id}"),
             Self::RepositoryInstallation { full_name } => {

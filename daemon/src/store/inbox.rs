@@ -107,4 +107,8 @@ pub trait InboxRead {
     /// Whether [`InboxOp::DropBodies`] or [`InboxOp::Forget`] with these moments would find anything.
     async fn is_forgettable(&self, bodies: i64, rows: i64) -> Read<bool>;
     async fn inbox_counts(&self) -> Read<InboxCounts>;
+    /// Which of these GUIDs are there, in whatever state.
+    async fn known(&self, guids: &[String]) -> Read<Vec<String>>;
+    /// When the delivery was received that was taken last.
+    async fn last_received(&self) -> Read<Option<i64>>;
 }

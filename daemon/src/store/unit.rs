@@ -274,6 +274,7 @@ impl Op {
             Self::Mapping(_) => Some(Topic::Mapping),
             Self::Index(_) => Some(Topic::Index),
             Self::Inbox(_) => Some(Topic::Inbox),
+            Self::Setting(SettingOp::Set { name, .. }) if name.starts_with("inbox.") => Some(Topic::Inbox),
             Self::Setting(_) => Some(Topic::Mode),
             Self::Audit(_) => Some(Topic::Audit),
         }

@@ -10,6 +10,7 @@ mod calls;
 mod control;
 mod faults;
 mod finish;
+mod hooks;
 mod json;
 mod keys;
 mod limits;
@@ -34,6 +35,7 @@ pub use auth::CredentialKind;
 pub use calls::{Call, Calls, Conditional, Counts};
 pub use control::{NewPull, WorldHandle};
 pub use faults::{Effect, Fault, Faults};
+pub use hooks::{Disorder, Fate, Hooks};
 pub use keys::TestKey;
 pub use limits::{PrimaryLimits, Principal, SecondaryLimits};
 pub use route::RouteKind;
@@ -187,6 +189,11 @@ impl Sim {
     /// Changes the world.
     pub fn world(&self) -> WorldHandle {
         WorldHandle(Arc::clone(&self.shared))
+    }
+
+    /// Makes events and sees to their delivery.
+    pub fn hooks(&self) -> Hooks {
+        Hooks(Arc::clone(&self.shared))
     }
 
     /// The script of faults.

@@ -52,6 +52,12 @@ pub enum RouteKind {
     CreateComment,
     /// `GET /repos/{owner}/{repo}/compare/{base}...{head}`
     Compare,
+    /// `GET /app/hook/deliveries`
+    ListDeliveries,
+    /// `GET /app/hook/deliveries/{id}`
+    GetDelivery,
+    /// `POST /app/hook/deliveries/{id}/attempts`
+    Redeliver,
     /// `GET /rate_limit`
     RateLimit,
     /// `GET /user`
@@ -110,6 +116,9 @@ pub(super) enum Route {
         login: String,
         organization: bool,
     },
+    ListDeliveries,
+    GetDelivery(i64),
+    Redeliver(i64),
     RateLimit,
     GetUser,
     TokenCheck(String),
@@ -142,6 +151,8 @@ impl Route {
             ["app", "installations"] => Self::ListInstallations,
             ["app", "installations", id] => Self::GetInstallation(id.parse().ok()?),
             ["app", "installation-requests"] => Self::InstallationRequests,
+            ["app", "hook", "deliveries"] => Self::ListDeliveries,
+            ["app", "hook", "deliveries", id] => Self::GetDelivery(id.parse().ok()?),
             ["installation", "repositories"] => Self::InstallationRepositories,
             ["orgs", login, "installation"] => Self::owner(login, true),
             ["users", login, "installation"] => Self::owner(login, false),
@@ -162,6 +173,7 @@ impl Route {
     fn post(parts: &[&str]) -> Option<Self> {
         Some(match parts {
             ["app", "installations", id, "access_tokens"] => Self::Mint(id.parse().ok()?),
+            ["app", "hook", "deliveries", id, "attempts"] => Self::Redeliver(id.parse().ok()?),
             ["applications", client, "token"] => Self::TokenCheck((*client).to_owned()),
             ["repos", owner, name, "issues", number, "comments"] => Self::Repo {
                 key: RepoKey::Name((*owner).to_owned(), (*name).to_owned()),
@@ -187,6 +199,9 @@ impl Route {
             Self::Mint(_) => RouteKind::Mint,
             Self::InstallationRepositories => RouteKind::InstallationRepositories,
             Self::OwnerInstallation { .. } => RouteKind::OwnerInstallation,
+            Self::ListDeliveries => RouteKind::ListDeliveries,
+            Self::GetDelivery(_) => RouteKind::GetDelivery,
+            Self::Redeliver(_) => RouteKind::Redeliver,
             Self::RateLimit => RouteKind::RateLimit,
             Self::GetUser => RouteKind::GetUser,
             Self::TokenCheck(_) => RouteKind::TokenCheck,

@@ -17,6 +17,7 @@ use super::auth::{self, Credential};
 use super::calls::{Call, Calls, Conditional, Flight};
 use super::faults::{Effect, Faults, Suffered};
 use super::finish::{Finish, text};
+use super::hooks::{self, HookLog};
 use super::keys::TestKey;
 use super::limits::{Limits, Principal};
 use super::pulls::Talk;
@@ -33,6 +34,7 @@ pub(super) struct Shared {
     pub(super) base: String,
     pub(super) calls: Calls,
     pub(super) faults: Faults,
+    pub(super) hooks: HookLog,
     pub(super) stop: CancellationToken,
     world: RwLock<World>,
     tokens: Mutex<Tokens>,
@@ -60,6 +62,7 @@ impl Shared {
             settings,
             base,
             faults: Faults::default(),
+            hooks: HookLog::default(),
             stop: CancellationToken::new(),
             world: RwLock::new(world),
             tokens: Mutex::default(),
@@ -212,13 +215,19 @@ fn who(credential: &Credential) -> String {
     }
 }
 
-fn handle(shared: &Shared, asked: &Asked) -> Answer {
+fn handle(shared: &Arc<Shared>, asked: &Asked) -> Answer {
     let credential = &asked.credential;
     let query = Query::of(asked.parts.uri.query());
     match &asked.route {
         Route::Mint(id) => {
             return match app::require_app(credential) {
                 Ok(()) => app::mint(shared, *id, &asked.body),
+                Err(answer) => answer,
+            };
+        }
+        Route::ListDeliveries | Route::GetDelivery(_) | Route::Redeliver(_) => {
+            return match app::require_app(credential) {
+                Ok(()) => delivery(shared, &asked.route, &query),
                 Err(answer) => answer,
             };
         }
@@ -282,7 +291,18 @@ fn handle(shared: &Shared, asked: &Asked) -> Answer {
         | Route::TokenCheck(_)
         | Route::NewApp
         | Route::ConvertManifest(_)
+        | Route::ListDeliveries
+        | Route::GetDelivery(_)
+        | Route::Redeliver(_)
         | Route::Unknown => Answer::not_found(),
+    }
+}
+
+fn delivery(shared: &Arc<Shared>, route: &Route, query: &Query) -> Answer {
+    match route {
+        Route::GetDelivery(id) => hooks::show(shared, *id),
+        Route::Redeliver(id) => hooks::redeliver(shared, *id),
+        _ => hooks::list(shared, query),
     }
 }
 

@@ -185,6 +185,7 @@ async fn the_command_line_refuses_a_viewer_every_verb_that_changes_something() {
         &["token", "refresh", "1"],
         &["token", "invalidate", "1"],
         &["webhook", "replay", "72d3162e"],
+        &["webhook", "recover"],
         &["kill"],
     ];
     let mut verbs = BTreeSet::new();

@@ -19,7 +19,7 @@ async fn stage(secret: &str) -> Stage {
     stage
 }
 
-async fn window(conn: &Conn, filter: &str, limit: u32) -> (Vec<DeliveryView>, u64) {
+pub async fn window(conn: &Conn, filter: &str, limit: u32) -> (Vec<DeliveryView>, u64) {
     let ask = WindowAsk { filter: filter.to_owned(), limit, ..WindowAsk::default() };
     match conn.query(Query::Webhook(WebhookQuery::Window { ask })).await.unwrap() {
         Answer::Webhook(WebhookAnswer::Window(window)) => (window.rows, window.total),
@@ -28,7 +28,7 @@ async fn window(conn: &Conn, filter: &str, limit: u32) -> (Vec<DeliveryView>, u6
 }
 
 /// Waits until nothing waits any more.
-async fn settled(conn: &Conn) {
+pub async fn settled(conn: &Conn) {
     let waiting = async {
         let (mut epoch, mut seen) = (0, 0);
         loop {
@@ -43,7 +43,7 @@ async fn settled(conn: &Conn) {
     Clock::system().timeout(Duration::from_secs(60), waiting).await.expect("deliveries wait for ever");
 }
 
-fn suspension(installation: i64, account: i64, suspended: bool) -> (String, Vec<u8>) {
+pub fn suspension(installation: i64, account: i64, suspended: bool) -> (String, Vec<u8>) {
     let action = if suspended { "suspend" } else { "unsuspend" };
     let body = json!({
         "action": action,

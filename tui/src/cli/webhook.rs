@@ -1,5 +1,7 @@
 //! `cutover webhook`.
 
+mod recover;
+
 use clap::Subcommand;
 use cutover_shared::error::ErrorCode;
 use cutover_shared::filter::DELIVERIES;
@@ -34,6 +36,8 @@ pub(super) enum Verb {
     /// Handles deliveries again that have ended: one, or all of a filter
     #[command(after_help = help(&DELIVERIES))]
     Replay(Replay),
+    /// Compares GitHub's own list of deliveries with the inbox and fetches what is missing; exit 1 when something still is
+    Recover(recover::Args),
 }
 
 #[derive(Debug, clap::Args)]
@@ -85,6 +89,7 @@ pub(super) async fn run(verb: Verb, session: &mut Session<'_>) -> Verdict {
             session.out.answer(&detail, |style| text(&detail, payload, now, style))?;
             Ok(Outcome::Done)
         }
+        Verb::Recover(args) => recover::run(args, session).await,
         Verb::Replay(Replay { guid: Some(guid), .. }) => {
             let act = WebhookAct::ReplayOne { guid };
             replay(session, act).await

@@ -89,6 +89,7 @@ fn every_key_has_an_effect() {
         "mapping.index_max_age" => Some(("index_max_age = \"3h\"", "")),
         "inbox.parallel" => Some(("parallel = 3", "")),
         "inbox.tries" => Some(("tries = 3", "")),
+        "inbox.recover_every" => Some(("recover_every = \"3h\"", "")),
         "inbox.keep_payloads" => Some(("keep_payloads = \"3h\"", "")),
         "run.plan_ttl" => Some(("plan_ttl = \"3h\"", "")),
         "run.chunk" => Some(("chunk = 3", "")),

@@ -32,6 +32,7 @@ use crate::flows::doctor::Doctor;
 use crate::flows::kill::KillSwitch;
 use crate::flows::status::{self, Identity, Sources};
 use crate::gateway::inbox::Inbox;
+use crate::gateway::recover::Recoverer;
 use crate::github::GitHub;
 use crate::mapping::catalog::ddl::DdlNames;
 use crate::mapping::catalog::import::Importer;
@@ -55,6 +56,7 @@ pub struct Parts {
     pub importer: Importer,
     pub kill: KillSwitch,
     pub inbox: Arc<Inbox>,
+    pub recoverer: Arc<Recoverer>,
     pub doctor: Doctor,
     /// Webhooks can be verified.
     pub has_webhook_secret: bool,

@@ -1,6 +1,7 @@
 //! Questions and acts about deliveries of webhooks.
 
 mod payload;
+mod recover;
 
 use cutover_shared::error::{ErrorCode, RpcError};
 use cutover_shared::filter::DELIVERIES;
@@ -40,8 +41,8 @@ pub(super) async fn act(parts: &Parts, act: WebhookAct, who: &Who) -> Result<Web
             let select = select(parts, &filter)?;
             parts.inbox.replay_all(&select, &filter, expected, who).await
         }
-        WebhookAct::Recover { .. } => {
-            return Err(RpcError::new(ErrorCode::Usage, "not built", "not built"));
+        WebhookAct::Recover { since, events, look } => {
+            return recover::recover(parts, since, events, look, who).await;
         }
     };
     replayed.map(|replayed| WebhookReceipt { replayed, recovery: None }).map_err(replay_error)
@@ -119,8 +120,7 @@ fn replay_error(error: ReplayError) -> RpcError {
         ),
         ReplayError::NotKept(_) => (
             ErrorCode::WrongState,
-            "GitHub keeps deliveries for three days: ask for a redelivery in the App's settings there"
-                .to_owned(),
+            "while GitHub keeps it, a redelivery can be asked for in the App's settings there".to_owned(),
         ),
         ReplayError::Changed { .. } => (ErrorCode::StalePlan, format!("{again} and agree to that number")),
         ReplayError::TooMany(_) => (ErrorCode::Usage, "narrow the filter, `seq<1000000` for one".to_owned()),

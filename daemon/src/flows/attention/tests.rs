@@ -47,8 +47,29 @@ fn index() -> IndexView {
 }
 
 fn of(mode: &ModeView, trouble: Option<&str>, runs: &[RunView], index: &IndexView) -> Vec<Attention> {
-    let facts = Facts { now: NOW, mode, trouble, runs, index, projects: 1, index_max_age_ms: 6 * HOUR };
-    let found = attention(&facts);
+    of_facts(&facts(mode, trouble, runs, index))
+}
+
+fn facts<'a>(
+    mode: &'a ModeView,
+    trouble: Option<&'a str>,
+    runs: &'a [RunView],
+    index: &'a IndexView,
+) -> Facts<'a> {
+    Facts {
+        now: NOW,
+        mode,
+        trouble,
+        runs,
+        index,
+        projects: 1,
+        index_max_age_ms: 6 * HOUR,
+        webhooks: Webhooks::default(),
+    }
+}
+
+fn of_facts(facts: &Facts<'_>) -> Vec<Attention> {
+    let found = attention(facts);
     for one in &found {
         assert!(!one.why.is_empty() && one.command.is_some(), "{one:?}");
         assert!(!one.text.ends_with('.') && one.why.ends_with('.'), "{one:?}");
@@ -125,7 +146,28 @@ fn an_index_that_was_never_read_matters_only_with_projects() {
         index: &index,
         projects,
         index_max_age_ms: HOUR,
+        webhooks: Webhooks::default(),
     };
     assert!(attention(&facts(0)).is_empty());
     assert_eq!(attention(&facts(1)).len(), 1);
+}
+
+#[test]
+fn a_gap_among_the_webhooks_is_told_of_for_a_week_and_lost_ones_as_long_as_they_are() {
+    let (mode, index) = (mode(), index());
+    let of = |lost, gap| {
+        let found = of_facts(&Facts { webhooks: Webhooks { lost, gap }, ..facts(&mode, None, &[], &index) });
+        for one in &found {
+            let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../runbooks");
+            assert!(path.join(one.runbook.as_deref().unwrap()).exists(), "{one:?}");
+        }
+        found.into_iter().map(|one| (one.health, one.text)).collect::<Vec<_>>()
+    };
+    let gap = |found| Some((NOW - 100 * HOUR, NOW - 72 * HOUR, found));
+    let found = of(2, gap(NOW - HOUR));
+    assert_eq!(found.iter().map(|one| one.0).collect::<Vec<_>>(), [Health::Bad, Health::Warning]);
+    assert!(found[0].1.contains("1 d 4 h") && found[0].1.contains("4 d 4 h ago"), "{found:?}");
+    assert!(found[1].1.starts_with("2 deliveries"), "{found:?}");
+    assert!(of(0, gap(NOW - 8 * 24 * HOUR)).is_empty());
+    assert_eq!(of(1, None).len(), 1);
 }

@@ -50,6 +50,20 @@ impl Inbox {
     /// # Errors
     /// It is not durable; the sender must be told, so that GitHub keeps it as failed.
     pub async fn take(&self, arrival: Arrival) -> Result<(), WriteError> {
+        self.keep(Lane::Urgent, arrival, self.clock.now()).await
+    }
+
+    /// Takes a delivery that GitHub logged earlier, at `delivered_at`: how new its facts are is told by then, not by now.
+    ///
+    /// # Errors
+    /// It is not durable.
+    pub async fn take_late(&self, arrival: Arrival, delivered_at: i64) -> Result<(), WriteError> {
+        // A clock that is ahead must not make facts that nothing is newer than; GitHub's second may still be going on.
+        let latest = self.clock.now().saturating_add(1_000);
+        self.keep(Lane::Handler, arrival, delivered_at.min(latest)).await
+    }
+
+    async fn keep(&self, lane: Lane, arrival: Arrival, received_at: i64) -> Result<(), WriteError> {
         let delivery = NewDelivery {
             guid: arrival.guid,
             event: arrival.event,
@@ -57,12 +71,12 @@ impl Inbox {
             installation: arrival.envelope.installation,
             repo_id: arrival.envelope.repo_id,
             repository: arrival.envelope.repository,
-            received_at: self.clock.now(),
+            received_at,
             digest: hex(&Sha256::digest(&arrival.body)),
             body: arrival.body,
         };
         let unit = Unit::new().with(InboxOp::Receive(Box::new(delivery)));
-        self.db.write(Lane::Urgent, unit).await?;
+        self.db.write(lane, unit).await?;
         self.news.notify_one();
         Ok(())
     }

@@ -5,7 +5,7 @@ use cutover_shared::window::Window;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, query};
 
-use super::{Read, corrupt, unsigned};
+use super::{Read, array, corrupt, unsigned};
 use crate::store::sqlite::body::unpack;
 use crate::store::sqlite::{Sqlite, unavailable, window};
 use crate::store::{DeliveryRow, InboxCounts, InboxRead, QueueHead, Select};
@@ -102,6 +102,21 @@ impl InboxRead for Sqlite {
         let (waiting, dead, oldest): (i64, i64, Option<i64>) =
             sqlx::query_as(COUNTS).fetch_one(&self.readers).await.map_err(unavailable(DOING))?;
         Ok(InboxCounts { waiting: unsigned(waiting), dead: unsigned(dead), oldest })
+    }
+
+    async fn known(&self, guids: &[String]) -> Read<Vec<String>> {
+        sqlx::query_scalar("SELECT guid FROM deliveries WHERE guid IN (SELECT value FROM json_each($1))")
+            .bind(array(guids)?)
+            .fetch_all(&self.readers)
+            .await
+            .map_err(unavailable(DOING))
+    }
+
+    async fn last_received(&self) -> Read<Option<i64>> {
+        sqlx::query_scalar("SELECT received_at FROM deliveries ORDER BY seq DESC LIMIT 1")
+            .fetch_optional(&self.readers)
+            .await
+            .map_err(unavailable(DOING))
     }
 }
 
