@@ -130,8 +130,9 @@ pub(super) fn columns(values: &Values, mistakes: &mut Mistakes) {
 
 /// What belongs together at GitHub, and what must not cross a network in clear.
 pub(super) fn github(values: &Values, mistakes: &mut Mistakes) {
-    let (id, secret) = ("github.oauth_client_id", "github.oauth_client_secret");
-    for (given, lacking) in [(id, secret), (secret, id)] {
+    let old = ("github.oauth_client_id", "github.oauth_client_secret");
+    let own = ("github.client_id", "github.client_secret");
+    for (given, lacking) in [old, (old.1, old.0), own, (own.1, own.0)] {
         let said =
             mistakes.list().iter().any(|mistake| mistake.key.starts_with(lacking)) || mistakes.has_syntax();
         if values.get(given).is_some() && values.get(lacking).is_none() && !said {
@@ -155,7 +156,7 @@ pub(super) fn github(values: &Values, mistakes: &mut Mistakes) {
         ));
     }
     let strict = matches!(values.text("environment"), Some("staging" | "production"));
-    for key in ["github.api_base_url", "github.web_base_url"] {
+    for key in ["github.api_base_url", "github.web_base_url", "api.jwks_url", "migration.oauth_callback_url"] {
         if strict && values.is_written(key) && values.text(key).is_some_and(address::in_clear) {
             let what = "tokens would cross the network in clear";
             let mend =
@@ -203,6 +204,8 @@ pub(super) fn http(values: &Values, mistakes: &mut Mistakes) -> Option<Http> {
             values.whole_number("http.failed_signatures_per_minute")?,
         )
         .ok()?,
+        auth_per_minute: u32::try_from(values.whole_number("http.auth_per_minute")?).ok()?,
+        api_per_minute: u32::try_from(values.whole_number("http.api_per_minute")?).ok()?,
     })
 }
 
