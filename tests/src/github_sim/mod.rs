@@ -6,6 +6,7 @@
 mod answer;
 mod app;
 mod auth;
+mod browser;
 mod calls;
 mod control;
 mod faults;
@@ -13,6 +14,7 @@ mod finish;
 mod json;
 mod keys;
 mod limits;
+mod oauth;
 mod repos;
 mod route;
 mod server;
@@ -29,6 +31,7 @@ use tokio::task::JoinHandle;
 
 use crate::world::World;
 pub use auth::CredentialKind;
+pub use browser::Person;
 pub use calls::{Call, Calls, Conditional, Counts};
 pub use control::WorldHandle;
 pub use faults::{Effect, Fault, Faults};

@@ -44,6 +44,10 @@ pub enum RouteKind {
     RateLimit,
     /// `GET /user`
     GetUser,
+    /// `GET /user/installations`
+    UserInstallations,
+    /// `POST /login/oauth/access_token`, beside the API
+    ExchangeCode,
     /// `POST /applications/{client_id}/token`
     TokenCheck,
     /// Anything else.
@@ -90,6 +94,8 @@ pub(super) enum Route {
     },
     RateLimit,
     GetUser,
+    UserInstallations,
+    ExchangeCode,
     TokenCheck(String),
     Unknown,
 }
@@ -123,6 +129,7 @@ impl Route {
             ["users", login, "installation"] => Self::owner(login, false),
             ["rate_limit"] => Self::RateLimit,
             ["user"] => Self::GetUser,
+            ["user", "installations"] => Self::UserInstallations,
             ["repos", owner, name, rest @ ..] => Self::Repo {
                 key: RepoKey::Name((*owner).to_owned(), (*name).to_owned()),
                 about: About::of(rest)?,
@@ -158,6 +165,8 @@ impl Route {
             Self::OwnerInstallation { .. } => RouteKind::OwnerInstallation,
             Self::RateLimit => RouteKind::RateLimit,
             Self::GetUser => RouteKind::GetUser,
+            Self::UserInstallations => RouteKind::UserInstallations,
+            Self::ExchangeCode => RouteKind::ExchangeCode,
             Self::TokenCheck(_) => RouteKind::TokenCheck,
             Self::Unknown => RouteKind::Unknown,
             Self::Repo { key, about, .. } => match about {

@@ -1,5 +1,6 @@
 //! The way of a request: route, credential, faults, limits, handler, headers.
 
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
@@ -22,7 +23,7 @@ use super::limits::{Limits, Principal};
 use super::repos::Ask;
 use super::route::{Route, RouteKind};
 use super::tokens::Tokens;
-use super::{EtagScope, SimSettings, app, json};
+use super::{EtagScope, SimSettings, app, json, oauth};
 use crate::world::World;
 
 pub(super) struct Shared {
@@ -36,11 +37,16 @@ pub(super) struct Shared {
     world: RwLock<World>,
     tokens: Mutex<Tokens>,
     limits: Mutex<Limits>,
+    codes: Mutex<oauth::Codes>,
+    pub(super) codes_given: AtomicU64,
     keys: RwLock<Vec<(TestKey, DecodingKey)>>,
 }
 
 /// Bytes of a request's body that are read.
 const BODY_CAP: usize = 1024 * 1024;
+
+/// Where the OAuth client exchanges codes: among people's pages, not in the API.
+const EXCHANGE: &str = "/login/oauth/access_token";
 
 impl Shared {
     pub(super) fn new(
@@ -60,6 +66,8 @@ impl Shared {
             stop: CancellationToken::new(),
             world: RwLock::new(world),
             tokens: Mutex::default(),
+            codes: Mutex::default(),
+            codes_given: AtomicU64::new(0),
             keys: RwLock::new(keys),
         }
     }
@@ -75,6 +83,10 @@ impl Shared {
 
     pub(super) fn tokens(&self) -> MutexGuard<'_, Tokens> {
         self.tokens.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn codes(&self) -> MutexGuard<'_, oauth::Codes> {
+        self.codes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn limits(&self) -> MutexGuard<'_, Limits> {
@@ -114,7 +126,11 @@ pub(super) async fn serve(State(shared): State<Arc<Shared>>, request: Request) -
     let (parts, body) = request.into_parts();
     let path = parts.uri.path();
     let inside = path.strip_prefix(shared.settings.prefix.as_str()).filter(|rest| rest.starts_with('/'));
-    let route = inside.map_or(Route::Unknown, |path| Route::of(&parts.method, path));
+    let route = if path == EXCHANGE && parts.method == Method::POST {
+        Route::ExchangeCode
+    } else {
+        inside.map_or(Route::Unknown, |path| Route::of(&parts.method, path))
+    };
     let (credential, text) = auth::identify(&shared, &parts.headers);
     let installation = route.installation().or(match &credential {
         Credential::Installation { id, .. } => Some(*id),
@@ -209,6 +225,7 @@ fn handle(shared: &Shared, asked: &Asked) -> Answer {
                 Err(answer) => answer,
             };
         }
+        Route::ExchangeCode => return oauth::exchange(shared, &asked.body),
         Route::TokenCheck(client) => {
             return app::token_check(shared, client, credential, &asked.body);
         }
@@ -262,7 +279,8 @@ fn handle(shared: &Shared, asked: &Asked) -> Answer {
             Credential::Installation { .. } => Answer::forbidden("Resource not accessible by integration"),
             _ => Answer::unauthorized("Requires authentication"),
         },
-        Route::Mint(_) | Route::TokenCheck(_) | Route::Unknown => Answer::not_found(),
+        Route::UserInstallations => oauth::installations(shared, &world, credential, &query),
+        Route::Mint(_) | Route::ExchangeCode | Route::TokenCheck(_) | Route::Unknown => Answer::not_found(),
     }
 }
 

@@ -14,10 +14,10 @@ use crate::client::Client;
 use crate::clock::Clock;
 
 /// A set this old is fetched again, so that a key that was withdrawn ends.
-const FRESH: Duration = Duration::from_secs(10 * 60);
+pub(super) const FRESH: Duration = Duration::from_secs(10 * 60);
 
 /// Whoever sends unknown key ids must not make us a flood for the issuer.
-const BETWEEN: Duration = Duration::from_secs(60);
+pub(super) const BETWEEN: Duration = Duration::from_secs(60);
 
 /// For one fetch.
 const PATIENCE: Duration = Duration::from_secs(5);
