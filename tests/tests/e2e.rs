@@ -10,6 +10,12 @@
 
 #[path = "e2e/act.rs"]
 mod act;
+#[path = "e2e/api.rs"]
+mod api;
+#[path = "e2e/callback.rs"]
+mod callback;
+#[path = "e2e/connect.rs"]
+mod connect;
 #[path = "e2e/crash.rs"]
 mod crash;
 #[path = "e2e/disk.rs"]
@@ -22,6 +28,8 @@ mod import;
 mod kill;
 #[path = "e2e/list.rs"]
 mod list;
+#[path = "e2e/old_callback.rs"]
+mod old_callback;
 #[path = "e2e/page.rs"]
 mod page;
 #[path = "e2e/role.rs"]
