@@ -49,8 +49,8 @@ const DAEMON: &[(&str, &[&str], &str)] = &[
     ),
     (
         "gateway",
-        &["audit", "github", "store"],
-        "an area: what follows from an event is written with the event's end",
+        &["audit", "github", "seal", "store"],
+        "an area: what follows from an event is written with the event's end; install states are signed by the seal",
     ),
     ("run", &["audit", "store"], "each act and chunk is one unit with its audit record"),
     (
@@ -154,6 +154,7 @@ const PURE: &[&str] = &[
     "gateway/signature",
     "gateway/envelope",
     "gateway/inbox/tries",
+    "gateway/state_token",
     "mapping/index",
     "mapping/matching",
     "mapping/probe",

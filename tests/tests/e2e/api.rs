@@ -76,8 +76,8 @@ impl Api {
         world.add_member(acme, ana).unwrap();
         let sim = Sim::start(world, clock.clone(), SimSettings::default()).await.unwrap();
         let dir = tempfile::TempDir::with_prefix("cutover-api-").unwrap();
-        let db = store::open(&format!("sqlite:{}/cutover.db", dir.path().display()), Faults::none());
-        let db = db.await.unwrap();
+        let url = format!("sqlite:{}/cutover.db", dir.path().display());
+        let db = store::open(&url, Faults::none()).await.unwrap();
         let keys = vec![SecretString::from(sim.private_key_pem())];
         let settings = GitHubSettings::new(sim.api_base(), sim.app_id(), keys);
         let github = GitHub::new(&settings, clock.clone()).unwrap();

@@ -18,6 +18,7 @@ async fn add_link(api: &Api, tenant: &str, name: &str) -> LinkKey {
         key: key.clone(),
         project: format!("p-{name}").as_str().into(),
         tenant: tenant.into(),
+        repo_lname: name.into(),
         repo_full_name: name.into(),
         repo_id: None,
         owner_id: None,
