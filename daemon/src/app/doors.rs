@@ -109,7 +109,9 @@ fn apis(config: &Config, parts: &Parts) -> Result<OpenApiRouter, Failure> {
         slug: config.github.app_slug.clone(),
     }));
     if auth.users.is_some() && !integrations.asks_for_code() {
-        tracing::warn!("without github.client_id whoever comes back from GitHub first has a new installation");
+        tracing::warn!(
+            "without github.client_id whoever comes back from GitHub first has a new installation"
+        );
     }
     let address = |text: &Option<String>| text.as_deref().map(Url::parse).transpose();
     Ok(callback::routes(Arc::new(callback::Parts {

@@ -48,7 +48,12 @@ pub(super) fn exchange(shared: &Shared, body: &Bytes) -> Answer {
 }
 
 /// `GET /user/installations`: where the user is the account, belongs to it, or sees a repository of it.
-pub(super) fn installations(shared: &Shared, world: &World, credential: &Credential, query: &Query) -> Answer {
+pub(super) fn installations(
+    shared: &Shared,
+    world: &World,
+    credential: &Credential,
+    query: &Query,
+) -> Answer {
     let Credential::User(user) = credential else {
         return Answer::forbidden("You must authenticate with an access token authorized to a GitHub App");
     };

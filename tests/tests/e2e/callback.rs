@@ -23,10 +23,17 @@ fn code_of(answer: &Value) -> &str {
 async fn an_installation_is_connected_listed_for_its_user_only_and_let_go() {
     let api = Api::new(Options::default()).await;
     let link = api.link("user-1").await;
-    assert!(link.starts_with(&format!("{}/github-apps/cutover-sim/installations/new?state=i1.", api.sim.host())));
+    assert!(
+        link.starts_with(&format!("{}/github-apps/cutover-sim/installations/new?state=i1.", api.sim.host()))
+    );
     let (id, query) = api.sim.person(api.ana).install(&link, api.acme, Selection::All).unwrap();
+    // A scanner that looks at the address first uses nothing up.
+    assert_eq!(api.send(Method::HEAD, &format!("{CALLBACK}?{query}"), &[]).await.status, 405);
     let (status, answer) = api.back(&query).await;
-    assert_eq!((status, &answer["status"], &answer["verified"]), (200, &json!("connected"), &json!("by_code")));
+    assert_eq!(
+        (status, &answer["status"], &answer["verified"]),
+        (200, &json!("connected"), &json!("by_code"))
+    );
     assert_eq!((&answer["account"], &answer["continue_at"]), (&json!("acme"), &json!(AFTER)));
     let listed = api.listed("user-1").await;
     let connected = listed[0]["id"].as_str().unwrap();
@@ -106,7 +113,11 @@ async fn what_github_does_not_send_is_refused() {
         (format!("{install}&code={}&state={state}&state={state}", code()), 400, "bad_request"),
         (format!("{install}&state={state}"), 400, "code_missing"),
         (format!("{install}&state={state}&code=guessed"), 400, "bad_code"),
-        (format!("installation_id=-1&setup_action=install&state={state}&code={}", code()), 400, "bad_request"),
+        (
+            format!("installation_id=-1&setup_action=install&state={state}&code={}", code()),
+            400,
+            "bad_request",
+        ),
         (format!("setup_action=install&state={state}&code={}", code()), 400, "bad_request"),
         (format!("installation_id={id}&setup_action=remove&state={state}"), 400, "bad_request"),
         (format!("error=access_denied&state={state}"), 400, "not_completed"),
@@ -116,7 +127,8 @@ async fn what_github_does_not_send_is_refused() {
         assert_eq!((said, code_of(&answer)), (status, why), "{query}: {answer}");
     }
     // A change at GitHub that began there.
-    let (status, answer) = api.back(&format!("installation_id={id}&setup_action=update&code={}", code())).await;
+    let (status, answer) =
+        api.back(&format!("installation_id={id}&setup_action=update&code={}", code())).await;
     assert_eq!((status, &answer["status"]), (200, &json!("noted")));
     assert_eq!(api.listed("user-1").await, [] as [Value; 0]);
     // None of it used the state up; a code is good once.
@@ -136,7 +148,9 @@ async fn while_github_does_not_answer_nothing_is_used_up() {
     let api = Api::new(Options::default()).await;
     let link = api.link("user-1").await;
     let (_, query) = api.sim.person(api.ana).install(&link, api.acme, Selection::All).unwrap();
-    api.sim.faults().add(Fault::on(RouteKind::GetInstallation, Effect::Status { status: 404, retry_after: None }));
+    api.sim
+        .faults()
+        .add(Fault::on(RouteKind::GetInstallation, Effect::Status { status: 404, retry_after: None }));
     // A 404 that is none uses the state up: GitHub said that it does not exist.
     assert_eq!(api.back(&query).await.0, 403);
     let fresh = api.link("user-1").await;

@@ -80,7 +80,8 @@ async fn a_user_connects_an_installation_and_loses_it_when_the_app_is_uninstalle
     assert_eq!(calls.call(Method::DELETE, &path, &others).await.0, 404);
 
     let hook = Hook::new(&stage.home, WEBHOOK_SECRET, stage.sim.app_id());
-    let gone = json!({"action": "deleted", "installation": {"id": id, "account": {"id": ana, "login": "ana"}}});
+    let gone =
+        json!({"action": "deleted", "installation": {"id": id, "account": {"id": ana, "login": "ana"}}});
     let taken = hook.deliver("c1", "installation", gone.to_string().as_bytes()).await.unwrap();
     assert_eq!(taken.status, 202, "{}", taken.body);
     let emptied = async {

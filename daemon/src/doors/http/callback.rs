@@ -7,7 +7,7 @@ use axum::extract::{Extension, RawQuery, State};
 use axum::http::header::{
     ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use reqwest::Url;
 use secrecy::SecretString;
@@ -79,9 +79,16 @@ async fn answer(
     State(parts): State<Arc<Parts>>,
     Extension(id): Extension<RequestId>,
     Extension(Client(address)): Extension<Client>,
+    method: Method,
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Response {
+    // Whoever only looks whether the address is there must not use its state up.
+    if method != Method::GET {
+        let what = "this path is for browsers that come back from GitHub";
+        return Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", what)
+            .answer_allowing(&id, "GET");
+    }
     let as_json = headers
         .get(ACCEPT)
         .and_then(|accept| accept.to_str().ok())

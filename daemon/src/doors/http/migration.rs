@@ -76,11 +76,7 @@ async fn status(
     settle(&id, answer(&parts, &headers, address).await)
 }
 
-async fn answer(
-    parts: &Parts,
-    headers: &HeaderMap,
-    address: std::net::IpAddr,
-) -> Result<Response, Refusal> {
+async fn answer(parts: &Parts, headers: &HeaderMap, address: std::net::IpAddr) -> Result<Response, Refusal> {
     let user = parts.auth.user_within_limits(headers, address).await?;
     let tenant = TenantId(user.tenant.clone().unwrap_or_else(|| user.id.clone()));
     let failed = |error: crate::store::ReadError| unavailable(&error.to_string());

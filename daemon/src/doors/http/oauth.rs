@@ -103,8 +103,7 @@ async fn answer(
     let mut answer = if parts.is_over().await {
         let what = format!("signing in by OAuth has ended; install the GitHub App instead{instead}");
         Refusal::new(StatusCode::GONE, "gone", what).answer(&id)
-    } else if let Some(location) =
-        parts.target.as_ref().and_then(|target| forward(target, query.as_deref()))
+    } else if let Some(location) = parts.target.as_ref().and_then(|target| forward(target, query.as_deref()))
     {
         let body = DeprecatedAnswer {
             deprecated: true,
@@ -144,7 +143,10 @@ fn deprecate(headers: &mut HeaderMap, since: i64, sunset: Option<i64>, page: Opt
         put(HeaderName::from_static("sunset"), at.format("%a, %d %b %Y %H:%M:%S GMT").to_string());
     }
     if let Some(page) = page {
-        put(LINK, format!("<{page}>; rel=\"deprecation\"; type=\"text/html\", <{page}>; rel=\"successor-version\""));
+        put(
+            LINK,
+            format!("<{page}>; rel=\"deprecation\"; type=\"text/html\", <{page}>; rel=\"successor-version\""),
+        );
     }
     put(CACHE_CONTROL, "no-store".to_owned());
     put(REFERRER_POLICY, "no-referrer".to_owned());

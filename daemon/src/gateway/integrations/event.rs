@@ -67,7 +67,8 @@ mod tests {
         assert!(
             matches!(&ops[..], [IntegrationOp::Uninstalled { host, installation: 7, at: 5 }] if host == "github.com")
         );
-        let created = json!({"action": "created", "installation": on, "requester": {"id": 70, "login": "ana"}});
+        let created =
+            json!({"action": "created", "installation": on, "requester": {"id": 70, "login": "ana"}});
         let ops = told("installation", &created);
         assert!(
             matches!(&ops[..], [IntegrationOp::Granted { requester: 70, installation: 7, account_login, .. }]

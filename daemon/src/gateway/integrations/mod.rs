@@ -97,7 +97,9 @@ pub enum Outcome {
 /// Why nothing was connected.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CallbackError {
-    #[error("there is no state: begin the installation in the application, so that it is known for whom it is")]
+    #[error(
+        "there is no state: begin the installation in the application, so that it is known for whom it is"
+    )]
     NoState,
     #[error(transparent)]
     State(#[from] StateError),
@@ -222,7 +224,11 @@ impl Integrations {
             .await
             .unwrap_or_else(|_| Err(CallbackError::GitHub("it takes too long".to_owned())));
         if outcome == Err(CallbackError::NotYours) {
-            tracing::warn!(user = state.user, origin = returned.origin, "an installation was claimed that is not the user's");
+            tracing::warn!(
+                user = state.user,
+                origin = returned.origin,
+                "an installation was claimed that is not the user's"
+            );
             self.write(self.used(&state).with(self.record(
                 &state.user,
                 &returned.origin,
@@ -247,7 +253,8 @@ impl Integrations {
             return Err(CallbackError::NoCode);
         }
         let reader = self.setup.github.reader(Traffic::Live).with_patience(PATIENCE);
-        let found = reader.installation(id).await.map_err(|error| CallbackError::GitHub(error.to_string()))?;
+        let found =
+            reader.installation(id).await.map_err(|error| CallbackError::GitHub(error.to_string()))?;
         let found = found.filter(|found| found.id == id).ok_or(CallbackError::NotYours)?;
         let host = self.setup.github.host_id();
         let proof = match (&self.setup.app, &returned.code) {

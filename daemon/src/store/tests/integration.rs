@@ -24,7 +24,12 @@ fn row(id: &str, user: &str, installation: Option<i64>) -> IntegrationRow {
 
 fn asked(id: &str, user: &str, requester: i64) -> IntegrationRow {
     let proof = Proof::None;
-    IntegrationRow { requester: Some(requester), setup_action: "request".into(), proof, ..row(id, user, None) }
+    IntegrationRow {
+        requester: Some(requester),
+        setup_action: "request".into(),
+        proof,
+        ..row(id, user, None)
+    }
 }
 
 async fn write(db: &Db, ops: impl IntoIterator<Item = IntegrationOp>) -> Result<(), WriteError> {
@@ -110,8 +115,8 @@ async fn an_approved_request_becomes_the_installation_of_who_asked() {
     let db = sqlite(&dir).await;
     let request = |row| IntegrationOp::Request(Box::new(row));
     // Asked twice, by two users with two accounts at GitHub; a third has it already.
-    let ops =
-        [request(asked("a", "u", 70)), request(asked("b", "u", 70)), request(asked("c", "v", 71))].into_iter();
+    let ops = [request(asked("a", "u", 70)), request(asked("b", "u", 70)), request(asked("c", "v", 71))]
+        .into_iter();
     write(&db, ops.chain([request(asked("d", "w", 70)), bind(row("e", "w", Some(7)))])).await.unwrap();
     assert_eq!(ids(&db, "u", true).await, ["b"]);
     assert_eq!(ids(&db, "u", false).await, [""; 0]);

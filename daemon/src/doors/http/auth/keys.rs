@@ -115,8 +115,7 @@ impl KeySet {
     }
 
     async fn fetch(&self) -> Result<Vec<Key>, String> {
-        let request =
-            self.client.request(Method::GET, self.url.clone()).header("accept", "application/json");
+        let request = self.client.request(Method::GET, self.url.clone()).header("accept", "application/json");
         let answer = self.client.send(request, PATIENCE).await.map_err(|error| error.to_string())?;
         if answer.status != 200 {
             return Err(format!("status {}", answer.status));

@@ -137,9 +137,8 @@ async fn audience_and_issuer_are_demanded_where_they_are_configured() {
 #[tokio::test]
 async fn no_other_algorithm_and_no_other_key_is_taken() {
     let users = Arc::new(users(demands()));
-    let unsigned = |head: Value| {
-        format!("{}.{}.", BASE64.encode(head.to_string()), BASE64.encode(good().to_string()))
-    };
+    let unsigned =
+        |head: Value| format!("{}.{}.", BASE64.encode(head.to_string()), BASE64.encode(good().to_string()));
     let rsa = EncodingKey::from_rsa_pem(RSA.as_bytes()).unwrap();
     let hs = hs256(&good());
     let (message, signature) = hs.rsplit_once('.').unwrap();
@@ -358,7 +357,8 @@ async fn bad_tokens_count_against_their_address_and_good_ones_against_their_user
     };
     let (good, bad) = (bearing(&hs256(&good())), bearing("x"));
     let address = |last: u8| IpAddr::from([192, 0, 2, last]);
-    let status = |result: Result<User, Refusal>| result.map_or_else(|refusal| refusal.status.as_u16(), |_| 200);
+    let status =
+        |result: Result<User, Refusal>| result.map_or_else(|refusal| refusal.status.as_u16(), |_| 200);
     for expected in [401, 401, 429] {
         assert_eq!(status(auth.user_within_limits(&bad, address(1)).await), expected);
     }

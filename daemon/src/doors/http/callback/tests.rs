@@ -27,5 +27,8 @@ async fn a_page_says_nothing_that_a_browser_would_run() {
     assert!(body.contains("<p>&lt;script&gt;&quot;&amp;&#39;</p>"), "{body}");
     assert!(body.contains("<small>&lt;b&gt;</small>"), "{body}");
     assert!(body.contains("content=\"1;url=https://app.example/a"), "{body}");
-    assert_eq!(body.matches("<script").count() + body.matches("<b>").count() + body.matches("<d>").count(), 0);
+    assert_eq!(
+        body.matches("<script").count() + body.matches("<b>").count() + body.matches("<d>").count(),
+        0
+    );
 }
