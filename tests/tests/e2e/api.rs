@@ -182,7 +182,8 @@ impl Api {
 }
 
 pub async fn send(client: &Client, method: Method, url: &str, headers: &[(&str, &str)]) -> Answered {
-    let mut request = client.request(method, url.parse().unwrap());
+    // A connection that the door closes when the clock is moved must not be used once more.
+    let mut request = client.request(method, url.parse().unwrap()).header("connection", "close");
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
