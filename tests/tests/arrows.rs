@@ -50,7 +50,8 @@ const DAEMON: &[(&str, &[&str], &str)] = &[
     (
         "gateway",
         &["audit", "github", "seal", "store"],
-        "an area: what follows from an event is written with the event's end; the App's key is sealed on arrival",
+        "an area: what follows from an event is written with the event's end; the App's key is sealed on arrival, install states \
+         are signed",
     ),
     ("run", &["audit", "store"], "each act and chunk is one unit with its audit record"),
     (
@@ -157,6 +158,7 @@ const PURE: &[&str] = &[
     "gateway/inbox/tries",
     "gateway/recover/ledger",
     "gateway/recover/statement",
+    "gateway/state_token",
     "mapping/index",
     "mapping/matching",
     "mapping/probe",

@@ -10,8 +10,14 @@
 
 #[path = "e2e/act.rs"]
 mod act;
+#[path = "e2e/api.rs"]
+mod api;
 #[path = "e2e/app.rs"]
 mod app;
+#[path = "e2e/callback.rs"]
+mod callback;
+#[path = "e2e/connect.rs"]
+mod connect;
 #[path = "e2e/crash.rs"]
 mod crash;
 #[path = "e2e/disk.rs"]
@@ -26,6 +32,8 @@ mod kill;
 mod list;
 #[path = "e2e/missed.rs"]
 mod missed;
+#[path = "e2e/old_callback.rs"]
+mod old_callback;
 #[path = "e2e/page.rs"]
 mod page;
 #[path = "e2e/role.rs"]

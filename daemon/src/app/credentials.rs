@@ -5,6 +5,7 @@ use secrecy::SecretString;
 use super::Failure;
 use crate::config::Config;
 use crate::gateway::app::Stored;
+use crate::gateway::integrations::AppClient;
 
 /// The App that is spoken as.
 pub(super) struct Credentials {
@@ -13,6 +14,8 @@ pub(super) struct Credentials {
     /// PEM, the current one first.
     pub(super) keys: Vec<SecretString>,
     pub(super) webhook_secrets: Vec<SecretString>,
+    /// The App's own OAuth client.
+    pub(super) client: Option<AppClient>,
 }
 
 impl Credentials {
@@ -40,6 +43,13 @@ impl Credentials {
                     .into(),
             );
         }
-        Ok(Some(Self { app_id, slug: github.app_slug.clone().or(slug), keys, webhook_secrets }))
+        let client = match (&github.client, stored.filter(|app| app.id == app_id)) {
+            (Some(client), _) => Some((&client.client_id, &client.client_secret)),
+            (None, Some(app)) => Some((&app.client_id, &app.client_secret)),
+            (None, None) => None,
+        };
+        let client =
+            client.map(|(id, secret)| AppClient { client_id: id.clone(), client_secret: secret.clone() });
+        Ok(Some(Self { client, app_id, slug: github.app_slug.clone().or(slug), keys, webhook_secrets }))
     }
 }

@@ -5,10 +5,9 @@ use std::path::{Path, PathBuf};
 
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use utoipa_axum::router::OpenApiRouter;
 
-use super::Failure;
 use super::credentials::Credentials;
+use super::{Failure, apis};
 use crate::config::{Config, SocketAccess};
 use crate::doors::http::{self, Door, GithubApi, Limits, Setup};
 use crate::doors::rpc::{Access, ListenError, Listener, Parts};
@@ -54,7 +53,7 @@ pub(super) async fn open_http(
         app_id: credentials.app_id,
         trusted: config.http.trusted_proxies.clone(),
         github_api: Box::new(move || github_api(&github)),
-        apis: OpenApiRouter::new(),
+        apis: apis::build(config, credentials, parts)?,
         limits: Limits {
             connections: config.http.max_connections,
             failed_signatures_per_minute: config.http.failed_signatures_per_minute,

@@ -1,5 +1,6 @@
 //! The composition root: the only place that names every part.
 
+mod apis;
 mod args;
 mod credentials;
 mod doors;

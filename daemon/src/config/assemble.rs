@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use cutover_shared::ids::TenantId;
 use cutover_shared::mapping::Mode;
 
+use super::application;
 use super::crosscheck;
 use super::gather::Values;
 use super::mistake::Mistakes;
 use super::settings::{
-    Catalog, Config, GitHub, Inbox, Log, Mapping, Migration, OauthApp, PostgresCatalog, PostgresNames,
+    Api, Catalog, Config, GitHub, Inbox, Log, Mapping, Migration, OauthApp, PostgresCatalog, PostgresNames,
     RepoNames, RepoPlace, Rpc, Run, StderrLog, UserTokenNames,
 };
 
@@ -22,6 +23,8 @@ pub(super) fn assemble(values: &Values, mistakes: &mut Mistakes) -> Option<Confi
     crosscheck::columns(values, mistakes);
     crosscheck::github(values, mistakes);
     let http = crosscheck::http(values, mistakes);
+    application::api(values, mistakes);
+    let (deprecated, sunset) = application::oauth_days(values, mistakes);
     Some(Config {
         environment: text(values, "environment")?,
         state_dir: values.path("state_dir")?.to_owned(),
@@ -30,8 +33,9 @@ pub(super) fn assemble(values: &Values, mistakes: &mut Mistakes) -> Option<Confi
         rpc: Rpc { socket: values.path("rpc.socket")?.to_owned(), access: access? },
         operators,
         http: http?,
+        api: api(values)?,
         github: github(values)?,
-        migration: migration(values)?,
+        migration: migration(values, deprecated?, sunset)?,
         catalog: catalog(values)?,
         mapping: Mapping {
             probe_budget: number(values, "mapping.probe_budget")?,
@@ -68,15 +72,28 @@ fn number<N: TryFrom<i64>>(values: &Values, name: &str) -> Option<N> {
     N::try_from(values.whole_number(name)?).ok()
 }
 
+fn api(values: &Values) -> Option<Api> {
+    Some(Api {
+        jwt_secret: values.secret("api.jwt_secret").cloned(),
+        jwks_url: text(values, "api.jwks_url"),
+        jwt_audience: text(values, "api.jwt_audience"),
+        jwt_issuer: text(values, "api.jwt_issuer"),
+        jwt_leeway: values.length("api.jwt_leeway")?,
+        tenant_claim: text(values, "api.tenant_claim")?,
+        service_token: values.secret("api.service_token").cloned(),
+        after_install_url: text(values, "api.after_install_url"),
+    })
+}
+
+/// A client id with its secret; one without the other was said before.
+fn client(values: &Values, id: &str, secret: &str) -> Option<OauthApp> {
+    let (client_id, client_secret) = (text(values, id)?, values.secret(secret)?.clone());
+    Some(OauthApp { client_id, client_secret })
+}
+
 fn github(values: &Values) -> Option<GitHub> {
     let keys = [values.secret("github.private_key"), values.secret("github.second_private_key")];
     let webhook = [values.secret("github.webhook_secret"), values.secret("github.second_webhook_secret")];
-    let oauth = match (text(values, "github.oauth_client_id"), values.secret("github.oauth_client_secret")) {
-        (Some(client_id), Some(client_secret)) => {
-            Some(OauthApp { client_id, client_secret: client_secret.clone() })
-        }
-        _ => None,
-    };
     Some(GitHub {
         api_base: text(values, "github.api_base_url")?,
         web_base: text(values, "github.web_base_url")?,
@@ -84,7 +101,8 @@ fn github(values: &Values) -> Option<GitHub> {
         app_slug: text(values, "github.app_slug"),
         keys: keys.into_iter().flatten().cloned().collect(),
         webhook_secrets: webhook.into_iter().flatten().cloned().collect(),
-        oauth,
+        oauth: client(values, "github.oauth_client_id", "github.oauth_client_secret"),
+        client: client(values, "github.client_id", "github.client_secret"),
         max_in_flight: number(values, "github.max_in_flight")?,
         background_reserve: number(values, "github.background_reserve_permille")?,
         points_per_minute: number(values, "github.points_per_minute")?,
@@ -93,12 +111,15 @@ fn github(values: &Values) -> Option<GitHub> {
     })
 }
 
-fn migration(values: &Values) -> Option<Migration> {
+fn migration(values: &Values, oauth_deprecated: i64, oauth_sunset: Option<i64>) -> Option<Migration> {
     let canary: BTreeSet<TenantId> =
         values.list("migration.canary_tenants")?.iter().map(|tenant| TenantId(tenant.clone())).collect();
     Some(Migration {
         mode: Mode::from_word(values.text("migration.mode")?)?,
         canary: canary.into_iter().collect(),
+        oauth_callback_url: text(values, "migration.oauth_callback_url"),
+        oauth_deprecated,
+        oauth_sunset,
     })
 }
 

@@ -130,19 +130,14 @@ pub(super) fn columns(values: &Values, mistakes: &mut Mistakes) {
 
 /// What belongs together at GitHub, and what must not cross a network in clear.
 pub(super) fn github(values: &Values, mistakes: &mut Mistakes) {
-    let (id, secret) = ("github.oauth_client_id", "github.oauth_client_secret");
-    let (app, key) = ("github.app_id", "github.private_key");
+    let old = ("github.oauth_client_id", "github.oauth_client_secret");
+    let own = ("github.client_id", "github.client_secret");
+    let app = ("github.app_id", "github.private_key");
     let (both, create) =
         ("set both, or neither", "set both; or neither, and make the App with `cutover app create`");
-    for (given, lacking, mend) in
-        [(id, secret, both), (secret, id, both), (app, key, create), (key, app, create)]
-    {
-        let said =
-            mistakes.list().iter().any(|mistake| mistake.key.starts_with(lacking)) || mistakes.has_syntax();
-        if values.get(given).is_some() && values.get(lacking).is_none() && !said {
-            let what = format!("is set without {lacking}; they only work together");
-            mistakes.push(Mistake::new(MistakeKind::Contradiction, given, values.place(given), what, mend));
-        }
+    for ((one, other), mend) in [(old, both), (own, both), (app, create)] {
+        pair(values, mistakes, one, other, mend);
+        pair(values, mistakes, other, one, mend);
     }
     if let (Some(first), Some(second)) =
         (values.secret("github.private_key"), values.secret("github.second_private_key"))
@@ -159,13 +154,24 @@ pub(super) fn github(values: &Values, mistakes: &mut Mistakes) {
         ));
     }
     let strict = matches!(values.text("environment"), Some("staging" | "production"));
-    for key in ["github.api_base_url", "github.web_base_url"] {
+    for key in ["github.api_base_url", "github.web_base_url", "api.jwks_url", "migration.oauth_callback_url"]
+    {
         if strict && values.is_written(key) && values.text(key).is_some_and(address::in_clear) {
             let what = "tokens would cross the network in clear";
             let mend =
                 "write https://; plain http is for this machine (127.0.0.1), or for another `environment`";
             mistakes.push(Mistake::new(MistakeKind::Contradiction, key, values.place(key), what, mend));
         }
+    }
+}
+
+/// Two keys that only work together.
+fn pair(values: &Values, mistakes: &mut Mistakes, given: &str, lacking: &str, mend: &str) {
+    let said =
+        mistakes.list().iter().any(|mistake| mistake.key.starts_with(lacking)) || mistakes.has_syntax();
+    if values.get(given).is_some() && values.get(lacking).is_none() && !said {
+        let what = format!("is set without {lacking}; they only work together");
+        mistakes.push(Mistake::new(MistakeKind::Contradiction, given, values.place(given), what, mend));
     }
 }
 
@@ -207,6 +213,8 @@ pub(super) fn http(values: &Values, mistakes: &mut Mistakes) -> Option<Http> {
             values.whole_number("http.failed_signatures_per_minute")?,
         )
         .ok()?,
+        auth_per_minute: u32::try_from(values.whole_number("http.auth_per_minute")?).ok()?,
+        api_per_minute: u32::try_from(values.whole_number("http.api_per_minute")?).ok()?,
     })
 }
 

@@ -3,6 +3,7 @@
 //! `docs/configuration.md` follow from it.
 
 mod address;
+mod application;
 mod assemble;
 mod check;
 mod crosscheck;
@@ -28,7 +29,7 @@ pub use env::Env;
 pub use gather::Origin;
 pub use mistake::{Mistake, MistakeKind, Mistakes, Place};
 pub use settings::{
-    Catalog, Config, GitHub, Http, Log, Mapping, Migration, OauthApp, Operator, PostgresCatalog,
+    Api, Catalog, Config, GitHub, Http, Log, Mapping, Migration, OauthApp, Operator, PostgresCatalog,
     PostgresNames, RepoNames, RepoPlace, Rpc, Run, SocketAccess, StderrLog, Store, UserTokenNames,
 };
 

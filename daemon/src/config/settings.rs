@@ -22,6 +22,7 @@ pub struct Config {
     pub rpc: Rpc,
     pub operators: Vec<Operator>,
     pub http: Http,
+    pub api: Api,
     pub github: GitHub,
     pub migration: Migration,
     pub catalog: Catalog,
@@ -73,6 +74,23 @@ pub struct Http {
     pub max_connections: usize,
     /// Of one address.
     pub failed_signatures_per_minute: u32,
+    /// Of one address.
+    pub auth_per_minute: u32,
+    /// Of one user, or of the service.
+    pub api_per_minute: u32,
+}
+
+/// The application's API at the HTTP door.
+#[derive(Clone, Debug)]
+pub struct Api {
+    pub jwt_secret: Option<SecretString>,
+    pub jwks_url: Option<String>,
+    pub jwt_audience: Option<String>,
+    pub jwt_issuer: Option<String>,
+    pub jwt_leeway: Duration,
+    pub tenant_claim: String,
+    pub service_token: Option<SecretString>,
+    pub after_install_url: Option<String>,
 }
 
 /// GitHub and the App.
@@ -92,6 +110,8 @@ pub struct GitHub {
     pub webhook_secrets: Vec<SecretString>,
     /// The app that issued the old user tokens.
     pub oauth: Option<OauthApp>,
+    /// The App's own client, with which people prove who they are.
+    pub client: Option<OauthApp>,
     /// 1 to 100.
     pub max_in_flight: usize,
     /// Thousandths of an installation's hourly budget, 0 to 900.
@@ -110,7 +130,7 @@ impl GitHub {
     }
 }
 
-/// Client id and secret of the app that issued the old user tokens.
+/// A client id and its secret.
 #[derive(Clone, Debug)]
 pub struct OauthApp {
     pub client_id: String,
@@ -123,6 +143,12 @@ pub struct Migration {
     pub mode: Mode,
     /// Sorted, each once.
     pub canary: Vec<TenantId>,
+    /// The application's own handler of the old OAuth callback.
+    pub oauth_callback_url: Option<String>,
+    /// Milliseconds since the epoch, UTC.
+    pub oauth_deprecated: i64,
+    /// Milliseconds since the epoch, UTC.
+    pub oauth_sunset: Option<i64>,
 }
 
 /// Where the catalog is.

@@ -5,6 +5,7 @@ use async_trait::async_trait;
 
 use crate::gateway::events::{self, Effects};
 use crate::gateway::inbox::{HandleError, Handler};
+use crate::gateway::integrations;
 use crate::github::GitHub;
 use crate::store::DeliveryRow;
 
@@ -23,8 +24,11 @@ impl WebhookEvents {
 #[async_trait]
 impl Handler for WebhookEvents {
     async fn handle(&self, delivery: &DeliveryRow, body: &[u8]) -> Result<Effects, HandleError> {
-        events::effects(self.github.host_id(), &delivery.event, body, delivery.received_at)
-            .map_err(|error| HandleError::Hopeless(error.to_string()))
+        let (host, at) = (self.github.host_id(), delivery.received_at);
+        let mut effects = events::effects(host, &delivery.event, body, at)
+            .map_err(|error| HandleError::Hopeless(error.to_string()))?;
+        effects.ops.extend(integrations::event::effects(host, &delivery.event, body, at));
+        Ok(effects)
     }
 
     fn committed(&self, effects: &Effects) {

@@ -1,10 +1,13 @@
-//! GitHub's webhooks (G1 to G4): taken, kept, handled in order, and those that never came fetched. Pure rules: `signature`,
-//! `envelope`, `events`, `inbox::tries`, `recover::ledger`, `recover::statement`.
+//! GitHub's webhooks (G1 to G4): taken, kept, handled in order, and those that never came fetched; who has which installation
+//! (G5, G8); context of dispatches (G10); the App's first set-up (G13). Pure rules: `app::manifest`, `signature`, `envelope`,
+//! `events`, `inbox::tries`, `recover::ledger`, `recover::statement`, `state_token`.
 
 pub mod app;
 pub mod context;
 pub mod envelope;
 pub mod events;
 pub mod inbox;
+pub mod integrations;
 pub mod recover;
 pub mod signature;
+pub mod state_token;

@@ -2,6 +2,7 @@
 //! transaction handle leaves this folder.
 
 mod inbox;
+mod integration;
 mod learned;
 mod open;
 mod read;
@@ -17,6 +18,7 @@ use cutover_shared::rpc::Topic;
 use tokio::sync::watch;
 
 pub use inbox::{DeliveryRow, InboxCounts, InboxOp, InboxRead, NewDelivery, QueueHead};
+pub use integration::{IntegrationOp, IntegrationRead, IntegrationRow, IntegrationState, Proof};
 pub use learned::{Learned, Version};
 pub use open::{OpenError, open};
 pub use read::{AuditRead, CatalogRead, IndexRead, MappingRead, ProbeRead, RunRead, SettingRead, UploadRead};
@@ -71,6 +73,7 @@ pub trait Store:
     + CatalogRead
     + InboxRead
     + IndexRead
+    + IntegrationRead
     + MappingRead
     + ProbeRead
     + RunRead

@@ -5,6 +5,7 @@ use cutover_shared::rpc::Topic;
 use cutover_shared::run::{ItemState, RunState};
 
 use super::inbox::InboxOp;
+use super::integration::IntegrationOp;
 use super::learned::Learned;
 use super::rows::{InstallationRow, LinkRow, MappingRow, NewItem, NewRun, RepositoryRow, RequestRow};
 
@@ -65,6 +66,7 @@ ops! {
     Mapping(MappingOp),
     Index(IndexOp),
     Inbox(InboxOp),
+    Integration(IntegrationOp),
     Probe(ProbeOp),
     Setting(SettingOp),
     Act(ActOp),
@@ -261,6 +263,7 @@ impl Op {
             )
             | Self::Act(_)
             | Self::Probe(_)
+            | Self::Integration(_)
             | Self::Mapping(MappingOp::Expect { .. }) => None,
             Self::Run(_) => Some(Topic::Runs),
             Self::Catalog(

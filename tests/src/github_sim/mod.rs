@@ -6,6 +6,7 @@
 mod answer;
 mod app;
 mod auth;
+mod browser;
 mod calls;
 mod control;
 mod faults;
@@ -15,6 +16,7 @@ mod json;
 mod keys;
 mod limits;
 pub mod manifest;
+mod oauth;
 mod pulls;
 mod repos;
 mod route;
@@ -32,6 +34,7 @@ use tokio::task::JoinHandle;
 
 use crate::world::World;
 pub use auth::CredentialKind;
+pub use browser::Person;
 pub use calls::{Call, Calls, Conditional, Counts};
 pub use control::{NewPull, WorldHandle};
 pub use faults::{Effect, Fault, Faults};

@@ -62,6 +62,10 @@ pub enum RouteKind {
     RateLimit,
     /// `GET /user`
     GetUser,
+    /// `GET /user/installations`
+    UserInstallations,
+    /// `POST /login/oauth/access_token`, beside the API
+    ExchangeCode,
     /// `POST /applications/{client_id}/token`
     TokenCheck,
     /// `POST /settings/apps/new`, of a browser
@@ -121,6 +125,8 @@ pub(super) enum Route {
     Redeliver(i64),
     RateLimit,
     GetUser,
+    UserInstallations,
+    ExchangeCode,
     TokenCheck(String),
     NewApp,
     ConvertManifest(String),
@@ -158,6 +164,7 @@ impl Route {
             ["users", login, "installation"] => Self::owner(login, false),
             ["rate_limit"] => Self::RateLimit,
             ["user"] => Self::GetUser,
+            ["user", "installations"] => Self::UserInstallations,
             ["repos", owner, name, rest @ ..] => Self::Repo {
                 key: RepoKey::Name((*owner).to_owned(), (*name).to_owned()),
                 about: About::of(rest)?,
@@ -204,6 +211,8 @@ impl Route {
             Self::Redeliver(_) => RouteKind::Redeliver,
             Self::RateLimit => RouteKind::RateLimit,
             Self::GetUser => RouteKind::GetUser,
+            Self::UserInstallations => RouteKind::UserInstallations,
+            Self::ExchangeCode => RouteKind::ExchangeCode,
             Self::TokenCheck(_) => RouteKind::TokenCheck,
             Self::NewApp => RouteKind::NewApp,
             Self::ConvertManifest(_) => RouteKind::ConvertManifest,

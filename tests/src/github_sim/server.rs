@@ -1,5 +1,6 @@
 //! The way of a request: route, credential, faults, limits, handler, headers.
 
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
@@ -24,7 +25,7 @@ use super::pulls::Talk;
 use super::repos::Ask;
 use super::route::{Route, RouteKind};
 use super::tokens::Tokens;
-use super::{EtagScope, SimSettings, app, json, manifest};
+use super::{EtagScope, SimSettings, app, json, manifest, oauth};
 use crate::world::World;
 
 pub(super) struct Shared {
@@ -39,6 +40,8 @@ pub(super) struct Shared {
     world: RwLock<World>,
     tokens: Mutex<Tokens>,
     limits: Mutex<Limits>,
+    codes: Mutex<oauth::Codes>,
+    pub(super) codes_given: AtomicU64,
     keys: RwLock<Vec<(TestKey, DecodingKey)>>,
     app_codes: Mutex<manifest::Codes>,
     talk: Mutex<Talk>,
@@ -46,6 +49,9 @@ pub(super) struct Shared {
 
 /// Bytes of a request's body that are read.
 const BODY_CAP: usize = 1024 * 1024;
+
+/// Where the OAuth client exchanges codes: among people's pages, not in the API.
+const EXCHANGE: &str = "/login/oauth/access_token";
 
 impl Shared {
     pub(super) fn new(
@@ -66,6 +72,8 @@ impl Shared {
             stop: CancellationToken::new(),
             world: RwLock::new(world),
             tokens: Mutex::default(),
+            codes: Mutex::default(),
+            codes_given: AtomicU64::new(0),
             keys: RwLock::new(keys),
             app_codes: Mutex::default(),
             talk: Mutex::default(),
@@ -83,6 +91,10 @@ impl Shared {
 
     pub(super) fn tokens(&self) -> MutexGuard<'_, Tokens> {
         self.tokens.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn codes(&self) -> MutexGuard<'_, oauth::Codes> {
+        self.codes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn limits(&self) -> MutexGuard<'_, Limits> {
@@ -130,7 +142,11 @@ pub(super) async fn serve(State(shared): State<Arc<Shared>>, request: Request) -
     let (parts, body) = request.into_parts();
     let path = parts.uri.path();
     let inside = path.strip_prefix(shared.settings.prefix.as_str()).filter(|rest| rest.starts_with('/'));
-    let route = inside.map_or(Route::Unknown, |path| Route::of(&parts.method, path));
+    let route = if path == EXCHANGE && parts.method == Method::POST {
+        Route::ExchangeCode
+    } else {
+        inside.map_or(Route::Unknown, |path| Route::of(&parts.method, path))
+    };
     let (credential, text) = auth::identify(&shared, &parts.headers);
     let installation = route.installation().or(match &credential {
         Credential::Installation { id, .. } => Some(*id),
@@ -231,6 +247,7 @@ fn handle(shared: &Arc<Shared>, asked: &Asked) -> Answer {
                 Err(answer) => answer,
             };
         }
+        Route::ExchangeCode => return oauth::exchange(shared, &asked.body),
         Route::TokenCheck(client) => {
             return app::token_check(shared, client, credential, &asked.body);
         }
@@ -287,8 +304,10 @@ fn handle(shared: &Arc<Shared>, asked: &Asked) -> Answer {
             Credential::Installation { .. } => Answer::forbidden("Resource not accessible by integration"),
             _ => Answer::unauthorized("Requires authentication"),
         },
+        Route::UserInstallations => oauth::installations(shared, &world, credential, &query),
         Route::Mint(_)
         | Route::TokenCheck(_)
+        | Route::ExchangeCode
         | Route::NewApp
         | Route::ConvertManifest(_)
         | Route::ListDeliveries

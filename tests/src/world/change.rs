@@ -220,11 +220,20 @@ impl World {
 
     /// A new OAuth token of a user.
     pub fn add_user_token(&mut self, user: i64, at: Millis) -> Result<String, WorldError> {
+        self.add_token("gho", user, at)
+    }
+
+    /// A new token that a user gave the App.
+    pub fn add_app_user_token(&mut self, user: i64, at: Millis) -> Result<String, WorldError> {
+        self.add_token("ghu", user, at)
+    }
+
+    fn add_token(&mut self, kind: &str, user: i64, at: Millis) -> Result<String, WorldError> {
         if !self.users.contains_key(&user) {
             return Err(WorldError::NoAccount(user));
         }
         let id = self.next_id().unsigned_abs();
-        let token = format!("gho_{}", Rng::of(&[self.seed, id]).alphanumeric(36));
+        let token = format!("{kind}_{}", Rng::of(&[self.seed, id]).alphanumeric(36));
         self.user_tokens.insert(token.clone(), UserToken { user, revoked: false, created_at: at });
         Ok(token)
     }

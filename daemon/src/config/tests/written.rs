@@ -77,6 +77,14 @@ fn every_key_has_an_effect() {
         "github.request_timeout" => Some(("request_timeout = \"3s\"", "")),
         "github.webhook_secret" => Some(("webhook_secret_file = \"opaque\"", "")),
         "github.second_webhook_secret" => Some(("second_webhook_secret = \"y\"", "webhook_secret = \"x\"\n")),
+        "github.client_secret" => Some(("client_secret_file = \"opaque\"", "client_id = \"x\"\n")),
+        "github.client_id" => Some(("client_id = \"y\"", "client_secret = \"x\"\n")),
+        "api.jwks_url" => Some(("jwks_url = \"https://a.example/keys\"", "jwt_issuer = \"x\"\n")),
+        "api.jwt_secret" => Some(("jwt_secret_file = \"opaque\"", "")),
+        "api.jwt_leeway" => Some(("jwt_leeway = \"3s\"", "")),
+        "api.service_token" => Some(("service_token_file = \"opaque\"", "")),
+        "http.auth_per_minute" => Some(("auth_per_minute = 3", "")),
+        "http.api_per_minute" => Some(("api_per_minute = 3", "")),
         "http.max_connections" => Some(("max_connections = 3", "")),
         "http.failed_signatures_per_minute" => Some(("failed_signatures_per_minute = 3", "")),
         "rpc.group" => Some(("group = \"root\"", "")),
@@ -101,6 +109,7 @@ fn every_key_has_an_effect() {
         let base = [
             ("", "environment = \"demo\"\n"),
             ("http", ""),
+            ("api", ""),
             ("github", "app_id = 7\nprivate_key_file = \"app.pem\"\n"),
             ("catalog", "source = \"postgres\"\ndatabase_url_file = \"db\"\n"),
             ("catalog.postgres", ""),
@@ -163,7 +172,11 @@ fn every_key_has_an_effect() {
         };
         if matches!(
             key.name,
-            "catalog.database_url" | "github.oauth_client_id" | "github.oauth_client_secret"
+            "catalog.database_url"
+                | "github.oauth_client_id"
+                | "github.oauth_client_secret"
+                | "github.client_id"
+                | "github.client_secret"
         ) {
             shown(&with);
             assert!(bench.load(&without, &[]).is_err() || key.name == "catalog.database_url", "{}", key.name);
@@ -209,6 +222,9 @@ fn every_comment_in_the_file_is_a_key_that_can_be_taken() {
         .replace("/etc/cutover/webhook_secret_file", "opaque")
         .replace("/etc/cutover/second_webhook_secret_file", "other")
         .replace("/etc/cutover/oauth_client_secret_file", "opaque")
+        .replace("/etc/cutover/client_secret_file", "opaque")
+        .replace("/etc/cutover/jwt_secret_file", "opaque")
+        .replace("/etc/cutover/service_token_file", "opaque")
         .replace("/etc/cutover/database_url_file", "db")
         .replace("/etc/cutover/url_file", "store")
         .replace("\"cutover\"", "\"root\"");

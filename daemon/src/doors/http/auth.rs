@@ -1,10 +1,25 @@
 //! Who may use the application's API: services by a shared token, users by a JSON Web Token.
 
+mod keys;
+mod token;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
 use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, StatusCode};
+use jsonwebtoken::{Algorithm, DecodingKey};
+use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
 
+use self::keys::{KeyError, KeySet};
+pub use self::token::Demands;
+use self::token::Unfit;
 use super::answer::Refusal;
+use super::limit::Rates;
+use crate::client::Client;
+use crate::clock::Clock;
 
 /// A user of the application, as its token says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +35,58 @@ pub struct User {
 pub struct Auth {
     /// Of other services (`INTERNAL_SERVICE_TOKEN`); none: no service may call.
     pub service_token: Option<SecretString>,
+    /// How users' tokens are checked; none: no user may call.
+    pub users: Option<Arc<Users>>,
+    /// How often somebody may call; none: as often as they like.
+    pub rates: Option<Arc<Rates>>,
+}
+
+/// How users' tokens are checked. Which algorithms there are follows from the configuration, and each has keys of its own: a
+/// token that names another algorithm, or another's key, finds nothing to be checked with.
+pub struct Users {
+    clock: Clock,
+    demands: Demands,
+    secret: Option<DecodingKey>,
+    keys: Option<KeySet>,
+}
+
+impl Users {
+    /// Tokens signed with `secret` (HS256), with the keys at an address (RS256, ES256), or either. Nothing is fetched.
+    pub fn new(
+        clock: Clock,
+        demands: Demands,
+        secret: Option<&SecretString>,
+        keys: Option<(Client, Url)>,
+    ) -> Self {
+        Self {
+            secret: secret.map(|secret| DecodingKey::from_secret(secret.expose_secret().as_bytes())),
+            keys: keys.map(|(client, url)| KeySet::new(client, url, clock.clone())),
+            clock,
+            demands,
+        }
+    }
+
+    async fn check(&self, token: &str) -> Result<User, Refusal> {
+        let bad = |unfit: Unfit| unauthorized(unfit.why());
+        let head = token::head(token).map_err(bad)?;
+        let claims = match (head.algorithm, &self.secret, &self.keys) {
+            (Algorithm::HS256, Some(secret), _) => token::claims(token, secret, Algorithm::HS256),
+            (algorithm @ (Algorithm::RS256 | Algorithm::ES256), _, Some(keys)) => {
+                let key = keys.find(head.kid.as_deref(), algorithm).await.map_err(|error| match error {
+                    KeyError::Unknown => bad(Unfit::Signature),
+                    KeyError::Unavailable => {
+                        let what = "the keys that tokens are checked with can't be had now";
+                        Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "keys_unavailable", what)
+                            .retry_after(Duration::from_secs(5))
+                    }
+                })?;
+                token::claims(token, &key, algorithm)
+            }
+            _ => Err(Unfit::Algorithm),
+        };
+        let claims = claims.map_err(bad)?;
+        token::judge(&claims, self.clock.now().div_euclid(1000), &self.demands).map_err(bad)
+    }
 }
 
 impl Auth {
@@ -43,11 +110,49 @@ impl Auth {
     /// A user of the application.
     ///
     /// # Errors
-    /// 401 without a valid token.
-    #[expect(clippy::unused_async, reason = "keys may have to be fetched")]
+    /// 401 without a valid token; 503 while the keys to check it with can't be had.
     pub async fn user(&self, headers: &HeaderMap) -> Result<User, Refusal> {
-        bearer(headers).ok_or_else(|| unauthorized("a bearer token is needed"))?;
-        Err(unauthorized("no way to check users' tokens is configured"))
+        let token = bearer(headers).ok_or_else(|| unauthorized("a bearer token is needed"))?;
+        match &self.users {
+            Some(users) => users.check(token).await,
+            None => Err(unauthorized("no way to check users' tokens is configured")),
+        }
+    }
+
+    /// As [`Auth::user`], and counts: a good token against its user, a bad one against the caller's address.
+    ///
+    /// # Errors
+    /// As [`Auth::user`]; 429 over the limit.
+    pub async fn user_within_limits(&self, headers: &HeaderMap, address: IpAddr) -> Result<User, Refusal> {
+        let user = self.counted(self.user(headers).await, address)?;
+        self.rates.as_ref().map_or(Ok(()), |rates| rates.api(&user.id))?;
+        Ok(user)
+    }
+
+    /// As [`Auth::service`], and counts: the right token against the service, a wrong one against the caller's address.
+    ///
+    /// # Errors
+    /// As [`Auth::service`]; 429 over the limit.
+    pub fn service_within_limits(&self, headers: &HeaderMap, address: IpAddr) -> Result<(), Refusal> {
+        self.counted(self.service(headers), address)?;
+        self.rates.as_ref().map_or(Ok(()), |rates| rates.service())
+    }
+
+    /// Counts a call that nobody has to prove anything for against the caller's address.
+    ///
+    /// # Errors
+    /// 429 over the limit.
+    pub fn anybody(&self, address: IpAddr) -> Result<(), Refusal> {
+        self.rates.as_ref().map_or(Ok(()), |rates| rates.auth(address))
+    }
+
+    fn counted<T>(&self, proven: Result<T, Refusal>, address: IpAddr) -> Result<T, Refusal> {
+        proven.map_err(|refusal| {
+            if refusal.status != StatusCode::UNAUTHORIZED {
+                return refusal;
+            }
+            self.anybody(address).err().unwrap_or(refusal)
+        })
     }
 }
 
@@ -60,3 +165,6 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 fn unauthorized(why: &str) -> Refusal {
     Refusal::new(StatusCode::UNAUTHORIZED, "unauthorized", why)
 }
+
+#[cfg(test)]
+mod tests;

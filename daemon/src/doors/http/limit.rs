@@ -1,13 +1,19 @@
-//! Failed signatures of each address, bounded in memory.
+//! How often somebody may call: failed signatures of each address, calls of each address and user; bounded in memory.
 
 use std::net::IpAddr;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use axum::http::StatusCode;
+use governor::clock::Clock as _;
+use governor::middleware::NoOpMiddleware;
+use governor::state::{InMemoryState, NotKeyed};
+use governor::{Quota, RateLimiter};
 use lru::LruCache;
 
 use super::address::counted;
+use super::answer::Refusal;
 use crate::clock::Clock;
 
 /// The window that failures are counted in.
@@ -75,6 +81,84 @@ impl FailedSignatures {
         let now = self.clock.monotonic();
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.proven.put(counted(address), now);
+    }
+}
+
+/// Our time, as governor asks for it.
+#[derive(Clone)]
+struct Ticks(Clock);
+
+impl governor::clock::Clock for Ticks {
+    type Instant = Duration;
+
+    fn now(&self) -> Duration {
+        self.0.monotonic()
+    }
+}
+
+type Bucket = RateLimiter<NotKeyed, InMemoryState, Ticks, NoOpMiddleware<Duration>>;
+
+/// A bucket for each caller; who was silent longest is forgotten first, with a full bucket that is no gift: it would have
+/// filled meanwhile, unless ten thousand others called within a minute.
+struct Buckets<K> {
+    ticks: Ticks,
+    quota: Quota,
+    seen: Mutex<LruCache<K, Bucket>>,
+}
+
+impl<K: std::hash::Hash + Eq> Buckets<K> {
+    fn new(clock: Clock, per_minute: u32) -> Self {
+        let quota = Quota::per_minute(NonZeroU32::new(per_minute).unwrap_or(NonZeroU32::MIN));
+        Self { ticks: Ticks(clock), quota, seen: Mutex::new(LruCache::new(ADDRESSES)) }
+    }
+
+    fn check(&self, key: K) -> Result<(), Refusal> {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let bucket =
+            seen.get_or_insert_mut(key, || RateLimiter::direct_with_clock(self.quota, self.ticks.clone()));
+        bucket.check().map_err(|over| {
+            let after = over.wait_time_from(self.ticks.now());
+            Refusal::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", "too many calls within a minute")
+                .retry_after(after)
+        })
+    }
+}
+
+/// How often an address may try to prove who it is, and a user may call.
+pub struct Rates {
+    auth: Buckets<IpAddr>,
+    /// None is the service.
+    api: Buckets<Option<String>>,
+}
+
+impl Rates {
+    /// Calls in a minute of one address, and of one user. After a silence a whole minute's calls may come at once.
+    pub fn new(clock: Clock, auth_per_minute: u32, api_per_minute: u32) -> Self {
+        Self { auth: Buckets::new(clock.clone(), auth_per_minute), api: Buckets::new(clock, api_per_minute) }
+    }
+
+    /// A call of this address where nobody is known yet.
+    ///
+    /// # Errors
+    /// 429 with the time to wait.
+    pub fn auth(&self, address: IpAddr) -> Result<(), Refusal> {
+        self.auth.check(counted(address))
+    }
+
+    /// A call of this user.
+    ///
+    /// # Errors
+    /// 429 with the time to wait.
+    pub fn api(&self, user: &str) -> Result<(), Refusal> {
+        self.api.check(Some(user.to_owned()))
+    }
+
+    /// A call of the application's other services.
+    ///
+    /// # Errors
+    /// 429 with the time to wait.
+    pub fn service(&self) -> Result<(), Refusal> {
+        self.api.check(None)
     }
 }
 

@@ -3,9 +3,13 @@
 pub mod address;
 mod answer;
 pub mod auth;
+pub mod callback;
 mod health;
+pub mod integrations;
 mod limit;
 mod listen;
+pub mod migration;
+pub mod oauth;
 mod webhook;
 
 use std::net::{IpAddr, SocketAddr};
@@ -34,6 +38,7 @@ use answer::Refusal;
 use limit::FailedSignatures;
 
 pub use health::GithubApi;
+pub use limit::Rates;
 pub use listen::{ListenError, Listener};
 pub use webhook::LARGEST_BODY;
 
@@ -78,7 +83,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 512,
-            failed_signatures_per_minute: 60,
+            failed_signatures_per_minute: 1_000,
             head: Duration::from_secs(10),
             request: Duration::from_secs(30),
             connection: Duration::from_secs(10 * 60),

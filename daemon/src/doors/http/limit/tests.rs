@@ -48,3 +48,43 @@ fn memory_is_bounded_and_strangers_crowd_out_no_proven_address() {
     let state = limit.state.lock().unwrap();
     assert_eq!((state.failed.len(), state.proven.len()), (ADDRESSES.get(), 1));
 }
+
+#[test]
+fn each_address_and_each_user_has_a_minutes_calls() {
+    let clock = Clock::manual(0);
+    let rates = Rates::new(clock.clone(), 3, 2);
+    for _ in 0..3 {
+        assert_eq!(rates.auth(address(1)), Ok(()));
+    }
+    let over = rates.auth(address(1)).unwrap_err();
+    assert_eq!((over.status.as_u16(), over.code), (429, "rate_limited"));
+    assert_eq!(over.retry_after, Some(Duration::from_secs(20)));
+    assert_eq!(rates.auth(address(2)), Ok(()));
+    for who in ["ana", "bob"] {
+        assert_eq!((rates.api(who), rates.api(who)), (Ok(()), Ok(())));
+        assert!(rates.api(who).is_err());
+    }
+    assert_eq!((rates.service(), rates.service()), (Ok(()), Ok(())));
+    assert!(rates.service().is_err());
+    // A third of a minute brings one of three back.
+    clock.advance(Duration::from_secs(20));
+    assert_eq!(rates.auth(address(1)), Ok(()));
+    assert!(rates.auth(address(1)).is_err());
+    assert!(rates.api("ana").is_err());
+    clock.advance(Duration::from_secs(10));
+    assert_eq!(rates.api("ana"), Ok(()));
+}
+
+#[test]
+fn one_household_of_ipv6_is_one_caller_and_callers_are_bounded() {
+    let rates = Rates::new(Clock::manual(0), 1, 1);
+    assert_eq!(rates.auth("2001:db8::1".parse().unwrap()), Ok(()));
+    assert!(rates.auth("2001:db8::ffff:2".parse().unwrap()).is_err());
+    assert_eq!(rates.auth("2001:db8:0:1::1".parse().unwrap()), Ok(()));
+    assert!(rates.auth("::ffff:192.0.2.1".parse().unwrap()).is_ok());
+    assert!(rates.auth(address(1)).is_err());
+    for n in 0..20_000_u32 {
+        let _ = rates.api(&format!("u{n}"));
+    }
+    assert_eq!(rates.api.seen.lock().unwrap().len(), ADDRESSES.get());
+}

@@ -1,0 +1,85 @@
+//! Puts together what the HTTP door answers the application and its services.
+
+use std::sync::Arc;
+
+use reqwest::Url;
+use utoipa_axum::router::OpenApiRouter;
+
+use super::Failure;
+use super::credentials::Credentials;
+use crate::client::Client;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::doors::http::auth::{Auth, Demands, Users};
+use crate::doors::http::{Rates, callback, integrations, migration, oauth};
+use crate::doors::rpc::Parts;
+use crate::gateway::integrations::{Integrations, Setup as IntegrationSetup};
+
+/// Who may call the application's API.
+fn auth(config: &Config, clock: &Clock, client: &Client) -> Result<Auth, Failure> {
+    let api = &config.api;
+    let demands = Demands {
+        audience: api.jwt_audience.clone(),
+        issuer: api.jwt_issuer.clone(),
+        leeway: i64::try_from(api.jwt_leeway.as_secs()).unwrap_or(0),
+        tenant_claim: api.tenant_claim.clone(),
+    };
+    let keys = match &api.jwks_url {
+        Some(url) => Some((client.clone(), Url::parse(url)?)),
+        None => None,
+    };
+    let users = (api.jwt_secret.is_some() || keys.is_some())
+        .then(|| Arc::new(Users::new(clock.clone(), demands, api.jwt_secret.as_ref(), keys)));
+    let rates = Rates::new(clock.clone(), config.http.auth_per_minute, config.http.api_per_minute);
+    Ok(Auth { service_token: api.service_token.clone(), users, rates: Some(Arc::new(rates)) })
+}
+
+/// The application's API: each area's routes.
+pub(super) fn build(
+    config: &Config,
+    credentials: &Credentials,
+    parts: &Parts,
+) -> Result<OpenApiRouter, Failure> {
+    let client = Client::new()?;
+    let auth = auth(config, &parts.clock, &client)?;
+    let integrations = Arc::new(Integrations::new(IntegrationSetup {
+        db: parts.db.clone(),
+        github: parts.github.clone(),
+        client,
+        seal: parts.seal.clone(),
+        clock: parts.clock.clone(),
+        app: credentials.client.clone(),
+        slug: credentials.slug.clone(),
+    }));
+    if auth.users.is_some() && !integrations.asks_for_code() {
+        tracing::warn!(
+            "without github.client_id whoever comes back from GitHub first has a new installation"
+        );
+    }
+    let address = |text: &Option<String>| text.as_deref().map(Url::parse).transpose();
+    Ok(callback::routes(Arc::new(callback::Parts {
+        auth: auth.clone(),
+        integrations: integrations.clone(),
+        after_install: address(&config.api.after_install_url)?,
+    }))
+    .merge(integrations::routes(Arc::new(integrations::Parts {
+        auth: auth.clone(),
+        integrations: integrations.clone(),
+    })))
+    .merge(migration::routes(Arc::new(migration::Parts {
+        auth: auth.clone(),
+        integrations: integrations.clone(),
+        db: parts.db.clone(),
+        clock: parts.clock.clone(),
+    })))
+    .merge(oauth::routes(Arc::new(oauth::Parts {
+        auth,
+        integrations,
+        db: parts.db.clone(),
+        clock: parts.clock.clone(),
+        target: address(&config.migration.oauth_callback_url)?,
+        deprecated: config.migration.oauth_deprecated,
+        sunset: config.migration.oauth_sunset,
+        callers: std::sync::atomic::AtomicU64::default(),
+    }))))
+}
