@@ -42,9 +42,15 @@ pub enum Slot {
     /// Installations that are not healthy, the worst first.
     Unwell,
     /// One delivery with its journey, and what it says where that is wanted.
-    Delivery { guid: String, payload: bool },
+    Delivery {
+        guid: String,
+        payload: bool,
+    },
     /// Why workflows, or this one, match a delivery or not.
-    Test { guid: String, workflow: Option<String> },
+    Test {
+        guid: String,
+        workflow: Option<String>,
+    },
     /// What was sent for a workflow.
     Dispatches(String),
     /// How many an action would take.

@@ -2,8 +2,8 @@
 
 use cutover_shared::audit::AuditAnswer;
 use cutover_shared::error::{ErrorCode, RpcError};
-use cutover_shared::rpc::{Answer, Changes, Topic, Welcome};
 use cutover_shared::installation::InstallationAnswer;
+use cutover_shared::rpc::{Answer, Changes, Topic, Welcome};
 use cutover_shared::run::{RunAnswer, RunState};
 use cutover_shared::webhook::WebhookAnswer;
 use cutover_shared::workflow::WorkflowAnswer;

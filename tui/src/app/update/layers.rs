@@ -201,6 +201,11 @@ pub(super) fn menu(state: &mut State, key: KeyEvent, chord: Chord, effects: &mut
             if step == 0 && matches!(action, Some(Action::Open)) {
                 state.layers.pop();
             }
+            if let (Some(layer), Some(Action::CopyCommand)) = (state.layers.top(), action)
+                && let Some(twin) = crate::state::why::layer_twin(layer)
+            {
+                effects.push(Effect::Copy(crate::state::why::runnable(state, &twin)));
+            }
             // What is looked at further is what the layer is about, wherever the row below has gone.
             if let (Some(Layer::Detail { subject, .. }), Some(action)) = (state.layers.top(), action)
                 && matches!(action, Action::Payload | Action::Explain)

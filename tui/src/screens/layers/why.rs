@@ -72,5 +72,8 @@ pub(super) fn name(subject: &Subject) -> String {
         }
         Subject::Record(view) => format!("{word} {}", view.seq),
         Subject::Attention(_) => format!("this {word}"),
+        Subject::Delivery(view) => format!("{word} {}", view.guid),
+        Subject::Installation(view) => format!("{word} {} ({})", view.id, view.account),
+        Subject::Workflow(view) => format!("{word} {}", view.id),
     }
 }

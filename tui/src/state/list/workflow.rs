@@ -2,7 +2,9 @@
 
 use cutover_shared::filter::WORKFLOWS;
 use cutover_shared::rpc::{Answer, Query, Topic};
-use cutover_shared::workflow::{DispatchState, DispatchView, Rule, WorkflowAnswer, WorkflowQuery, WorkflowView};
+use cutover_shared::workflow::{
+    DispatchState, DispatchView, Rule, WorkflowAnswer, WorkflowQuery, WorkflowView,
+};
 
 use super::{Cell, Column, ListId, Spec, told};
 use crate::plain::{age, number};

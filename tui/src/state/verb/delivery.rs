@@ -60,9 +60,8 @@ pub(super) fn replay(state: &State) -> Result<Intent, RpcError> {
     };
     let twins: Vec<String> =
         views.iter().map(|view| format!("cutover webhook replay {}", shell_argument(&view.guid))).collect();
-    let act = |view: &DeliveryView| {
-        Step::Act(Act::Webhook(WebhookAct::ReplayOne { guid: view.guid.clone() }))
-    };
+    let act =
+        |view: &DeliveryView| Step::Act(Act::Webhook(WebhookAct::ReplayOne { guid: view.guid.clone() }));
     let plan = Plan {
         title: format!("replay {who}"),
         twin: twins.join(" && "),

@@ -13,11 +13,11 @@ use cutover_shared::ids::RunId;
 use cutover_shared::mapping::MapScope;
 use cutover_shared::run::RunView;
 
-use super::{Counted, State};
 use super::dialog::Dialog;
 use super::errand::Plan;
 use super::layer::Layer;
 use super::subject::Subject;
+use super::{Counted, State};
 use crate::keymap::{Action, Tier};
 
 pub use delivery::{recover, recover_found};
@@ -71,7 +71,9 @@ pub fn intend(state: &State, action: Action) -> Result<Intent, RpcError> {
 pub fn with_count(state: &State, counted: &Counted, count: u64) -> Result<Intent, RpcError> {
     match counted {
         Counted::Deliveries { filter } => delivery::replay_counted(state, filter, count),
-        Counted::Dispatches { workflow } => workflow::replay_counted(state, workflow, counted.filter(), count),
+        Counted::Dispatches { workflow } => {
+            workflow::replay_counted(state, workflow, counted.filter(), count)
+        }
     }
 }
 

@@ -43,7 +43,10 @@ pub(super) fn replay_counted(
     count: u64,
 ) -> Result<Intent, RpcError> {
     if count == 0 {
-        return Err(no(format!("workflow {workflow} has no dead dispatches"), "there is nothing to send again"));
+        return Err(no(
+            format!("workflow {workflow} has no dead dispatches"),
+            "there is nothing to send again",
+        ));
     }
     let rows = state.window(ListId::Workflows).map(|window| window.rows.as_slice()).unwrap_or_default();
     let own = rows.iter().find_map(|row| match row {
