@@ -16,11 +16,8 @@ use crate::widgets::{Look, Piece, bar, spark};
 /// Columns for what a line is about.
 const KEY: u16 = 10;
 
-/// Columns for the numbers beside the bars.
-const NUMBERS: u16 = 30;
-
 /// From here on the bars have two rows, and a third that marks what failed.
-const HIGH: u16 = 7;
+const HIGH: u16 = 6;
 
 pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, area: Rect) {
     let feed = state.feeds.get(&Slot::Figures);
@@ -36,7 +33,7 @@ pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, area: Rect) 
     let rows = if area.height >= HIGH { 3 } else { 1 };
     rate(state, figures, look, buffer, Rect { y: area.y + 1, height: rows, ..inside }.intersection(area));
     let line = sign::line(inside, 1 + rows);
-    bar(buffer, line, look, &fitting(standing(state, figures, look), line.width), &[]);
+    bar(buffer, line, look, &fitting(standing(state, figures, look, rows == 1), line.width), &[]);
     let line = sign::line(inside, 2 + rows);
     bar(buffer, line, look, &recovery(state, figures, look), &[]);
 }
@@ -66,7 +63,8 @@ fn rate(state: &State, figures: &InboxFigures, look: &Look, buffer: &mut Buffer,
         bar(buffer, sign::line(area, at), look, &[Piece::new(word, Role::Dim)], &[]);
     };
     key(0, "rate", buffer);
-    let end = NUMBERS.min(area.width.saturating_sub(KEY));
+    let end =
+        sign::columns(std::slice::from_ref(&numbers)).saturating_add(2).min(area.width.saturating_sub(KEY));
     let place = Rect {
         x: area.x.saturating_add(KEY),
         width: area.width.saturating_sub(KEY + end).min(60),
@@ -96,15 +94,14 @@ fn rate(state: &State, figures: &InboxFigures, look: &Look, buffer: &mut Buffer,
     let role = if bad > 0 { Role::Bad } else { Role::Dim };
     let told = Piece::new(format!("{about}{} failed", number(bad)), sign::aged(state, role));
     if low.is_empty() {
-        // One line: what failed stands where the next line would have told it.
         return;
     }
     key(bars, "failed", buffer);
     bar(buffer, sign::line(beside, bars), look, &[told], &[]);
 }
 
-/// Lag, what waits, what was given up.
-fn standing(state: &State, figures: &InboxFigures, look: &Look) -> Vec<Piece> {
+/// Lag, what waits, what was given up; `failures` where no other line tells them.
+fn standing(state: &State, figures: &InboxFigures, look: &Look, failures: bool) -> Vec<Piece> {
     let about = sign::about(state);
     let role = |role| sign::aged(state, role);
     let many = |n: u64, word: &str, tone: Role| {
@@ -113,15 +110,18 @@ fn standing(state: &State, figures: &InboxFigures, look: &Look) -> Vec<Piece> {
     };
     let bad: u64 = figures.failed.iter().map(|n| u64::from(*n)).sum();
     let tone = lag_role(figures.lag_ms);
-    vec![
+    let mut all = vec![
         Piece::new(format!("{:<1$}", "lag", usize::from(KEY)), Role::Dim),
         Piece::new(format!("{} {about}{}", sign::of_role(look, tone), lag(figures.lag_ms)), role(tone)),
         many(figures.waiting, "waiting", Role::Info),
         many(figures.dead, "dead", Role::Bad),
-        many(bad, "failed", Role::Warn),
-        many(figures.dispatches_dead, "dispatches dead", Role::Bad),
-        many(figures.dispatches_waiting, "waiting", Role::Info),
-    ]
+    ];
+    if failures {
+        all.push(many(bad, "failed", Role::Warn));
+    }
+    all.push(many(figures.dispatches_dead, "dispatches dead", Role::Bad));
+    all.push(many(figures.dispatches_waiting, "waiting", Role::Info));
+    all
 }
 
 /// What the newest comparison with GitHub's list found.

@@ -56,7 +56,7 @@ pub(super) static SPEC: Spec = Spec {
         },
         Column {
             name: "event",
-            min: 14,
+            min: 20,
             weight: 1,
             right: false,
             priority: 0,
@@ -85,7 +85,7 @@ pub(super) static SPEC: Spec = Spec {
             min: 5,
             weight: 0,
             right: true,
-            priority: 4,
+            priority: 6,
             cell: |row, _| {
                 delivery(row, |view| match view.attempts {
                     0 => Cell::default(),
@@ -137,6 +137,7 @@ pub(super) static SPEC: Spec = Spec {
         }
         _ => None,
     },
-    empty: "no delivery has come yet: GitHub sends them to the webhook address of the App; `cutover doctor` checks it",
+    empty: "no delivery has come yet: GitHub sends them to the webhook address of the App; `M` looks for what it logged and is \
+            not here",
     verb: "webhook list",
 };
