@@ -134,11 +134,17 @@ fn explain(workflow: &WorkflowView, delivery: &DeliveryView) -> Explanation {
     };
     let repository = delivery.repository.as_deref().unwrap_or_default();
     let owner = rule.repository.split('/').next().unwrap_or_default();
+    let branch = if delivery.seq % 2 == 0 { "main" } else { "feature/login" };
     let steps = vec![
         step("event", rule.events.contains(&delivery.event), rule.events.join(", "), &delivery.event),
         step("repository", repository.starts_with(owner), rule.repository.clone(), repository),
         step("installation", true, String::new(), ""),
-        step("branches", rule.branches.is_empty(), rule.branches.join(", "), "feature/login"),
+        step(
+            "branches",
+            rule.branches.is_empty() || rule.branches.iter().any(|one| one == branch),
+            rule.branches.join(", "),
+            branch,
+        ),
         step("paths", true, String::new(), ""),
         step("ignore_bots", true, "no bot".into(), "octocat"),
     ];
@@ -189,7 +195,7 @@ pub fn delivery(n: u64, repository: &str) -> DeliveryView {
         state,
         attempts,
         due_at: (attempts > 0 && !ended).then_some(NOW + 20 * SECOND),
-        ended_at: ended.then_some(received_at + 42),
+        ended_at: ended.then_some(received_at + 42 + i64::from(attempts) * 412),
         note,
         repeats: u32::from(n.is_multiple_of(9)),
         kept: n % 17 != 16,
@@ -296,7 +302,7 @@ pub fn workflow(n: u64, id: &str, repository: &str) -> WorkflowView {
         last_match: (n != 3)
             .then(|| LastMatch { guid: guid(n), at: NOW - n.cast_signed() * 5 * MINUTE - 4 * SECOND }),
         waiting: n % 3,
-        dead: if n == 1 { 2 } else { 0 },
+        dead: if n == 0 { 2 } else { 0 },
     }
 }
 
@@ -359,7 +365,8 @@ pub fn busy(count: u64, repository: impl Fn(u64) -> String, account: impl Fn(u64
     let workflows: Vec<WorkflowView> =
         ids.iter().zip(0..).map(|(id, n)| workflow(n, id, &format!("{}/*", account(n)))).collect();
     let states = [DispatchState::Sent, DispatchState::Dead, DispatchState::Sent, DispatchState::Waiting];
-    let dispatches = deliveries.iter().take(24).zip(0..).map(|(delivery, n)| {
+    let handled = deliveries.iter().filter(|one| one.state == DeliveryState::Handled);
+    let dispatches = handled.take(24).zip(0..).map(|(delivery, n)| {
         let at = usize::try_from(n).unwrap();
         dispatch(n, ids[at / 2 % ids.len()], delivery, states[at % states.len()])
     });

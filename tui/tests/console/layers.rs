@@ -320,7 +320,7 @@ fn gateway(size: (u16, u16), add: &mut impl FnMut(&'static str, Console)) {
     console.wait(3 * SECOND);
     add("delivery_loading", console);
     add("payload", on(Screen::Webhooks, &["down", "p"]));
-    add("explain", on(Screen::Webhooks, &["down", "E"]));
+    add("explain", on(Screen::Webhooks, &["down", "down", "E"]));
     add("explain_last", on(Screen::Workflows, &["E"]));
     let mut console = on(Screen::Workflows, &["down", "T"]);
     console.write("2b79");
@@ -339,7 +339,7 @@ fn gateway(size: (u16, u16), add: &mut impl FnMut(&'static str, Console)) {
     add("recover", console);
     add("why_installation", on(Screen::Installations, &["enter"]));
     add("workflow", on(Screen::Workflows, &["down", "down", "enter"]));
-    add("replay_dispatches", on(Screen::Workflows, &["down", "r"]));
+    add("replay_dispatches", on(Screen::Workflows, &["r"]));
     add("remove_workflow", on(Screen::Workflows, &["x"]));
 }
 

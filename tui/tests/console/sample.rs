@@ -383,7 +383,9 @@ pub fn normal() -> Fake {
 /// What a comparison found, where so many were missing.
 pub fn recovery(lacking: u64) -> cutover_shared::webhook::Recovery {
     let found = crate::gateway::figures().recovery.unwrap();
-    cutover_shared::webhook::Recovery { logged: found.here + lacking, pulled: 0, redelivered: 0, ..found }
+    let logged = found.here + lacking;
+    let statement = format!("{} of {logged} deliveries since 2026-08-20 14:03:05Z are here", found.here);
+    cutover_shared::webhook::Recovery { logged, pulled: 0, redelivered: 0, statement, ..found }
 }
 
 pub const MANY: u64 = 100_000;

@@ -78,7 +78,7 @@ fn all() -> Vec<(&'static str, &'static str, Console)> {
         "E explains which workflows a delivery matched, and what the others missed",
         SMALL,
         Screen::Webhooks,
-        &["down", "E"],
+        &["down", "down", "E"],
     );
     then("palette", ": finds any action", SMALL, Screen::Runs, &[":", "u", "n"]);
     then(

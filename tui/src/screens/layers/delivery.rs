@@ -50,7 +50,7 @@ pub(super) fn payload(
 ) {
     let title = format!("Payload of {guid}");
     let lines = payload_lines(state, look, guid, width(room));
-    known(state, look, buffer, room, (&title, &lines, scroll));
+    known(state, look, buffer, room, (&title, &lines, scroll), &copies(state));
 }
 
 pub(super) fn payload_lines(state: &State, look: &Look, guid: &str, width: u16) -> Vec<Line> {
@@ -86,7 +86,7 @@ pub(super) fn explain(
     let of = workflow.map_or("workflows".to_owned(), |id| format!("workflow {id}"));
     let title = format!("Why {of} matched or not: {guid}");
     let lines = explain_lines(state, look, (guid, workflow), width(room));
-    known(state, look, buffer, room, (&title, &lines, scroll));
+    known(state, look, buffer, room, (&title, &lines, scroll), &copies(state));
 }
 
 pub(super) fn explain_lines(
@@ -124,6 +124,10 @@ pub(super) fn explain_lines(
         lines.extend(paragraph(&text, one.role, width));
     }
     lines
+}
+
+fn copies(state: &State) -> String {
+    format!("{} copies the command, ", state.keymap.key(Action::CopyCommand))
 }
 
 /// A GUID being typed, below the table.
