@@ -87,8 +87,9 @@ fn rate(state: &State, figures: &InboxFigures, look: &Look, buffer: &mut Buffer,
                 cell.set_style(style);
             }
         }
-        if !low.is_empty() {
-            buffer.set_stringn(x, low.y, look.glyphs.bad, 1, style);
+        // The terminal may be smaller by now than the state has heard.
+        if let Some(cell) = buffer.cell_mut((x, low.y)).filter(|_| !low.is_empty()) {
+            cell.set_symbol(look.glyphs.bad).set_style(style);
         }
     }
     let role = if bad > 0 { Role::Bad } else { Role::Dim };
