@@ -58,7 +58,6 @@ mod tests {
 
     #[test]
     fn a_command_leads_to_the_screen_that_shows_the_same() {
-        let leads = |command| leads_to(command).map(|(screen, filter)| (screen, filter));
         for (command, screen, filter) in [
             ("cutover webhook list --filter 'state:dead age<1d'", Screen::Webhooks, "state:dead age<1d"),
             ("cutover webhook list --filter=state:dead", Screen::Webhooks, "state:dead"),
@@ -68,10 +67,10 @@ mod tests {
             ("cutover workflow list --filter 'dead>0'", Screen::Workflows, "dead>0"),
             ("cutover token list", Screen::Tokens, ""),
         ] {
-            assert_eq!(leads(command), Some((screen, filter.to_owned())), "{command}");
+            assert_eq!(leads_to(command), Some((screen, filter.to_owned())), "{command}");
         }
         for command in ["cutover status", "cutover run show x", "", "rm -rf", "cutover", "cutover webhook"] {
-            assert_eq!(leads(command), None, "{command}");
+            assert_eq!(leads_to(command), None, "{command}");
         }
     }
 }

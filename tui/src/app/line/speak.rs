@@ -275,7 +275,7 @@ fn layer_text(state: &State, layer: &Layer) -> String {
             text += &closer::detail(state, subject).unwrap_or_else(|| facts(&why::detail(state, subject)));
         }
         Layer::Payload { .. } | Layer::Explain { .. } | Layer::Guid { .. } => {
-            text += &closer::layer(state, layer)
+            text += &closer::layer(state, layer);
         }
         Layer::Runbook { file, .. } => {
             text += crate::runbook::find(file).map_or("there is no such runbook\n", |(_, text)| text);

@@ -104,11 +104,11 @@ pub(super) fn answered(
         | (Slot::Unwell, Answer::Installation(InstallationAnswer::Window(_)))
         | (Slot::Delivery { .. }, Answer::Webhook(WebhookAnswer::Show(_)))
         | (Slot::Test { .. }, Answer::Workflow(WorkflowAnswer::Test(_)))
-        | (Slot::Dispatches(_), Answer::Workflow(WorkflowAnswer::Dispatches(_)))
         | (Slot::Count(Counted::Deliveries { .. }), Answer::Webhook(WebhookAnswer::Replayable(_)))
-        | (Slot::Count(Counted::Dispatches { .. }), Answer::Workflow(WorkflowAnswer::Dispatches(_))) => {
-            Some(Value::Answer(answer))
-        }
+        | (
+            Slot::Dispatches(_) | Slot::Count(Counted::Dispatches { .. }),
+            Answer::Workflow(WorkflowAnswer::Dispatches(_)),
+        ) => Some(Value::Answer(answer)),
         _ => None,
     };
     let Some(slot) = state.feeds.answered(ask, result, state.now, take) else { return };
