@@ -88,3 +88,6 @@ fn perform(engine: &mut Engine, face: Face) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -117,7 +117,9 @@ pub(super) fn detail(state: &State, view: &DeliveryView) -> Vec<Fact> {
     for stage in journey(state, &view) {
         let mut word = stage.word.to_owned();
         word[..1].make_ascii_uppercase();
-        facts.push(toned(&word, stage.text, stage.role));
+        // What went well needs no colour: the state above has it.
+        let role = if stage.role == Role::Good { Role::Text } else { stage.role };
+        facts.push(toned(&word, stage.text, role));
     }
     let detail = state.delivery(&view.guid, false);
     for (i, one) in detail.into_iter().flat_map(|detail| &detail.dispatches).enumerate() {
