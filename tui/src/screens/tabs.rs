@@ -14,6 +14,9 @@ use crate::widgets::{Look, Piece, bar};
 /// Screens whose counts are shown first: what needs a person, what moves, what was given up.
 const LOUD: &[Screen] = &[Screen::Overview, Screen::Runs, Screen::Webhooks];
 
+/// Those of them that need a person: what moves is told by the overview too.
+const LOUDEST: &[Screen] = &[Screen::Overview, Screen::Webhooks];
+
 /// How the screens are named.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Names {
@@ -29,10 +32,11 @@ enum Names {
 
 pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, area: Rect) {
     // With every count, with those that want an eye, with shorter names, and at last only keys beside the lit one.
-    let all: [(Names, &[Screen]); 7] = [
+    let all: [(Names, &[Screen]); 8] = [
         (Names::Full, Screen::TABS),
         (Names::Full, LOUD),
         (Names::Short, LOUD),
+        (Names::Short, LOUDEST),
         (Names::Shortest, LOUD),
         (Names::Shortest, &[]),
         (Names::Lit, LOUD),

@@ -114,7 +114,7 @@ pub(super) static SPEC: Spec = Spec {
         }
         _ => None,
     },
-    empty: "no workflow is registered: the application registers those that GitHub shall trigger",
+    empty: "no workflow is registered: `cutover workflow add ID --file FILE` registers one, or the application does",
     verb: "workflow list",
 };
 

@@ -115,7 +115,7 @@ pub(super) fn replay_counted(state: &State, filter: &str, count: u64) -> Result<
 /// A comparison of GitHub's list with the inbox; `look` takes in nothing.
 pub fn recover(look: bool) -> Plan {
     let (title, flag) =
-        if look { ("look for missing deliveries", " --dry-run") } else { ("recover missing deliveries", "") };
+        if look { ("look for missing deliveries", " --look") } else { ("recover missing deliveries", "") };
     let act = WebhookAct::Recover { since: None, events: Vec::new(), look };
     Plan {
         title: title.to_owned(),

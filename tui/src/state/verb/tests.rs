@@ -455,6 +455,23 @@ fn what_shows_the_same_is_a_command_too() {
 }
 
 #[test]
+fn what_lies_on_a_delivery_is_a_command_too() {
+    for name in ["guid-1", "-x y'z", "o'brien & sons"] {
+        let (guid, workflow) = (name.to_owned(), Some(name.to_owned()));
+        let layers = [
+            (Layer::Payload { guid: guid.clone(), scroll: 0 }, "webhook show"),
+            (Layer::Explain { guid: guid.clone(), workflow: None, scroll: 0 }, "workflow test"),
+            (Layer::Explain { guid, workflow, scroll: 0 }, "workflow test"),
+        ];
+        for (layer, verb) in layers {
+            let twin = crate::state::why::layer_twin(&layer).unwrap();
+            assert_eq!(parses(&twin), [verb], "{twin}");
+            assert!(words(&twin).iter().any(|word| word == name || word.ends_with(&format!("={name}"))));
+        }
+    }
+}
+
+#[test]
 fn every_token_state_may_be_minted_and_forgotten() {
     let tokens = TokenState::ALL.iter().zip(1..).map(|(state, id)| bench::token(id, *state)).collect();
     let mut bench = Bench::ready(World { tokens, ..World::default() });

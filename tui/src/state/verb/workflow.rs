@@ -100,9 +100,11 @@ pub(super) fn remove(state: &State) -> Result<Intent, RpcError> {
         format!("It matched {} deliveries so far.", number(view.matches)),
     ];
     if view.waiting > 0 {
-        dialog.effect.push(format!("{} of it wait to be sent.", dispatches(view.waiting)));
+        dialog
+            .effect
+            .push(format!("What waits to be sent for it is given up: {}.", dispatches(view.waiting)));
     }
-    "the application registers it again; this console can't".clone_into(&mut dialog.undo);
+    "`cutover workflow add` registers it again, or the application does".clone_into(&mut dialog.undo);
     dialog.fields = vec![Field::exactly(format!("type `{phrase}`"), phrase)];
     Ok(Intent::Ask(Box::new(dialog)))
 }

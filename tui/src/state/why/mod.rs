@@ -56,6 +56,7 @@ pub fn runbook(state: &State) -> &'static str {
             "undo_mapping.md"
         }
         (Screen::Tokens, _) => "github_rate_limit.md",
+        (Screen::Webhooks, _) => named("missed_webhooks.md").unwrap_or("README.md"),
         _ => "README.md",
     }
 }

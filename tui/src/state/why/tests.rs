@@ -112,7 +112,7 @@ fn the_runbook_fits_and_is_carried() {
         (Screen::Runs, "undo_mapping.md"),
         (Screen::Tokens, "github_rate_limit.md"),
         (Screen::Audit, "README.md"),
-        (Screen::Webhooks, "README.md"),
+        (Screen::Webhooks, crate::runbook::find("missed_webhooks.md").map_or("README.md", |(name, _)| name)),
         (Screen::Installations, "README.md"),
         (Screen::Workflows, "README.md"),
     ] {
