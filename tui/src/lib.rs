@@ -13,6 +13,9 @@ pub mod conn;
 pub mod env;
 mod failure;
 mod file;
+#[cfg(test)]
+#[path = "tests/gateway.rs"]
+mod gateway;
 pub mod glyphs;
 pub mod keymap;
 mod marker;

@@ -14,15 +14,37 @@ pub enum Screen {
     Run,
     Tokens,
     Audit,
+    Webhooks,
+    Installations,
+    Workflows,
 }
 
 impl Screen {
     /// Those that have a tab.
-    pub const TABS: &[Self] =
-        &[Self::Overview, Self::Mapping, Self::Tenants, Self::Runs, Self::Tokens, Self::Audit];
+    pub const TABS: &[Self] = &[
+        Self::Overview,
+        Self::Mapping,
+        Self::Tenants,
+        Self::Runs,
+        Self::Tokens,
+        Self::Audit,
+        Self::Webhooks,
+        Self::Installations,
+        Self::Workflows,
+    ];
 
-    pub const ALL: &[Self] =
-        &[Self::Overview, Self::Mapping, Self::Tenants, Self::Runs, Self::Run, Self::Tokens, Self::Audit];
+    pub const ALL: &[Self] = &[
+        Self::Overview,
+        Self::Mapping,
+        Self::Tenants,
+        Self::Runs,
+        Self::Run,
+        Self::Tokens,
+        Self::Audit,
+        Self::Webhooks,
+        Self::Installations,
+        Self::Workflows,
+    ];
 
     pub fn title(self) -> &'static str {
         match self {
@@ -33,6 +55,25 @@ impl Screen {
             Self::Run => "Run",
             Self::Tokens => "Tokens",
             Self::Audit => "Audit",
+            Self::Webhooks => "Webhooks",
+            Self::Installations => "Installations",
+            Self::Workflows => "Workflows",
+        }
+    }
+
+    /// The same for a line that has no room for all titles.
+    pub fn short(self) -> &'static str {
+        match self {
+            Self::Overview => "Home",
+            Self::Mapping => "Map",
+            Self::Tenants => "Tenants",
+            Self::Runs => "Runs",
+            Self::Run => "Run",
+            Self::Tokens => "Tokens",
+            Self::Audit => "Audit",
+            Self::Webhooks => "Hooks",
+            Self::Installations => "Inst",
+            Self::Workflows => "Flows",
         }
     }
 
@@ -46,6 +87,9 @@ impl Screen {
             Self::Run => Some(ListId::Items),
             Self::Tokens => Some(ListId::Tokens),
             Self::Audit => Some(ListId::Audit),
+            Self::Webhooks => Some(ListId::Deliveries),
+            Self::Installations => Some(ListId::Installations),
+            Self::Workflows => Some(ListId::Workflows),
         }
     }
 
@@ -76,11 +120,23 @@ pub enum ListId {
     Items,
     Tokens,
     Audit,
+    Deliveries,
+    Installations,
+    Workflows,
 }
 
 impl ListId {
-    pub const ALL: &[Self] =
-        &[Self::Links, Self::Tenants, Self::Runs, Self::Items, Self::Tokens, Self::Audit];
+    pub const ALL: &[Self] = &[
+        Self::Links,
+        Self::Tenants,
+        Self::Runs,
+        Self::Items,
+        Self::Tokens,
+        Self::Audit,
+        Self::Deliveries,
+        Self::Installations,
+        Self::Workflows,
+    ];
 }
 
 /// What kind of thing it is, for the table of keys.
@@ -93,6 +149,9 @@ pub enum Noun {
     Token,
     Record,
     Attention,
+    Delivery,
+    Installation,
+    Workflow,
 }
 
 impl Noun {
@@ -106,6 +165,9 @@ impl Noun {
             Self::Token => "token",
             Self::Record => "record",
             Self::Attention => "notice",
+            Self::Delivery => "delivery",
+            Self::Installation => "installation",
+            Self::Workflow => "workflow",
         }
     }
 }

@@ -8,6 +8,8 @@ mod daemon;
 mod frame;
 #[path = "console/fuzz.rs"]
 mod fuzz;
+#[path = "console/gateway.rs"]
+mod gateway;
 #[path = "console/invariants.rs"]
 mod invariants;
 #[path = "console/layers.rs"]

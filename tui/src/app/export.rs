@@ -87,6 +87,9 @@ fn json(row: &Subject) -> Result<String, String> {
         Subject::Token(view) => serde_json::to_string(view),
         Subject::Record(view) => serde_json::to_string(view),
         Subject::Attention(view) => serde_json::to_string(view),
+        Subject::Delivery(view) => serde_json::to_string(view),
+        Subject::Installation(view) => serde_json::to_string(view),
+        Subject::Workflow(view) => serde_json::to_string(view),
     };
     text.map_err(|error| error.to_string())
 }

@@ -20,6 +20,9 @@ pub enum Action {
     Runs,
     Tokens,
     Audit,
+    Webhooks,
+    Installations,
+    Workflows,
     Help,
     Next,
     Previous,
@@ -65,6 +68,16 @@ pub enum Action {
     TokenRefresh,
     TokenInvalidate,
     AuditVerify,
+    Payload,
+    Explain,
+    ExplainDelivery,
+    Replay,
+    ReplayAll,
+    Recover,
+    ReplayDispatches,
+    RemoveWorkflow,
+    Deliveries,
+    Repositories,
     TourNext,
     TourSkip,
 }
@@ -135,6 +148,9 @@ impl Action {
             Screen::Runs | Screen::Run => Self::Runs,
             Screen::Tokens => Self::Tokens,
             Screen::Audit => Self::Audit,
+            Screen::Webhooks => Self::Webhooks,
+            Screen::Installations => Self::Installations,
+            Screen::Workflows => Self::Workflows,
         }
     }
 

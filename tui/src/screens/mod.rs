@@ -15,6 +15,7 @@ mod table;
 mod tabs;
 mod tiny;
 mod tour;
+mod webhooks;
 
 use ratatui::Frame;
 
@@ -35,7 +36,13 @@ pub fn draw(state: &State, look: &Look, frame: &mut Frame<'_>) {
             Screen::Overview => overview::draw(state, look, buffer, areas.main),
             Screen::Mapping => mapping::draw(state, look, buffer, areas.head),
             Screen::Run => run::draw(state, look, buffer, areas.head),
-            Screen::Tenants | Screen::Runs | Screen::Tokens | Screen::Audit => {}
+            Screen::Webhooks => webhooks::draw(state, look, buffer, areas.head),
+            Screen::Tenants
+            | Screen::Runs
+            | Screen::Tokens
+            | Screen::Audit
+            | Screen::Installations
+            | Screen::Workflows => {}
         }
         if state.screen != Screen::Overview {
             // Without a row there are no details, and what is said instead of rows gets their place.

@@ -103,6 +103,9 @@ fn title(table: &Table) -> String {
         (ListId::Runs, _) => "Runs, newest first".to_owned(),
         (ListId::Tokens, _) => "Installation tokens".to_owned(),
         (ListId::Audit, _) => "Audit, newest first".to_owned(),
+        (ListId::Deliveries, _) => "Deliveries, newest first".to_owned(),
+        (ListId::Installations, _) => "Installations, the worst first".to_owned(),
+        (ListId::Workflows, _) => "Workflows".to_owned(),
         (ListId::Items, None) => "Items".to_owned(),
     }
 }

@@ -106,6 +106,11 @@ impl Errands {
         self.all.get(at)
     }
 
+    /// The act under way of this number.
+    pub fn under_way(&self, act: u64) -> Option<&Act> {
+        self.all.iter().find(|errand| errand.act == act)?.current.as_ref()
+    }
+
     pub fn going(&self) -> usize {
         self.all.iter().filter(|errand| errand.is_going()).count()
     }

@@ -6,7 +6,11 @@ use std::collections::BTreeMap;
 use cutover_shared::error::{ErrorCode, RpcError};
 use cutover_shared::ids::RunId;
 use cutover_shared::rpc::{Answer, Query, Topic};
-use cutover_shared::window::Window;
+
+use cutover_shared::page::MAX_ROWS;
+use cutover_shared::webhook::WebhookQuery;
+use cutover_shared::window::{Window, WindowAsk};
+use cutover_shared::workflow::WorkflowQuery;
 
 use super::subject::Subject;
 use crate::place::ListId;
@@ -33,6 +37,55 @@ pub enum Slot {
     Gate(RunId),
     /// The newest run of a scope that an action is looking for.
     Latest(String),
+    /// The inbox in figures.
+    Figures,
+    /// Installations that are not healthy, the worst first.
+    Unwell,
+    /// One delivery with its journey, and what it says where that is wanted.
+    Delivery {
+        guid: String,
+        payload: bool,
+    },
+    /// Why workflows, or this one, match a delivery or not.
+    Test {
+        guid: String,
+        workflow: Option<String>,
+    },
+    /// What was sent for a workflow.
+    Dispatches(String),
+    /// How many an action would take.
+    Count(Counted),
+}
+
+/// What is counted before an action asks about it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Counted {
+    /// Deliveries of a filter that can be handled again.
+    Deliveries { filter: String },
+    /// Dead dispatches of a workflow.
+    Dispatches { workflow: String },
+}
+
+impl Counted {
+    /// The filter that the act will have too.
+    pub fn filter(&self) -> String {
+        match self {
+            Self::Deliveries { filter } => filter.clone(),
+            Self::Dispatches { workflow } => format!("workflow:{} state:dead", super::quoted(workflow)),
+        }
+    }
+
+    /// The question.
+    pub fn query(&self) -> Query {
+        let filter = self.filter();
+        match self {
+            Self::Deliveries { .. } => Query::Webhook(WebhookQuery::Replayable { filter }),
+            Self::Dispatches { .. } => {
+                let ask = WindowAsk { filter, limit: MAX_ROWS, ..WindowAsk::default() };
+                Query::Workflow(WorkflowQuery::Dispatches { ask })
+            }
+        }
+    }
 }
 
 /// What an answer held.

@@ -71,6 +71,22 @@ pub enum Layer {
         cursor: usize,
     },
     Chain(ChainLayer),
+    /// What a delivery says.
+    Payload {
+        guid: String,
+        scroll: u16,
+    },
+    /// Why workflows, or this one, match a delivery or not.
+    Explain {
+        guid: String,
+        workflow: Option<String>,
+        scroll: u16,
+    },
+    /// The GUID of a delivery is being typed, to be explained for this workflow.
+    Guid {
+        workflow: String,
+        input: Input,
+    },
     SpotCheck {
         report: Box<SpotCheckReport>,
         scroll: u16,
@@ -221,7 +237,7 @@ impl Layers {
     pub fn is_typing(&self) -> bool {
         match self.top() {
             Some(Layer::Dialog(dialog)) => !dialog.fields.is_empty(),
-            Some(Layer::Filter(_) | Layer::Palette(_)) => true,
+            Some(Layer::Filter(_) | Layer::Palette(_) | Layer::Guid { .. }) => true,
             _ => false,
         }
     }

@@ -89,6 +89,8 @@ pub fn areas(state: &State) -> Areas {
 fn head(screen: Screen, body: u16) -> u16 {
     match screen {
         Screen::Mapping if body >= 12 => 3,
+        Screen::Webhooks if body >= 24 => 6,
+        Screen::Webhooks if body >= 12 => 4,
         Screen::Run if body >= 18 => 8,
         Screen::Run if body >= 12 => 4,
         _ => 0,

@@ -6,8 +6,10 @@ pub mod dialog;
 pub mod errand;
 pub mod feed;
 pub mod figures;
+mod gateway;
 pub mod layer;
 pub mod layout;
+mod leads;
 pub mod link;
 pub mod list;
 mod need;
@@ -28,8 +30,9 @@ use cutover_shared::status::Status;
 use cutover_shared::window::{Sort, Window};
 
 pub use self::errand::Errands;
-pub use self::feed::{Feed, Feeds, Slot, Value};
+pub use self::feed::{Counted, Feed, Feeds, Slot, Value};
 pub use self::layer::{Layer, Layers};
+pub use self::leads::leads_to;
 pub use self::link::Link;
 pub use self::list::Table;
 pub use self::subject::Subject;
@@ -139,6 +142,8 @@ pub struct State {
     pub toasts: Toasts,
     pub frozen: Option<i64>,
     pub search: Option<Search>,
+    /// What is counted before it is asked about.
+    pub counted: Option<Counted>,
     pub tour: Option<tour::Tour>,
     pub ended: bool,
 }
@@ -168,6 +173,7 @@ impl State {
             toasts: Toasts::default(),
             frozen: None,
             search: None,
+            counted: None,
             tour: None,
             ended: false,
         };

@@ -1,10 +1,19 @@
 //! What the console has to know at the moment, and what makes it out of date.
 
+use cutover_shared::installation::InstallationQuery;
 use cutover_shared::rpc::{Query, Topic};
 use cutover_shared::run::RunQuery;
+use cutover_shared::webhook::WebhookQuery;
 use cutover_shared::window::WindowAsk;
+use cutover_shared::workflow::WorkflowQuery;
 
 use super::{Layer, Screen, Slot, State, Subject};
+
+/// What was sent for a workflow is shown so far back.
+const DISPATCHES: u32 = 50;
+
+/// Installations that somebody should look at.
+const UNWELL: &str = "health:failing,attention";
 
 impl State {
     /// What the screen and what lies on it stand on.
@@ -24,6 +33,13 @@ impl State {
             let id = run.id.clone();
             needs.push((Slot::Groups(id.clone()), Query::Run(RunQuery::Groups { id })));
         }
+        if matches!(self.screen, Screen::Overview | Screen::Webhooks) {
+            needs.push((Slot::Figures, Query::Webhook(WebhookQuery::Figures)));
+        }
+        if self.screen == Screen::Overview {
+            let ask = WindowAsk { filter: UNWELL.to_owned(), limit: 1, ..WindowAsk::default() };
+            needs.push((Slot::Unwell, Query::Installation(InstallationQuery::Window { ask })));
+        }
         for errand in self.errands.all() {
             if let Some((id, _)) = errand.awaited()
                 && self.open_run().as_ref() != Some(id)
@@ -32,11 +48,10 @@ impl State {
             }
         }
         for layer in self.layers.all() {
-            if let Layer::Dialog(dialog) = layer
-                && let Some(id) = &dialog.gate
-            {
-                needs.push((Slot::Gate(id.clone()), Query::Run(RunQuery::Gate { id: id.clone() })));
-            }
+            needs.extend(below(layer));
+        }
+        if let Some(counted) = &self.counted {
+            needs.push((Slot::Count(counted.clone()), counted.query()));
         }
         if let Some(search) = &self.search {
             let ask = WindowAsk { filter: search.filter.clone(), limit: 1, ..WindowAsk::default() };
@@ -51,6 +66,45 @@ impl State {
             Slot::Status => topic != Topic::Audit,
             Slot::List(list) => list.spec().topics.contains(&topic),
             Slot::Run(_) | Slot::Groups(_) | Slot::Gate(_) | Slot::Latest(_) => topic == Topic::Runs,
+            Slot::Figures | Slot::Delivery { .. } => matches!(topic, Topic::Inbox | Topic::Outbox),
+            // Each delivery changes the inbox; only what makes an installation unwell is worth the question.
+            Slot::Unwell => matches!(topic, Topic::Index | Topic::Tokens),
+            Slot::Test { .. } | Slot::Dispatches(_) => topic == Topic::Outbox,
+            // What was counted is what is asked about, and the daemon counts again.
+            Slot::Count(_) => false,
         }
     }
+}
+
+/// What a layer stands on.
+fn below(layer: &Layer) -> Option<(Slot, Query)> {
+    match layer {
+        Layer::Dialog(dialog) => {
+            let id = dialog.gate.clone()?;
+            Some((Slot::Gate(id.clone()), Query::Run(RunQuery::Gate { id })))
+        }
+        Layer::Detail { subject, .. } => match &**subject {
+            Subject::Delivery(view) => Some(delivery(&view.guid, false)),
+            Subject::Workflow(view) => {
+                let filter = format!("workflow:{}", super::quoted(&view.id));
+                let ask = WindowAsk { filter, limit: DISPATCHES, ..WindowAsk::default() };
+                let query = Query::Workflow(WorkflowQuery::Dispatches { ask });
+                Some((Slot::Dispatches(view.id.clone()), query))
+            }
+            _ => None,
+        },
+        Layer::Payload { guid, .. } => Some(delivery(guid, true)),
+        Layer::Explain { guid, workflow, .. } => {
+            let (guid, workflow) = (guid.clone(), workflow.clone());
+            let query = WorkflowQuery::Test { guid: guid.clone(), workflow: workflow.clone() };
+            Some((Slot::Test { guid, workflow }, Query::Workflow(query)))
+        }
+        _ => None,
+    }
+}
+
+fn delivery(guid: &str, payload: bool) -> (Slot, Query) {
+    let guid = guid.to_owned();
+    let query = WebhookQuery::Show { guid: guid.clone(), payload };
+    (Slot::Delivery { guid, payload }, Query::Webhook(query))
 }

@@ -3,9 +3,12 @@
 use cutover_shared::audit::AuditView;
 use cutover_shared::catalog::{LinkView, TenantView};
 use cutover_shared::ids::{RunId, TenantId};
+use cutover_shared::installation::InstallationView;
 use cutover_shared::run::{ItemView, RunView};
 use cutover_shared::status::Attention;
 use cutover_shared::token::TokenView;
+use cutover_shared::webhook::DeliveryView;
+use cutover_shared::workflow::WorkflowView;
 
 use crate::place::Noun;
 
@@ -23,6 +26,9 @@ pub enum Subject {
     Record(Box<AuditView>),
     /// A line of the overview.
     Attention(Attention),
+    Delivery(Box<DeliveryView>),
+    Installation(Box<InstallationView>),
+    Workflow(Box<WorkflowView>),
 }
 
 impl Subject {
@@ -35,6 +41,9 @@ impl Subject {
             Self::Token(_) => Noun::Token,
             Self::Record(_) => Noun::Record,
             Self::Attention(_) => Noun::Attention,
+            Self::Delivery(_) => Noun::Delivery,
+            Self::Installation(_) => Noun::Installation,
+            Self::Workflow(_) => Noun::Workflow,
         }
     }
 
@@ -48,6 +57,9 @@ impl Subject {
             Self::Token(view) => view.installation.to_string(),
             Self::Record(view) => view.seq.to_string(),
             Self::Attention(view) => view.text.clone(),
+            Self::Delivery(view) => view.guid.clone(),
+            Self::Installation(view) => view.id.to_string(),
+            Self::Workflow(view) => view.id.clone(),
         }
     }
 
@@ -58,7 +70,12 @@ impl Subject {
             Self::Tenant(view) => Some(view.id.clone()),
             Self::Run(view) => view.scope.strip_prefix("tenant:").map(TenantId::from),
             Self::Item { item, .. } => item.body.get("tenant")?.as_str().map(TenantId::from),
-            Self::Token(_) | Self::Record(_) | Self::Attention(_) => None,
+            Self::Token(_)
+            | Self::Record(_)
+            | Self::Attention(_)
+            | Self::Delivery(_)
+            | Self::Installation(_)
+            | Self::Workflow(_) => None,
         }
     }
 
@@ -69,7 +86,13 @@ impl Subject {
             Self::Item { run, .. } => Some(run.clone()),
             Self::Attention(view) => view.run.clone(),
             Self::Record(view) if view.act.starts_with("run.") => Some(RunId(view.subject.clone())),
-            Self::Link(_) | Self::Tenant(_) | Self::Token(_) | Self::Record(_) => None,
+            Self::Link(_)
+            | Self::Tenant(_)
+            | Self::Token(_)
+            | Self::Record(_)
+            | Self::Delivery(_)
+            | Self::Installation(_)
+            | Self::Workflow(_) => None,
         }
     }
 }

@@ -181,7 +181,7 @@ impl Default for World {
     }
 }
 
-fn window<T: Clone>(ask: &WindowAsk, all: &[T]) -> Window<T> {
+pub fn window<T: Clone>(ask: &WindowAsk, all: &[T]) -> Window<T> {
     let total = all.len();
     let from = usize::try_from(ask.offset).unwrap().min(total);
     let to = from.saturating_add(ask.limit as usize).min(total);
@@ -267,7 +267,10 @@ impl World {
                 signed_head_seq: None,
                 head: "01".into(),
             })),
-            other => panic!("the console never asks {other:?}"),
+            other => match crate::gateway::answer(other) {
+                Some(answer) => answer,
+                None => return Err(missing()),
+            },
         })
     }
 }

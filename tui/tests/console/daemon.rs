@@ -20,6 +20,8 @@ use cutover_tui::keymap::{Action, Keymap};
 use cutover_tui::state::{Options, Screen, State};
 use serde::Serialize;
 
+use crate::gateway::Gateway;
+
 /// 2026-08-21 14:03:05Z.
 pub const NOW: i64 = 1_787_320_985_000;
 pub const SECOND: i64 = 1_000;
@@ -40,6 +42,7 @@ pub struct Fake {
     pub gate: GateView,
     pub tokens: Vec<TokenView>,
     pub audit: Vec<AuditView>,
+    pub gateway: Gateway,
     pub chain: AuditCheck,
     /// Runs that move, as `changes` tells them.
     pub moving: Vec<RunView>,
@@ -98,6 +101,7 @@ impl Fake {
             gate: GateView { closed: None, facts: Vec::new() },
             tokens: Vec::new(),
             audit: Vec::new(),
+            gateway: Gateway::default(),
             chain: AuditCheck {
                 records: 0,
                 intact: true,
@@ -159,6 +163,9 @@ impl Fake {
             }
             Query::Audit(AuditQuery::Verify) => Answer::Audit(AuditAnswer::Check(self.chain.clone())),
             other => {
+                if let Some(answer) = self.gateway.answer(other) {
+                    return answer;
+                }
                 return Err(RpcError::new(ErrorCode::Usage, format!("{other:?} is not asked here"), ""));
             }
         })
@@ -172,6 +179,8 @@ impl Fake {
             Topic::Catalog,
             Topic::Index,
             Topic::Tokens,
+            Topic::Inbox,
+            Topic::Outbox,
             Topic::Mode,
             Topic::Audit,
         ];
@@ -181,7 +190,7 @@ impl Fake {
 }
 
 /// The part that is asked for. A filter keeps rows that hold the value of its last term anywhere; the order stays.
-fn window<T: Clone + Serialize>(all: &[T], ask: &WindowAsk) -> Window<T> {
+pub fn window<T: Clone + Serialize>(all: &[T], ask: &WindowAsk) -> Window<T> {
     let wanted = ask.filter.rsplit(' ').next().unwrap_or_default();
     let wanted = wanted.rsplit(':').next().unwrap_or_default().trim_matches('"');
     let skip = usize::try_from(ask.offset).unwrap();

@@ -6,7 +6,7 @@ use cutover_shared::error::{ErrorCode, RpcError};
 use cutover_shared::mapping::{MapAct, MapReceipt, SpotCheckReport};
 use cutover_shared::rpc::{Act, Answer, KillReceipt, Query, Receipt, Role, Topic};
 use cutover_shared::run::RunState;
-use cutover_shared::webhook::WebhookReceipt;
+use cutover_shared::webhook::{WebhookAct, WebhookReceipt};
 use cutover_tui::app::effect::Effect;
 use cutover_tui::app::event::{Event, Stamped};
 use cutover_tui::app::update::update;
@@ -165,8 +165,12 @@ impl Fuzz {
             }
             Act::Catalog(_) => Receipt::Catalog(CatalogReceipt::Taken { parts: 1 }),
             Act::Token(_) => Receipt::Token(sample::token(1)),
-            Act::Webhook(_) => Receipt::Webhook(WebhookReceipt { replayed: 1, recovery: None }),
             Act::App(_) => unreachable!("the console makes no App"),
+            Act::Webhook(act) => {
+                let recovery = sample::recovery(self.dice.below(3));
+                let recovery = matches!(act, WebhookAct::Recover { .. }).then_some(recovery);
+                Receipt::Webhook(WebhookReceipt { replayed: 1, recovery })
+            }
             Act::Workflow(_) => Receipt::Workflow(cutover_shared::workflow::WorkflowReceipt::Replayed(1)),
             Act::Kill { .. } => Receipt::Kill(KillReceipt {
                 at: NOW,
@@ -252,6 +256,8 @@ impl Fuzz {
             Topic::Audit,
             Topic::Catalog,
             Topic::Index,
+            Topic::Inbox,
+            Topic::Outbox,
         ];
         changes.versions = topics.iter().map(|topic| (*topic, self.dice.below(3))).collect();
         Event::Changed { result: Ok(changes), luck: self.dice.luck() }
@@ -348,7 +354,11 @@ impl Fuzz {
             match effect {
                 Effect::Ask { ask, query } => self.asks.push((ask, query)),
                 Effect::Act { act, what } => {
-                    let reads = matches!(what, Act::Map(MapAct::Plan { .. } | MapAct::SpotCheck { .. }));
+                    let reads = matches!(
+                        what,
+                        Act::Map(MapAct::Plan { .. } | MapAct::SpotCheck { .. })
+                            | Act::Webhook(WebhookAct::Recover { look: true, .. })
+                    );
                     let kills = matches!(what, Act::Kill { .. })
                         && (armed && kill_key || self.allowed.contains(&what));
                     if let Some(dialog) = dialog.clone().filter(|_| state.layers.all().count() < depth) {

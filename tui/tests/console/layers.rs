@@ -8,6 +8,7 @@ use cutover_shared::mapping::{
 use cutover_shared::rpc::{KillReceipt, Receipt, Role};
 use cutover_shared::run::{Counts, EffectClass, GateView, Progress, Reversibility, RunState, RunView};
 use cutover_shared::status::{Attention, Health};
+use cutover_shared::webhook::WebhookReceipt;
 use cutover_tui::app::effect::Effect;
 use cutover_tui::app::event::Event;
 use cutover_tui::glyphs::GlyphSet;
@@ -300,7 +301,46 @@ pub fn all(size: (u16, u16)) -> Vec<(&'static str, Console)> {
     let receipt = Receipt::Map(MapReceipt::SpotCheck(Box::new(report())));
     console.event(Event::Acted { act, result: Box::new(Ok(receipt)) });
     add("spot_check", console);
+    gateway(size, &mut add);
     all
+}
+
+/// What lies on deliveries, installations and workflows.
+fn gateway(size: (u16, u16), add: &mut impl FnMut(&'static str, Console)) {
+    let on = |screen: Screen, keys: &[&str]| {
+        let mut console = Console::open(crate::world::world(), size, screen);
+        console.press(keys);
+        console
+    };
+    add("delivery", on(Screen::Webhooks, &["down", "enter"]));
+    add("delivery_dead", on(Screen::Webhooks, &["down", "down", "down", "down", "down", "enter"]));
+    let mut console = on(Screen::Webhooks, &[]);
+    console.fake.mute = true;
+    console.press(&["down", "enter"]);
+    console.wait(3 * SECOND);
+    add("delivery_loading", console);
+    add("payload", on(Screen::Webhooks, &["down", "p"]));
+    add("explain", on(Screen::Webhooks, &["down", "down", "E"]));
+    add("explain_last", on(Screen::Workflows, &["E"]));
+    let mut console = on(Screen::Workflows, &["down", "T"]);
+    console.write("2b79");
+    add("guid", console.clone());
+    console.press(&["enter"]);
+    add("explain_missing", console);
+    add("replay", on(Screen::Webhooks, &["down", "r"]));
+    let mut console = on(Screen::Webhooks, &[]);
+    console.event(Event::Line("filter state:dead".into()));
+    console.press(&["A"]);
+    add("replay_all", console);
+    let mut console = on(Screen::Webhooks, &["M"]);
+    let receipt = WebhookReceipt { replayed: 0, recovery: Some(crate::sample::recovery(17)) };
+    let act = sent(&console);
+    console.event(Event::Acted { act, result: Box::new(Ok(Receipt::Webhook(receipt))) });
+    add("recover", console);
+    add("why_installation", on(Screen::Installations, &["enter"]));
+    add("workflow", on(Screen::Workflows, &["down", "down", "enter"]));
+    add("replay_dispatches", on(Screen::Workflows, &["r"]));
+    add("remove_workflow", on(Screen::Workflows, &["x"]));
 }
 
 #[test]

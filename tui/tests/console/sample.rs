@@ -6,6 +6,7 @@ use cutover_shared::error::{ErrorCode, RpcError};
 use cutover_shared::ids::{
     Digest, InstallationId, LinkKey, OperatorName, ProjectId, RepoId, RunId, TenantId,
 };
+use cutover_shared::installation::{InstallationAnswer, InstallationQuery};
 use cutover_shared::mapping::{Evidence, Mapping, MappingCounts, MappingStatus, Mode, PlanSummary, Reason};
 use cutover_shared::rpc::{Answer, Query};
 use cutover_shared::run::{
@@ -14,7 +15,9 @@ use cutover_shared::run::{
 };
 use cutover_shared::status::{Attention, Health, IndexView, NextStep, Status, WayBack};
 use cutover_shared::token::{TokenAnswer, TokenQuery, TokenState, TokenView};
+use cutover_shared::webhook::{WebhookAnswer, WebhookQuery};
 use cutover_shared::window::{Window, WindowAsk};
+use cutover_shared::workflow::{WorkflowAnswer, WorkflowQuery};
 use cutover_tui::keymap::Action;
 use cutover_tui::state::{ListId, Screen};
 
@@ -372,8 +375,17 @@ pub fn normal() -> Fake {
     fake.gate = GateView { closed: None, facts: vec!["the spot-check passed 12 min ago".into()] };
     fake.tokens = (0..25).map(token).collect();
     fake.audit = (0..50).map(record).collect();
+    fake.gateway = crate::gateway::busy(60, |n| format!("{}/{}-{n}", name(n / 2), name(n)), name);
     fake.moving = fake.runs.iter().filter(|run| run.state.is_moving()).cloned().collect();
     fake
+}
+
+/// What a comparison found, where so many were missing.
+pub fn recovery(lacking: u64) -> cutover_shared::webhook::Recovery {
+    let found = crate::gateway::figures().recovery.unwrap();
+    let logged = found.here + lacking;
+    let statement = format!("{} of {logged} deliveries since 2026-08-20 14:03:05Z are here", found.here);
+    cutover_shared::webhook::Recovery { logged, pulled: 0, redelivered: 0, statement, ..found }
 }
 
 pub const MANY: u64 = 100_000;
@@ -410,6 +422,19 @@ pub fn hundred_thousand() -> Fake {
             }
             Query::Audit(AuditQuery::Window { ask }) => {
                 Answer::Audit(AuditAnswer::Window(window(ask, record)))
+            }
+            Query::Webhook(WebhookQuery::Window { ask }) => {
+                let made = |n| crate::gateway::delivery(n, &format!("{}/{}", name(n / 2), name(n)));
+                Answer::Webhook(WebhookAnswer::Window(window(ask, made)))
+            }
+            Query::Installation(InstallationQuery::Window { ask }) => {
+                Answer::Installation(InstallationAnswer::Window(window(ask, |n| {
+                    crate::gateway::installation(n, &name(n))
+                })))
+            }
+            Query::Workflow(WorkflowQuery::Window { ask }) => {
+                let made = |n| crate::gateway::workflow(n, &format!("w-{n}-{}", name(n)), &name(n));
+                Answer::Workflow(WorkflowAnswer::Window(window(ask, made)))
             }
             _ => return None,
         })

@@ -45,6 +45,18 @@ fn all() -> Vec<(&'static str, &'static str, Console)> {
         ("run", "One run: progress, findings grouped by reason, items", at(WIDE, Screen::Run)),
         ("tokens", "Tokens: each installation's health", at(WIDE, Screen::Tokens)),
         ("audit", "Audit: who did what, from where", at(WIDE, Screen::Audit)),
+        (
+            "webhooks",
+            "Webhooks: rate, lag, failures, what was given up, and every delivery",
+            at(WIDE, Screen::Webhooks),
+        ),
+        ("webhooks_80x24", "The same in 80x24", at(SMALL, Screen::Webhooks)),
+        (
+            "installations",
+            "Installations: the worst health first, with the reasons",
+            at(WIDE, Screen::Installations),
+        ),
+        ("workflows", "Workflows: what they wait for, what was sent", at(WIDE, Screen::Workflows)),
     ];
     let mut then = |name, caption, size, screen, keys: &[&str]| {
         let mut console = at(size, screen);
@@ -54,6 +66,20 @@ fn all() -> Vec<(&'static str, &'static str, Console)> {
     };
     then("help", "? explains every key where it is pressed", SMALL, Screen::Tenants, &["?"]);
     then("why", "w says why: rule, threshold, distance, evidence", SMALL, Screen::Mapping, &["down", "w"]);
+    then(
+        "delivery",
+        "Enter on a delivery: its journey from GitHub to the engine",
+        SMALL,
+        Screen::Webhooks,
+        &["down", "enter"],
+    );
+    then(
+        "explain",
+        "E explains which workflows a delivery matched, and what the others missed",
+        SMALL,
+        Screen::Webhooks,
+        &["down", "down", "E"],
+    );
     then("palette", ": finds any action", SMALL, Screen::Runs, &[":", "u", "n"]);
     then(
         "canary",

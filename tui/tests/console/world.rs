@@ -289,5 +289,12 @@ pub fn world() -> Fake {
         token(6, "vandelay", TokenState::Gone, 0, None),
     ];
     fake.audit = (1..=48).rev().map(record).collect();
+    const ACCOUNTS: [&str; 8] =
+        ["umbrella-holding", "initech", "acme", "globex", "hooli", "vandelay", "soylent", "stark"];
+    let account = |n: u64| ACCOUNTS[usize::try_from(n).unwrap() % 8].to_owned();
+    const REPOS: [&str; 6] = ["api", "web-frontend", "billing", "docs", "infrastructure", "mobile-app"];
+    let repository =
+        |n: u64| format!("{}/{}", account(n / 2), REPOS[usize::try_from(n).unwrap() % REPOS.len()]);
+    fake.gateway = crate::gateway::busy(240, repository, account);
     fake
 }

@@ -1,6 +1,7 @@
 //! The line mode: the same state and the same rules, spoken in lines. No cursor is moved and nothing is drawn over, so that
 //! screen readers, bad terminals and pipes can follow.
 
+mod closer;
 mod speak;
 
 use std::io;
@@ -87,3 +88,6 @@ fn perform(engine: &mut Engine, face: Face) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use cutover_shared::run::RunState;
 
+use super::closer;
 use crate::keymap::{TABLE, Tier};
 use crate::plain::{clean, moving_line, number, percent, span};
 use crate::state::dialog::{Dialog, Want};
@@ -29,6 +30,7 @@ pub(super) struct Spoken {
     figures: i64,
     states: Vec<(String, RunState)>,
     prompt: bool,
+    gateway: String,
 }
 
 impl Spoken {
@@ -68,6 +70,7 @@ impl Spoken {
         self.toast(state, &mut text);
         self.moving(state, &mut text);
         self.page(state, &mut text);
+        self.gateway(state, &mut text);
         let layer = state.layers.top().map_or(String::new(), |layer| layer_text(state, layer));
         if layer != self.layer {
             text += &layer;
@@ -113,6 +116,17 @@ impl Spoken {
                 let _ = writeln!(text, "* run {}: {}", short(&run.id), clean(&moving_line(run)));
             }
             (self.states, self.figures) = (states, state.now);
+        }
+    }
+
+    /// The overview is said at once; what GitHub sends and how installations are, when it is known or becomes another.
+    fn gateway(&mut self, state: &State, text: &mut String) {
+        if state.screen == Screen::Overview
+            && let Some((key, said)) = closer::overview(state)
+            && key != self.gateway
+        {
+            *text += &said;
+            self.gateway = key;
         }
     }
 
@@ -180,6 +194,13 @@ fn page(state: &State) -> Option<(String, String)> {
         let line = format!("{}; {}\n", clean(&error.message), clean(&error.hint));
         return Some((line.clone(), line));
     };
+    if state.screen == Screen::Webhooks {
+        // Both come at the same time; the figures are said first.
+        if state.feeds.get(&Slot::Figures).is_none_or(crate::state::Feed::is_loading) {
+            return None;
+        }
+        said += &closer::inbox(state);
+    }
     if let Some(run) = state.open_run().and_then(|id| state.run(&id)) {
         said += &facts(&why::detail(state, &Subject::Run(Box::new(run))));
     }
@@ -213,7 +234,7 @@ fn page(state: &State) -> Option<(String, String)> {
     Some((page, said))
 }
 
-fn facts(facts: &[Fact]) -> String {
+pub(super) fn facts(facts: &[Fact]) -> String {
     let mut text = String::new();
     for fact in facts {
         let colon = if fact.key.is_empty() { "" } else { ": " };
@@ -250,11 +271,16 @@ fn layer_text(state: &State, layer: &Layer) -> String {
                 writeln!(text, "Why{}", subject.map_or(String::new(), |s| format!(": {}", clean(&s.key()))));
             text += &facts(&why::why(state, subject));
         }
-        Layer::Detail { subject, .. } => text += &facts(&why::detail(state, subject)),
+        Layer::Detail { subject, .. } => {
+            text += &closer::detail(state, subject).unwrap_or_else(|| facts(&why::detail(state, subject)));
+        }
+        Layer::Payload { .. } | Layer::Explain { .. } | Layer::Guid { .. } => {
+            text += &closer::layer(state, layer);
+        }
         Layer::Runbook { file, .. } => {
             text += crate::runbook::find(file).map_or("there is no such runbook\n", |(_, text)| text);
         }
-        Layer::Receipts { .. } => receipts(state, &mut text),
+        Layer::Receipts { .. } => closer::receipts(state, &mut text),
         Layer::Refusal { title, error } => {
             let _ = writeln!(text, "{title}: {}\n  {}", clean(&error.message), clean(&error.hint));
             if let Some(runbook) = &error.runbook {
@@ -361,27 +387,4 @@ fn help(state: &State, text: &mut String) {
         let _ = writeln!(text, "{} ({}): {}.{tier}", row.name, state.keymap.key(row.action), row.about);
     }
     *text += "a number: stands on that row. filter TERMS. sort FIELD, sort -FIELD.\n";
-}
-
-fn receipts(state: &State, text: &mut String) {
-    use crate::state::errand::Outcome;
-    if state.errands.all().len() == 0 {
-        *text += "nothing was done from here yet\n";
-    }
-    for (at, errand) in state.errands.all().enumerate() {
-        let outcome = match &errand.outcome {
-            Outcome::Going => "going",
-            Outcome::Done(text) => text,
-            Outcome::Failed(error) => &error.message,
-            Outcome::NotKnown(_) => "not known; its number asks again",
-        };
-        let _ = writeln!(
-            text,
-            "{}. {}: {}\n   {}",
-            at + 1,
-            clean(&errand.title),
-            clean(outcome),
-            clean(&errand.twin)
-        );
-    }
 }

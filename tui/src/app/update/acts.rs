@@ -3,9 +3,12 @@
 use cutover_shared::error::RpcError;
 use cutover_shared::mapping::MapReceipt;
 use cutover_shared::rpc::{Act, Receipt, Topic};
+use cutover_shared::webhook::{WebhookAct, WebhookReceipt};
 
 use super::{Effect, send};
+use crate::keymap::Action;
 use crate::state::errand::{Next, Outcome, Plan, Step};
+use crate::state::verb::recover_found;
 use crate::state::{Layer, ListId, Screen, Slot, State};
 use crate::theme::Role;
 
@@ -42,11 +45,22 @@ pub(super) fn acted(
         Ok(Receipt::Map(MapReceipt::SpotCheck(report))) => Some(report.clone()),
         _ => None,
     };
+    let look = |act: &Act| matches!(act, Act::Webhook(WebhookAct::Recover { look: true, .. }));
+    let found = match &result {
+        Ok(Receipt::Webhook(WebhookReceipt { recovery: Some(found), .. }))
+            if state.errands.under_way(act).is_some_and(look) =>
+        {
+            Some(found.clone())
+        }
+        _ => None,
+    };
     let number = state.feeds.number();
     let Some((next, errand)) = state.errands.acted(act, result, state.now, number) else { return };
     let (title, outcome) = (errand.title.clone(), errand.outcome.clone());
     // Whatever the act did, what is shown is older than it.
-    state.feeds.touch(&[Topic::Runs, Topic::Mapping, Topic::Mode, Topic::Tokens], State::touches);
+    const OLDER: &[Topic] =
+        &[Topic::Runs, Topic::Mapping, Topic::Mode, Topic::Tokens, Topic::Inbox, Topic::Outbox];
+    state.feeds.touch(OLDER, State::touches);
     match next {
         Next::Act(act, what) => return send(effects, act, what),
         Next::Wait => return,
@@ -76,6 +90,10 @@ pub(super) fn acted(
     }
     if let Some(report) = report.filter(|_| state.layers.is_empty()) {
         state.layers.push(Layer::SpotCheck { report, scroll: 0 });
+    }
+    let intent = found.filter(|_| state.layers.is_empty()).and_then(|found| recover_found(state, &found));
+    if let Some(intent) = intent {
+        super::key::follow(state, Action::Recover, Ok(intent), effects);
     }
 }
 

@@ -2,13 +2,18 @@
 
 use cutover_shared::audit::AuditAnswer;
 use cutover_shared::error::{ErrorCode, RpcError};
+use cutover_shared::installation::InstallationAnswer;
 use cutover_shared::rpc::{Answer, Changes, Topic, Welcome};
 use cutover_shared::run::{RunAnswer, RunState};
+use cutover_shared::webhook::WebhookAnswer;
+use cutover_shared::workflow::WorkflowAnswer;
 
 use super::Effect;
-use super::key::act_on;
+use super::key::{act_on, follow};
+use crate::keymap::Action;
 use crate::state::layer::ChainLayer;
-use crate::state::{Layer, Link, Slot, State, Value};
+use crate::state::verb::with_count;
+use crate::state::{Counted, Layer, Link, Slot, State, Value};
 use crate::theme::Role;
 
 pub(super) fn opened(
@@ -94,7 +99,16 @@ pub(super) fn answered(
         | (Slot::Run(_), Answer::Run(RunAnswer::Show(_)))
         | (Slot::Groups(_), Answer::Run(RunAnswer::Groups(_)))
         | (Slot::Gate(_), Answer::Run(RunAnswer::Gate(_)))
-        | (Slot::Latest(_), Answer::Run(RunAnswer::Window(_))) => Some(Value::Answer(answer)),
+        | (Slot::Latest(_), Answer::Run(RunAnswer::Window(_)))
+        | (Slot::Figures, Answer::Webhook(WebhookAnswer::Figures(_)))
+        | (Slot::Unwell, Answer::Installation(InstallationAnswer::Window(_)))
+        | (Slot::Delivery { .. }, Answer::Webhook(WebhookAnswer::Show(_)))
+        | (Slot::Test { .. }, Answer::Workflow(WorkflowAnswer::Test(_)))
+        | (Slot::Count(Counted::Deliveries { .. }), Answer::Webhook(WebhookAnswer::Replayable(_)))
+        | (
+            Slot::Dispatches(_) | Slot::Count(Counted::Dispatches { .. }),
+            Answer::Workflow(WorkflowAnswer::Dispatches(_)),
+        ) => Some(Value::Answer(answer)),
         _ => None,
     };
     let Some(slot) = state.feeds.answered(ask, result, state.now, take) else { return };
@@ -109,7 +123,16 @@ pub(super) fn answered(
             }
         }
         Slot::Latest(filter) => found(state, &filter.clone(), effects),
-        Slot::Status | Slot::Run(_) | Slot::Groups(_) | Slot::Gate(_) => {}
+        Slot::Count(counted) => self::counted(state, &counted.clone(), effects),
+        Slot::Status
+        | Slot::Run(_)
+        | Slot::Groups(_)
+        | Slot::Gate(_)
+        | Slot::Figures
+        | Slot::Unwell
+        | Slot::Delivery { .. }
+        | Slot::Test { .. }
+        | Slot::Dispatches(_) => {}
     }
 }
 
@@ -132,6 +155,28 @@ fn found(state: &mut State, filter: &str, effects: &mut Vec<Effect>) {
             state.layers.push(Layer::Refusal { title, error });
         }
     }
+}
+
+/// How many an action would take: now it asks.
+fn counted(state: &mut State, counted: &Counted, effects: &mut Vec<Effect>) {
+    if state.counted.take_if(|waits| waits == counted).is_none() {
+        return;
+    }
+    let feed = state.feeds.get(&Slot::Count(counted.clone()));
+    let count = match feed.map(|feed| (&feed.value, &feed.error)) {
+        Some((_, Some(error))) => Err(error.clone()),
+        Some((Some(Value::Answer(Answer::Webhook(WebhookAnswer::Replayable(count)))), None)) => Ok(*count),
+        Some((Some(Value::Answer(Answer::Workflow(WorkflowAnswer::Dispatches(window)))), None)) => {
+            Ok(window.total)
+        }
+        _ => return,
+    };
+    let action = match counted {
+        Counted::Deliveries { .. } => Action::ReplayAll,
+        Counted::Dispatches { .. } => Action::ReplayDispatches,
+    };
+    let intent = count.and_then(|count| with_count(state, counted, count));
+    follow(state, action, intent, effects);
 }
 
 fn lost(state: &mut State, error: RpcError, luck: u16, effects: &mut Vec<Effect>) {

@@ -9,7 +9,7 @@ use super::{Effect, kill, layers, move_to, quit};
 use crate::keymap::Action;
 use crate::settings::Chord;
 use crate::state::verb::{Intent, intend, with_run};
-use crate::state::{Layer, ListId, Screen, Search, State, Subject};
+use crate::state::{Layer, Screen, Search, State, Subject};
 use crate::theme::Role;
 
 /// A key was pressed.
@@ -56,6 +56,9 @@ pub(super) fn act(state: &mut State, action: Action, effects: &mut Vec<Effect>) 
         Action::Runs => move_to::screen(state, Screen::Runs),
         Action::Tokens => move_to::screen(state, Screen::Tokens),
         Action::Audit => move_to::screen(state, Screen::Audit),
+        Action::Webhooks => move_to::screen(state, Screen::Webhooks),
+        Action::Installations => move_to::screen(state, Screen::Installations),
+        Action::Workflows => move_to::screen(state, Screen::Workflows),
         Action::Next => move_to::screen(state, state.screen.beside(1)),
         Action::Previous => move_to::screen(state, state.screen.beside(-1)),
         Action::Up | Action::Down | Action::PageUp | Action::PageDown | Action::Top | Action::Bottom => {
@@ -97,6 +100,12 @@ pub(super) fn act(state: &mut State, action: Action, effects: &mut Vec<Effect>) 
             let query = cutover_shared::rpc::Query::Audit(cutover_shared::audit::AuditQuery::Verify);
             effects.push(Effect::Ask { ask, query });
         }
+        Action::Payload | Action::Explain | Action::ExplainDelivery => {
+            if let Some(subject) = state.selected() {
+                super::gateway::look(state, action, &subject);
+            }
+        }
+        Action::Deliveries | Action::Repositories => super::gateway::jump(state, action),
         Action::TourNext | Action::TourSkip => {
             if action == Action::TourSkip {
                 state.tour = None;
@@ -118,7 +127,12 @@ pub(super) fn act(state: &mut State, action: Action, effects: &mut Vec<Effect>) 
         | Action::Mode
         | Action::Canary
         | Action::TokenRefresh
-        | Action::TokenInvalidate => {
+        | Action::TokenInvalidate
+        | Action::Replay
+        | Action::ReplayAll
+        | Action::Recover
+        | Action::ReplayDispatches
+        | Action::RemoveWorkflow => {
             let intent = intend(state, action);
             follow(state, action, intent, effects);
         }
@@ -140,6 +154,7 @@ pub(super) fn follow(
         Ok(Intent::Look { filter, action, missing }) => {
             state.search = Some(Search { filter, action, missing });
         }
+        Ok(Intent::Count(counted)) => state.counted = Some(counted),
         Err(error) => {
             state.layers.push(Layer::Refusal { title: action.binding().hint.to_owned(), error });
         }
@@ -168,19 +183,22 @@ fn open(state: &mut State) {
         Some(Subject::Run(run)) => open_run(state, run.id),
         Some(Subject::Attention(notice)) => match notice.run {
             Some(run) => open_run(state, run),
-            None => {
-                let subject = Some(Box::new(Subject::Attention(notice)));
-                state.layers.push(Layer::Why { subject, scroll: 0 });
-            }
+            None => match notice.command.as_deref().and_then(crate::state::leads_to) {
+                Some((screen, filter)) => move_to::filtered(state, screen, &filter),
+                None => {
+                    let subject = Some(Box::new(Subject::Attention(notice)));
+                    state.layers.push(Layer::Why { subject, scroll: 0 });
+                }
+            },
         },
+        // What one wants to know of an installation is why it is not well.
+        Some(subject @ Subject::Installation(_)) => {
+            state.layers.push(Layer::Why { subject: Some(Box::new(subject)), scroll: 0 });
+        }
         Some(Subject::Tenant(view)) => {
             // The tenant's repositories, not the tenant's figures once more.
             let filter = format!("tenant:{}", crate::state::quoted(view.id.as_str()));
-            if let Some(table) = state.tables.get_mut(&ListId::Links)
-                && table.set_filter(&filter).is_ok()
-            {
-                state.screen = Screen::Mapping;
-            }
+            move_to::filtered(state, Screen::Mapping, &filter);
         }
         Some(subject) => state.layers.push(Layer::Detail { subject: Box::new(subject), scroll: 0 }),
         None => {}

@@ -16,6 +16,9 @@ use crate::state::verb::{Intent, dry_run, mode_choice};
 use crate::state::{ExportFormat, Layer, State, ViewExport};
 use crate::theme::Role;
 
+/// More lines than anything that scrolls has: a payload of 256 KiB, wrapped.
+const FURTHEST: isize = 60_000;
+
 /// The longest filter that can be typed.
 const LONGEST: usize = 1_000;
 
@@ -32,6 +35,8 @@ pub(super) fn key(state: &mut State, key: KeyEvent, chord: Chord, effects: &mut 
             | Layer::Why { scroll, .. }
             | Layer::Detail { scroll, .. }
             | Layer::Runbook { scroll, .. }
+            | Layer::Payload { scroll, .. }
+            | Layer::Explain { scroll, .. }
             | Layer::SpotCheck { scroll, .. },
         ) => *scroll = (*scroll).min(furthest),
         Some(Layer::Dialog(dialog)) => dialog.scroll = dialog.scroll.min(furthest),
@@ -49,6 +54,7 @@ fn answer(state: &mut State, key: KeyEvent, chord: Chord, effects: &mut Vec<Effe
         },
         Layer::Filter(_) => filter(state, key),
         Layer::Palette(_) => palette(state, key, effects),
+        Layer::Guid { .. } => super::gateway::guid(state, key),
         _ => menu(state, key, chord, effects),
     }
 }
@@ -65,6 +71,7 @@ pub(super) fn paste(state: &mut State, text: &str) {
                 line.check();
             }
         }
+        Some(Layer::Guid { input, .. }) => super::gateway::paste(input, text),
         _ => {
             let key = state.keymap.key(Action::Filter);
             let text = format!("pasted text is never taken for keys; {key} opens a filter that takes it");
@@ -186,11 +193,25 @@ pub(super) fn menu(state: &mut State, key: KeyEvent, chord: Chord, effects: &mut
         | Layer::Why { scroll, .. }
         | Layer::Detail { scroll, .. }
         | Layer::Runbook { scroll, .. }
+        | Layer::Payload { scroll, .. }
+        | Layer::Explain { scroll, .. }
         | Layer::SpotCheck { scroll, .. } => {
             let to = isize::try_from(*scroll).unwrap_or(0).saturating_add(step);
-            *scroll = u16::try_from(to.clamp(0, 2_000)).unwrap_or(0);
+            *scroll = u16::try_from(to.clamp(0, FURTHEST)).unwrap_or(0);
             if step == 0 && matches!(action, Some(Action::Open)) {
                 state.layers.pop();
+            }
+            if let (Some(layer), Some(Action::CopyCommand)) = (state.layers.top(), action)
+                && let Some(twin) = crate::state::why::layer_twin(layer)
+            {
+                effects.push(Effect::Copy(crate::state::why::runnable(state, &twin)));
+            }
+            // What is looked at further is what the layer is about, wherever the row below has gone.
+            if let (Some(Layer::Detail { subject, .. }), Some(action)) = (state.layers.top(), action)
+                && matches!(action, Action::Payload | Action::Explain)
+            {
+                let subject = subject.clone();
+                super::gateway::look(state, action, &subject);
             }
         }
         Layer::Receipts { cursor } => {
@@ -269,7 +290,7 @@ pub(super) fn menu(state: &mut State, key: KeyEvent, chord: Chord, effects: &mut
             }
         }
         // Anything but the kill keys leaves the switch alone; Esc was above.
-        Layer::Kill(_) | Layer::Dialog(_) | Layer::Filter(_) | Layer::Palette(_) => {}
+        Layer::Kill(_) | Layer::Dialog(_) | Layer::Filter(_) | Layer::Palette(_) | Layer::Guid { .. } => {}
     }
 }
 

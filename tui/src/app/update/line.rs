@@ -20,6 +20,7 @@ pub(super) fn line(state: &mut State, text: &str, effects: &mut Vec<Effect>) {
             state.layers.pop();
             filter(state, text);
         }
+        Some(Layer::Guid { .. }) => super::gateway::written(state, text),
         Some(layer) => {
             let chooses = matches!(
                 layer,

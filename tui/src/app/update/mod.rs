@@ -2,6 +2,7 @@
 
 mod acts;
 mod answer;
+mod gateway;
 mod key;
 mod kill;
 mod layers;

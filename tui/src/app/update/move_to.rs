@@ -44,6 +44,15 @@ pub(super) fn screen(state: &mut State, screen: Screen) {
     state.screen = screen;
 }
 
+/// Shows a screen with only what a filter lets pass. A filter that the list does not understand changes nothing.
+pub(super) fn filtered(state: &mut State, screen: Screen, filter: &str) {
+    if let Some(table) = screen.list().and_then(|list| state.tables.get_mut(&list))
+        && table.set_filter(filter).is_ok()
+    {
+        state.screen = screen;
+    }
+}
+
 /// Puts the cursor on a row.
 pub(super) fn row(state: &mut State, row: u64) {
     let Some(list) = state.screen.list() else {

@@ -2,5 +2,6 @@
 
 mod acts;
 mod asking;
+mod gateway;
 mod kill;
 mod link;

@@ -4,7 +4,8 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::sheet::{Line, width};
-use super::why::{known, name, told};
+use super::why::{known, name};
+use crate::keymap::Action;
 use crate::state::{State, Subject};
 use crate::widgets::Look;
 
@@ -19,10 +20,18 @@ pub(super) fn draw(
     let mut letters = name.chars();
     let title: String =
         letters.next().into_iter().flat_map(char::to_uppercase).chain(letters.as_str().chars()).collect();
-    let lines = lines(state, subject, width(room));
-    known(state, look, buffer, room, (&title, &lines, scroll));
+    let lines = lines(state, look, subject, width(room));
+    let key = |action| state.keymap.key(action);
+    let keys = match subject {
+        Subject::Delivery(_) => {
+            format!("{} payload, {} explains, ", key(Action::Payload), key(Action::Explain))
+        }
+        Subject::Workflow(_) => format!("{} explains the last match, ", key(Action::Explain)),
+        _ => String::new(),
+    };
+    known(state, look, buffer, room, (&title, &lines, scroll), &keys);
 }
 
-pub(super) fn lines(state: &State, subject: &Subject, width: u16) -> Vec<Line> {
-    told(&crate::state::why::detail(state, subject), width)
+pub(super) fn lines(state: &State, look: &Look, subject: &Subject, width: u16) -> Vec<Line> {
+    super::delivery::detail(state, look, subject, width)
 }

@@ -91,6 +91,9 @@ fn group_of(row: &Binding, place: &Place) -> Group {
         | Action::Runs
         | Action::Tokens
         | Action::Audit
+        | Action::Webhooks
+        | Action::Installations
+        | Action::Workflows
         | Action::Next
         | Action::Previous => Group::Screens,
         Action::Up
@@ -100,9 +103,16 @@ fn group_of(row: &Binding, place: &Place) -> Group {
         | Action::Top
         | Action::Bottom
         | Action::Open => Group::Lists,
-        Action::Why | Action::Copy | Action::CopyCommand | Action::Runbook | Action::AuditVerify => {
-            Group::Acts
-        }
+        Action::Why
+        | Action::Copy
+        | Action::CopyCommand
+        | Action::Runbook
+        | Action::AuditVerify
+        | Action::Payload
+        | Action::Explain
+        | Action::ExplainDelivery
+        | Action::Deliveries
+        | Action::Repositories => Group::Acts,
         _ if row.when == When::InLists => Group::Lists,
         Action::Kill | Action::Mode => Group::Anywhere,
         _ if row.role > Rank::Viewer => Group::Acts,

@@ -3,6 +3,7 @@
 mod chain;
 mod choice;
 mod columns;
+mod delivery;
 mod detail;
 mod dialog;
 mod export;
@@ -75,6 +76,11 @@ fn one(
         }
         Layer::Mode { cursor } => mode::draw(state, look, buffer, room, *cursor),
         Layer::Export { list, cursor } => export::draw(state, look, buffer, room, (*list, *cursor)),
+        Layer::Payload { guid, scroll } => delivery::payload(state, look, buffer, room, (guid, *scroll)),
+        Layer::Explain { guid, workflow, scroll } => {
+            delivery::explain(state, look, buffer, room, (guid, workflow.as_deref(), *scroll));
+        }
+        Layer::Guid { workflow, input } => return delivery::guid(state, look, buffer, (workflow, input)),
         Layer::Chain(chain) => chain::draw(state, look, buffer, room, chain),
         Layer::SpotCheck { report, scroll } => {
             spot_check::draw(state, look, buffer, room, (report, *scroll));
@@ -91,8 +97,12 @@ pub fn furthest(state: &State) -> u16 {
     let (lines, fixed) = match state.layers.top() {
         Some(Layer::Help { .. }) => (help::lines(state, &look, width).len(), 0),
         Some(Layer::Why { subject, .. }) => (why::lines(state, subject.as_deref(), width).len(), 0),
-        Some(Layer::Detail { subject, .. }) => (detail::lines(state, subject, width).len(), 0),
+        Some(Layer::Detail { subject, .. }) => (detail::lines(state, &look, subject, width).len(), 0),
         Some(Layer::Runbook { file, .. }) => (runbook::lines(file, &look, width).len(), 0),
+        Some(Layer::Payload { guid, .. }) => (delivery::payload_lines(state, &look, guid, width).len(), 0),
+        Some(Layer::Explain { guid, workflow, .. }) => {
+            (delivery::explain_lines(state, &look, (guid, workflow.as_deref()), width).len(), 0)
+        }
         Some(Layer::SpotCheck { report, .. }) => (spot_check::lines(report, &look, width).len(), 0),
         Some(Layer::Dialog(dialog)) => dialog::size(state, &look, dialog, width),
         _ => return 0,

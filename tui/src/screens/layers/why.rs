@@ -19,7 +19,7 @@ pub(super) fn draw(
 ) {
     let title = format!("Why: {}", subject.map_or("the whole".to_owned(), name));
     let lines = lines(state, subject, width(room));
-    known(state, look, buffer, room, (&title, &lines, scroll));
+    known(state, look, buffer, room, (&title, &lines, scroll), "");
 }
 
 pub(super) fn lines(state: &State, subject: Option<&Subject>, width: u16) -> Vec<Line> {
@@ -35,14 +35,16 @@ pub(super) fn told(all: &[Fact], width: u16) -> Vec<Line> {
     facts(&all, width)
 }
 
-/// A box of what is known, which says when that is old.
+/// A box of what is known, which says when that is old. `keys` are those that work in it beside Esc.
 pub(super) fn known(
     state: &State,
     look: &Look,
     buffer: &mut Buffer,
     room: Rect,
     (title, lines, scroll): (&str, &[Line], u16),
+    keys: &str,
 ) {
+    let foot = format!("{keys}Esc closes");
     let stale = state.stale().map(|stale| {
         let (Stale::Disconnected { since } | Stale::Slow { since } | Stale::Frozen { since }) = stale;
         let seconds = state.now.saturating_sub(since).max(0).unsigned_abs() / 1000;
@@ -52,7 +54,7 @@ pub(super) fn known(
         title,
         stale: stale.is_some(),
         tag: stale.unwrap_or_default(),
-        foot: "Esc closes",
+        foot: &foot,
         ..Sheet::default()
     };
     sheet.draw(buffer, room, look, (lines, scroll), 0);
@@ -72,5 +74,8 @@ pub(super) fn name(subject: &Subject) -> String {
         }
         Subject::Record(view) => format!("{word} {}", view.seq),
         Subject::Attention(_) => format!("this {word}"),
+        Subject::Delivery(view) => format!("{word} {}", view.guid),
+        Subject::Installation(view) => format!("{word} {} ({})", view.id, view.account),
+        Subject::Workflow(view) => format!("{word} {}", view.id),
     }
 }

@@ -1,6 +1,7 @@
 //! The overview answers in five seconds: is anything wrong, what waits for me, what moves, how far are we, what comes
 //! next, could I go back.
 
+mod gateway;
 mod parts;
 mod verdict;
 
@@ -56,9 +57,8 @@ pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, area: Rect) 
 /// A heading for each answer, and its lines.
 fn one_column(state: &State, look: &Look, buffer: &mut Buffer, area: Rect) {
     let width = area.width.saturating_sub(GUTTER + 1);
-    let headings = 5;
-    let room = area.height.saturating_sub(headings);
     let roomy = parts::all(state, look, width, true);
+    let room = area.height.saturating_sub(u16::try_from(roomy.len()).unwrap_or(u16::MAX));
     let high = |parts: &[Part]| parts.iter().map(|part| part.lines.len()).sum::<usize>();
     let parts = if high(&roomy) <= usize::from(room) { roomy } else { parts::all(state, look, width, false) };
     let heights = shared(&parts, room);
@@ -190,8 +190,8 @@ fn two_columns(state: &State, look: &Look, buffer: &mut Buffer, area: Rect) {
     let left = Rect { width: half, ..area };
     let right = Rect { x: area.x + half, width: area.width - half, ..area };
     let inner = |column: Rect| column.width.saturating_sub(2 + GUTTER + 1);
-    let [person, moves, _, _, _] = parts::all(state, look, inner(left), true);
-    let [_, _, far, next, back] = parts::all(state, look, inner(right), true);
+    let [person, moves, ..] = parts::all(state, look, inner(left), true);
+    let [_, _, far, gateway, next, back] = parts::all(state, look, inner(right), true);
     let wanted = |part: &Part| u16::try_from(part.lines.len()).unwrap_or(u16::MAX).saturating_add(2);
     let first = (wanted(&person) + 1).min(left.height.saturating_sub(wanted(&moves).clamp(3, 8)));
     boxed(state, &person, look, buffer, Rect { height: first, ..left });
@@ -199,11 +199,15 @@ fn two_columns(state: &State, look: &Look, buffer: &mut Buffer, area: Rect) {
     let free = boxed(state, &moves, look, buffer, below);
     pace(state, look, buffer, free);
     let (far_rows, back_rows) = (wanted(&far), wanted(&back));
+    let gateway_rows = wanted(&gateway);
     // A blank line at the end of the steps; what is left over belongs to the last answer.
-    let next_rows = (wanted(&next) + 1).min(right.height.saturating_sub(far_rows).saturating_sub(back_rows));
-    let back_rows = right.height.saturating_sub(far_rows).saturating_sub(next_rows);
+    let next_rows = (wanted(&next) + 1)
+        .min(right.height.saturating_sub(far_rows).saturating_sub(gateway_rows).saturating_sub(back_rows));
+    let back_rows =
+        right.height.saturating_sub(far_rows).saturating_sub(gateway_rows).saturating_sub(next_rows);
     let mut y = right.y;
-    for (part, rows) in [(&far, far_rows), (&next, next_rows), (&back, back_rows)] {
+    let all = [(&far, far_rows), (&gateway, gateway_rows), (&next, next_rows), (&back, back_rows)];
+    for (part, rows) in all {
         let place = Rect { y, height: rows, ..right }.intersection(right);
         boxed(state, part, look, buffer, place);
         y = y.saturating_add(rows);

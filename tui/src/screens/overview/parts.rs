@@ -4,6 +4,7 @@ use cutover_shared::mapping::MappingCounts;
 use cutover_shared::run::RunView;
 use cutover_shared::status::{Attention, Health, NextStep, Status};
 
+use super::gateway;
 use crate::plain::{age, number, span};
 use crate::screens::{mapping, sign};
 use crate::state::figures::short;
@@ -44,8 +45,8 @@ pub(super) enum Show {
 /// From here a run's words and its bar stand on one line.
 const WIDE: u16 = 76;
 
-/// The five answers below the verdict. `roomy` gives sentences as many lines as they need; otherwise each has one.
-pub(super) fn all(state: &State, look: &Look, width: u16, roomy: bool) -> [Part; 5] {
+/// The six answers below the verdict. `roomy` gives sentences as many lines as they need; otherwise each has one.
+pub(super) fn all(state: &State, look: &Look, width: u16, roomy: bool) -> [Part; 6] {
     let (mut person, mut moves) = (Vec::new(), Vec::new());
     for (at, subject) in state.lines().into_iter().enumerate() {
         match subject {
@@ -91,12 +92,13 @@ pub(super) fn all(state: &State, look: &Look, width: u16, roomy: bool) -> [Part;
         part("Needs a person", "needs you", person_note, person),
         part("Moves", "moves", moves_note, moves),
         part("How far", "how far", String::new(), far),
+        part("Gateway", "gateway", String::new(), gateway::lines(state, look)),
         part("Next", "next", String::new(), next),
         part("Way back", "way back", String::new(), back),
     ]
 }
 
-fn text(left: Vec<Piece>, right: Vec<Piece>) -> Placed {
+pub(super) fn text(left: Vec<Piece>, right: Vec<Piece>) -> Placed {
     Placed { line: Line::Text(left, right), at: None }
 }
 

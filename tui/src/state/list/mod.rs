@@ -2,11 +2,14 @@
 //! from the daemon, so that 100,000 rows cost what one screen costs.
 
 mod audit;
+mod delivery;
+mod installation;
 mod item;
 mod link;
 mod run;
 mod tenant;
 mod token;
+mod workflow;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,11 +19,14 @@ use cutover_shared::page::MAX_ROWS;
 use cutover_shared::rpc::{Answer, Query, Topic};
 use cutover_shared::window::{Sort, Window, WindowAsk};
 
+pub use delivery::{event as delivery_event, role as delivery_role};
+pub use installation::{missing as missing_permissions, role as health_role};
 pub use item::role as item_role;
 pub use link::role as mapping_role;
 pub use run::role as run_role;
 pub use tenant::health as tenant_health;
 pub use token::{is_short as token_is_short, role as token_role};
+pub use workflow::{dispatch_role, trigger as short_trigger};
 
 use super::subject::Subject;
 use crate::place::ListId;
@@ -38,6 +44,9 @@ impl ListId {
             Self::Items => &item::SPEC,
             Self::Tokens => &token::SPEC,
             Self::Audit => &audit::SPEC,
+            Self::Deliveries => &delivery::SPEC,
+            Self::Installations => &installation::SPEC,
+            Self::Workflows => &workflow::SPEC,
         }
     }
 }

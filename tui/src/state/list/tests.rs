@@ -225,6 +225,9 @@ fn noun_of(id: ListId) -> crate::state::Noun {
         ListId::Items => Noun::Item,
         ListId::Tokens => Noun::Token,
         ListId::Audit => Noun::Record,
+        ListId::Deliveries => Noun::Delivery,
+        ListId::Installations => Noun::Installation,
+        ListId::Workflows => Noun::Workflow,
     }
 }
 
@@ -239,6 +242,12 @@ fn subjects() -> Vec<Subject> {
     all.push(Subject::Tenant(bench::tenant("acme")));
     all.push(Subject::Token(bench::token(1, cutover_shared::token::TokenState::Fresh)));
     all.push(row(1));
+    let delivery = |one| Subject::Delivery(Box::new(one));
+    all.extend(crate::gateway::deliveries().into_iter().map(delivery));
+    for health in cutover_shared::installation::Health::ALL {
+        all.push(Subject::Installation(Box::new(crate::gateway::installation(1, *health))));
+    }
+    all.extend(crate::gateway::workflows().into_iter().map(|one| Subject::Workflow(Box::new(one))));
     all
 }
 

@@ -1,23 +1,26 @@
 //! From a key and what the cursor stands on to what would be done: at once where it changes nothing, else as a question.
 //! Pure, so that what a key does can be told before it does it.
 
+mod delivery;
 mod mode;
 mod plan;
 mod run;
 mod token;
+mod workflow;
 
 use cutover_shared::error::{ErrorCode, RpcError};
 use cutover_shared::ids::RunId;
 use cutover_shared::mapping::MapScope;
 use cutover_shared::run::RunView;
 
-use super::State;
 use super::dialog::Dialog;
 use super::errand::Plan;
 use super::layer::Layer;
 use super::subject::Subject;
+use super::{Counted, State};
 use crate::keymap::{Action, Tier};
 
+pub use delivery::{recover, recover_found};
 pub use mode::{mode_choice, toggle_canary};
 pub use plan::{ScopeChoice, dry_run};
 
@@ -34,6 +37,8 @@ pub enum Intent {
         action: Action,
         missing: &'static str,
     },
+    /// It is counted how many it would take; then it is asked about.
+    Count(Counted),
 }
 
 /// What the action would do with what is selected.
@@ -53,7 +58,22 @@ pub fn intend(state: &State, action: Action) -> Result<Intent, RpcError> {
         Action::Canary => toggle_canary(state),
         Action::TokenRefresh => token::refresh(state),
         Action::TokenInvalidate => token::invalidate(state),
+        Action::Replay => delivery::replay(state),
+        Action::ReplayAll => delivery::replay_all(state),
+        Action::Recover => Ok(Intent::Now(recover(true))),
+        Action::ReplayDispatches => workflow::replay(state),
+        Action::RemoveWorkflow => workflow::remove(state),
         _ => Err(RpcError::new(ErrorCode::Internal, "this key has no verb", "report it")),
+    }
+}
+
+/// The question about what was counted.
+pub fn with_count(state: &State, counted: &Counted, count: u64) -> Result<Intent, RpcError> {
+    match counted {
+        Counted::Deliveries { filter } => delivery::replay_counted(state, filter, count),
+        Counted::Dispatches { workflow } => {
+            workflow::replay_counted(state, workflow, counted.filter(), count)
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use cutover_shared::error::RpcError;
 use cutover_shared::ids::InstallationId;
 use cutover_shared::rpc::Act;
-use cutover_shared::token::{TokenAct, TokenView};
+use cutover_shared::token::TokenAct;
 
 use super::{Intent, no};
 use crate::keymap::Tier;
@@ -12,19 +12,28 @@ use crate::state::dialog::Dialog;
 use crate::state::errand::{Plan, Step};
 use crate::state::subject::Subject;
 
-/// The marked tokens, or the selected one.
-fn chosen(state: &State) -> Result<Vec<TokenView>, RpcError> {
+/// Whose token it is.
+struct Holder {
+    installation: InstallationId,
+    account: Option<String>,
+}
+
+/// The marked tokens or installations, or the selected one.
+fn chosen(state: &State) -> Result<Vec<Holder>, RpcError> {
     let of = |subject: Subject| match subject {
-        Subject::Token(view) => Some(view),
+        Subject::Token(view) => Some(Holder { installation: view.installation, account: view.account }),
+        Subject::Installation(view) => {
+            Some(Holder { installation: view.id, account: Some(view.account.clone()) })
+        }
         _ => None,
     };
-    let mut views: Vec<TokenView> =
+    let mut views: Vec<Holder> =
         state.table().into_iter().flat_map(|table| table.marks.values().cloned()).filter_map(of).collect();
     if views.is_empty() {
         views.extend(state.selected().and_then(of));
     }
     if views.is_empty() {
-        Err(no("no installation is selected", "stand on one in Tokens"))
+        Err(no("no installation is selected", "stand on one in Tokens or Installations"))
     } else {
         Ok(views)
     }

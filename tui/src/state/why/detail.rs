@@ -72,6 +72,9 @@ pub fn detail(state: &State, subject: &Subject) -> Vec<Fact> {
             facts.push(toned("Before", view.prev.as_str(), Role::Dim));
             facts
         }
+        Subject::Delivery(view) => super::delivery::detail(state, view),
+        Subject::Installation(view) => super::installation::detail(state, view),
+        Subject::Workflow(view) => super::workflow::detail(state, view),
         Subject::Attention(notice) => {
             let mut facts = vec![fact("Notice", notice.text.as_str())];
             if let Some(command) = &notice.command {

@@ -1,9 +1,13 @@
 //! All that is known of a thing, and why it is so: rule, inputs, threshold, distance. And what goes with it: the runbook,
 //! the command.
 
+mod delivery;
 mod detail;
+mod installation;
 mod rule;
+mod workflow;
 
+pub use delivery::{Stage, explained, journey};
 pub use detail::detail;
 pub use rule::why;
 
@@ -52,6 +56,7 @@ pub fn runbook(state: &State) -> &'static str {
             "undo_mapping.md"
         }
         (Screen::Tokens, _) => "github_rate_limit.md",
+        (Screen::Webhooks, _) => named("missed_webhooks.md").unwrap_or("README.md"),
         _ => "README.md",
     }
 }
@@ -66,9 +71,27 @@ pub fn twin(state: &State) -> String {
         Some(Subject::Tenant(view)) => format!("cutover tenant show {}", shell_argument(view.id.as_str())),
         Some(Subject::Run(view)) => format!("cutover run show {}", view.id),
         Some(Subject::Attention(notice)) => notice.command.unwrap_or_else(|| "cutover status".to_owned()),
+        Some(Subject::Delivery(view)) => format!("cutover webhook show {}", shell_argument(&view.guid)),
+        Some(Subject::Installation(view)) => format!("cutover installation show {}", view.id),
+        Some(Subject::Workflow(view)) => format!("cutover workflow show {}", shell_argument(&view.id)),
         Some(Subject::Item { .. } | Subject::Token(_) | Subject::Record(_)) | None => {
             state.table().map_or_else(|| "cutover status".to_owned(), super::Table::twin)
         }
+    }
+}
+
+/// The command that shows what a layer shows, where it has one of its own.
+pub fn layer_twin(layer: &Layer) -> Option<String> {
+    use crate::plain::{shell_argument, shell_option};
+    match layer {
+        Layer::Payload { guid, .. } => {
+            Some(format!("cutover webhook show --payload {}", shell_argument(guid)))
+        }
+        Layer::Explain { guid, workflow, .. } => {
+            let only = workflow.as_ref().map_or(String::new(), |id| shell_option(" --workflow", id));
+            Some(format!("cutover workflow test{only} {}", shell_argument(guid)))
+        }
+        _ => None,
     }
 }
 

@@ -1,4 +1,5 @@
 use cutover_shared::ids::InstallationId;
+use cutover_shared::installation::Health;
 use cutover_shared::mapping::{Evidence, MappingStatus, Reason};
 use cutover_shared::run::{ItemState, RunState};
 use cutover_shared::token::TokenState;
@@ -56,6 +57,9 @@ fn every_state_of_a_run_an_item_and_a_token_has_its_own_rule() {
     for state in TokenState::ALL {
         subjects.push(Subject::Token(bench::token(1, *state)));
     }
+    for state in cutover_shared::webhook::DeliveryState::ALL {
+        subjects.push(Subject::Delivery(Box::new(crate::gateway::delivery("out of sight", *state))));
+    }
     let mut seen = std::collections::BTreeSet::new();
     for subject in &subjects {
         let facts = why(&bench.state, Some(subject));
@@ -74,6 +78,9 @@ fn everything_else_is_told_too() {
         Subject::Tenant(bench::tenant("acme")),
         Subject::Record(Box::new(bench::record(1))),
         Subject::Attention(bench::attention(None)),
+        Subject::Delivery(Box::new(crate::gateway::deliveries()[0].clone())),
+        Subject::Installation(Box::new(crate::gateway::installation(1, Health::Failing))),
+        Subject::Workflow(Box::new(crate::gateway::workflow("deploy", 3))),
         Subject::Run(Box::new(
             bench.state.run(&"run-1".into()).unwrap_or_else(|| bench.world.runs[0].clone()),
         )),
@@ -105,6 +112,9 @@ fn the_runbook_fits_and_is_carried() {
         (Screen::Runs, "undo_mapping.md"),
         (Screen::Tokens, "github_rate_limit.md"),
         (Screen::Audit, "README.md"),
+        (Screen::Webhooks, crate::runbook::find("missed_webhooks.md").map_or("README.md", |(name, _)| name)),
+        (Screen::Installations, "README.md"),
+        (Screen::Workflows, "README.md"),
     ] {
         bench.act(crate::keymap::Action::of_screen(screen));
         assert_eq!(runbook(&bench.state), file);

@@ -45,7 +45,7 @@ fn lost_it_counts_down_tries_again_and_never_gives_up() {
     assert_eq!(bench.take_asks(), [], "nothing is asked of nobody");
     bench.connect();
     assert!(matches!(bench.state.link, Link::Connected { .. }));
-    assert_eq!(bench.asks.len(), 1, "the overview's question");
+    assert_eq!(bench.asks.len(), 3, "the overview's questions");
     bench.calm();
     assert_eq!(bench.state.stale(), None);
 }
@@ -60,14 +60,21 @@ fn the_key_for_now_tries_at_once_and_only_once() {
     bench.connect();
     bench.calm();
     bench.event(Event::Line("reconnect".to_owned()));
-    assert_eq!(bench.asks.len(), 1, "connected, everything is asked for again");
+    assert_eq!(bench.asks.len(), 3, "connected, everything is asked for again");
 }
 
 /// Goes to a row of each screen, so that every verb has a place where its key means something.
 fn on_each_screen(bench: &mut Bench, mut look: impl FnMut(&mut Bench)) {
-    for screen in
-        [Screen::Overview, Screen::Mapping, Screen::Tenants, Screen::Runs, Screen::Run, Screen::Tokens]
-    {
+    for screen in [
+        Screen::Overview,
+        Screen::Mapping,
+        Screen::Tenants,
+        Screen::Runs,
+        Screen::Run,
+        Screen::Tokens,
+        Screen::Webhooks,
+        Screen::Workflows,
+    ] {
         if screen == Screen::Run {
             bench.keys(&["enter"]);
         } else {
