@@ -310,8 +310,8 @@ async fn a_failure_in_the_midst_loses_nothing_and_only_one_comparison_goes_at_a_
     assert!(life.is_here(&guids[2]).await && !life.is_here(&guids[3]).await);
     assert_eq!((memory(&life.db).await.unwrap().compared_until, life.audited().await), (None, 1));
     house.sim.faults().clear();
-    let (one, other) =
-        house.pump(futures::future::join(life.recoverer.catch_up(), life.recoverer.catch_up())).await;
+    let both = futures::future::join(life.recoverer.catch_up(), life.recoverer.catch_up());
+    let (one, other) = Box::pin(house.pump(Box::pin(both))).await;
     assert_eq!(other, Err(RecoverError::Busy));
     let found = one.unwrap();
     assert_eq!((found.logged, found.here, found.pulled), (6, 6, 3));

@@ -11,7 +11,7 @@ use cutover_shared::page::{Page, PageAsk};
 use cutover_shared::rpc::{Act, Answer, Query, Receipt};
 use cutover_shared::run::{RunAnswer, RunQuery};
 use cutover_shared::token::{TokenAnswer, TokenQuery};
-use cutover_shared::webhook::{WebhookAct, WebhookAnswer, WebhookQuery, WebhookReceipt};
+use cutover_shared::webhook::{Recovery, WebhookAct, WebhookAnswer, WebhookQuery, WebhookReceipt};
 use cutover_shared::window::Window;
 use serde_json::json;
 use support::{Daemon, Ran, Reply, sample};
@@ -33,6 +33,24 @@ fn daemon() -> Daemon {
                 Receipt::Map(MapReceipt::SpotCheck(Box::new(sample::spot_check(false))))
             }
             Act::Run(_) => Receipt::Run(Box::new(sample::applying(600))),
+            Act::Webhook(WebhookAct::Recover { .. }) => {
+                let statement = "1200 of 1203 deliveries since 2026-08-18T14:03:05Z are here; 1 asked for again: \
+                                 72d3162e-cc78-11e3-81ab-4c9367dc0958; 2 lost: 7300c1b2, 7300c1b3";
+                let recovery = Recovery {
+                    at: 1_787_320_985_000,
+                    since: 1_787_061_785_000,
+                    horizon: 1_787_061_785_000,
+                    logged: 1_203,
+                    here: 1_200,
+                    unwanted: 0,
+                    pulled: 31,
+                    redelivered: 1,
+                    lost: 2,
+                    gap: true,
+                    statement: statement.into(),
+                };
+                Receipt::Webhook(WebhookReceipt { replayed: 0, recovery: Some(recovery) })
+            }
             Act::Webhook(WebhookAct::ReplayOne { .. }) => {
                 Receipt::Webhook(WebhookReceipt { replayed: 1, recovery: None })
             }
@@ -137,6 +155,7 @@ async fn texts_fit_a_terminal_of_80_columns() {
         ("webhook_show", 0, "webhook show 72d3162e"),
         ("webhook_show_payload", 0, "webhook show 72d3162e --payload"),
         ("webhook_replay", 0, "webhook replay 72d3162e"),
+        ("webhook_recover", 1, "webhook recover"),
         ("webhook_replay_dry_run", 0, "webhook replay --filter state:dead --dry-run"),
         ("audit_list", 0, "audit list"),
         ("audit_verify", 1, "audit verify"),

@@ -44,7 +44,7 @@ async fn an_installation_is_connected_listed_for_its_user_only_and_let_go() {
             "installation_id": id.to_string(), "setup_action": "install", "callback_timestamp": "2026-11-18T11:06:40Z",
         },
     });
-    assert_eq!(listed, [shape.clone()]);
+    assert_eq!(listed, std::slice::from_ref(&shape));
     assert_eq!(answer["integration"], shape);
     assert_eq!(api.get("/api/v1/app/integrations/github", "user-1").await["total_count"], 1);
     assert_eq!(api.listed("user-2").await, [] as [Value; 0]);

@@ -65,7 +65,7 @@ fn what_is_not_wanted_is_neither_asked_for_nor_fetched() {
 
 #[test]
 fn of_more_than_are_remembered_the_oldest_come_first() {
-    let page: Vec<Attempt> = (0..7).rev().map(|n| attempt(n, &format!("g{n}"), n, false)).collect();
+    let page: Vec<Attempt> = (0..7).rev().map(|n| attempt(n, &format!("g{n}"), n + 1, false)).collect();
     let (scope, mut settled) = (scope(0, &[]), set(&[]));
     let mut here = HashSet::new();
     let mut rounds = 0;
