@@ -26,6 +26,8 @@ pub(crate) struct Read {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Route<'a> {
     App,
+    /// Addresses that GitHub sends from; anybody may ask.
+    Meta,
     Installation { id: i64 },
     Installations,
     InstallationRequests,
@@ -62,6 +64,7 @@ impl Route<'_> {
     fn template(self) -> &'static str {
         match self {
             Self::App => "GET /app",
+            Self::Meta => "GET /meta",
             Self::Installation { .. } => "GET /app/installations/{id}",
             Self::Installations => "GET /app/installations",
             Self::InstallationRequests => "GET /app/installation-requests",
@@ -78,7 +81,7 @@ impl Route<'_> {
 
     fn kind(self) -> Kind {
         match self {
-            Self::App | Self::Installation { .. } => Kind::Other,
+            Self::App | Self::Meta | Self::Installation { .. } => Kind::Other,
             Self::Installations | Self::InstallationRequests | Self::InstallationRepositories => Kind::Page,
             Self::Repository { .. } | Self::RepositoryById { .. } | Self::RepositoryInstallation { .. } => {
                 Kind::Probe
@@ -92,6 +95,7 @@ impl Route<'_> {
     fn path(self) -> Result<String, GitHubError> {
         Ok(match self {
             Self::App => "/app".to_owned(),
+            Self::Meta => "/meta".to_owned(),
             Self::Installation { id } => format!("/app/installations/{id}"),
             Self::Installations => "/app/installations?per_page=100".to_owned(),
             Self::InstallationRequests => "/app/installation-requests?per_page=100".to_owned(),
