@@ -96,7 +96,7 @@ async fn serve(loaded: Loaded, env: &Env, faults: Faults) -> Result<ExitCode, Fa
     let listener = doors::open(config)?;
     let (door, stop_door) = (built.door.clone(), CancellationToken::new());
     let serving = tokio::spawn(listener.serve(door.clone(), stop_door.clone()));
-    let mut http = doors::open_http(config, &built.door, stop_door.clone()).await?;
+    let mut http = doors::open_http(config, &built, stop_door.clone()).await?;
     let level = tasks::Level { file: loaded.file.clone(), env: env.clone(), logging: logging.clone() };
     tasks::spawn(&shutdown, &built, config, level, notifier.clone());
     built.take_up().await?;

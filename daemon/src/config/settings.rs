@@ -73,6 +73,17 @@ pub struct Http {
     pub max_connections: usize,
     /// Of one address.
     pub failed_signatures_per_minute: u32,
+    /// None: plain HTTP.
+    pub tls: Option<Tls>,
+    /// None: webhooks are taken from everywhere. Else the networks that may deliver besides GitHub's own.
+    pub only_from: Option<Vec<IpNet>>,
+}
+
+/// Files in PEM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tls {
+    pub certificate: PathBuf,
+    pub key: PathBuf,
 }
 
 /// GitHub and the App.

@@ -72,6 +72,9 @@ impl World {
         });
         let door = Door::new(Setup {
             apis: OpenApiRouter::new(),
+            tls: None,
+            allow: None,
+            metrics: Metrics::new(),
             inbox: inbox.clone(),
             db: db.clone(),
             clock: clock.clone(),
