@@ -56,6 +56,14 @@ impl Bodies {
     }
 }
 
+#[cfg(test)]
+impl Bodies {
+    /// KiB that nobody holds: of small parts, of large ones.
+    pub(super) fn left(&self) -> (usize, usize) {
+        (self.small.available_permits(), self.large.available_permits())
+    }
+}
+
 /// What one body holds of the pools; given back when it is dropped.
 #[derive(Default)]
 pub(super) struct Room {

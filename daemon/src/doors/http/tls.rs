@@ -204,6 +204,3 @@ async fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
     }
     tokio::fs::read(path).await.map_err(unreadable)
 }
-
-#[cfg(test)]
-mod tests;
