@@ -40,6 +40,8 @@ pub enum RouteKind {
     GetContents,
     /// `GET /repos/{owner}/{repo}/branches`
     ListBranches,
+    /// `GET /meta`
+    Meta,
     /// `GET /rate_limit`
     RateLimit,
     /// `GET /user`
@@ -88,6 +90,7 @@ pub(super) enum Route {
         login: String,
         organization: bool,
     },
+    Meta,
     RateLimit,
     GetUser,
     TokenCheck(String),
@@ -121,6 +124,7 @@ impl Route {
             ["installation", "repositories"] => Self::InstallationRepositories,
             ["orgs", login, "installation"] => Self::owner(login, true),
             ["users", login, "installation"] => Self::owner(login, false),
+            ["meta"] => Self::Meta,
             ["rate_limit"] => Self::RateLimit,
             ["user"] => Self::GetUser,
             ["repos", owner, name, rest @ ..] => Self::Repo {
@@ -156,6 +160,7 @@ impl Route {
             Self::Mint(_) => RouteKind::Mint,
             Self::InstallationRepositories => RouteKind::InstallationRepositories,
             Self::OwnerInstallation { .. } => RouteKind::OwnerInstallation,
+            Self::Meta => RouteKind::Meta,
             Self::RateLimit => RouteKind::RateLimit,
             Self::GetUser => RouteKind::GetUser,
             Self::TokenCheck(_) => RouteKind::TokenCheck,
