@@ -356,7 +356,8 @@ fn recorder() -> PrometheusRecorder {
 }
 
 fn key(of: &Described, labels: &[(&'static str, &str)]) -> Key {
-    let labels: Vec<Label> = labels.iter().map(|(name, value)| Label::new(*name, (*value).to_owned())).collect();
+    let labels: Vec<Label> =
+        labels.iter().map(|(name, value)| Label::new(*name, (*value).to_owned())).collect();
     Key::from_parts(of.name, labels)
 }
 

@@ -99,14 +99,12 @@ pub(super) async fn build(loaded: &Loaded, clock: &Clock, faults: Faults) -> Res
         None => None,
     };
     let allow = match config.http.only_from.as_ref().filter(|_| config.http.listen.is_some()) {
-        Some(extra) => {
-            Some(AllowList::new(extra.clone(), db.clone(), github.clone(), clock.clone()).await)
-        }
+        Some(extra) => Some(AllowList::new(extra.clone(), db.clone(), github.clone(), clock.clone()).await),
         None => None,
     };
-    let certificate = tls.clone().map(|tls| -> Arc<dyn Fn() -> Certificate + Send + Sync> {
-        Arc::new(move || tls.state())
-    });
+    let certificate = tls
+        .clone()
+        .map(|tls| -> Arc<dyn Fn() -> Certificate + Send + Sync> { Arc::new(move || tls.state()) });
     let doctor = Doctor {
         identity: identity.clone(),
         db: db.clone(),

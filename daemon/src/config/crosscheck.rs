@@ -13,7 +13,7 @@ use super::address;
 use super::database::Database;
 use super::gather::Values;
 use super::mistake::{Mistake, MistakeKind, Mistakes, Place};
-use super::settings::{Http, Tls, Operator, SocketAccess, Store};
+use super::settings::{Http, Operator, SocketAccess, Store, Tls};
 use super::value::{Value, quoted};
 
 /// A Unix socket's address takes 108 bytes, the closing zero among them.

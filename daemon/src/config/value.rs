@@ -67,7 +67,9 @@ pub(super) fn from_toml(kind: &Kind, value: &Spanned<DeValue<'_>>) -> Result<Val
             }
         }
         (Kind::Flag, DeValue::Boolean(flag)) => Ok(Value::Flag(*flag)),
-        (Kind::Flag, other) => Err(Complaint::wrong_type(kind, &found(other), "write true or false, without quotes")),
+        (Kind::Flag, other) => {
+            Err(Complaint::wrong_type(kind, &found(other), "write true or false, without quotes"))
+        }
         (Kind::List, DeValue::Array(items)) => {
             let mut texts = Vec::new();
             for item in items {

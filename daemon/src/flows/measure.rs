@@ -110,8 +110,12 @@ mod tests {
     #[test]
     fn the_lowest_installation_counts_and_a_budget_that_was_reset_is_full() {
         assert_eq!(lowest(&[], 0), (None, None));
-        let budgets =
-            [budget(None, 3, 100), budget(Some(1), 70, 100), budget(Some(2), 50, 100), budget(Some(3), 7, 10)];
+        let budgets = [
+            budget(None, 3, 100),
+            budget(Some(1), 70, 100),
+            budget(Some(2), 50, 100),
+            budget(Some(3), 7, 10),
+        ];
         assert_eq!(lowest(&budgets, 9), (Some(7), Some(3)));
         assert_eq!(lowest(&budgets, 10), (Some(50), Some(3)));
         assert_eq!(lowest(&budgets, 100), (Some(5000), Some(5000)));

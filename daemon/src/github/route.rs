@@ -28,17 +28,39 @@ pub(crate) enum Route<'a> {
     App,
     /// Addresses that GitHub sends from; anybody may ask.
     Meta,
-    Installation { id: i64 },
+    Installation {
+        id: i64,
+    },
     Installations,
     InstallationRequests,
     InstallationRepositories,
-    Repository { full_name: &'a str },
-    RepositoryById { id: i64 },
-    RepositoryInstallation { full_name: &'a str },
-    Commit { full_name: &'a str, sha: &'a str },
-    Tree { full_name: &'a str, sha: &'a str, recursive: bool },
-    Blob { full_name: &'a str, sha: &'a str },
-    Contents { full_name: &'a str, path: &'a str, reference: Option<&'a str> },
+    Repository {
+        full_name: &'a str,
+    },
+    RepositoryById {
+        id: i64,
+    },
+    RepositoryInstallation {
+        full_name: &'a str,
+    },
+    Commit {
+        full_name: &'a str,
+        sha: &'a str,
+    },
+    Tree {
+        full_name: &'a str,
+        sha: &'a str,
+        recursive: bool,
+    },
+    Blob {
+        full_name: &'a str,
+        sha: &'a str,
+    },
+    Contents {
+        full_name: &'a str,
+        path: &'a str,
+        reference: Option<&'a str>,
+    },
 }
 
 impl Route<'_> {

@@ -86,7 +86,11 @@ pub const PENDING: Described = gauge(
     "Repositories of projects whose mapping waits for somebody.",
 );
 pub const IMPORTS: Described = by(
-    counter("import_method_count", "imports", "Imports that were served, by the credential that served them."),
+    counter(
+        "import_method_count",
+        "imports",
+        "Imports that were served, by the credential that served them.",
+    ),
     &[("method", Values::Words(IMPORT_METHODS))],
 );
 pub const TOKEN_SUCCESS: Described = counter(
@@ -154,9 +158,13 @@ pub const LAG: Described = seconds(
 );
 pub const HANDLING: Described =
     seconds("cutover_webhook_handling_seconds", QUICK, "One try to handle a delivery, its commit included.");
-pub const RETRIED: Described =
-    counter("cutover_webhook_retries", "tries", "Tries to handle a delivery that failed and will be repeated.");
-pub const WAITING: Described = gauge("cutover_inbox_waiting", "deliveries", "Deliveries that wait to be handled.");
+pub const RETRIED: Described = counter(
+    "cutover_webhook_retries",
+    "tries",
+    "Tries to handle a delivery that failed and will be repeated.",
+);
+pub const WAITING: Described =
+    gauge("cutover_inbox_waiting", "deliveries", "Deliveries that wait to be handled.");
 pub const DEAD: Described = gauge("cutover_inbox_dead", "deliveries", "Deliveries that were given up.");
 pub const REQUEST: Described = by(
     seconds("cutover_http_request_seconds", QUICK, "One request to the HTTP door."),

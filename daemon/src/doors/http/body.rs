@@ -151,3 +151,6 @@ fn busy() -> Refusal {
     let what = "too many large deliveries are under way; deliver it again";
     Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "busy", what).retry_after(SOON)
 }
+
+#[cfg(test)]
+mod tests;

@@ -39,9 +39,13 @@ pub enum GithubApi {
     /// It was asked, and nothing has come back yet.
     Silent,
     /// Every call failed over this length of time, the last one included.
-    Unreachable { over: Duration },
+    Unreachable {
+        over: Duration,
+    },
     /// It refuses what the App signs, over this length of time.
-    KeysRefused { over: Duration },
+    KeysRefused {
+        over: Duration,
+    },
 }
 
 impl GithubApi {

@@ -77,7 +77,10 @@ impl AllowList {
         };
         let Some(networks) = networks(&words) else {
             let count = words.len();
-            tracing::error!(count, "GitHub's list of webhook addresses makes no sense; the last good one stays");
+            tracing::error!(
+                count,
+                "GitHub's list of webhook addresses makes no sense; the last good one stays"
+            );
             return false;
         };
         let known = self.github.load().as_ref().is_some_and(|known| **known == networks);
@@ -85,7 +88,8 @@ impl AllowList {
             return true;
         }
         tracing::info!(count = networks.len(), "GitHub's list of webhook addresses is new");
-        let value = serde_json::json!(networks.iter().map(ToString::to_string).collect::<Vec<_>>()).to_string();
+        let value =
+            serde_json::json!(networks.iter().map(ToString::to_string).collect::<Vec<_>>()).to_string();
         self.github.store(Some(Arc::new(networks)));
         let (name, at, by) = (self.name.clone(), self.clock.now(), "github".to_owned());
         let unit = Unit::new().with(SettingOp::Set { name, value, at, by });

@@ -91,7 +91,8 @@ fn complete(document: &mut OpenApi) {
     let bearer = |what: &str| HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(what));
     let scheme = |http: Http| SecurityScheme::Http(http);
     let components = document.components.get_or_insert_default();
-    let service = bearer("The token that the application's services share (`INTERNAL_SERVICE_TOKEN`)").build();
+    let service =
+        bearer("The token that the application's services share (`INTERNAL_SERVICE_TOKEN`)").build();
     let user = bearer("A JSON Web Token of one of the application's users").bearer_format("JWT").build();
     components.add_security_scheme("service", scheme(service));
     components.add_security_scheme("user", scheme(user));

@@ -90,10 +90,7 @@ impl Certificates {
     /// What `doctor` says about.
     pub fn state(&self) -> Certificate {
         let trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
-        Certificate {
-            ends_at: self.now.load().ends_at,
-            trouble: trouble.as_ref().map(ToString::to_string),
-        }
+        Certificate { ends_at: self.now.load().ends_at, trouble: trouble.as_ref().map(ToString::to_string) }
     }
 
     /// For the next handshake.

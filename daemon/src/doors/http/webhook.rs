@@ -138,12 +138,7 @@ async fn delivery(
 
 /// Hands the delivery to the inbox, in a task of its own: a sender that goes away does not take back what is on its way to
 /// the disk, and the body's room is free only when the body is.
-async fn store(
-    door: &Door,
-    arrival: Arrival,
-    room: Room,
-    deadline: Duration,
-) -> Result<(), Refusal> {
+async fn store(door: &Door, arrival: Arrival, room: Room, deadline: Duration) -> Result<(), Refusal> {
     let (inbox, guid, event) = (door.inbox.clone(), arrival.guid.clone(), arrival.event.clone());
     let taking = tokio::spawn(async move {
         let taken = inbox.take(arrival).await;

@@ -179,7 +179,12 @@ impl Inbox {
         went
     }
 
-    async fn try_one(&self, delivery: &DeliveryRow, handler: &dyn Handler, tries: u32) -> Result<bool, String> {
+    async fn try_one(
+        &self,
+        delivery: &DeliveryRow,
+        handler: &dyn Handler,
+        tries: u32,
+    ) -> Result<bool, String> {
         let outcome = match self.db.delivery_body(delivery.seq).await {
             Err(error) => return Err(error.to_string()),
             Ok(None) => Err(HandleError::Hopeless("its payload is not kept any more".to_owned())),

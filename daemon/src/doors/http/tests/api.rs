@@ -50,7 +50,8 @@ async fn the_document_is_what_is_served() {
             let Some(operation) = operations.get(&method.to_lowercase()) else {
                 assert_eq!(answer.code(), (405, "method_not_allowed"), "{method} {path}");
                 let allow = answer.head.lines().find_map(|line| line.strip_prefix("allow: ")).unwrap();
-                let allowed: BTreeSet<&str> = allow.split(',').map(str::trim).filter(|m| *m != "head").collect();
+                let allowed: BTreeSet<&str> =
+                    allow.split(',').map(str::trim).filter(|m| *m != "head").collect();
                 assert_eq!(allowed, operations.keys().map(String::as_str).collect(), "{method} {path}");
                 continue;
             };
@@ -97,7 +98,10 @@ async fn every_reference_of_the_document_leads_somewhere() {
     let schema = accepted["content"]["application/json"]["schema"]["$ref"].as_str().unwrap();
     let fields = document.pointer(&format!("{}/properties", &schema[1..])).unwrap().as_object().unwrap();
     let fields: BTreeSet<&str> = fields.keys().map(String::as_str).collect();
-    assert_eq!(fields, BTreeSet::from(["status", "event_type", "delivery_id", "repository", "installation_id"]));
+    assert_eq!(
+        fields,
+        BTreeSet::from(["status", "event_type", "delivery_id", "repository", "installation_id"])
+    );
 }
 
 #[tokio::test]
@@ -163,7 +167,11 @@ async fn github_takes_readiness_away_and_never_liveness() {
         for path in ["/health", "/health/live"] {
             assert_eq!(health(&world, path).await, (200, live.into(), word.into()), "{state:?}");
         }
-        assert_eq!(health(&world, "/health/ready").await, (ready.0, ready.1.into(), word.into()), "{state:?}");
+        assert_eq!(
+            health(&world, "/health/ready").await,
+            (ready.0, ready.1.into(), word.into()),
+            "{state:?}"
+        );
     }
     *github.lock().unwrap() = GithubApi::Answers;
     world.db.close().await;

@@ -2,10 +2,6 @@
 
 use super::*;
 
-fn large(length: usize) -> Call {
-    call([b"{\"a\":\"", &vec![b'x'; length - 8][..], b"\"}"].concat())
-}
-
 /// All that a body may take, in KiB: of small parts, of large ones.
 const ALL: (usize, usize) = (32 * 1024, 75 * 1024);
 
@@ -56,16 +52,6 @@ async fn small_deliveries_get_in_while_large_ones_drip() {
     }
     assert_eq!(world.door.bodies.left(), ALL);
     assert_eq!(world.kept(), 20);
-}
-
-/// More of them than there is room for, each waiting for a little more: all come through.
-#[tokio::test]
-async fn large_ones_at_once_do_not_wait_for_each_other_for_ever() {
-    let world = World::new().await;
-    let whole = large(LARGEST_BODY).bytes();
-    let all = futures::future::join_all((0..6).map(|_| world.raw(&whole))).await;
-    assert!(all.iter().all(|answer| answer.status == 202), "{all:?}");
-    assert_eq!(world.door.bodies.left(), ALL);
 }
 
 #[tokio::test]
@@ -125,8 +111,10 @@ async fn a_panic_is_an_answer() {
         panic!("a fault of a handler")
     }
     let world =
-        World::of(|setup| Setup { apis: OpenApiRouter::new().routes(utoipa_axum::routes!(boom)), ..setup }).await;
-    let boom = Call { method: "GET", path: "/api/v1/boom", body: Vec::new(), ..push() }.without("content-length");
+        World::of(|setup| Setup { apis: OpenApiRouter::new().routes(utoipa_axum::routes!(boom)), ..setup })
+            .await;
+    let boom =
+        Call { method: "GET", path: "/api/v1/boom", body: Vec::new(), ..push() }.without("content-length");
     for _ in 0..3 {
         let answer = world.send(&boom).await;
         assert_eq!(answer.code(), (500, "internal"));

@@ -142,8 +142,7 @@ async fn new_files_are_seen_and_a_reload_looks_at_once() {
     let (tls, metrics) = (files.load().await, Metrics::new());
     let reloads = tokio::sync::watch::Sender::new(0);
     // The system tells of the change: the look that comes each minute is far away.
-    let watching =
-        tokio::spawn(tls.clone().watch(Clock::system(), reloads.subscribe(), metrics.clone()));
+    let watching = tokio::spawn(tls.clone().watch(Clock::system(), reloads.subscribe(), metrics.clone()));
     while !metrics.render().contains("cutover_http_certificate_expires_seconds 1893456000") {
         tokio::task::yield_now().await;
     }
@@ -162,8 +161,7 @@ async fn new_files_are_seen_and_a_reload_looks_at_once() {
         folder.join(name)
     };
     let linked = Certificates::load(link("cert.pem"), link("key.pem")).await.unwrap();
-    let watching =
-        tokio::spawn(linked.clone().watch(Clock::manual(0), reloads.subscribe(), Metrics::new()));
+    let watching = tokio::spawn(linked.clone().watch(Clock::manual(0), reloads.subscribe(), Metrics::new()));
     files.renew(2032);
     for _ in 0..100 {
         tokio::task::yield_now().await;
