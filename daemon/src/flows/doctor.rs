@@ -233,7 +233,7 @@ fn certificate(certificate: &Certificate, now: Millis) -> Check {
     let mend = "renew it; new files are taken while the daemon serves";
     match left {
         ..=0 => check("certificate", Health::Bad, text, mend),
-        ..=RENEW_MS => check("certificate", Health::Warning, text, mend),
+        1..=RENEW_MS => check("certificate", Health::Warning, text, mend),
         _ => check("certificate", Health::Ok, text, ""),
     }
 }

@@ -103,7 +103,7 @@ pub const TOKEN_FAILURE: Described =
 pub const WEBHOOK_RECEIVED: Described = counter(
     "github_webhook_received",
     "deliveries",
-    "Deliveries with a good signature that came to the door, doubles included.",
+    "Deliveries that came to the door, signed and for this App, doubles included.",
 );
 pub const WEBHOOK_PROCESSED: Described = counter(
     "github_webhook_processed",
