@@ -15,6 +15,7 @@ pub mod init;
 pub mod instance;
 pub mod log;
 pub mod mapping;
+pub mod metrics;
 pub mod run;
 pub mod seal;
 pub mod shutdown;

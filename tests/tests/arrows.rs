@@ -14,6 +14,7 @@ const BASE: &[(&str, &str)] = &[
     ("client", "other services are called from areas, flows and doors alike"),
     ("clock", "time is injected everywhere"),
     ("faults", "a crash point can stand anywhere; only the test harness can switch one on"),
+    ("metrics", "whatever happens is counted where it happens; it knows no other part"),
     ("hex", "how digests are written, no more; it would else tie audit, run and store to seal"),
 ];
 
@@ -153,6 +154,7 @@ const TUI: &[(&str, &[&str], &str)] = &[
 /// all in it.
 const PURE: &[&str] = &[
     "gateway/app/manifest",
+    "doors/http/allow",
     "gateway/signature",
     "gateway/envelope",
     "gateway/inbox/tries",

@@ -22,6 +22,8 @@ mod connect;
 mod crash;
 #[path = "e2e/disk.rs"]
 mod disk;
+#[path = "e2e/door.rs"]
+mod door;
 #[path = "e2e/hostile.rs"]
 mod hostile;
 #[path = "e2e/import.rs"]

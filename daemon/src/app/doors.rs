@@ -7,11 +7,12 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::credentials::Credentials;
+use super::parts::Built;
 use super::{Failure, apis};
 use crate::config::{Config, SocketAccess};
 use crate::doors::http::{self, Door, GithubApi, Limits, Setup};
-use crate::doors::rpc::{Access, ListenError, Listener, Parts};
-use crate::github::GitHub;
+use crate::doors::rpc::{Access, ListenError, Listener};
+use crate::metrics::Metrics;
 
 pub(super) fn open(config: &Config) -> Result<Listener, ListenError> {
     let access = match &config.rpc.access {
@@ -32,10 +33,11 @@ pub(super) struct HttpDoor {
 pub(super) async fn open_http(
     config: &Config,
     credentials: &Credentials,
-    parts: &Parts,
+    built: &Built,
     stop: CancellationToken,
 ) -> Result<Option<HttpDoor>, Failure> {
     let note = config.state_dir.join("http.addr");
+    let parts = &built.door;
     let Some(address) = config.http.listen else {
         // A daemon that was killed may have left one.
         let _ = std::fs::remove_file(&note);
@@ -52,8 +54,11 @@ pub(super) async fn open_http(
         secrets: credentials.webhook_secrets.clone(),
         app_id: credentials.app_id,
         trusted: config.http.trusted_proxies.clone(),
-        github_api: Box::new(move || github_api(&github)),
+        github_api: Box::new(move || GithubApi::of(&github)),
         apis: apis::build(config, credentials, parts)?,
+        tls: built.tls.clone(),
+        allow: built.allow.clone(),
+        metrics: Metrics::process(),
         limits: Limits {
             connections: config.http.max_connections,
             failed_signatures_per_minute: config.http.failed_signatures_per_minute,
@@ -62,7 +67,7 @@ pub(super) async fn open_http(
         },
     });
     let serving = tokio::spawn(listener.serve(door, stop));
-    tracing::info!(%address, "http serves");
+    tracing::info!(%address, tls = built.tls.is_some(), "http serves");
     Ok(Some(HttpDoor { serving, note }))
 }
 
@@ -77,20 +82,6 @@ impl Drop for HttpDoor {
     fn drop(&mut self) {
         self.serving.abort();
         let _ = std::fs::remove_file(&self.note);
-    }
-}
-
-/// What the answers so far show: a look at memory.
-fn github_api(github: &GitHub) -> GithubApi {
-    let budgets = github.budgets();
-    if github.calls().requests == 0 {
-        GithubApi::NotAsked
-    } else if budgets.is_empty() {
-        GithubApi::Silent
-    } else if budgets.iter().all(|budget| budget.remaining == 0) {
-        GithubApi::Exhausted
-    } else {
-        GithubApi::Answers
     }
 }
 

@@ -107,7 +107,7 @@ async fn serve(loaded: Loaded, env: &Env, faults: Faults) -> Result<ExitCode, Fa
     let built = parts::build(&loaded, ground, &credentials).await?;
     let (door, stop_door) = (built.door.clone(), CancellationToken::new());
     let serving = tokio::spawn(listener.serve(door.clone(), stop_door.clone()));
-    let mut http = doors::open_http(config, &credentials, &built.door, stop_door.clone()).await?;
+    let mut http = doors::open_http(config, &credentials, &built, stop_door.clone()).await?;
     let level = tasks::Level { file: loaded.file.clone(), env: env.clone(), logging: logging.clone() };
     tasks::spawn(&shutdown, &built, config, level, notifier.clone());
     built.take_up().await?;

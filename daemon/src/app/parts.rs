@@ -14,9 +14,10 @@ use super::{Failure, kinds};
 use crate::audit::HeadFile;
 use crate::clock::Clock;
 use crate::config::{Catalog, Config, Loaded, Origin, Store};
+use crate::doors::http::{AllowList, Certificates};
 use crate::doors::rpc::Parts;
 use crate::faults::Faults;
-use crate::flows::doctor::Doctor;
+use crate::flows::doctor::{Certificate, Doctor};
 use crate::flows::kill::KillSwitch;
 use crate::flows::status::Identity;
 use crate::gateway::inbox::Inbox;
@@ -44,6 +45,9 @@ pub(super) struct Built {
     pub(super) door: Arc<Parts>,
     /// Stores kills that could not be stored at once.
     pub(super) kill_worker: Mutex<Option<Task>>,
+    /// What the HTTP door shows and asks for, when there is one and it is configured.
+    pub(super) tls: Option<Arc<Certificates>>,
+    pub(super) allow: Option<Arc<AllowList>>,
 }
 
 /// What is there before anything is known of GitHub.
@@ -103,6 +107,17 @@ pub(super) async fn build(
     let identity = Arc::new(identity(loaded, github.host_id(), clock.now()));
     let started_at = identity.started_at;
     mode::initialise(&db, config.migration.mode, &config.migration.canary, started_at).await?;
+    let tls = match config.http.tls.as_ref().filter(|_| config.http.listen.is_some()) {
+        Some(files) => Some(Certificates::load(files.certificate.clone(), files.key.clone()).await?),
+        None => None,
+    };
+    let allow = match config.http.only_from.as_ref().filter(|_| config.http.listen.is_some()) {
+        Some(extra) => Some(AllowList::new(extra.clone(), db.clone(), github.clone(), clock.clone()).await),
+        None => None,
+    };
+    let certificate = tls
+        .clone()
+        .map(|tls| -> Arc<dyn Fn() -> Certificate + Send + Sync> { Arc::new(move || tls.state()) });
     let doctor = Doctor {
         identity: identity.clone(),
         db: db.clone(),
@@ -112,6 +127,7 @@ pub(super) async fn build(
         brake: brake.clone(),
         state_dir: config.state_dir.clone(),
         app_database,
+        certificate,
     };
     let inbox = Inbox::new(db.clone(), clock.clone());
     let horizon = RecoverSettings::of(config.github.delivery_horizon);
@@ -138,7 +154,7 @@ pub(super) async fn build(
         operators: operators(config),
         epoch: u64::try_from(started_at).unwrap_or(1).max(1),
     });
-    Ok(Built { door, kill_worker: Mutex::new(Some(Box::pin(worker))) })
+    Ok(Built { door, kill_worker: Mutex::new(Some(Box::pin(worker))), tls, allow })
 }
 
 impl Built {

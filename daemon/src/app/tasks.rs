@@ -8,10 +8,12 @@ use super::parts::Built;
 use crate::config::{Config, Env};
 use crate::doors::rpc::Parts;
 use crate::flows::kill::watch_marker;
+use crate::flows::measure::Measure;
 use crate::flows::webhook_event::WebhookEvents;
 use crate::gateway::inbox::WorkSettings;
 use crate::instance::notify::Notifier;
 use crate::log::Logging;
+use crate::metrics::Metrics;
 use crate::shutdown::Shutdown;
 use crate::store::{Lane, RunOp, Unit};
 
@@ -47,6 +49,21 @@ pub(super) fn spawn(
     until_stop(shutdown, "inbox retention", parts.inbox.clone().retain(config.inbox.keep_payloads));
     until_stop(shutdown, "plan expiry", expire(parts.clone()));
     until_stop(shutdown, "log level", reload(shutdown.clone(), level, config.log.level.clone()));
+    let measure = Arc::new(Measure {
+        db: parts.db.clone(),
+        github: parts.github.clone(),
+        clock: parts.clock.clone(),
+        metrics: Metrics::process(),
+    });
+    until_stop(shutdown, "gauges", measure.clone().run());
+    until_stop(shutdown, "contact with GitHub", measure.keep_contact());
+    if let Some(tls) = built.tls.clone() {
+        let watching = tls.watch(parts.clock.clone(), shutdown.reloads(), Metrics::process());
+        until_stop(shutdown, "certificate", watching);
+    }
+    if let Some(allow) = built.allow.clone() {
+        until_stop(shutdown, "GitHub's addresses", allow.keep());
+    }
     // Not registered: it gives signs of life while a graceful stop waits for the others.
     let (clock, stop) = (parts.clock.clone(), shutdown.clone());
     tokio::spawn(async move { notifier.keep_alive(&clock, &stop).await });

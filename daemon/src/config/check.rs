@@ -97,6 +97,7 @@ fn operators(values: &Values, config: &Config) -> Vec<Setting> {
 fn shown(key: &Key, value: &Value) -> String {
     match value {
         Value::Text(text) => format!("{text:?}"),
+        Value::Flag(flag) => flag.to_string(),
         Value::Whole(number) => number.to_string(),
         Value::Length(length) => format!("\"{}\"", in_words(*length)),
         Value::Path(path) => format!("\"{}\"", path.display()),

@@ -13,7 +13,7 @@ use super::address;
 use super::database::Database;
 use super::gather::Values;
 use super::mistake::{Mistake, MistakeKind, Mistakes, Place};
-use super::settings::{Http, Operator, SocketAccess, Store};
+use super::settings::{Http, Operator, SocketAccess, Store, Tls};
 use super::value::{Value, quoted};
 
 /// A Unix socket's address takes 108 bytes, the closing zero among them.
@@ -178,36 +178,31 @@ fn pair(values: &Values, mistakes: &mut Mistakes, given: &str, lacking: &str, me
 /// The HTTP door. It does not open without a secret: anybody could then say what happened at GitHub.
 pub(super) fn http(values: &Values, mistakes: &mut Mistakes) -> Option<Http> {
     webhook_secrets(values, mistakes);
-    let mut wrong = |key: &str, what: String, mend: &str| {
-        mistakes.push(Mistake::new(MistakeKind::WrongType, key, values.place(key), what, mend));
-    };
-    let (listen, proxies) = ("http.listen", "http.trusted_proxies");
-    let mut trusted_proxies = Vec::new();
-    for text in values.list(proxies)? {
-        match text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)) {
-            Ok(network) => trusted_proxies.push(network),
-            Err(_) => {
-                let what = format!("expected addresses or networks, found {}", quoted(text));
-                wrong(proxies, what, "write each as \"10.0.0.0/8\", \"fd00::/8\" or \"192.0.2.7\"");
-            }
-        }
+    let trusted_proxies = networks(values, mistakes, "http.trusted_proxies")?;
+    let allowed = networks(values, mistakes, "http.allowed_networks")?;
+    let only = values.flag("http.only_github_addresses")?;
+    if !only && !allowed.is_empty() {
+        // Silence would let in everybody where somebody meant to let in a few.
+        let (key, mend) = ("http.allowed_networks", "set http.only_github_addresses = true, or take it out");
+        let what = "is set while http.only_github_addresses is not, so webhooks are taken from everywhere";
+        mistakes.push(Mistake::new(MistakeKind::Contradiction, key, values.place(key), what, mend));
     }
-    let listen = match values.text(listen).map(|text| (text, text.parse::<SocketAddr>())) {
+    let key = "http.listen";
+    let listen = match values.text(key).map(|text| (text, text.parse::<SocketAddr>())) {
         None => None,
         Some((_, Ok(address))) => Some(address),
         Some((text, Err(_))) => {
             let what = format!("expected an address and a port, found {}", quoted(text));
-            wrong(
-                listen,
-                what,
-                "write \"127.0.0.1:8080\", or \"[::]:8080\" for every address of this machine",
-            );
+            let mend = "write \"127.0.0.1:8080\", or \"[::]:8080\" for every address of this machine";
+            mistakes.push(Mistake::new(MistakeKind::WrongType, key, values.place(key), what, mend));
             None
         }
     };
     Some(Http {
         listen,
         trusted_proxies,
+        tls: tls(values, mistakes),
+        only_from: only.then_some(allowed),
         max_connections: usize::try_from(values.whole_number("http.max_connections")?).ok()?,
         failed_signatures_per_minute: u32::try_from(
             values.whole_number("http.failed_signatures_per_minute")?,
@@ -216,6 +211,39 @@ pub(super) fn http(values: &Values, mistakes: &mut Mistakes) -> Option<Http> {
         auth_per_minute: u32::try_from(values.whole_number("http.auth_per_minute")?).ok()?,
         api_per_minute: u32::try_from(values.whole_number("http.api_per_minute")?).ok()?,
     })
+}
+
+/// The networks of a list; what is none is said.
+fn networks(values: &Values, mistakes: &mut Mistakes, key: &'static str) -> Option<Vec<IpNet>> {
+    let mut networks = Vec::new();
+    for text in values.list(key)? {
+        match text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)) {
+            Ok(network) => networks.push(network),
+            Err(_) => {
+                let what = format!("expected addresses or networks, found {}", quoted(text));
+                let mend = "write each as \"10.0.0.0/8\", \"fd00::/8\" or \"192.0.2.7\"";
+                mistakes.push(Mistake::new(MistakeKind::WrongType, key, values.place(key), what, mend));
+            }
+        }
+    }
+    Some(networks)
+}
+
+/// Both files or none.
+fn tls(values: &Values, mistakes: &mut Mistakes) -> Option<Tls> {
+    let (certificate, key) = ("http.tls_certificate", "http.tls_key");
+    match (values.path(certificate), values.path(key)) {
+        (Some(certificate), Some(key)) => {
+            Some(Tls { certificate: certificate.to_owned(), key: key.to_owned() })
+        }
+        (None, None) => None,
+        (there, _) => {
+            let (one, other) = if there.is_some() { (certificate, key) } else { (key, certificate) };
+            let (what, mend) = (format!("is set without {other}"), format!("set {other}, or take {one} out"));
+            mistakes.push(Mistake::new(MistakeKind::Contradiction, one, values.place(one), what, mend));
+            None
+        }
+    }
 }
 
 fn webhook_secrets(values: &Values, mistakes: &mut Mistakes) {

@@ -94,6 +94,13 @@ impl Values {
         }
     }
 
+    pub(super) fn flag(&self, name: &str) -> Option<bool> {
+        match self.get(name) {
+            Some(Value::Flag(flag)) => Some(*flag),
+            _ => None,
+        }
+    }
+
     pub(super) fn length(&self, name: &str) -> Option<Duration> {
         match self.get(name) {
             Some(Value::Length(length)) => Some(*length),

@@ -26,6 +26,8 @@ pub enum Kind {
     Label,
     /// One line, not empty.
     Text,
+    /// `true` or `false`.
+    Flag,
     /// A whole number, both ends allowed.
     Whole { min: i64, max: i64 },
     /// A length of time such as `"30s"`, both ends allowed.
@@ -119,6 +121,7 @@ impl Kind {
             }
             Self::Label => "lower-case letters, digits and hyphens".into(),
             Self::Text => "a text".into(),
+            Self::Flag => "true or false".into(),
             Self::Whole { .. } => "a whole number".into(),
             Self::Length { .. } => "a length of time such as \"30s\"".into(),
             Self::Path => "a path".into(),
@@ -140,6 +143,7 @@ impl Kind {
             Self::Whole { min, max } => Some(format!("{min} to {max}")),
             Self::Length { min, max } => Some(format!("{} to {}", in_words(*min), in_words(*max))),
             Self::Word(_)
+            | Self::Flag
             | Self::Label
             | Self::Text
             | Self::Path

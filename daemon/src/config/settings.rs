@@ -78,6 +78,17 @@ pub struct Http {
     pub auth_per_minute: u32,
     /// Of one user, or of the service.
     pub api_per_minute: u32,
+    /// None: plain HTTP.
+    pub tls: Option<Tls>,
+    /// None: webhooks are taken from everywhere. Else the networks that may deliver besides GitHub's own.
+    pub only_from: Option<Vec<IpNet>>,
+}
+
+/// Files in PEM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tls {
+    pub certificate: PathBuf,
+    pub key: PathBuf,
 }
 
 /// The application's API at the HTTP door.

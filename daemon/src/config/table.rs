@@ -134,6 +134,18 @@ pub static KEYS: &[Key] = &[
         "Where people are sent on to after an installation; without it the page only says that it is done.",
         r#""https://app.example.com/settings/github""#),
 
+    key("http.tls_certificate", Kind::Path, Need::Optional,
+        "The door's certificate and its chain, in PEM: with it the door speaks TLS. Changed files are taken while it serves.",
+        r#""/etc/cutover/tls/cert.pem""#),
+    key("http.tls_key", Kind::Path, Need::Optional,
+        "The certificate's private key, in PEM; goes with `tls_certificate`.",
+        r#""/etc/cutover/tls/key.pem""#),
+    key("http.only_github_addresses", Kind::Flag, Need::Default("false"),
+        "Take webhooks only from the networks that GitHub publishes (`GET /meta`, `hooks`), asked for each hour.", "true"),
+    key("http.allowed_networks", Kind::List, Need::Default("[]"),
+        "Networks that may deliver webhooks besides GitHub's, used when `only_github_addresses` is on; needed for a server that publishes none.",
+        r#"["192.0.2.0/24"]"#),
+
     known_as(key("github.api_base_url", Kind::Address, Need::Default(r#""https://api.github.com""#),
         "GitHub's REST API; of a GitHub Enterprise Server `https://HOST/api/v3`.",
         r#""https://ghe.example.com/api/v3""#), &["GITHUB_API_BASE_URL"]),

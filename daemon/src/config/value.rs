@@ -14,6 +14,7 @@ use super::mistake::MistakeKind;
 #[derive(Clone, Debug)]
 pub(super) enum Value {
     Text(String),
+    Flag(bool),
     Whole(i64),
     Length(Duration),
     Path(PathBuf),
@@ -65,6 +66,10 @@ pub(super) fn from_toml(kind: &Kind, value: &Spanned<DeValue<'_>>) -> Result<Val
                 Err(_) => Err(Complaint::out_of_range(kind, &written.to_string())),
             }
         }
+        (Kind::Flag, DeValue::Boolean(flag)) => Ok(Value::Flag(*flag)),
+        (Kind::Flag, other) => {
+            Err(Complaint::wrong_type(kind, &found(other), "write true or false, without quotes"))
+        }
         (Kind::List, DeValue::Array(items)) => {
             let mut texts = Vec::new();
             for item in items {
@@ -113,6 +118,11 @@ pub(super) fn from_text(kind: &Kind, text: &str) -> Result<Value, Complaint> {
         Kind::Whole { .. } => match text.trim().parse::<i64>() {
             Ok(number) => whole(kind, number),
             Err(_) => Err(Complaint::wrong_type(kind, &quoted(text), "write digits only")),
+        },
+        Kind::Flag => match text.trim() {
+            "true" => Ok(Value::Flag(true)),
+            "false" => Ok(Value::Flag(false)),
+            _ => Err(Complaint::wrong_type(kind, &quoted(text), "write true or false")),
         },
         Kind::List => {
             list(text.split(',').map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect())

@@ -7,7 +7,7 @@ use cutover_shared::status::{Check, Health};
 
 use super::status::Identity;
 use crate::audit::{self, HeadFile};
-use crate::clock::Clock;
+use crate::clock::{Clock, Millis};
 use crate::github::{GitHub, GitHubError, MintError, Traffic};
 use crate::mapping::catalog::app_database::AppDatabase;
 use crate::run::Brake;
@@ -20,6 +20,19 @@ const NEEDED: &[(&str, &str)] = &[("metadata", "read"), ("contents", "read")];
 /// A clock that differs by more makes GitHub refuse what the App signs.
 const SKEW_MS: i64 = 30_000;
 
+/// A certificate that ends sooner is worth a warning: whoever renews by hand needs the time.
+const RENEW_MS: Millis = 30 * DAY_MS;
+const DAY_MS: Millis = 24 * 60 * 60 * 1_000;
+
+/// The certificate that the HTTP door serves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Certificate {
+    /// Milliseconds since the epoch.
+    pub ends_at: Millis,
+    /// Why newer files are not served.
+    pub trouble: Option<String>,
+}
+
 /// What is checked.
 #[derive(Clone)]
 pub struct Doctor {
@@ -31,6 +44,8 @@ pub struct Doctor {
     pub brake: Brake,
     pub state_dir: PathBuf,
     pub app_database: Option<AppDatabase>,
+    /// None without TLS.
+    pub certificate: Option<Arc<dyn Fn() -> Certificate + Send + Sync>>,
 }
 
 fn check(name: &str, health: Health, text: impl Into<String>, mend: impl Into<String>) -> Check {
@@ -44,6 +59,7 @@ impl Doctor {
         checks.extend(self.github().await);
         checks.push(self.index().await);
         checks.extend(self.application().await);
+        checks.extend(self.certificate.as_ref().map(|now| certificate(&now(), self.clock.now())));
         checks.push(self.switch());
         checks
     }
@@ -200,5 +216,46 @@ impl Doctor {
         } else {
             check("kill switch", Health::Ok, "not pulled", "")
         }
+    }
+}
+
+fn certificate(certificate: &Certificate, now: Millis) -> Check {
+    let left = certificate.ends_at.saturating_sub(now);
+    let text = match left / DAY_MS {
+        _ if left <= 0 => "the HTTP door's certificate has expired".to_owned(),
+        days => format!("the HTTP door's certificate is good for {days} days"),
+    };
+    if let Some(trouble) = &certificate.trouble {
+        let health = if left <= 0 { Health::Bad } else { Health::Warning };
+        let mend = "write a certificate and its key to http.tls_certificate and http.tls_key; they are taken at once";
+        return check("certificate", health, format!("{text}; newer files are not served: {trouble}"), mend);
+    }
+    let mend = "renew it; new files are taken while the daemon serves";
+    match left {
+        ..=0 => check("certificate", Health::Bad, text, mend),
+        1..=RENEW_MS => check("certificate", Health::Warning, text, mend),
+        _ => check("certificate", Health::Ok, text, ""),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_is_watched_a_month_before_its_end() {
+        let state = |days: i64, trouble: Option<&str>| {
+            let ends_at = 1_000 + days * DAY_MS;
+            let found = certificate(&Certificate { ends_at, trouble: trouble.map(str::to_owned) }, 1_000);
+            assert_eq!(found.mend.is_empty(), found.health == Health::Ok);
+            found.health
+        };
+        assert_eq!(state(31, None), Health::Ok);
+        assert_eq!(state(30, None), Health::Warning);
+        assert_eq!(state(1, None), Health::Warning);
+        assert_eq!(state(0, None), Health::Bad);
+        assert_eq!(state(-5, None), Health::Bad);
+        assert_eq!(state(90, Some("no key")), Health::Warning);
+        assert_eq!(state(0, Some("no key")), Health::Bad);
     }
 }

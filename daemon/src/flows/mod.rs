@@ -4,6 +4,7 @@ pub mod attention;
 pub mod back;
 pub mod doctor;
 pub mod kill;
+pub mod measure;
 pub mod next;
 pub mod status;
 pub mod tokens;

@@ -35,11 +35,6 @@ impl Signature {
     }
 }
 
-/// Whether `header` (`sha256=HEX`) is the HMAC-SHA-256 of `body` under one of the secrets.
-pub fn is_signed(secrets: &[SecretString], header: &str, body: &[u8]) -> bool {
-    Signature::parse(header.as_bytes()).is_some_and(|signature| signature.is_of(secrets, body))
-}
-
 fn nibble(digit: u8) -> Option<u8> {
     match digit {
         b'0'..=b'9' => Some(digit - b'0'),

@@ -1,6 +1,10 @@
 //! How many requests were really sent, by kind: what the bars on calls are measured with.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::metrics::CallKind;
 
 /// What a request was for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,6 +14,33 @@ pub(crate) enum Kind {
     Probe,
     Object,
     Other,
+}
+
+impl From<Kind> for CallKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Mint => Self::Mint,
+            Kind::Page => Self::Page,
+            Kind::Probe => Self::Probe,
+            Kind::Object => Self::Object,
+            Kind::Other => Self::Other,
+        }
+    }
+}
+
+/// How it goes between us and GitHub, as the last calls showed. All times are the clock's monotonic ones.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Contact {
+    /// An answer came, whatever it said, 5xx excepted.
+    pub last_success: Option<Duration>,
+    /// None came, or a 5xx.
+    pub last_failure: Option<Duration>,
+    /// The first failure after the last success; none when the last call got an answer.
+    pub failing_since: Option<Duration>,
+    /// GitHub refused what the App signed.
+    pub last_refusal: Option<Duration>,
+    /// The first such refusal since it last took one.
+    pub refused_since: Option<Duration>,
 }
 
 /// Requests sent since the client was built, retries included.
@@ -48,6 +79,7 @@ pub(crate) struct Counters {
     pub(crate) not_modified: Counter,
     pub(crate) rate_limited: Counter,
     pub(crate) redirects: Counter,
+    contact: Mutex<Contact>,
 }
 
 #[derive(Debug, Default)]
@@ -73,6 +105,36 @@ impl Counters {
             Kind::Other => &self.other,
         };
         counter.add();
+    }
+
+    /// GitHub answered, or not.
+    pub(crate) fn contacted(&self, now: Duration, answered: bool) {
+        let mut contact = self.lock();
+        if answered {
+            (contact.last_success, contact.failing_since) = (Some(now), None);
+        } else {
+            contact.last_failure = Some(now);
+            contact.failing_since.get_or_insert(now);
+        }
+    }
+
+    /// GitHub took what the App signed, or not.
+    pub(crate) fn signed(&self, now: Duration, taken: bool) {
+        let mut contact = self.lock();
+        if taken {
+            contact.refused_since = None;
+        } else {
+            contact.last_refusal = Some(now);
+            contact.refused_since.get_or_insert(now);
+        }
+    }
+
+    pub(crate) fn contact(&self) -> Contact {
+        *self.lock()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Contact> {
+        self.contact.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn snapshot(&self) -> CallCounts {

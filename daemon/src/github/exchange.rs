@@ -10,6 +10,7 @@ use super::limiter::{Limiter, Traffic};
 use super::retry::{self, Effect, MAX_SPEED_WAITS};
 use super::server_time::ServerTime;
 use super::transport::{Transport, WireAnswer, WireFailure, WireRequest};
+use crate::metrics::Metrics;
 
 /// What a read costs against the secondary limit.
 pub(crate) const READ_POINTS: u32 = 1;
@@ -35,6 +36,7 @@ pub(crate) struct Exchange {
     pub(crate) time: Arc<ServerTime>,
     pub(crate) limiter: Limiter,
     pub(crate) counters: Counters,
+    pub(crate) metrics: Metrics,
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) request_timeout: Duration,
 }
@@ -93,7 +95,8 @@ impl Exchange {
         self.counters.sent(call.kind);
         let result =
             clock.timeout(self.request_timeout.min(left), self.transport.exchange(request.clone())).await;
-        let ms = u64::try_from(clock.monotonic().saturating_sub(begun).as_millis()).unwrap_or(u64::MAX);
+        let took = clock.monotonic().saturating_sub(begun);
+        let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         let (status, remaining) = match &result {
             Ok(Ok(answer)) => (
                 answer.status.as_u16(),
@@ -101,6 +104,8 @@ impl Exchange {
             ),
             Ok(Err(_)) | Err(_) => (0, None),
         };
+        self.counters.contacted(clock.monotonic(), (1..500).contains(&status));
+        self.metrics.github_call(call.kind.into(), (status > 0).then_some(status), took);
         tracing::info!(
             target: "github",
             route = call.route,

@@ -35,12 +35,14 @@ mod writer;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use counts::CallCounts;
+pub use counts::{CallCounts, Contact};
 pub use delivery::{HookAttempt, HookPayload};
 pub use error::{GitHubError, MintError, Outage};
 pub use identity::Credential;
 pub use limiter::{Budget, Traffic};
-pub use model::{Account, AppInfo, Commit, Installation, InstallationRequest, Repository, Tree, TreeEntry};
+pub use model::{
+    Account, AppInfo, Commit, Installation, InstallationRequest, Meta, Repository, Tree, TreeEntry,
+};
 pub use page::PageOf;
 pub use reader::{CommitProbe, Reader, RepoProbe, UserToken};
 pub use repo::{Diff, Rows};
@@ -60,6 +62,7 @@ use self::tokens::mint::Minter;
 use self::transport::Transport;
 use self::wire::OctocrabTransport;
 use crate::clock::{Clock, Millis};
+use crate::metrics::Metrics;
 
 /// How long a live call may take unless its caller says otherwise.
 const LIVE_PATIENCE: Duration = Duration::from_secs(30);
@@ -105,6 +108,7 @@ impl GitHub {
             limiter: Limiter::new(Arc::clone(&time), rules, settings.max_in_flight),
             time,
             counters: Counters::default(),
+            metrics: Metrics::process(),
             transport,
             request_timeout: settings.request_timeout,
         });
@@ -158,6 +162,11 @@ impl GitHub {
     /// Requests sent since the client was built.
     pub fn calls(&self) -> CallCounts {
         self.0.engine.exchange.counters.snapshot()
+    }
+
+    /// How it goes between us and GitHub.
+    pub fn contact(&self) -> Contact {
+        self.0.engine.exchange.counters.contact()
     }
 
     /// How far GitHub's clock is ahead of ours (milliseconds), when JWTs had to be corrected for it.

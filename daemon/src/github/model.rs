@@ -26,6 +26,14 @@ pub struct AppInfo {
     pub events: Vec<String>,
 }
 
+/// What GitHub says about itself.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Meta {
+    /// Networks that webhooks are sent from, as CIDRs; empty where a server doesn't say.
+    #[serde(default)]
+    pub hooks: Vec<String>,
+}
+
 /// A user or organisation.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Account {

@@ -13,7 +13,7 @@ use super::engine::{Answer, Engine, Terms};
 use super::error::{GitHubError, message_of};
 use super::identity::Credential;
 use super::model::{
-    Account, AppInfo, Commit, CommitAnswer, EncodedFile, Installation, InstallationRequest, Repository,
+    Account, AppInfo, Commit, CommitAnswer, EncodedFile, Installation, InstallationRequest, Meta, Repository,
     RepositoryPage, Tree,
 };
 use super::page::{MOST_PAGES, PageOf};
@@ -84,6 +84,12 @@ impl Reader {
     pub async fn app(&self) -> Result<AppInfo, GitHubError> {
         let answer = self.ask(&Credential::App, Route::App).await?;
         parse(&ok(answer)?, "the App")
+    }
+
+    /// What GitHub says about itself: where its webhooks come from.
+    pub async fn meta(&self) -> Result<Meta, GitHubError> {
+        let answer = self.ask(&Credential::App, Route::Meta).await?;
+        parse(&ok(answer)?, "what GitHub says about itself")
     }
 
     /// One installation; `None` when it is gone.

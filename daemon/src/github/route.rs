@@ -29,20 +29,49 @@ pub(crate) struct Read {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Route<'a> {
     App,
-    Installation { id: i64 },
+    /// Addresses that GitHub sends from; anybody may ask.
+    Meta,
+    Installation {
+        id: i64,
+    },
     Installations,
     InstallationRequests,
     InstallationRepositories,
     Deliveries,
-    Delivery { id: i64 },
-    Repository { full_name: &'a str },
-    RepositoryById { id: i64 },
-    RepositoryInstallation { full_name: &'a str },
-    Commit { full_name: &'a str, sha: &'a str },
-    Tree { full_name: &'a str, sha: &'a str, recursive: bool },
-    Blob { full_name: &'a str, sha: &'a str },
-    Contents { full_name: &'a str, path: &'a str, reference: Option<&'a str> },
-    About { full_name: &'a str, about: About<'a> },
+    Delivery {
+        id: i64,
+    },
+    Repository {
+        full_name: &'a str,
+    },
+    RepositoryById {
+        id: i64,
+    },
+    RepositoryInstallation {
+        full_name: &'a str,
+    },
+    Commit {
+        full_name: &'a str,
+        sha: &'a str,
+    },
+    Tree {
+        full_name: &'a str,
+        sha: &'a str,
+        recursive: bool,
+    },
+    Blob {
+        full_name: &'a str,
+        sha: &'a str,
+    },
+    Contents {
+        full_name: &'a str,
+        path: &'a str,
+        reference: Option<&'a str>,
+    },
+    About {
+        full_name: &'a str,
+        about: About<'a>,
+    },
 }
 
 /// What is asked of a repository beside its objects.
@@ -119,6 +148,7 @@ impl Route<'_> {
     fn template(self) -> &'static str {
         match self {
             Self::App => "GET /app",
+            Self::Meta => "GET /meta",
             Self::Installation { .. } => "GET /app/installations/{id}",
             Self::Installations => "GET /app/installations",
             Self::InstallationRequests => "GET /app/installation-requests",
@@ -138,7 +168,7 @@ impl Route<'_> {
 
     fn kind(self) -> Kind {
         match self {
-            Self::App | Self::Installation { .. } => Kind::Other,
+            Self::App | Self::Meta | Self::Installation { .. } => Kind::Other,
             Self::Installations
             | Self::InstallationRequests
             | Self::InstallationRepositories
@@ -158,6 +188,7 @@ impl Route<'_> {
     fn path(self) -> Result<String, GitHubError> {
         Ok(match self {
             Self::App => "/app".to_owned(),
+            Self::Meta => "/meta".to_owned(),
             Self::Installation { id } => format!("/app/installations/{id}"),
             Self::Installations => "/app/installations?per_page=100".to_owned(),
             Self::InstallationRequests => "/app/installation-requests?per_page=100".to_owned(),

@@ -164,3 +164,43 @@ async fn each_call_is_one_line_without_names_or_tokens() {
         assert!(!text.contains(planted), "{planted}");
     }
 }
+
+#[tokio::test]
+async fn contact_tells_since_when_github_fails_and_since_when_it_refuses_the_keys() {
+    use std::sync::atomic::{AtomicU16, Ordering};
+    let status = Arc::new(AtomicU16::new(200));
+    let told = status.clone();
+    let script = Scripted::new(move |_| match told.load(Ordering::SeqCst) {
+        200 => Ok(answer(200, r#"{"id":77}"#)),
+        status => Ok(message(status, "no")),
+    });
+    let clock = Clock::manual(START);
+    let github = github(&clock, &script);
+    assert_eq!(github.contact(), Contact::default());
+    let ask = async |says: u16| {
+        status.store(says, Ordering::SeqCst);
+        clock.advance(Duration::from_secs(60));
+        let asked = clock.monotonic();
+        let _ = scripted::drive(&clock, github.reader(Traffic::Live).app()).await;
+        (asked, github.contact())
+    };
+    let (first, contact) = ask(200).await;
+    assert_eq!(
+        (contact.last_success, contact.failing_since, contact.refused_since),
+        (Some(first), None, None)
+    );
+    let (down, contact) = ask(502).await;
+    assert_eq!((contact.last_success, contact.failing_since), (Some(first), Some(down)));
+    // Later failures don't begin it anew.
+    let (again, contact) = ask(502).await;
+    assert_eq!(contact.failing_since, Some(down));
+    assert!(contact.last_failure >= Some(again));
+    // A refusal is an answer.
+    let (refused, contact) = ask(401).await;
+    assert_eq!((contact.failing_since, contact.refused_since), (None, Some(refused)));
+    let (_, contact) = ask(401).await;
+    assert_eq!(contact.refused_since, Some(refused));
+    assert!(contact.last_refusal > Some(refused));
+    let (_, contact) = ask(200).await;
+    assert_eq!((contact.failing_since, contact.refused_since), (None, None));
+}

@@ -282,3 +282,8 @@ pub(super) fn content(repo_url: &str, at: &str, of: &Entry, with_content: bool) 
     }
     out
 }
+
+/// `GET /meta`, the part about webhooks.
+pub(super) fn meta(world: &World) -> Value {
+    json!({ "verifiable_password_authentication": false, "hooks": world.hook_networks() })
+}

@@ -58,6 +58,8 @@ pub enum RouteKind {
     GetDelivery,
     /// `POST /app/hook/deliveries/{id}/attempts`
     Redeliver,
+    /// `GET /meta`
+    Meta,
     /// `GET /rate_limit`
     RateLimit,
     /// `GET /user`
@@ -123,6 +125,7 @@ pub(super) enum Route {
     ListDeliveries,
     GetDelivery(i64),
     Redeliver(i64),
+    Meta,
     RateLimit,
     GetUser,
     UserInstallations,
@@ -162,6 +165,7 @@ impl Route {
             ["installation", "repositories"] => Self::InstallationRepositories,
             ["orgs", login, "installation"] => Self::owner(login, true),
             ["users", login, "installation"] => Self::owner(login, false),
+            ["meta"] => Self::Meta,
             ["rate_limit"] => Self::RateLimit,
             ["user"] => Self::GetUser,
             ["user", "installations"] => Self::UserInstallations,
@@ -209,6 +213,7 @@ impl Route {
             Self::ListDeliveries => RouteKind::ListDeliveries,
             Self::GetDelivery(_) => RouteKind::GetDelivery,
             Self::Redeliver(_) => RouteKind::Redeliver,
+            Self::Meta => RouteKind::Meta,
             Self::RateLimit => RouteKind::RateLimit,
             Self::GetUser => RouteKind::GetUser,
             Self::UserInstallations => RouteKind::UserInstallations,

@@ -268,7 +268,7 @@ fn handle(shared: &Arc<Shared>, asked: &Asked) -> Answer {
         return answer;
     }
     let about_installation = asked.route.kind() == RouteKind::RepoInstallation;
-    let anybody = matches!(asked.route, Route::Unknown | Route::RateLimit);
+    let anybody = matches!(asked.route, Route::Unknown | Route::Meta | Route::RateLimit);
     let refused = match credential {
         Credential::Invalid(_) => true,
         Credential::App | Credential::Client => !anybody,
@@ -296,6 +296,7 @@ fn handle(shared: &Arc<Shared>, asked: &Asked) -> Answer {
             body: &asked.body,
         }
         .answer(key, about, rest),
+        Route::Meta => Answer::ok(json::meta(&world)),
         Route::RateLimit => rate_limit(shared, credential),
         Route::GetUser => match credential {
             Credential::User(id) => world

@@ -165,6 +165,7 @@ pub struct World {
     users: BTreeMap<i64, User>,
     user_tokens: HashMap<String, UserToken>,
     last_id: i64,
+    hooks: Vec<String>,
 }
 
 impl World {
@@ -174,6 +175,8 @@ impl World {
             seed,
             // Beyond 32 bits, so that a column or field that is too narrow shows.
             last_id: 3_000_000_000,
+            // Where this stand-in's own deliveries come from.
+            hooks: vec!["127.0.0.0/8".to_owned(), "::1/128".to_owned()],
             ..Self::default()
         }
     }
@@ -247,6 +250,16 @@ impl World {
     /// How many repositories there are.
     pub fn repo_count(&self) -> usize {
         self.repos.len()
+    }
+
+    /// Networks that webhooks are said to come from.
+    pub fn hook_networks(&self) -> &[String] {
+        &self.hooks
+    }
+
+    /// Says that webhooks come from other networks.
+    pub fn set_hook_networks(&mut self, networks: &[&str]) {
+        self.hooks = networks.iter().map(|network| (*network).to_owned()).collect();
     }
 
     /// Open requests to install the App.

@@ -126,6 +126,9 @@ impl Api {
             callers: AtomicU64::default(),
         })));
         let door = Door::new(Setup {
+            tls: None,
+            allow: None,
+            metrics: cutover_daemon::metrics::Metrics::process(),
             inbox: Inbox::new(db.clone(), clock.clone()),
             db: db.clone(),
             clock: clock.clone(),

@@ -253,3 +253,13 @@ async fn a_user_token_can_be_checked_and_revoked() {
     assert_eq!(stage.check(secret, &stage.user_token).await.status, 404);
     assert_eq!(stage.get(&stage.user_token, "/repos/acme/one").await.status, 401);
 }
+
+#[tokio::test]
+async fn anybody_learns_where_webhooks_come_from() {
+    let stage = Stage::new().await;
+    let hooks = async || stage.get(&stage.jwt(), "/meta").await.body["hooks"].clone();
+    assert_eq!(hooks().await, json!(["127.0.0.0/8", "::1/128"]));
+    stage.sim.world().change(|world| world.set_hook_networks(&["192.0.2.0/24"]));
+    assert_eq!(hooks().await, json!(["192.0.2.0/24"]));
+    assert_eq!(stage.get("nonsense", "/meta").await.status, 401);
+}

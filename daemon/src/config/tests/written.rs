@@ -87,6 +87,12 @@ fn every_key_has_an_effect() {
         "http.api_per_minute" => Some(("api_per_minute = 3", "")),
         "http.max_connections" => Some(("max_connections = 3", "")),
         "http.failed_signatures_per_minute" => Some(("failed_signatures_per_minute = 3", "")),
+        "http.only_github_addresses" => Some(("only_github_addresses = true", "")),
+        "http.allowed_networks" => {
+            Some(("allowed_networks = [\"192.0.2.0/24\"]", "only_github_addresses = true\n"))
+        }
+        "http.tls_certificate" => Some(("tls_certificate = \"c.pem\"", "tls_key = \"k.pem\"\n")),
+        "http.tls_key" => Some(("tls_key = \"k.pem\"", "tls_certificate = \"c.pem\"\n")),
         "rpc.group" => Some(("group = \"root\"", "")),
         "store.url" => Some(("url_file = \"store\"", "")),
         "catalog.source" => Some(("source = \"postgres\"", "database_url_file = \"db\"\n")),
@@ -177,6 +183,8 @@ fn every_key_has_an_effect() {
                 | "github.oauth_client_secret"
                 | "github.client_id"
                 | "github.client_secret"
+                | "http.tls_certificate"
+                | "http.tls_key"
         ) {
             shown(&with);
             assert!(bench.load(&without, &[]).is_err() || key.name == "catalog.database_url", "{}", key.name);

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::RequestId;
 
@@ -21,15 +22,22 @@ pub struct Refusal {
     pub retry_after: Option<Duration>,
 }
 
-#[derive(Serialize)]
-struct Shape<'a> {
-    error: Inner<'a>,
+/// What every refusal is answered with.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Error)]
+pub struct ErrorBody<'a> {
+    error: ErrorDetail<'a>,
 }
 
-#[derive(Serialize)]
-struct Inner<'a> {
+/// What was refused and why.
+#[derive(Serialize, ToSchema)]
+pub struct ErrorDetail<'a> {
+    /// For programs.
+    #[schema(example = "not_found")]
     code: &'a str,
+    /// For people: what and why.
     message: &'a str,
+    /// Names the request in the daemon's log; also in `X-Request-Id`.
     request_id: &'a str,
 }
 
@@ -47,19 +55,12 @@ impl Refusal {
 
     /// The answer to the request of this id.
     pub fn answer(&self, id: &RequestId) -> Response {
-        let error = Inner { code: self.code, message: &self.message, request_id: id.as_str() };
-        let mut answer = json(self.status, &Shape { error });
+        let error = ErrorDetail { code: self.code, message: &self.message, request_id: id.as_str() };
+        let mut answer = json(self.status, &ErrorBody { error });
         if let Some(after) = self.retry_after {
             let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
             answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
         }
-        answer
-    }
-
-    /// As [`Refusal::answer`], with the methods that are allowed.
-    pub fn answer_allowing(&self, id: &RequestId, methods: &'static str) -> Response {
-        let mut answer = self.answer(id);
-        answer.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
         answer
     }
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use axum::extract::{Extension, RawQuery, State};
 use axum::http::header::{
-    ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse as _, Response};
@@ -86,8 +87,9 @@ async fn answer(
     // Whoever only looks whether the address is there must not use its state up.
     if method != Method::GET {
         let what = "this path is for browsers that come back from GitHub";
-        return Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", what)
-            .answer_allowing(&id, "GET");
+        let mut answer = Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", what).answer(&id);
+        answer.headers_mut().insert(ALLOW, HeaderValue::from_static("GET"));
+        return answer;
     }
     let as_json = headers
         .get(ACCEPT)

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,7 @@ use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -64,7 +66,7 @@ impl Listener {
     /// Serves until `stop`; then takes nothing new, lets requests under way end, and cuts the rest. Dropped, it cuts all.
     pub async fn serve(self, door: Arc<Door>, stop: CancellationToken) {
         let (clock, limits) = (door.clock.clone(), door.limits);
-        let router = door.router();
+        let router = door.clone().router();
         let places = Arc::new(Semaphore::new(limits.connections));
         let cut = CancellationToken::new();
         let _cut_on_drop = cut.clone().drop_guard();
@@ -89,7 +91,7 @@ impl Listener {
                     }
                 },
             };
-            let serving = connection(stream, Peer(peer), router.clone(), clock.clone(), limits, stop.clone());
+            let serving = open(stream, Peer(peer), door.clone(), router.clone(), stop.clone());
             let cut = cut.clone();
             connections.spawn(async move {
                 let _place = place;
@@ -99,6 +101,7 @@ impl Listener {
                 }
             });
         }
+        door.stopping.store(true, Ordering::Relaxed);
         drop(listener);
         connections.close();
         if clock.timeout(limits.drain, connections.wait()).await.is_err() {
@@ -109,16 +112,33 @@ impl Listener {
     }
 }
 
-async fn connection(
-    stream: TcpStream,
+/// A connection from its first byte; the handshake is a part of it, and has the time of a head.
+async fn open(stream: TcpStream, peer: Peer, door: Arc<Door>, router: Router, stop: CancellationToken) {
+    let _open = door.metrics.connection();
+    // Answers are one small write; waiting for more would only delay them.
+    let _ = stream.set_nodelay(true);
+    let (clock, limits) = (door.clock.clone(), door.limits);
+    let Some(tls) = &door.tls else { return connection(stream, peer, router, clock, limits, stop).await };
+    let handshake = tls.acceptor().accept(stream);
+    let shaken = tokio::select! {
+        () = stop.cancelled() => return,
+        shaken = clock.timeout(limits.head, handshake) => shaken,
+    };
+    match shaken {
+        Ok(Ok(stream)) => connection(stream, peer, router, clock, limits, stop).await,
+        Ok(Err(error)) => tracing::debug!(peer = %peer.0, %error, "a TLS handshake failed"),
+        Err(_) => tracing::debug!(peer = %peer.0, "a TLS handshake took too long"),
+    }
+}
+
+async fn connection<S: AsyncRead + AsyncWrite + Unpin + Send>(
+    stream: S,
     peer: Peer,
     router: Router,
     clock: Clock,
     limits: Limits,
     stop: CancellationToken,
 ) {
-    // Answers are one small write; waiting for more would only delay them.
-    let _ = stream.set_nodelay(true);
     let router = TowerToHyperService::new(router);
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(peer);

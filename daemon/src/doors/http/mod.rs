@@ -1,46 +1,55 @@
-//! HTTP: what GitHub delivers, and health. Everything is bounded: connections, heads, bodies, time.
+//! HTTP: what GitHub delivers, the application's API, health and metrics. Everything is bounded: connections, heads, bodies, time.
 
 pub mod address;
+mod allow;
 mod answer;
 pub mod auth;
+mod body;
 pub mod callback;
 mod health;
+mod hooks;
 pub mod integrations;
 mod limit;
 mod listen;
 pub mod migration;
 pub mod oauth;
+mod openapi;
+mod tls;
 mod webhook;
 
 use std::net::{IpAddr, SocketAddr};
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use axum::Router;
-use axum::extract::{Extension, Request, State};
+use axum::extract::{Extension, MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
-use axum::routing::{any, get};
 use futures::FutureExt as _;
 use ipnet::IpNet;
 use secrecy::SecretString;
-use tokio::sync::Semaphore;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::clock::Clock;
 use crate::gateway::inbox::{Arrival, Inbox};
+use crate::metrics::Metrics;
 use crate::store::{Db, WriteError};
 
 use answer::Refusal;
+use body::Bodies;
 use limit::FailedSignatures;
+use openapi::Served;
 
+pub use body::LARGEST_BODY;
 pub use health::GithubApi;
+pub use hooks::AllowList;
 pub use limit::Rates;
 pub use listen::{ListenError, Listener};
-pub use webhook::LARGEST_BODY;
+pub use tls::{Certificates, TlsError};
 
 /// Where webhooks are taken: SPEC's path, its alias, and the application's own.
 const WEBHOOKS: [&str; 3] = ["/webhooks/github", "/api/v1/public/webhooks/github", "/api/webhook/github"];
@@ -69,7 +78,7 @@ pub struct Limits {
     pub connections: usize,
     /// Of one address.
     pub failed_signatures_per_minute: u32,
-    /// For a request's head, and for the silence between two requests of a connection.
+    /// For a TLS handshake, for a request's head, and for the silence between two requests of a connection.
     pub head: Duration,
     /// For a whole request. GitHub waits 10 s, a GitHub Enterprise Server 30 s.
     pub request: Duration,
@@ -108,6 +117,11 @@ pub struct Setup {
     /// What the application's API answers: each area's routes with their own state, see [`Door`]'s `around` for what every
     /// request has ([`RequestId`] and the caller's address are in its extensions).
     pub apis: OpenApiRouter,
+    /// None: plain HTTP.
+    pub tls: Option<Arc<Certificates>>,
+    /// None: webhooks are taken from everywhere.
+    pub allow: Option<Arc<AllowList>>,
+    pub metrics: Metrics,
     pub limits: Limits,
 }
 
@@ -120,10 +134,16 @@ pub struct Door {
     trusted: Vec<IpNet>,
     limits: Limits,
     failed: FailedSignatures,
-    /// KiB of bodies under way.
-    bodies: Arc<Semaphore>,
+    bodies: Bodies,
     health: HealthCheck,
     apis: OpenApiRouter,
+    tls: Option<Arc<Certificates>>,
+    allow: Option<Arc<AllowList>>,
+    metrics: Metrics,
+    /// Nothing new is taken.
+    stopping: AtomicBool,
+    /// There once the routes are.
+    served: OnceLock<Served>,
 }
 
 struct HealthCheck {
@@ -143,8 +163,13 @@ impl Door {
             app_id: setup.app_id,
             trusted: setup.trusted,
             limits: setup.limits,
-            bodies: Arc::new(Semaphore::new(webhook::BODIES_KIB)),
+            bodies: Bodies::new(setup.limits.connections),
             apis: setup.apis,
+            tls: setup.tls,
+            allow: setup.allow,
+            metrics: setup.metrics,
+            stopping: AtomicBool::new(false),
+            served: OnceLock::new(),
             health: HealthCheck {
                 db: setup.db,
                 github_api: setup.github_api,
@@ -154,17 +179,23 @@ impl Door {
     }
 
     fn router(self: Arc<Self>) -> Router {
-        let mut router = Router::new().route("/health", get(health::answer));
-        for path in WEBHOOKS {
-            router = router.route(path, any(webhook::take));
-        }
-        let (apis, _document) = self.apis.clone().split_for_parts();
+        let (router, served) = openapi::assemble(&self);
+        let _ = self.served.set(served);
         router
-            .with_state(self.clone())
-            .merge(apis)
             .fallback(nowhere)
             .method_not_allowed_fallback(other_method)
             .layer(from_fn_with_state(self, around))
+    }
+}
+
+impl Door {
+    /// The outcome, or none when this moment has come before it.
+    async fn until<T>(&self, deadline: Duration, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            out = work => Some(out),
+            () = self.clock.sleep_until(deadline) => None,
+        }
     }
 }
 
@@ -212,7 +243,8 @@ async fn around(
         .map(|line| line.to_str().unwrap_or_default())
         .collect();
     let client = address::client(peer.ip(), forwarded.into_iter(), &door.trusted);
-    let method = request.method().clone();
+    let (begun, method) = (door.clock.monotonic(), request.method().clone());
+    let route = request.extensions().get::<MatchedPath>().cloned();
     let path: String = request.uri().path().chars().take(100).collect();
     request.extensions_mut().insert(id.clone());
     request.extensions_mut().insert(Client(client));
@@ -234,6 +266,10 @@ async fn around(
         answer.headers_mut().insert("x-request-id", value);
     }
     let status = answer.status().as_u16();
+    if let Some(served) = door.served.get() {
+        let took = door.clock.monotonic().saturating_sub(begun);
+        served.routes.answered(route.as_ref().map(MatchedPath::as_str), status, took);
+    }
     match status {
         // Whoever is over the limit must not fill the disk instead.
         200..=299 | 429 => tracing::debug!(request = id.as_str(), %client, %method, path, status, "answered"),
@@ -249,7 +285,8 @@ async fn nowhere(Extension(id): Extension<RequestId>) -> Response {
 
 async fn other_method(Extension(id): Extension<RequestId>) -> Response {
     let what = "this path does not take that method";
-    Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", what).answer_allowing(&id, "GET, HEAD")
+    // The path's own methods are added to it on its way out.
+    Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", what).answer(&id)
 }
 
 #[cfg(test)]

@@ -4,70 +4,104 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
 use axum::extract::{Extension, Request, State};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
-use axum::http::{HeaderMap, Method, StatusCode};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use bytes::{Bytes, BytesMut};
-use http_body_util::BodyExt as _;
 use secrecy::SecretString;
 use serde::Serialize;
-use tokio::sync::OwnedSemaphorePermit;
+use utoipa::ToSchema;
 
-use super::answer::{Refusal, json};
+use super::allow::Verdict;
+use super::answer::{ErrorBody, Refusal, json};
+use super::body::{LARGEST_BODY, Room, SOON, read, too_large};
 use super::{Client, Door, RequestId};
 use crate::gateway::envelope::Envelope;
 use crate::gateway::inbox::Arrival;
 use crate::gateway::signature::Signature;
 
-/// The largest body that is taken, in bytes: GitHub sends no larger one.
-pub const LARGEST_BODY: usize = 25 * 1024 * 1024;
-
-/// All bodies under way, in KiB.
-pub(super) const BODIES_KIB: usize = 100 * 1024;
-
-/// When to come again after what should pass by itself.
-const SOON: Duration = Duration::from_secs(5);
-
 /// The longest delivery id and event name, in bytes.
 const LONGEST_NAME: usize = 64;
 
 /// What a taken delivery is answered with.
-#[derive(Serialize)]
-struct Accepted<'a> {
+#[derive(Serialize, ToSchema)]
+pub(super) struct Accepted<'a> {
+    /// `accepted`: it is durable, and will be handled.
+    #[schema(example = "accepted")]
     status: &'static str,
+    #[schema(example = "push")]
     event_type: &'a str,
+    #[schema(example = "72d3162e-cc78-11e3-81ab-4c9367dc0958")]
     delivery_id: &'a str,
+    /// `owner/name`, when the payload names one.
     repository: Option<&'a str>,
     installation_id: Option<i64>,
 }
 
+/// Takes a delivery of GitHub's. It is on disk when 202 is answered.
+#[utoipa::path(
+    post,
+    path = "/webhooks/github",
+    tag = "webhooks",
+    params(
+        ("X-Hub-Signature-256" = String, Header, description = "`sha256=` and the HMAC-SHA-256 of the body, in hex"),
+        ("X-GitHub-Event" = String, Header, description = "Name of the event"),
+        ("X-GitHub-Delivery" = String, Header, description = "The delivery's GUID"),
+        ("X-GitHub-Hook-Installation-Target-Type" = Option<String>, Header, description = "`integration` for an App"),
+        ("X-GitHub-Hook-Installation-Target-ID" = Option<String>, Header, description = "The App's id; must be ours"),
+    ),
+    request_body(content = Object, description = "The payload, at most 25 MiB", content_type = "application/json"),
+    responses(
+        (status = 202, description = "Durable", body = Accepted<'static>),
+        (status = 400, description = "Broken off, no JSON object, or a header in another form", body = ErrorBody<'static>),
+        (status = 401, description = "No signature that fits, or for another App", body = ErrorBody<'static>),
+        (status = 403, description = "The address is not on the allow-list", body = ErrorBody<'static>),
+        (status = 408, description = "The body came too slowly", body = ErrorBody<'static>),
+        (status = 413, description = "Larger than 25 MiB", body = ErrorBody<'static>),
+        (status = 415, description = "No `application/json`", body = ErrorBody<'static>),
+        (status = 429, description = "Too many bad signatures from this address", body = ErrorBody<'static>),
+        (status = 503, description = "Not durable, no room, or no allow-list yet: deliver it again", body = ErrorBody<'static>),
+    ),
+)]
 pub(super) async fn take(
     State(door): State<Arc<Door>>,
     Extension(Client(address)): Extension<Client>,
     Extension(id): Extension<RequestId>,
     request: Request,
 ) -> Response {
+    let arrived = door.clock.monotonic();
+    match door.allow.as_ref().map_or(Verdict::Allowed, |list| list.judge(address)) {
+        Verdict::Allowed => {}
+        Verdict::NotAllowed => {
+            let what = "webhooks are taken from GitHub's published addresses only";
+            return Refusal::new(StatusCode::FORBIDDEN, "not_allowed", what).answer(&id);
+        }
+        Verdict::Unknown => {
+            let what = "GitHub has not said yet where its webhooks come from; deliver it again";
+            return Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "no_allow_list", what)
+                .retry_after(SOON)
+                .answer(&id);
+        }
+    }
     if let Some(after) = door.failed.stay_away(address) {
         let what = "too many requests with a bad signature from this address";
         return Refusal::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", what)
             .retry_after(after)
             .answer(&id);
     }
-    if request.method() != Method::POST {
-        let what = "a webhook is delivered with POST";
-        return Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", what)
-            .answer_allowing(&id, "POST");
-    }
-    match delivery(&door, address, request).await {
+    match delivery(&door, address, request, arrived).await {
         Ok(answer) => answer,
         Err(refusal) => refusal.answer(&id),
     }
 }
 
-async fn delivery(door: &Door, address: IpAddr, request: Request) -> Result<Response, Refusal> {
-    let deadline = door.clock.monotonic().saturating_add(door.limits.request);
+async fn delivery(
+    door: &Door,
+    address: IpAddr,
+    request: Request,
+    arrived: Duration,
+) -> Result<Response, Refusal> {
+    let deadline = arrived.saturating_add(door.limits.request);
     let (head, body) = request.into_parts();
     is_json(&head.headers)?;
     let declared = declared(&head.headers)?;
@@ -95,25 +129,23 @@ async fn delivery(door: &Door, address: IpAddr, request: Request) -> Result<Resp
             installation_id: envelope.installation,
         },
     );
-    store(door, Arrival { guid, event, envelope, body }, room, deadline).await?;
+    door.metrics.webhook_received(body.len());
+    let stored = store(door, Arrival { guid, event, envelope, body }, room, deadline).await;
+    door.metrics.webhook_acknowledged(door.clock.monotonic().saturating_sub(arrived));
+    stored.inspect_err(|_| door.metrics.webhook_not_durable())?;
     Ok(accepted)
 }
 
 /// Hands the delivery to the inbox, in a task of its own: a sender that goes away does not take back what is on its way to
 /// the disk, and the body's room is free only when the body is.
-async fn store(
-    door: &Door,
-    arrival: Arrival,
-    room: OwnedSemaphorePermit,
-    deadline: Duration,
-) -> Result<(), Refusal> {
+async fn store(door: &Door, arrival: Arrival, room: Room, deadline: Duration) -> Result<(), Refusal> {
     let (inbox, guid, event) = (door.inbox.clone(), arrival.guid.clone(), arrival.event.clone());
     let taking = tokio::spawn(async move {
         let taken = inbox.take(arrival).await;
         drop(room);
         taken
     });
-    let cause = match until(door, deadline, taking).await {
+    let cause = match door.until(deadline, taking).await {
         Some(Ok(Ok(()))) => {
             tracing::debug!(delivery = guid, event, "a delivery is taken");
             return Ok(());
@@ -129,49 +161,6 @@ async fn store(
     tracing::error!(delivery = guid, event, cause, "a delivery is not durable and was refused");
     let what = "the delivery could not be made durable; deliver it again";
     Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "not_durable", what).retry_after(SOON))
-}
-
-/// The outcome, or none when the time of this request is over.
-async fn until<T>(door: &Door, deadline: Duration, work: impl Future<Output = T>) -> Option<T> {
-    tokio::select! {
-        biased;
-        out = work => Some(out),
-        () = door.clock.sleep_until(deadline) => None,
-    }
-}
-
-/// The whole body, and its room among the bodies under way.
-async fn read(
-    door: &Door,
-    mut body: Body,
-    declared: Option<usize>,
-    deadline: Duration,
-) -> Result<(Bytes, OwnedSemaphorePermit), Refusal> {
-    // Room for all of it at once: bodies that each wait for a little more would wait for each other.
-    let most = declared.unwrap_or(LARGEST_BODY);
-    let kib = u32::try_from(most.div_ceil(1024)).unwrap_or(u32::MAX);
-    let taking = until(door, deadline, door.bodies.clone().acquire_many_owned(kib));
-    let Some(Ok(room)) = taking.await else {
-        let what = "too many large deliveries are under way; deliver it again";
-        return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "busy", what).retry_after(SOON));
-    };
-    let reading = async {
-        let mut bytes = BytesMut::with_capacity(declared.unwrap_or(0));
-        while let Some(frame) = body.frame().await {
-            let Ok(frame) = frame else { return Err(broken_off()) };
-            let Ok(part) = frame.into_data() else { continue };
-            if bytes.len() + part.len() > LARGEST_BODY {
-                return Err(too_large());
-            }
-            bytes.extend_from_slice(&part);
-        }
-        Ok(bytes.freeze())
-    };
-    let Some(bytes) = until(door, deadline, reading).await else {
-        let what = "the body did not come in time";
-        return Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, "too_slow", what));
-    };
-    Ok((bytes?, room))
 }
 
 fn is_json(headers: &HeaderMap) -> Result<(), Refusal> {
@@ -229,13 +218,4 @@ fn name(headers: &HeaderMap, header: &'static str, fits: fn(u8) -> bool) -> Resu
     }
     let what = format!("{header} is missing or has another form than GitHub's");
     Err(Refusal::new(StatusCode::BAD_REQUEST, "bad_header", what))
-}
-
-fn too_large() -> Refusal {
-    let what = format!("a delivery has at most {LARGEST_BODY} bytes");
-    Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", what)
-}
-
-fn broken_off() -> Refusal {
-    Refusal::new(StatusCode::BAD_REQUEST, "broken_off", "the body broke off")
 }

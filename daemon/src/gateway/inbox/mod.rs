@@ -17,6 +17,7 @@ pub use self::work::{HandleError, Handler, WorkSettings};
 use super::envelope::Envelope;
 use crate::clock::Clock;
 use crate::hex::hex;
+use crate::metrics::Metrics;
 use crate::store::{Db, InboxOp, Lane, NewDelivery, Unit, WriteError};
 
 /// A verified delivery.
@@ -35,6 +36,7 @@ pub struct Arrival {
 pub struct Inbox {
     db: Db,
     clock: Clock,
+    metrics: Metrics,
     /// Something may be there to be handled.
     news: Notify,
 }
@@ -42,7 +44,7 @@ pub struct Inbox {
 impl Inbox {
     /// An inbox over the store. Nothing is handled until [`Inbox::work`] goes.
     pub fn new(db: Db, clock: Clock) -> Arc<Self> {
-        Arc::new(Self { db, clock, news: Notify::new() })
+        Arc::new(Self { db, clock, metrics: Metrics::process(), news: Notify::new() })
     }
 
     /// Takes a delivery. When this answers `Ok`, it survives whatever happens next.

@@ -173,6 +173,18 @@ impl Inbox {
 
     /// Handles one; true when the next of its queue may follow.
     async fn one(&self, delivery: &DeliveryRow, handler: &dyn Handler, tries: u32) -> Result<bool, String> {
+        let begun = self.clock.monotonic();
+        let went = self.try_one(delivery, handler, tries).await;
+        self.metrics.webhook_handling(self.clock.monotonic().saturating_sub(begun));
+        went
+    }
+
+    async fn try_one(
+        &self,
+        delivery: &DeliveryRow,
+        handler: &dyn Handler,
+        tries: u32,
+    ) -> Result<bool, String> {
         let outcome = match self.db.delivery_body(delivery.seq).await {
             Err(error) => return Err(error.to_string()),
             Ok(None) => Err(HandleError::Hopeless("its payload is not kept any more".to_owned())),
@@ -190,8 +202,12 @@ impl Inbox {
         };
         match self.db.write(Lane::Handler, unit).await {
             Ok(()) => {
-                if let Some(effects) = effects {
-                    handler.committed(&effects);
+                match effects {
+                    Some(effects) => {
+                        handler.committed(&effects);
+                        self.metrics.webhook_processed(self.lag(delivery));
+                    }
+                    None => self.failed(delivery, over),
                 }
                 Ok(over)
             }
@@ -205,9 +221,20 @@ impl Inbox {
                     .write(Lane::Handler, Unit::new().with(op))
                     .await
                     .map_err(|error| error.to_string())?;
+                self.failed(delivery, over);
                 Ok(over)
             }
         }
+    }
+
+    /// Counted once it is stored.
+    fn failed(&self, delivery: &DeliveryRow, over: bool) {
+        if over { self.metrics.webhook_dead(self.lag(delivery)) } else { self.metrics.webhook_retried() }
+    }
+
+    /// How long ago it was received.
+    fn lag(&self, delivery: &DeliveryRow) -> Duration {
+        until(self.clock.now(), delivery.received_at)
     }
 
     /// The effects and the delivery's end, as one unit: both are there or none.

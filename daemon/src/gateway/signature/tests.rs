@@ -9,6 +9,11 @@ fn secrets(texts: &[&str]) -> Vec<SecretString> {
     texts.iter().map(|text| SecretString::from((*text).to_owned())).collect()
 }
 
+/// What the door does with a header.
+fn is_signed(secrets: &[SecretString], header: &str, body: &[u8]) -> bool {
+    Signature::parse(header.as_bytes()).is_some_and(|signature| signature.is_of(secrets, body))
+}
+
 fn signed(secret: &str, body: &[u8]) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
     mac.update(body);

@@ -16,6 +16,7 @@ fn exchange(clock: &Clock, script: &Arc<Scripted>) -> Exchange {
     Exchange {
         limiter: Limiter::new(Arc::clone(&time), rules, 8),
         time,
+        metrics: crate::metrics::Metrics::new(),
         counters: Counters::default(),
         transport: Arc::clone(script) as Arc<dyn Transport>,
         request_timeout: Duration::from_secs(30),

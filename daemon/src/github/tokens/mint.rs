@@ -103,10 +103,14 @@ impl Minter {
             request.authorization = bearer(&token);
             let answer = self.exchange.send(call, request.clone()).await?;
             if answer.status == StatusCode::UNAUTHORIZED {
-                self.jwt.rejected(&mut attempt, answer.date())?;
+                let clock = self.exchange.time.clock();
+                self.jwt
+                    .rejected(&mut attempt, answer.date())
+                    .inspect_err(|_| self.exchange.counters.signed(clock.monotonic(), false))?;
                 continue;
             }
             self.jwt.accepted(&attempt);
+            self.exchange.counters.signed(self.exchange.time.clock().monotonic(), true);
             return Ok(answer);
         }
     }

@@ -131,6 +131,18 @@ impl Tokens {
         traffic: Traffic,
         patience: Duration,
     ) -> Result<Leased, MintError> {
+        let got = self.get_uncounted(installation, scope, traffic, patience).await;
+        self.0.minter.exchange.metrics.token_requested(got.is_ok());
+        got
+    }
+
+    async fn get_uncounted(
+        &self,
+        installation: i64,
+        scope: &Scope,
+        traffic: Traffic,
+        patience: Duration,
+    ) -> Result<Leased, MintError> {
         if let Some(lease) = self.held(installation, scope, Slot::good) {
             return Ok(lease);
         }
@@ -156,7 +168,9 @@ impl Tokens {
         let clock = self.0.minter.exchange.time.clock();
         let deadline = clock.monotonic().saturating_add(LIVE_PATIENCE);
         let flight = self.join(installation, &Scope::everything(), deadline, false);
-        self.wait(flight, deadline).await
+        let got = self.wait(flight, deadline).await;
+        self.0.minter.exchange.metrics.token_requested(got.is_ok());
+        got
     }
 
     /// Forgets the token of this generation, after a 401. A newer one stays. Says whether one was forgotten.
@@ -242,6 +256,7 @@ impl Tokens {
         let mut open = lock(state);
         match minted {
             Ok(minted) => {
+                self.0.minter.exchange.metrics.token_minted();
                 let lease = Leased {
                     token: minted.token,
                     generation: self.0.generation.fetch_add(1, Ordering::Relaxed) + 1,

@@ -1,0 +1,377 @@
+//! What this process counts and measures. Whoever raises something calls a function of [`Metrics`]; every label value comes
+//! from a closed set, so that the number of series is bounded whatever the world sends.
+
+mod table;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder as _, Unit};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+
+pub use table::{ALL, Described, Form, Values};
+use table::{CALL_KINDS, CLASSES, DISPATCHES, IMPORT_METHODS, NO_ROUTE};
+
+/// The credential that served an import.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ImportMethod {
+    Installation,
+    Oauth,
+}
+
+/// What a request to GitHub was for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallKind {
+    Mint,
+    Page,
+    Probe,
+    Object,
+    Other,
+}
+
+/// How one try to hand an event to the workflow engine ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dispatch {
+    /// The engine took it.
+    Accepted,
+    /// The engine said no; another try is of no use.
+    Refused,
+    /// No answer, or one that another try may better.
+    Failed,
+}
+
+/// One set of series. Cheap to clone; clones share everything.
+#[derive(Clone)]
+pub struct Metrics(Arc<Inner>);
+
+struct Inner {
+    recorder: PrometheusRecorder,
+    handle: PrometheusHandle,
+    /// The same as a plain number, for the rate.
+    minted: AtomicU64,
+    mapped: Gauge,
+    pending: Gauge,
+    /// In the order of [`ImportMethod`].
+    imports: [Counter; 2],
+    token_success: Counter,
+    token_failure: Counter,
+    received: Counter,
+    processed: Counter,
+    failed: Counter,
+    retried: Counter,
+    rate_remaining: Gauge,
+    app_rate_remaining: Gauge,
+    installations_active: Gauge,
+    refresh_rate: Gauge,
+    triggers: Counter,
+    /// In the order of [`CallKind`], then of status classes.
+    github_call: [[Histogram; 6]; 5],
+    acknowledge: Histogram,
+    body: Histogram,
+    lag: Histogram,
+    handling: Histogram,
+    waiting: Gauge,
+    dead: Gauge,
+    connections: Gauge,
+    certificate: Gauge,
+    /// In the order of [`Dispatch`].
+    dispatch: [Histogram; 3],
+}
+
+static PROCESS: LazyLock<Metrics> = LazyLock::new(Metrics::new);
+
+impl Metrics {
+    /// This process's own, which its HTTP door shows.
+    pub fn process() -> Self {
+        PROCESS.clone()
+    }
+
+    /// A set of its own, every series of it there from the start except those of routes ([`Metrics::routes`]).
+    pub fn new() -> Self {
+        let recorder = recorder();
+        let handle = recorder.handle();
+        let one_counter = |of: &Described| counter(&recorder, of, &[]);
+        let one_gauge = |of: &Described| gauge(&recorder, of);
+        let one_histogram = |of: &Described| histogram(&recorder, of, &[]);
+        let inner = Inner {
+            minted: AtomicU64::new(0),
+            mapped: one_gauge(&table::MAPPED),
+            pending: one_gauge(&table::PENDING),
+            imports: std::array::from_fn(|at| {
+                counter(&recorder, &table::IMPORTS, &[("method", IMPORT_METHODS[at])])
+            }),
+            token_success: one_counter(&table::TOKEN_SUCCESS),
+            token_failure: one_counter(&table::TOKEN_FAILURE),
+            received: one_counter(&table::WEBHOOK_RECEIVED),
+            processed: one_counter(&table::WEBHOOK_PROCESSED),
+            failed: one_counter(&table::WEBHOOK_FAILED),
+            retried: one_counter(&table::RETRIED),
+            rate_remaining: one_gauge(&table::RATE_REMAINING),
+            app_rate_remaining: one_gauge(&table::APP_RATE_REMAINING),
+            installations_active: one_gauge(&table::INSTALLATIONS_ACTIVE),
+            refresh_rate: one_gauge(&table::REFRESH_RATE),
+            triggers: one_counter(&table::TRIGGERS),
+            github_call: std::array::from_fn(|kind| {
+                std::array::from_fn(|class| {
+                    let labels = [("kind", CALL_KINDS[kind]), ("status", CLASSES[class])];
+                    histogram(&recorder, &table::GITHUB_CALL, &labels)
+                })
+            }),
+            acknowledge: one_histogram(&table::ACKNOWLEDGE),
+            body: one_histogram(&table::BODY),
+            lag: one_histogram(&table::LAG),
+            handling: one_histogram(&table::HANDLING),
+            waiting: one_gauge(&table::WAITING),
+            dead: one_gauge(&table::DEAD),
+            connections: one_gauge(&table::CONNECTIONS),
+            certificate: one_gauge(&table::CERTIFICATE),
+            dispatch: std::array::from_fn(|at| {
+                histogram(&recorder, &table::DISPATCH, &[("outcome", DISPATCHES[at])])
+            }),
+            handle,
+            recorder,
+        };
+        // What was never told is not 0.
+        for gauge in [
+            &inner.mapped,
+            &inner.pending,
+            &inner.rate_remaining,
+            &inner.app_rate_remaining,
+            &inner.installations_active,
+            &inner.refresh_rate,
+            &inner.waiting,
+            &inner.dead,
+            &inner.certificate,
+        ] {
+            gauge.set(f64::NAN);
+        }
+        inner.connections.set(0.0);
+        Self(Arc::new(inner))
+    }
+
+    /// Prometheus's text format, version 0.0.4.
+    pub fn render(&self) -> String {
+        self.0.handle.render()
+    }
+
+    /// To be called every few seconds: observations are kept one by one until then, or until a scrape.
+    pub fn upkeep(&self) {
+        self.0.handle.run_upkeep();
+    }
+
+    /// How many repositories are mapped, and how many wait.
+    pub fn mapping(&self, mapped: u64, pending: u64) {
+        self.0.mapped.set(mapped as f64);
+        self.0.pending.set(pending as f64);
+    }
+
+    /// An import was served.
+    pub fn imported(&self, method: ImportMethod) {
+        self.0.imports[method as usize].increment(1);
+    }
+
+    /// Somebody asked for an installation token, and got one or not.
+    pub fn token_requested(&self, got: bool) {
+        if got { self.0.token_success.increment(1) } else { self.0.token_failure.increment(1) }
+    }
+
+    /// GitHub gave a new installation token.
+    pub fn token_minted(&self) {
+        self.0.minted.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// New installation tokens since the start.
+    pub fn tokens_minted(&self) -> u64 {
+        self.0.minted.load(Ordering::Relaxed)
+    }
+
+    /// New installation tokens a minute.
+    pub fn token_refresh_rate(&self, per_minute: f64) {
+        self.0.refresh_rate.set(per_minute);
+    }
+
+    /// A delivery with a good signature came.
+    pub fn webhook_received(&self, bytes: usize) {
+        self.0.received.increment(1);
+        self.0.body.record(bytes as f64);
+    }
+
+    /// It was answered, well or badly, this long after its head.
+    pub fn webhook_acknowledged(&self, after: Duration) {
+        self.0.acknowledge.record(after);
+    }
+
+    /// A delivery was handled or ignored, this long after its receipt.
+    pub fn webhook_processed(&self, lag: Duration) {
+        self.0.processed.increment(1);
+        self.0.lag.record(lag);
+    }
+
+    /// A delivery was given up, this long after its receipt.
+    pub fn webhook_dead(&self, lag: Duration) {
+        self.0.failed.increment(1);
+        self.0.lag.record(lag);
+    }
+
+    /// A delivery could not be made durable.
+    pub fn webhook_not_durable(&self) {
+        self.0.failed.increment(1);
+    }
+
+    /// A try failed and will be repeated.
+    pub fn webhook_retried(&self) {
+        self.0.retried.increment(1);
+    }
+
+    /// One try to handle a delivery.
+    pub fn webhook_handling(&self, took: Duration) {
+        self.0.handling.record(took);
+    }
+
+    /// Deliveries that wait, and those that were given up.
+    pub fn inbox(&self, waiting: u64, dead: u64) {
+        self.0.waiting.set(waiting as f64);
+        self.0.dead.set(dead as f64);
+    }
+
+    /// Calls left: the lowest of all installations, and the App's own; none when nothing is known.
+    pub fn rate_limit_remaining(&self, lowest: Option<u32>, app: Option<u32>) {
+        self.0.rate_remaining.set(lowest.map_or(f64::NAN, f64::from));
+        self.0.app_rate_remaining.set(app.map_or(f64::NAN, f64::from));
+    }
+
+    /// Installations that are known and not suspended.
+    pub fn installations_active(&self, active: u64) {
+        self.0.installations_active.set(active as f64);
+    }
+
+    /// An event matched a workflow and was handed to its dispatch.
+    pub fn workflow_triggered(&self) {
+        self.0.triggers.increment(1);
+    }
+
+    /// One try to hand an event to the workflow engine.
+    pub fn dispatched(&self, outcome: Dispatch, took: Duration) {
+        self.0.dispatch[outcome as usize].record(took);
+    }
+
+    /// One request to GitHub; no status when no answer came.
+    pub fn github_call(&self, kind: CallKind, status: Option<u16>, took: Duration) {
+        self.0.github_call[kind as usize][class(status)].record(took);
+    }
+
+    /// A connection at the HTTP door; it counts until it is dropped.
+    pub fn connection(&self) -> Open {
+        self.0.connections.increment(1.0);
+        Open(self.0.connections.clone())
+    }
+
+    /// When the HTTP door's certificate expires, seconds since the epoch.
+    pub fn certificate_expires(&self, at: i64) {
+        self.0.certificate.set(at as f64);
+    }
+
+    /// The series of the HTTP door's requests: one for each template and class of status.
+    pub fn routes<'t>(&self, templates: impl IntoIterator<Item = &'t str>) -> HttpRoutes {
+        let series = |route: &str| {
+            std::array::from_fn(|class| {
+                let labels = [("route", route), ("status", CLASSES[class])];
+                histogram(&self.0.recorder, &table::REQUEST, &labels)
+            })
+        };
+        HttpRoutes {
+            other: series(NO_ROUTE),
+            known: templates.into_iter().map(|route| (route.to_owned(), series(route))).collect(),
+        }
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// An open connection.
+#[must_use]
+pub struct Open(Gauge);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.decrement(1.0);
+    }
+}
+
+/// Requests to the HTTP door by route. What is no route of it counts as one: callers choose paths as they like.
+pub struct HttpRoutes {
+    known: HashMap<String, [Histogram; 6]>,
+    other: [Histogram; 6],
+}
+
+impl HttpRoutes {
+    /// A request to this template was answered.
+    pub fn answered(&self, template: Option<&str>, status: u16, took: Duration) {
+        let series = template.and_then(|template| self.known.get(template)).unwrap_or(&self.other);
+        series[class(Some(status))].record(took);
+    }
+}
+
+/// The place among [`CLASSES`].
+fn class(status: Option<u16>) -> usize {
+    match status {
+        Some(status @ 100..=599) => usize::from(status / 100) - 1,
+        Some(_) | None => CLASSES.len() - 1,
+    }
+}
+
+const METADATA: Metadata<'static> = Metadata::new("cutover", Level::INFO, None);
+
+fn recorder() -> PrometheusRecorder {
+    let mut builder = PrometheusBuilder::new();
+    for described in ALL {
+        if let Form::Histogram(bounds) = described.form {
+            // It refuses empty lists only, and ours are not.
+            builder = builder
+                .set_buckets_for_metric(Matcher::Full(described.name.to_owned()), bounds)
+                .unwrap_or_default();
+        }
+    }
+    let recorder = builder.build_recorder();
+    for described in ALL {
+        let (name, help) = (described.name.into(), described.help.into());
+        let unit = match described.unit {
+            "seconds" => Some(Unit::Seconds),
+            "bytes" => Some(Unit::Bytes),
+            _ => None,
+        };
+        match described.form {
+            Form::Counter => recorder.describe_counter(name, unit, help),
+            Form::Gauge => recorder.describe_gauge(name, unit, help),
+            Form::Histogram(_) => recorder.describe_histogram(name, unit, help),
+        }
+    }
+    recorder
+}
+
+fn key(of: &Described, labels: &[(&'static str, &str)]) -> Key {
+    let labels: Vec<Label> =
+        labels.iter().map(|(name, value)| Label::new(*name, (*value).to_owned())).collect();
+    Key::from_parts(of.name, labels)
+}
+
+fn counter(recorder: &PrometheusRecorder, of: &Described, labels: &[(&'static str, &str)]) -> Counter {
+    recorder.register_counter(&key(of, labels), &METADATA)
+}
+
+fn gauge(recorder: &PrometheusRecorder, of: &Described) -> Gauge {
+    recorder.register_gauge(&key(of, &[]), &METADATA)
+}
+
+fn histogram(recorder: &PrometheusRecorder, of: &Described, labels: &[(&'static str, &str)]) -> Histogram {
+    recorder.register_histogram(&key(of, labels), &METADATA)
+}
+
+#[cfg(test)]
+mod tests;
