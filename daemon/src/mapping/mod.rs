@@ -17,6 +17,8 @@ pub mod next_steps;
 pub mod planner;
 pub mod probe;
 pub mod report;
+pub mod rescore;
+mod slug;
 pub mod spot_check;
 pub mod sweep;
 pub mod view;

@@ -5,6 +5,7 @@ mod inbox;
 mod learned;
 mod open;
 mod read;
+mod rescore;
 mod rows;
 mod select;
 mod sqlite;
@@ -20,6 +21,7 @@ pub use inbox::{DeliveryRow, InboxCounts, InboxOp, InboxRead, NewDelivery, Queue
 pub use learned::{Learned, Version};
 pub use open::{OpenError, open};
 pub use read::{AuditRead, CatalogRead, IndexRead, MappingRead, ProbeRead, RunRead, SettingRead, UploadRead};
+pub use rescore::{OwedRow, RescoreOp, RescoreRead, Scope};
 pub use rows::{
     ActReceiptRow, AuditRow, InstallationRow, LinkFilter, LinkRow, MappingRow, NewItem, NewRun,
     RepositoryRow, RequestRow, RunRow, Standing, StandingRun, StoredItem, SweepRow, TenantRow, UploadRow,
@@ -73,6 +75,7 @@ pub trait Store:
     + IndexRead
     + MappingRead
     + ProbeRead
+    + RescoreRead
     + RunRead
     + SettingRead
     + UploadRead

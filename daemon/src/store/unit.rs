@@ -6,6 +6,7 @@ use cutover_shared::run::{ItemState, RunState};
 
 use super::inbox::InboxOp;
 use super::learned::Learned;
+use super::rescore::RescoreOp;
 use super::rows::{InstallationRow, LinkRow, MappingRow, NewItem, NewRun, RepositoryRow, RequestRow};
 
 /// The most rows of one operation. Keeps a group commit short, so that the urgent lane never waits long.
@@ -66,6 +67,7 @@ ops! {
     Index(IndexOp),
     Inbox(InboxOp),
     Probe(ProbeOp),
+    Rescore(RescoreOp),
     Setting(SettingOp),
     Act(ActOp),
     Audit(AuditDraft),
@@ -194,6 +196,8 @@ pub enum ProbeOp {
     Put { rows: Vec<(String, String)>, at: i64 },
     /// Forgets every answer.
     Clear,
+    /// Forgets answers with these keys that were given before this moment.
+    Forget { keys: Vec<String>, before: i64 },
 }
 
 /// Operations on settings.
@@ -246,6 +250,8 @@ impl Op {
             Self::Mapping(MappingOp::Put { rows, .. }) => rows.len(),
             Self::Index(IndexOp::Installations { rows, .. }) => rows.len(),
             Self::Inbox(InboxOp::Replay { seqs }) => seqs.len(),
+            Self::Rescore(RescoreOp::Paid { ids }) => ids.len(),
+            Self::Probe(ProbeOp::Forget { keys, .. }) => keys.len(),
             Self::Index(IndexOp::Learned { fact, .. }) => fact.rows(),
             Self::Index(IndexOp::Requests { rows, .. }) => rows.len(),
             Self::Index(IndexOp::Repositories { rows, .. }) => rows.len(),
@@ -261,6 +267,7 @@ impl Op {
             )
             | Self::Act(_)
             | Self::Probe(_)
+            | Self::Rescore(RescoreOp::Paid { .. })
             | Self::Mapping(MappingOp::Expect { .. }) => None,
             Self::Run(_) => Some(Topic::Runs),
             Self::Catalog(
@@ -272,7 +279,7 @@ impl Op {
             ) => None,
             Self::Catalog(_) => Some(Topic::Catalog),
             Self::Mapping(_) => Some(Topic::Mapping),
-            Self::Index(_) => Some(Topic::Index),
+            Self::Index(_) | Self::Rescore(RescoreOp::Owe { .. }) => Some(Topic::Index),
             Self::Inbox(_) => Some(Topic::Inbox),
             Self::Setting(_) => Some(Topic::Mode),
             Self::Audit(_) => Some(Topic::Audit),

@@ -5,6 +5,7 @@ pub(super) mod catalog;
 pub(super) mod inbox;
 mod index;
 mod mapping;
+mod rescore;
 pub(super) mod run;
 mod setting;
 

@@ -7,6 +7,7 @@ mod index;
 mod index_event;
 mod index_sweep;
 mod mapping;
+mod rescore;
 mod run;
 mod setting;
 
@@ -33,6 +34,7 @@ pub(super) async fn op(
         Op::Inbox(op) => inbox::op(connection, op, packed).await,
         Op::Index(op) => index::op(connection, op).await,
         Op::Probe(op) => mapping::probe(connection, op).await,
+        Op::Rescore(op) => rescore::op(connection, op).await,
         Op::Setting(op) => setting::op(connection, op).await,
         Op::Act(op) => setting::act(connection, op).await,
         Op::Audit(draft) => chain.append(connection, draft).await,
