@@ -26,7 +26,9 @@ use crate::mapping::catalog::ddl::DdlNames;
 use crate::mapping::catalog::import::Importer;
 use crate::mapping::gate::CanaryFirst;
 use crate::mapping::mode;
+use crate::mapping::periodic::Periodic;
 use crate::mapping::planner::Planner;
+use crate::mapping::rescore::Rescorer;
 use crate::mapping::sweep::Sweeper;
 use crate::run::{Brake, Engine, EngineSettings};
 use crate::seal::Seal;
@@ -42,6 +44,7 @@ pub(super) struct Built {
     pub(super) door: Arc<Parts>,
     /// Stores kills that could not be stored at once.
     pub(super) kill_worker: Mutex<Option<Task>>,
+    pub(super) rescorer: Rescorer,
 }
 
 pub(super) async fn build(loaded: &Loaded, clock: &Clock, faults: Faults) -> Result<Built, Failure> {
@@ -64,8 +67,24 @@ pub(super) async fn build(loaded: &Loaded, clock: &Clock, faults: Faults) -> Res
     let canary = CanaryFirst::new(db.clone(), config.mapping.canary_observation);
     let gate = Arc::new(canary.clone());
     let kinds = kinds::kinds(&db, &seal, app_database.as_ref());
-    let engine = Engine::new(db.clone(), clock.clone(), faults, brake.clone(), settings, gate, kinds);
     let sweeper = Sweeper::new(db.clone(), github.clone(), clock.clone(), config.mapping.sweep_parallel);
+    let periodic = Periodic::new(
+        sweeper.clone(),
+        db.clone(),
+        clock.clone(),
+        github.host_id(),
+        config.mapping.sweep_every,
+    );
+    let rescorer = Rescorer {
+        db: db.clone(),
+        github: github.clone(),
+        clock: clock.clone(),
+        brake: brake.clone(),
+        faults: faults.clone(),
+        auto_map: auto_map(config),
+        app_slug: config.github.app_slug.clone(),
+    };
+    let engine = Engine::new(db.clone(), clock.clone(), faults, brake.clone(), settings, gate, kinds);
     let planner = Planner {
         db: db.clone(),
         github: github.clone(),
@@ -112,6 +131,7 @@ pub(super) async fn build(loaded: &Loaded, clock: &Clock, faults: Faults) -> Res
         canary,
         github,
         planner,
+        periodic,
         kill,
         doctor,
         heads: HeadFile::of(&config.state_dir),
@@ -119,7 +139,7 @@ pub(super) async fn build(loaded: &Loaded, clock: &Clock, faults: Faults) -> Res
         operators: operators(config),
         epoch: u64::try_from(started_at).unwrap_or(1).max(1),
     });
-    Ok(Built { door, kill_worker: Mutex::new(Some(Box::pin(worker))) })
+    Ok(Built { door, kill_worker: Mutex::new(Some(Box::pin(worker))), rescorer })
 }
 
 impl Built {
@@ -131,6 +151,19 @@ impl Built {
         let runs = self.door.engine.resume().await?;
         tracing::info!(killed, runs = runs.len(), "took up what the last stop left");
         Ok(())
+    }
+}
+
+/// Which mappings events and sweeps make by themselves. The application's columns are written by runs alone.
+fn auto_map(config: &Config) -> Option<u8> {
+    match &config.catalog {
+        Catalog::Embedded => config.mapping.auto_map,
+        Catalog::Postgres(_) => {
+            if config.mapping.auto_map.is_some() {
+                tracing::warn!("mapping.auto_map has no effect: the catalog is the application's database");
+            }
+            None
+        }
     }
 }
 

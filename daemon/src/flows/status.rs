@@ -2,7 +2,7 @@
 
 use cutover_shared::mapping::Mode;
 use cutover_shared::run::{Reversibility, RunState, RunView};
-use cutover_shared::status::Status;
+use cutover_shared::status::{Status, SweepView};
 
 use super::attention::{FAILED_MS, Facts, attention};
 use super::back::{Effects, Holds, Measure, way_back};
@@ -10,6 +10,7 @@ use super::next::{self, Canary, Situation};
 use crate::clock::Clock;
 use crate::mapping::gate::{CanaryFirst, CanaryStage};
 use crate::mapping::mode;
+use crate::mapping::periodic::Periodic;
 use crate::run::{Brake, Engine};
 use crate::store::{Db, ReadError, RunRow, Standing, StandingRun};
 
@@ -47,11 +48,12 @@ pub struct Sources<'a> {
     pub brake: &'a Brake,
     pub clock: &'a Clock,
     pub canary: &'a CanaryFirst,
+    pub periodic: &'a Periodic,
 }
 
 /// Reads the whole.
 pub async fn status(from: Sources<'_>) -> Result<Status, ReadError> {
-    let Sources { identity, db, engine, brake, clock, canary } = from;
+    let Sources { identity, db, engine, brake, clock, canary, periodic } = from;
     let mode = mode::view(db, identity.configured_mode, brake.is_pulled()).await?;
     let index = db.index_view(&identity.github_host).await?;
     let (tenants, projects, repositories) = db.catalog_counts().await?;
@@ -60,12 +62,17 @@ pub async fn status(from: Sources<'_>) -> Result<Status, ReadError> {
     let noted = db.runs_of_note(now.saturating_sub(FAILED_MS), now, NOTED).await?;
     let noted: Vec<RunView> = noted.iter().map(|run| engine.show(run)).collect();
     let trouble = db.write_trouble();
+    let sweeps = SweepView {
+        next_at: periodic.next(),
+        trouble: periodic.trouble().map(|trouble| (trouble.at, trouble.why)),
+    };
     let attention = attention(&Facts {
         now,
         mode: &mode,
         trouble: trouble.as_deref(),
         runs: &noted,
         index: &index,
+        sweeps: &sweeps,
         projects,
         index_max_age_ms: identity.index_max_age_ms,
     });
@@ -91,6 +98,7 @@ pub async fn status(from: Sources<'_>) -> Result<Status, ReadError> {
         projects,
         repositories,
         index,
+        sweeps,
         live_runs: live.map(|run| engine.show(run)).collect(),
         attention,
         next,

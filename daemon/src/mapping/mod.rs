@@ -14,6 +14,7 @@ pub mod load;
 pub mod matching;
 pub mod mode;
 pub mod next_steps;
+pub mod periodic;
 pub mod planner;
 pub mod probe;
 pub mod report;

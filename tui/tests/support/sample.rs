@@ -131,6 +131,7 @@ pub fn status() -> Status {
             swept_at: Some(NOW - 5 * MINUTE),
             sweeping: Some((400, 2000)),
         },
+        sweeps: cutover_shared::status::SweepView::default(),
         live_runs: vec![applying(600)],
         attention: attention(),
         next: vec![

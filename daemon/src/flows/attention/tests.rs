@@ -47,7 +47,7 @@ fn index() -> IndexView {
 }
 
 fn of(mode: &ModeView, trouble: Option<&str>, runs: &[RunView], index: &IndexView) -> Vec<Attention> {
-    let facts = Facts { now: NOW, mode, trouble, runs, index, projects: 1, index_max_age_ms: 6 * HOUR };
+    let facts = Facts { now: NOW, mode, trouble, runs, index, sweeps: &SweepView::default(), projects: 1, index_max_age_ms: 6 * HOUR };
     let found = attention(&facts);
     for one in &found {
         assert!(!one.why.is_empty() && one.command.is_some(), "{one:?}");
@@ -117,15 +117,39 @@ fn the_most_urgent_comes_first() {
 #[test]
 fn an_index_that_was_never_read_matters_only_with_projects() {
     let (mode, index) = (mode(), IndexView::default());
+    let sweeps = SweepView::default();
     let facts = |projects| Facts {
         now: NOW,
         mode: &mode,
         trouble: None,
         runs: &[],
         index: &index,
+        sweeps: &sweeps,
         projects,
         index_max_age_ms: HOUR,
     };
     assert!(attention(&facts(0)).is_empty());
     assert_eq!(attention(&facts(1)).len(), 1);
+}
+
+#[test]
+fn a_sweep_that_stopped_is_told_until_one_ends() {
+    let (mode, index) = (mode(), index());
+    let stopped = SweepView { trouble: Some((NOW - HOUR, "no route".to_owned())), next_at: Some(NOW + HOUR) };
+    let said = |sweeps: &SweepView| {
+        attention(&Facts {
+            now: NOW,
+            mode: &mode,
+            trouble: None,
+            runs: &[],
+            index: &index,
+            sweeps,
+            projects: 1,
+            index_max_age_ms: 6 * HOUR,
+        })
+    };
+    assert!(said(&SweepView::default()).is_empty());
+    let [told] = said(&stopped).try_into().unwrap();
+    assert_eq!(told.text, "the sweep of GitHub's lists stopped: no route");
+    assert!(told.why.contains("1 h"), "{}", told.why);
 }

@@ -72,8 +72,6 @@ struct Change {
     held: MappingRow,
     before: Mapping,
     after: Mapping,
-    /// Answers that count no more, and the moment before which they were given.
-    forget: Option<(String, i64)>,
     causes: Vec<String>,
 }
 
@@ -155,20 +153,13 @@ impl Rescorer {
             let row = &held[at];
             let before: Mapping = serde_json::from_str(&row.body)
                 .map_err(|cause| RescoreError::Corrupt { key: link.key.clone(), cause })?;
-            let forget = world.void(&link, &before);
+            let void = world.is_void(&link, &before);
             let plain = link_of(link.clone());
-            let after = judge_again(
-                &plain,
-                &before,
-                world.index(),
-                world.answers(),
-                context,
-                auto,
-                forget.is_some(),
-            );
+            let after =
+                judge_again(&plain, &before, world.index(), world.answers(), context, auto, void);
             if after != before {
                 let causes = causes(owed, &link, &before);
-                changes.push(Change { link, held: row.clone(), before, after, forget, causes });
+                changes.push(Change { link, held: row.clone(), before, after, causes });
             }
         }
         let work: Vec<_> = changes.into_iter().map(|change| self.make(change)).collect();
@@ -177,12 +168,16 @@ impl Rescorer {
         while let Some(done) = made.next().await {
             whole &= done?;
         }
+        for (key, before) in world.take_void() {
+            let forget = ProbeOp::Forget { keys: vec![key], before };
+            self.db.write(Lane::Handler, Unit::new().with(forget)).await?;
+        }
         Ok(whole)
     }
 
     /// One change, its record with it; false when the mapping was moved meanwhile.
     async fn make(&self, change: Change) -> Result<bool, RescoreError> {
-        let Change { link, held, before, after, forget, causes } = change;
+        let Change { link, held, before, after, causes } = change;
         let at = self.clock.now();
         let body = mapping_body(&after);
         let row = MappingRow {
@@ -202,15 +197,12 @@ impl Rescorer {
             "from": told(&before),
             "to": told(&after),
         });
-        let mut unit = Unit::new()
+        let unit = Unit::new()
             .with(MappingOp::Expect {
                 rows: vec![(link.key.clone(), link.fingerprint.clone(), held.fingerprint.clone())],
             })
             .with(MappingOp::Put { rows: vec![row], at })
             .with(who.did(at, "map.rescore", link.key.as_str(), detail));
-        if let Some((key, before)) = forget {
-            unit = unit.with(ProbeOp::Forget { keys: vec![key], before });
-        }
         match self.db.write(Lane::Handler, unit).await {
             Ok(()) => {}
             Err(WriteError::Precondition { .. }) => return Ok(false),

@@ -17,6 +17,8 @@ pub(super) struct World {
     answers: Answers,
     /// What became private, and when that was told; answers given before say nothing.
     reread: Vec<(i64, i64)>,
+    /// Keys of such answers that were met, and the moment before which they were given.
+    void: Vec<(String, i64)>,
 }
 
 impl World {
@@ -33,6 +35,7 @@ impl World {
             index,
             answers: Answers::default(),
             reread,
+            void: Vec::new(),
         })
     }
 
@@ -73,10 +76,13 @@ impl World {
             else {
                 continue;
             };
-            let is_void = matches!(&answer, ProbeAnswer::Repo { repo_id, .. }
-                if self.reread.iter().any(|(id, told)| *id == repo_id.0 && at < *told));
-            if !is_void {
-                self.answers.insert(ask, answer);
+            let told = match &answer {
+                ProbeAnswer::Repo { repo_id, .. } => self.told(repo_id.0).filter(|told| at < *told),
+                _ => None,
+            };
+            match told {
+                Some(told) => self.void.push((key, told)),
+                None => self.answers.insert(ask, answer),
             }
         }
         Ok(())
@@ -91,16 +97,25 @@ impl World {
         Some((key, end))
     }
 
-    /// The answer that proved this mapping and counts no more, since its repository became private after it was given.
-    pub(super) fn void(&self, link: &LinkRow, held: &Mapping) -> Option<(String, i64)> {
-        if !matches!(held.reason, Reason::TokenRead | Reason::Redirected | Reason::ReadyToMap) {
-            return None;
-        }
-        let id = held.repo_id?.0;
-        let told = self.reread.iter().filter(|(reread, _)| *reread == id).map(|(_, at)| *at).max()?;
-        let ask = ProbeAsk::read_repo(link.token.as_deref()?, &link.repo_full_name);
-        // Asked again since: that answer stands.
-        self.answers.get(&ask).is_none().then(|| (ask.key(), told))
+    /// When it was last told that this repository became private.
+    fn told(&self, repository: i64) -> Option<i64> {
+        self.reread.iter().filter(|(id, _)| *id == repository).map(|(_, at)| *at).max()
+    }
+
+    /// Answers that count no more, to be forgotten.
+    pub(super) fn take_void(&mut self) -> Vec<(String, i64)> {
+        std::mem::take(&mut self.void)
+    }
+
+    /// Whether what proved this mapping counts no more, since its repository became private after it was read.
+    pub(super) fn is_void(&self, link: &LinkRow, held: &Mapping) -> bool {
+        let by_read = matches!(held.reason, Reason::TokenRead | Reason::Redirected);
+        let (Some(id), Some(token), true) = (held.repo_id, link.token.as_deref(), by_read) else {
+            return false;
+        };
+        // Read again since: that answer stands.
+        let ask = ProbeAsk::read_repo(token, &link.repo_full_name);
+        self.told(id.0).is_some() && self.answers.get(&ask).is_none()
     }
 }
 
