@@ -77,7 +77,20 @@ pub struct QueueHead {
     pub due_at: i64,
 }
 
-/// The inbox at a glance.
+/// Deliveries that a count looks at at most.
+pub const MOST_COUNTED: u32 = 100_000;
+
+/// One minute of the inbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MinuteRow {
+    /// Minutes since the epoch.
+    pub minute: i64,
+    pub received: u32,
+    /// Of those, which failed at least once or are dead.
+    pub failed: u32,
+}
+
+/// The inbox at a glance. Neither number rises above [`MOST_COUNTED`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct InboxCounts {
     pub waiting: u64,
@@ -107,4 +120,6 @@ pub trait InboxRead {
     /// Whether [`InboxOp::DropBodies`] or [`InboxOp::Forget`] with these moments would find anything.
     async fn is_forgettable(&self, bodies: i64, rows: i64) -> Read<bool>;
     async fn inbox_counts(&self) -> Read<InboxCounts>;
+    /// Minutes since then in which something was received; of more than [`MOST_COUNTED`] deliveries the newest.
+    async fn inbox_minutes(&self, since: i64) -> Read<Vec<MinuteRow>>;
 }

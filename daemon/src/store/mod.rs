@@ -2,6 +2,7 @@
 //! transaction handle leaves this folder.
 
 mod inbox;
+mod installed;
 mod learned;
 mod open;
 mod read;
@@ -17,7 +18,10 @@ use async_trait::async_trait;
 use cutover_shared::rpc::Topic;
 use tokio::sync::watch;
 
-pub use inbox::{DeliveryRow, InboxCounts, InboxOp, InboxRead, NewDelivery, QueueHead};
+pub use inbox::{
+    DeliveryRow, InboxCounts, InboxOp, InboxRead, MOST_COUNTED, MinuteRow, NewDelivery, QueueHead,
+};
+pub use installed::{InstalledRead, InstalledRow, MOST_INSTALLATIONS};
 pub use learned::{Learned, Version};
 pub use open::{OpenError, open};
 pub use read::{AuditRead, CatalogRead, IndexRead, MappingRead, ProbeRead, RunRead, SettingRead, UploadRead};
@@ -73,6 +77,7 @@ pub trait Store:
     + CatalogRead
     + InboxRead
     + IndexRead
+    + InstalledRead
     + MappingRead
     + ProbeRead
     + RescoreRead

@@ -151,5 +151,5 @@ fn a_sweep_that_stopped_is_told_until_one_ends() {
     assert!(said(&SweepView::default()).is_empty());
     let [told] = said(&stopped).try_into().unwrap();
     assert_eq!(told.text, "the sweep of GitHub's lists stopped: no route");
-    assert!(told.why.contains("1 h"), "{}", told.why);
+    assert!(told.why.contains("60 min ago"), "{}", told.why);
 }

@@ -4,6 +4,7 @@ pub(super) mod audit;
 pub(super) mod catalog;
 pub(super) mod inbox;
 mod index;
+mod installed;
 mod mapping;
 mod rescore;
 pub(super) mod run;
