@@ -24,6 +24,8 @@ mod kill;
 mod list;
 #[path = "e2e/page.rs"]
 mod page;
+#[path = "e2e/rescore.rs"]
+mod rescore;
 #[path = "e2e/role.rs"]
 mod role;
 #[path = "e2e/secret.rs"]
