@@ -110,7 +110,12 @@ fn silent(facts: &Facts<'_>, say: &mut impl FnMut(Health, &str, String, Option<S
     if active && age >= SILENT_MS {
         let days = age / (24 * 60 * 60 * 1_000);
         let text = format!("The last delivery came {days} days ago; limit {}", SILENT_MS / 86_400_000);
-        say(Health::Attention, "silent", text, Some("compare GitHub's own list of the App's deliveries".to_owned()));
+        say(
+            Health::Attention,
+            "silent",
+            text,
+            Some("compare GitHub's own list of the App's deliveries".to_owned()),
+        );
     }
 }
 

@@ -14,10 +14,15 @@ use crate::github::{Budget, GitHub, TokenState, TokenStatus};
 use crate::store::{Db, InstalledRow, ReadError, Select, Value};
 
 /// A window, the worst first unless sorted.
-pub async fn window(db: &Db, github: &GitHub, select: &Select) -> Result<Window<InstallationView>, ReadError> {
+pub async fn window(
+    db: &Db,
+    github: &GitHub,
+    select: &Select,
+) -> Result<Window<InstallationView>, ReadError> {
     let rows = db.installed(github.host_id(), None).await?;
     let known = Known::of(github);
-    let mut views: Vec<Judged> = rows.into_iter().map(|row| Judged::of(known.view(row, select.now))).collect();
+    let mut views: Vec<Judged> =
+        rows.into_iter().map(|row| Judged::of(known.view(row, select.now))).collect();
     views.sort_by_key(|judged| (rank(judged.view.health), judged.view.id));
     Ok(select.window(&INSTALLATIONS, views, value).map(|judged| judged.view))
 }

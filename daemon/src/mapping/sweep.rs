@@ -13,8 +13,8 @@ use futures::StreamExt as _;
 use crate::clock::Clock;
 use crate::github::{GitHub, GitHubError, Installation, MintError, Reader, Repository, Traffic};
 use crate::store::{
-    Db, IndexOp, InstallationRow, Lane, ReadError, RepositoryRow, RequestRow, RescoreOp, Scope, SweepRow, UNIT_ROWS, Unit,
-    WriteError,
+    Db, IndexOp, InstallationRow, Lane, ReadError, RepositoryRow, RequestRow, RescoreOp, Scope, SweepRow,
+    UNIT_ROWS, Unit, WriteError,
 };
 
 /// Pages of one list that are read at most; GitHub's own limit of installations is far below.
@@ -85,7 +85,8 @@ impl Sweeper {
 
     async fn noted(&self, owe: bool) -> Result<(), SweepError> {
         let ended = self.go(owe).await;
-        let trouble = ended.as_ref().err().map(|error| Trouble { at: self.clock.now(), why: error.to_string() });
+        let trouble =
+            ended.as_ref().err().map(|error| Trouble { at: self.clock.now(), why: error.to_string() });
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
         ended
     }

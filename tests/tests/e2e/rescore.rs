@@ -41,8 +41,9 @@ async fn scene(secret: &str, more: &str) -> (Scene, Daemon, Conn) {
         .filter(|(row, truth)| row.repo_id.is_some() && row.repo_id == truth.repo_id)
         .find_map(|(row, truth)| {
             let id = truth.installation_id?;
-            let chosen = world
-                .read(|world| matches!(world.installation(id)?.selection, Selection::Selected(_)).then_some(()));
+            let chosen = world.read(|world| {
+                matches!(world.installation(id)?.selection, Selection::Selected(_)).then_some(())
+            });
             chosen.map(|()| (row, row.repo_id.unwrap(), id))
         })
         .expect("a world with chosen repositories");

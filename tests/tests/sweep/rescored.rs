@@ -63,9 +63,8 @@ async fn changed() -> (House, Life) {
             1 => world.suspend(id).unwrap(),
             2 if selected && !granted.is_empty() => world.revoke_grant(id, granted[0]).unwrap(),
             3 if selected => {
-                let missing: Vec<i64> = world.read(|world| {
-                    world.owned_by(account).filter(|repo| !granted.contains(repo)).collect()
-                });
+                let missing: Vec<i64> = world
+                    .read(|world| world.owned_by(account).filter(|repo| !granted.contains(repo)).collect());
                 missing.iter().for_each(|repo| world.grant(id, *repo).unwrap());
             }
             _ => {
@@ -185,7 +184,8 @@ async fn a_part_of_the_index_judges_as_the_whole() {
     }
     // And whatever went with its installation.
     let mut gone = Scope::default();
-    gone.installations.extend(held(&house, &life).await.values().filter_map(|held| Some(held.installation?.0)));
+    gone.installations
+        .extend(held(&house, &life).await.values().filter_map(|held| Some(held.installation?.0)));
     owe(&house, &life, gone).await;
     pay(&house, &life, Some(90)).await;
     let part = held(&house, &life).await;
@@ -194,7 +194,9 @@ async fn a_part_of_the_index_judges_as_the_whole() {
     let whole = held(&house, &life).await;
     let differ: Vec<_> = part
         .iter()
-        .filter(|(key, held)| held.status != whole[*key].status || held.installation != whole[*key].installation)
+        .filter(|(key, held)| {
+            held.status != whole[*key].status || held.installation != whole[*key].installation
+        })
         .map(|(key, held)| (key, held, &whole[key]))
         .collect();
     assert!(differ.is_empty(), "{differ:#?}");

@@ -30,14 +30,12 @@ pub(super) enum Verb {
     },
 }
 
+/// How many repositories is in `show`: what should be done fits into the line only without it.
 const COLUMNS: &[Column] = &[
     Column::number("INSTALLATION"),
     Column::long("ACCOUNT"),
     Column::words("STATE"),
     Column::words("HEALTH"),
-    Column::number("REPOS"),
-    Column::number("MAPPED"),
-    Column::number("UNMAPPED"),
     Column::words("DELIVERY"),
     Column::long("REASONS"),
 ];
@@ -92,9 +90,6 @@ fn row(view: &InstallationView, now: i64) -> Vec<Cell> {
         view.account.as_str().into(),
         Cell::toned(view.state.word(), state_tone(view.state)),
         Cell::toned(view.health.word(), health_tone(view.health)),
-        number(view.repositories).into(),
-        number(view.mapped).into(),
-        number(view.unmapped).into(),
         view.last_delivery_at.map_or(String::new(), |at| age(now, at)).into(),
         codes.join(", ").into(),
     ]

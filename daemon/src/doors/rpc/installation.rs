@@ -11,7 +11,8 @@ pub(super) async fn query(parts: &Parts, query: InstallationQuery) -> Result<Ins
     Ok(match query {
         InstallationQuery::Window { ask } => {
             let select = window::select(parts, &INSTALLATIONS, &ask)?;
-            let window = installations::window(&parts.db, &parts.github, &select).await.map_err(read_error)?;
+            let window =
+                installations::window(&parts.db, &parts.github, &select).await.map_err(read_error)?;
             InstallationAnswer::Window(window)
         }
         InstallationQuery::Show { id } => {

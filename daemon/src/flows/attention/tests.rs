@@ -47,7 +47,16 @@ fn index() -> IndexView {
 }
 
 fn of(mode: &ModeView, trouble: Option<&str>, runs: &[RunView], index: &IndexView) -> Vec<Attention> {
-    let facts = Facts { now: NOW, mode, trouble, runs, index, sweeps: &SweepView::default(), projects: 1, index_max_age_ms: 6 * HOUR };
+    let facts = Facts {
+        now: NOW,
+        mode,
+        trouble,
+        runs,
+        index,
+        sweeps: &SweepView::default(),
+        projects: 1,
+        index_max_age_ms: 6 * HOUR,
+    };
     let found = attention(&facts);
     for one in &found {
         assert!(!one.why.is_empty() && one.command.is_some(), "{one:?}");

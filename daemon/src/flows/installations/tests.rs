@@ -12,9 +12,10 @@ fn row(id: i64) -> InstalledRow {
         account_login: format!("acme{id}"),
         account_type: "Organization".to_owned(),
         selection: "all".to_owned(),
-        permissions: r#"{"actions":"read","contents":"read","deployments":"read","issues":"read","metadata":"read",
+        permissions:
+            r#"{"actions":"read","contents":"read","deployments":"read","issues":"read","metadata":"read",
                          "pull_requests":"read"}"#
-            .to_owned(),
+                .to_owned(),
         repositories: 3,
         mapped: 2,
         delivered_at: Some(NOW - 1_000),
@@ -80,6 +81,9 @@ fn memory_knows_what_the_store_does_not_yet() {
     assert_eq!(with(&status(TokenState::Suspended, None)).state, InstallationState::Suspended);
     assert_eq!(with(&status(TokenState::Gone, None)).state, InstallationState::Gone);
     let failing = with(&status(TokenState::Failing, Some("key_rejected")));
-    assert_eq!((failing.state, failing.token_error.as_deref()), (InstallationState::Active, Some("key_rejected")));
+    assert_eq!(
+        (failing.state, failing.token_error.as_deref()),
+        (InstallationState::Active, Some("key_rejected"))
+    );
     assert_eq!(failing.reasons[0].code, "token_failing");
 }

@@ -32,8 +32,7 @@ pub fn judge_again(
             None => verdict,
         };
     }
-    let stays =
-        was_mapped && held.installation == verdict.installation && held.repo_id == verdict.repo_id;
+    let stays = was_mapped && held.installation == verdict.installation && held.repo_id == verdict.repo_id;
     if stays || auto.is_some_and(|from| verdict.confidence >= from.max(MAPPED_FROM)) {
         return verdict;
     }

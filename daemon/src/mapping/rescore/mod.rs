@@ -155,8 +155,7 @@ impl Rescorer {
                 .map_err(|cause| RescoreError::Corrupt { key: link.key.clone(), cause })?;
             let void = world.is_void(&link, &before);
             let plain = link_of(link.clone());
-            let after =
-                judge_again(&plain, &before, world.index(), world.answers(), context, auto, void);
+            let after = judge_again(&plain, &before, world.index(), world.answers(), context, auto, void);
             if after != before {
                 let causes = causes(owed, &link, &before);
                 changes.push(Change { link, held: row.clone(), before, after, causes });

@@ -55,9 +55,11 @@ async fn an_installation_in_figures() {
     write(&db, [seen(7, "Acme", 10), seen(8, "zeta", 10)]).await;
     let gone = Learned::Uninstalled { installation: 8, version: Version { at: 20, received: 20 } };
     write(&db, [learned(gone)]).await;
-    write(&db, [delivery("a", 7, MINUTE), delivery("b", 7, 2 * MINUTE), delivery("c", 7, 2 * MINUTE + 1)]).await;
+    write(&db, [delivery("a", 7, MINUTE), delivery("b", 7, 2 * MINUTE), delivery("c", 7, 2 * MINUTE + 1)])
+        .await;
     write(&db, [delivery("d", 7, 3 * MINUTE), delivery("e", 8, 3 * MINUTE)]).await;
-    write(&db, [end(1, DeliveryState::Handled), end(2, DeliveryState::Dead), end(3, DeliveryState::Ignored)]).await;
+    write(&db, [end(1, DeliveryState::Handled), end(2, DeliveryState::Dead), end(3, DeliveryState::Ignored)])
+        .await;
     let rows = db.installed(HOST, None).await.unwrap();
     assert_eq!(rows.iter().map(|row| (row.id, row.gone)).collect::<Vec<_>>(), [(7, false), (8, true)]);
     let acme = &rows[0];
@@ -79,8 +81,9 @@ async fn minutes_count_what_came_since_then() {
     write(&db, [end(40, DeliveryState::Dead), end(39, DeliveryState::Handled)]).await;
     for since in [0, 5, 17, 19] {
         let rows = db.inbox_minutes(since * MINUTE).await.unwrap();
-        let all: Vec<MinuteRow> =
-            (since..20).map(|minute| MinuteRow { minute, received: 2, failed: u32::from(minute == 19) }).collect();
+        let all: Vec<MinuteRow> = (since..20)
+            .map(|minute| MinuteRow { minute, received: 2, failed: u32::from(minute == 19) })
+            .collect();
         assert_eq!(rows, all, "since {since}");
     }
     assert_eq!(db.inbox_minutes(20 * MINUTE).await.unwrap(), []);

@@ -78,7 +78,10 @@ fn a_grant_maps_only_where_that_is_switched_on() {
     assert_eq!((held.status, held.reason), (MappingStatus::Pending, Reason::NotGranted));
     let granted = IndexView::build([acme.clone()], [row(1, &acme, "acme/site")], []);
     let off = again(&link, &held, &granted, &none, None);
-    assert_eq!((off.status, off.reason, off.installation), (MappingStatus::Pending, Reason::ReadyToMap, None));
+    assert_eq!(
+        (off.status, off.reason, off.installation),
+        (MappingStatus::Pending, Reason::ReadyToMap, None)
+    );
     assert_eq!(off.evidence.considered, Some(InstallationId(7)));
     assert!(off.next_steps.contains("would be mapped to installation 7"), "{}", off.next_steps);
     assert_eq!(again(&link, &off, &granted, &none, None), off, "the second time changes nothing");
@@ -86,7 +89,10 @@ fn a_grant_maps_only_where_that_is_switched_on() {
     assert_eq!((on.status, on.installation), (MappingStatus::Mapped, Some(InstallationId(7))));
     // And back again when it is taken away.
     let taken = again(&link, &on, &before, &none, Some(100));
-    assert_eq!((taken.status, taken.reason, taken.installation), (MappingStatus::Pending, Reason::NotGranted, None));
+    assert_eq!(
+        (taken.status, taken.reason, taken.installation),
+        (MappingStatus::Pending, Reason::NotGranted, None)
+    );
 }
 
 #[test]
@@ -115,7 +121,11 @@ fn a_renamed_repository_that_was_proven_stays_mapped() {
     assert_eq!(kept.evidence.current_name.as_deref(), Some("acme/new"));
     assert_eq!(again(&link, &kept, &renamed, &Answers::default(), None), kept);
     let void = judge_again(&link, &held, &listed, &Answers::default(), &context(), Some(90), true);
-    assert_eq!((void.status, void.reason), (MappingStatus::Pending, Reason::ProbeOwed), "read while it was public");
+    assert_eq!(
+        (void.status, void.reason),
+        (MappingStatus::Pending, Reason::ProbeOwed),
+        "read while it was public"
+    );
 }
 
 #[test]

@@ -30,7 +30,8 @@ const QUEUE: &str = "SELECT * FROM deliveries INDEXED BY deliveries_waiting
       WHERE state = 'waiting' AND queue = $1 ORDER BY seq LIMIT $2";
 
 /// Bounded, so that a look never takes longer than a moment, however many wait.
-const COUNTS: &str = "SELECT (SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE state = 'waiting' LIMIT 100000)),
+const COUNTS: &str =
+    "SELECT (SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE state = 'waiting' LIMIT 100000)),
             (SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE state = 'dead' LIMIT 100000)),
             (SELECT received_at FROM deliveries WHERE state = 'waiting' ORDER BY received_at LIMIT 1)";
 

@@ -94,12 +94,8 @@ async fn counts(
     host: &str,
     id: Option<i64>,
 ) -> Read<HashMap<i64, u64>> {
-    let rows: Vec<(i64, i64)> = sqlx::query_as(sql)
-        .bind(host)
-        .bind(id)
-        .fetch_all(connection)
-        .await
-        .map_err(unavailable(DOING))?;
+    let rows: Vec<(i64, i64)> =
+        sqlx::query_as(sql).bind(host).bind(id).fetch_all(connection).await.map_err(unavailable(DOING))?;
     Ok(rows.into_iter().map(|(id, n)| (id, unsigned(n))).collect())
 }
 

@@ -42,9 +42,8 @@ impl RescoreRead for Sqlite {
     }
 
     async fn links_touched(&self, scope: &Scope, after: Option<&LinkKey>, limit: u32) -> Read<Vec<LinkKey>> {
-        let list = |numbers: &std::collections::BTreeSet<i64>| {
-            array(&numbers.iter().copied().collect::<Vec<_>>())
-        };
+        let list =
+            |numbers: &std::collections::BTreeSet<i64>| array(&numbers.iter().copied().collect::<Vec<_>>());
         let keys: Vec<String> = sqlx::query_scalar(TOUCHED)
             .bind(after.map_or("", LinkKey::as_str))
             .bind(scope.all)
