@@ -83,6 +83,8 @@ pub enum Reason {
     NotListed,
     /// The check that would decide it is still owed: the budget of this plan was used up.
     ProbeOwed,
+    /// An event or a sweep showed where it belongs; a plan would map it.
+    ReadyToMap,
 }
 words!(Reason {
     IdListed = "id_listed", IdListedRenamed = "id_listed_renamed", TokenRead = "token_read",
@@ -90,7 +92,7 @@ words!(Reason {
     NameOnly = "name_only", NameReused = "name_reused", NotGranted = "not_granted", Suspended = "suspended",
     RequestPending = "request_pending", NotInstalled = "not_installed", Ambiguous = "ambiguous",
     OwnerMismatch = "owner_mismatch", Gone = "gone", OwnerUnknown = "owner_unknown",
-    NotListed = "not_listed", ProbeOwed = "probe_owed",
+    NotListed = "not_listed", ProbeOwed = "probe_owed", ReadyToMap = "ready_to_map",
 });
 
 /// What stands behind a verdict: the facts that the rule saw.

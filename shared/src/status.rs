@@ -22,6 +22,9 @@ pub struct Status {
     pub projects: u64,
     pub repositories: u64,
     pub index: IndexView,
+    /// Sweeps of GitHub's lists by the clock.
+    #[serde(default)]
+    pub sweeps: SweepView,
     /// Live runs, newest first; at most 20.
     pub live_runs: Vec<RunView>,
     /// What needs a person, most urgent first.
@@ -91,6 +94,15 @@ pub struct IndexView {
     pub swept_at: Option<i64>,
     /// A sweep under way: installations read so far and known so far.
     pub sweeping: Option<(u64, u64)>,
+}
+
+/// Sweeps of GitHub's lists by the clock; when the last one ended is [`IndexView::swept_at`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SweepView {
+    /// When the next one begins, milliseconds since the epoch; none while one goes on, or when there is to be none.
+    pub next_at: Option<i64>,
+    /// Why the newest one stopped, and when; none when it came to its end.
+    pub trouble: Option<(i64, String)>,
 }
 
 /// How one check of `doctor` went.

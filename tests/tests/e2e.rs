@@ -38,6 +38,8 @@ mod missed;
 mod old_callback;
 #[path = "e2e/page.rs"]
 mod page;
+#[path = "e2e/rescore.rs"]
+mod rescore;
 #[path = "e2e/role.rs"]
 mod role;
 #[path = "e2e/secret.rs"]

@@ -12,5 +12,7 @@ mod drift;
 mod house;
 #[path = "sweep/interrupted.rs"]
 mod interrupted;
+#[path = "sweep/rescored.rs"]
+mod rescored;
 #[path = "sweep/verdicts.rs"]
 mod verdicts;

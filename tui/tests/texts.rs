@@ -6,6 +6,7 @@ mod support;
 
 use cutover_shared::audit::{AuditAnswer, AuditQuery};
 use cutover_shared::catalog::{CatalogAnswer, CatalogQuery, Ddl};
+use cutover_shared::installation::{InstallationAnswer, InstallationQuery};
 use cutover_shared::mapping::{MapAct, MapAnswer, MapQuery, MapReceipt, MapScope};
 use cutover_shared::page::{Page, PageAsk};
 use cutover_shared::rpc::{Act, Answer, Query, Receipt};
@@ -108,6 +109,14 @@ fn answer(query: Query) -> Answer {
             down: "ALTER TABLE down;\n".into(),
         })),
         Query::Token(TokenQuery::List { .. }) => Answer::Token(TokenAnswer::List(page(sample::tokens()))),
+        Query::Installation(InstallationQuery::Window { .. }) => {
+            let rows = sample::installations();
+            Answer::Installation(InstallationAnswer::Window(Window { rows, offset: 0, total: 2 }))
+        }
+        Query::Installation(InstallationQuery::Show { .. }) => {
+            let [worst, _] = sample::installations().try_into().unwrap();
+            Answer::Installation(InstallationAnswer::Show(Box::new(worst)))
+        }
         Query::Webhook(WebhookQuery::Window { .. }) => {
             let rows = sample::deliveries();
             Answer::Webhook(WebhookAnswer::Window(Window { rows, offset: 0, total: 3 }))
@@ -151,6 +160,8 @@ async fn texts_fit_a_terminal_of_80_columns() {
         ("project_show", 0, "project show proj-1"),
         ("token_list", 0, "token list"),
         ("token_refresh", 0, "token refresh 41000001"),
+        ("installation_list", 0, "installation list"),
+        ("installation_show", 0, "installation show 41000001"),
         ("webhook_list", 0, "webhook list"),
         ("webhook_show", 0, "webhook show 72d3162e"),
         ("webhook_show_payload", 0, "webhook show 72d3162e --payload"),

@@ -29,7 +29,9 @@ use crate::mapping::catalog::ddl::DdlNames;
 use crate::mapping::catalog::import::Importer;
 use crate::mapping::gate::CanaryFirst;
 use crate::mapping::mode;
+use crate::mapping::periodic::Periodic;
 use crate::mapping::planner::Planner;
+use crate::mapping::rescore::Rescorer;
 use crate::mapping::sweep::Sweeper;
 use crate::run::{Brake, Engine, EngineSettings};
 use crate::seal::Seal;
@@ -48,6 +50,7 @@ pub(super) struct Built {
     /// What the HTTP door shows and asks for, when there is one and it is configured.
     pub(super) tls: Option<Arc<Certificates>>,
     pub(super) allow: Option<Arc<AllowList>>,
+    pub(super) rescorer: Rescorer,
 }
 
 /// What is there before anything is known of GitHub.
@@ -88,8 +91,24 @@ pub(super) async fn build(
     let canary = CanaryFirst::new(db.clone(), config.mapping.canary_observation);
     let gate = Arc::new(canary.clone());
     let kinds = kinds::kinds(&db, &seal, app_database.as_ref());
-    let engine = Engine::new(db.clone(), clock.clone(), faults.clone(), brake.clone(), settings, gate, kinds);
     let sweeper = Sweeper::new(db.clone(), github.clone(), clock.clone(), config.mapping.sweep_parallel);
+    let periodic = Periodic::new(
+        sweeper.clone(),
+        db.clone(),
+        clock.clone(),
+        github.host_id(),
+        config.mapping.sweep_every,
+    );
+    let rescorer = Rescorer {
+        db: db.clone(),
+        github: github.clone(),
+        clock: clock.clone(),
+        brake: brake.clone(),
+        faults: faults.clone(),
+        auto_map: auto_map(config),
+        app_slug: credentials.slug.clone(),
+    };
+    let engine = Engine::new(db.clone(), clock.clone(), faults.clone(), brake.clone(), settings, gate, kinds);
     let planner = Planner {
         db: db.clone(),
         github: github.clone(),
@@ -146,6 +165,7 @@ pub(super) async fn build(
         canary,
         github,
         planner,
+        periodic,
         kill,
         doctor,
         has_webhook_secret: !credentials.webhook_secrets.is_empty(),
@@ -154,7 +174,7 @@ pub(super) async fn build(
         operators: operators(config),
         epoch: u64::try_from(started_at).unwrap_or(1).max(1),
     });
-    Ok(Built { door, kill_worker: Mutex::new(Some(Box::pin(worker))), tls, allow })
+    Ok(Built { door, kill_worker: Mutex::new(Some(Box::pin(worker))), tls, allow, rescorer })
 }
 
 impl Built {
@@ -166,6 +186,19 @@ impl Built {
         let runs = self.door.engine.resume().await?;
         tracing::info!(killed, runs = runs.len(), "took up what the last stop left");
         Ok(())
+    }
+}
+
+/// Which mappings events and sweeps make by themselves. The application's columns are written by runs alone.
+fn auto_map(config: &Config) -> Option<u8> {
+    match &config.catalog {
+        Catalog::Embedded => config.mapping.auto_map,
+        Catalog::Postgres(_) => {
+            if config.mapping.auto_map.is_some() {
+                tracing::warn!("mapping.auto_map has no effect: the catalog is the application's database");
+            }
+            None
+        }
     }
 }
 

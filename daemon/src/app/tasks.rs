@@ -47,6 +47,8 @@ pub(super) fn spawn(
     let (handler, work) = (Arc::new(WebhookEvents::new(parts.github.clone())), work_settings(config));
     until_stop(shutdown, "inbox", parts.inbox.clone().work(handler, work));
     until_stop(shutdown, "inbox retention", parts.inbox.clone().retain(config.inbox.keep_payloads));
+    until_stop(shutdown, "sweep", parts.periodic.clone().work());
+    until_stop(shutdown, "rescore", built.rescorer.clone().work());
     until_stop(shutdown, "plan expiry", expire(parts.clone()));
     until_stop(shutdown, "log level", reload(shutdown.clone(), level, config.log.level.clone()));
     let measure = Arc::new(Measure {

@@ -41,6 +41,8 @@ pub(super) fn assemble(values: &Values, mistakes: &mut Mistakes) -> Option<Confi
             probe_budget: number(values, "mapping.probe_budget")?,
             sweep_parallel: number(values, "mapping.sweep_parallel")?,
             index_max_age: values.length("mapping.index_max_age")?,
+            sweep_every: values.length("mapping.sweep_every")?,
+            auto_map: auto_map(values)?,
             canary_observation: values.length("mapping.canary_observation")?,
         },
         inbox: Inbox {
@@ -61,6 +63,11 @@ pub(super) fn assemble(values: &Values, mistakes: &mut Mistakes) -> Option<Confi
             stderr: stderr(values)?,
         },
     })
+}
+
+fn auto_map(values: &Values) -> Option<Option<u8>> {
+    let from = number(values, "mapping.auto_map_confidence")?;
+    Some((values.text("mapping.auto_map")? == "on").then_some(from))
 }
 
 fn text(values: &Values, name: &str) -> Option<String> {

@@ -230,6 +230,10 @@ pub struct Mapping {
     /// 1 to 64.
     pub sweep_parallel: usize,
     pub index_max_age: Duration,
+    /// Zero: never.
+    pub sweep_every: Duration,
+    /// From which confidence on, 90 to 100 percent, events and sweeps map by themselves; none: they never do.
+    pub auto_map: Option<u8>,
     /// How long a verified canary run is watched before scope `all` may be approved.
     pub canary_observation: Duration,
 }

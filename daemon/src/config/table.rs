@@ -264,6 +264,12 @@ pub static KEYS: &[Key] = &[
         "Installations that are read at the same time.", "8"),
     key("mapping.index_max_age", length(MINUTE, MONTH), Need::Default(r#""24h""#),
         "A plan on an older index reads GitHub's lists again first.", r#""24h""#),
+    key("mapping.sweep_every", length(Duration::ZERO, MONTH), Need::Default(r#""6h""#),
+        "How often GitHub's lists are read again whole, whatever events told; up to a tenth later, so that daemons don't sweep together. `0s`: never.", r#""12h""#),
+    key("mapping.auto_map", Kind::Word(&["off", "on"]), Need::Default(r#""off""#),
+        "Whether a pending repository is mapped without a plan when an event or a sweep shows where it belongs. Only with the embedded catalog, never while killed.", r#""on""#),
+    key("mapping.auto_map_confidence", whole(90, 100), Need::Default("100"),
+        "From which confidence on, in percent, `auto_map` maps. A name alone never maps.", "95"),
     key("mapping.canary_observation", length(Duration::ZERO, MONTH), Need::Default(r#""24h""#),
         "How long a verified canary run is watched before a plan for all tenants can be approved without an override.", r#""24h""#),
 

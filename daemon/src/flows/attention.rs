@@ -2,7 +2,7 @@
 
 use cutover_shared::mapping::ModeView;
 use cutover_shared::run::{RunState, RunView};
-use cutover_shared::status::{Attention, Health, IndexView};
+use cutover_shared::status::{Attention, Health, IndexView, SweepView};
 
 use super::next::{changes_nothing, span};
 
@@ -22,6 +22,7 @@ pub struct Facts<'a> {
     /// Live, with unknown items, failed of late, or the newest plan of its kind and scope; newest first.
     pub runs: &'a [RunView],
     pub index: &'a IndexView,
+    pub sweeps: &'a SweepView,
     pub projects: u64,
     /// An index older than this is worth a warning.
     pub index_max_age_ms: i64,
@@ -200,6 +201,14 @@ fn index(facts: &Facts<'_>, all: &mut Vec<Attention>) {
         let why =
             "GitHub's list or a refused mint said so; their owners can unsuspend the App. Threshold: one.";
         all.push(command(say(Health::Warning, text, why), "cutover token list --filter state:suspended"));
+    }
+    if let Some((at, cause)) = &facts.sweeps.trouble {
+        let why = format!(
+            "The newest sweep stopped {} ago; what it read stays, and it goes on where it is.",
+            ago(facts.now, Some(*at))
+        );
+        let text = format!("the sweep of GitHub's lists stopped: {cause}");
+        all.push(command(say(Health::Warning, text, why), "cutover doctor"));
     }
     match index.swept_at {
         None if facts.projects > 0 => {

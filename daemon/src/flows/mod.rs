@@ -3,6 +3,9 @@
 pub mod attention;
 pub mod back;
 pub mod doctor;
+pub mod inbox_figures;
+pub mod installation_health;
+pub mod installations;
 pub mod kill;
 pub mod measure;
 pub mod next;

@@ -2,7 +2,7 @@
 
 use cutover_shared::mapping::Mode;
 use cutover_shared::run::{Reversibility, RunState, RunView};
-use cutover_shared::status::Status;
+use cutover_shared::status::{Status, SweepView};
 
 use super::attention::{FAILED_MS, Facts, Webhooks, attention};
 use super::back::{Effects, Holds, Measure, way_back};
@@ -11,6 +11,7 @@ use crate::clock::Clock;
 use crate::gateway::recover;
 use crate::mapping::gate::{CanaryFirst, CanaryStage};
 use crate::mapping::mode;
+use crate::mapping::periodic::Periodic;
 use crate::run::{Brake, Engine};
 use crate::store::{Db, ReadError, RunRow, Standing, StandingRun};
 
@@ -48,11 +49,12 @@ pub struct Sources<'a> {
     pub brake: &'a Brake,
     pub clock: &'a Clock,
     pub canary: &'a CanaryFirst,
+    pub periodic: &'a Periodic,
 }
 
 /// Reads the whole.
 pub async fn status(from: Sources<'_>) -> Result<Status, ReadError> {
-    let Sources { identity, db, engine, brake, clock, canary } = from;
+    let Sources { identity, db, engine, brake, clock, canary, periodic } = from;
     let mode = mode::view(db, identity.configured_mode, brake.is_pulled()).await?;
     let index = db.index_view(&identity.github_host).await?;
     let (tenants, projects, repositories) = db.catalog_counts().await?;
@@ -62,12 +64,17 @@ pub async fn status(from: Sources<'_>) -> Result<Status, ReadError> {
     let noted: Vec<RunView> = noted.iter().map(|run| engine.show(run)).collect();
     let trouble = db.write_trouble();
     let compared = recover::memory(db).await?;
+    let sweeps = SweepView {
+        next_at: periodic.next(),
+        trouble: periodic.trouble().map(|trouble| (trouble.at, trouble.why)),
+    };
     let attention = attention(&Facts {
         now,
         mode: &mode,
         trouble: trouble.as_deref(),
         runs: &noted,
         index: &index,
+        sweeps: &sweeps,
         projects,
         index_max_age_ms: identity.index_max_age_ms,
         webhooks: Webhooks {
@@ -97,6 +104,7 @@ pub async fn status(from: Sources<'_>) -> Result<Status, ReadError> {
         projects,
         repositories,
         index,
+        sweeps,
         live_runs: live.map(|run| engine.show(run)).collect(),
         attention,
         next,

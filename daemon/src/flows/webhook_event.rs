@@ -7,7 +7,7 @@ use crate::gateway::events::{self, Effects};
 use crate::gateway::inbox::{HandleError, Handler};
 use crate::gateway::integrations;
 use crate::github::GitHub;
-use crate::store::DeliveryRow;
+use crate::store::{DeliveryRow, Op, RescoreOp, Scope};
 
 /// Handles deliveries of one host.
 pub struct WebhookEvents {
@@ -28,6 +28,7 @@ impl Handler for WebhookEvents {
         let mut effects = events::effects(host, &delivery.event, body, at)
             .map_err(|error| HandleError::Hopeless(error.to_string()))?;
         effects.ops.extend(integrations::event::effects(host, &delivery.event, body, at));
+        effects.ops.extend(owed(host, delivery, &effects));
         Ok(effects)
     }
 
@@ -36,4 +37,16 @@ impl Handler for WebhookEvents {
             self.github.tokens().invalidate_all(installation);
         }
     }
+}
+
+/// The mappings that hang on these facts are judged again; that is owed from the same unit on.
+fn owed(host: &str, delivery: &DeliveryRow, effects: &Effects) -> Option<Op> {
+    let mut scope = Scope::of_facts(&effects.ops);
+    if delivery.event == "repository" && delivery.action.as_deref() == Some("privatized") {
+        // A public repository is readable by any live token: such a read proved nothing of who may see it now.
+        scope.reread.clone_from(&scope.repositories);
+    }
+    let cause = format!("delivery {}", delivery.guid);
+    let owe = RescoreOp::Owe { host: host.to_owned(), scope, cause, at: delivery.received_at };
+    (!matches!(&owe, RescoreOp::Owe { scope, .. } if scope.is_empty())).then(|| owe.into())
 }

@@ -8,53 +8,82 @@ use super::index::{AccountType, IndexView, Installation, Listed, Requested, Sele
 use super::link::link_of;
 use super::mode;
 use super::probe::{Answers, ProbeAnswer, ProbeAsk};
-use crate::store::{Db, LinkFilter, LinkRow, ReadError};
+use crate::store::{Db, InstallationRow, LinkFilter, LinkRow, ReadError, RepositoryRow};
 
 /// Rows read at a time. Large enough that a hundred thousand rows are a few dozen statements.
 const PAGE: u32 = 5_000;
 
-/// The index of a host, in memory.
-pub async fn index(db: &Db, host: &str) -> Result<IndexView, ReadError> {
+async fn installations(db: &Db, host: &str) -> Result<Vec<Installation>, ReadError> {
     let (mut installations, mut after) = (Vec::new(), None);
     loop {
         let page = db.installations(host, after, PAGE).await?;
         let Some(last) = page.last() else { break };
         after = Some(last.id);
-        installations.extend(page.into_iter().map(|row| Installation {
-            id: InstallationId(row.id),
-            account_id: AccountId(row.account_id),
-            account_login: row.account_login,
-            account_type: if row.account_type == "Organization" {
-                AccountType::Organization
-            } else {
-                AccountType::User
-            },
-            selection: if row.selection == "all" { Selection::All } else { Selection::Selected },
-            suspended: row.suspended_at.is_some(),
-        }));
+        installations.extend(page.into_iter().map(installation));
     }
+    Ok(installations)
+}
+
+async fn requests(db: &Db, host: &str) -> Result<Vec<Requested>, ReadError> {
+    let rows = db.requests(host).await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| Requested { account_id: AccountId(row.account_id), login: row.account_login })
+        .collect())
+}
+
+fn installation(row: InstallationRow) -> Installation {
+    Installation {
+        id: InstallationId(row.id),
+        account_id: AccountId(row.account_id),
+        account_login: row.account_login,
+        account_type: if row.account_type == "Organization" {
+            AccountType::Organization
+        } else {
+            AccountType::User
+        },
+        selection: if row.selection == "all" { Selection::All } else { Selection::Selected },
+        suspended: row.suspended_at.is_some(),
+    }
+}
+
+fn listed(row: RepositoryRow) -> Listed {
+    Listed {
+        repo_id: RepoId(row.id),
+        installation: InstallationId(row.installation),
+        full_name: row.full_name,
+        owner_id: AccountId(row.owner_id),
+        owner_login: row.owner_login,
+        created_at: row.created_at,
+        private: row.private,
+        fork: row.fork,
+    }
+}
+
+/// The index of a host, in memory.
+pub async fn index(db: &Db, host: &str) -> Result<IndexView, ReadError> {
     let (mut listed, mut after) = (Vec::new(), None);
     loop {
         let page = db.repositories(host, after, PAGE).await?;
         let Some(last) = page.last() else { break };
         after = Some((last.installation, last.id));
-        listed.extend(page.into_iter().map(|row| Listed {
-            repo_id: RepoId(row.id),
-            installation: InstallationId(row.installation),
-            full_name: row.full_name,
-            owner_id: AccountId(row.owner_id),
-            owner_login: row.owner_login,
-            created_at: row.created_at,
-            private: row.private,
-            fork: row.fork,
-        }));
+        listed.extend(page.into_iter().map(self::listed));
     }
-    let requests = db
-        .requests(host)
-        .await?
-        .into_iter()
-        .map(|row| Requested { account_id: AccountId(row.account_id), login: row.account_login });
-    Ok(IndexView::build(installations, listed, requests))
+    Ok(IndexView::build(installations(db, host).await?, listed, requests(db, host).await?))
+}
+
+/// As much of the index as judging links needs that have these ids or names: every account, and the repositories in question.
+/// A repository that has one of the names is there under every name that an installation lists it by.
+pub async fn index_of(db: &Db, host: &str, ids: &[i64], names: &[String]) -> Result<IndexView, ReadError> {
+    let mut rows = db.repositories_of(host, ids, names).await?;
+    let mut found: Vec<i64> = rows.iter().map(|row| row.id).collect();
+    found.sort_unstable();
+    found.dedup();
+    rows.extend(db.repositories_of(host, &found, &[]).await?);
+    rows.sort_unstable_by_key(|row| (row.installation, row.id));
+    rows.dedup_by_key(|row| (row.installation, row.id));
+    let listed: Vec<_> = rows.into_iter().map(listed).collect();
+    Ok(IndexView::build(installations(db, host).await?, listed, requests(db, host).await?))
 }
 
 /// Every stored answer. One that this version can't read is left out, and asked again.

@@ -23,10 +23,11 @@ use super::load;
 use super::matching::{MATCHING_VERSION, judge, project_verdict};
 use super::next_steps::Context;
 use super::probe::{Answers, ProbeTally};
+use super::slug::{self, SlugError};
 use super::sweep::{SweepError, Sweeper};
 use crate::audit::Who;
 use crate::clock::Clock;
-use crate::github::{GitHub, GitHubError, Traffic};
+use crate::github::{GitHub, Traffic};
 use crate::run::{Draft, Engine, KindError, PlanSource, RunError, canonical};
 use crate::seal::Seal;
 use crate::store::{Db, Lane, ProbeOp, ReadError, Unit, WriteError};
@@ -39,8 +40,8 @@ const PAGE: usize = 1_000;
 pub enum PlanError {
     #[error("there is nothing to plan: {0}")]
     Empty(String),
-    #[error("the App can't be read from GitHub: {0}")]
-    App(GitHubError),
+    #[error(transparent)]
+    App(#[from] SlugError),
     #[error("the sweep stopped: {0}")]
     Sweep(#[from] SweepError),
     #[error("the application's database can't be read: {0}")]
@@ -93,7 +94,7 @@ impl Planner {
         let reader = self.github.reader(Traffic::Background);
         let slug = match &self.app_slug {
             Some(slug) => slug.clone(),
-            None => reader.app().await.map_err(PlanError::App)?.slug,
+            None => slug::ask(&self.db, &self.github, &self.clock).await?,
         };
         let rows = load::links(&self.db, &filter).await?;
         let (fingerprints, links): (Vec<_>, Vec<_>) =
@@ -103,7 +104,7 @@ impl Planner {
         let asker = Asker { db: &self.db, seal: &self.seal, clock: &self.clock, reader: &reader };
         let (answers, tally) = asker.ask_all(&links, &index, stored, self.probe_budget).await?;
         let view = self.db.index_view(host).await?;
-        let context = self.context(&slug);
+        let context = slug::context(&self.github, &slug);
         let config = json!({ "host": host, "web": self.github.web_base(), "slug": slug });
         let mut source = Verdicts {
             db: &self.db,
@@ -135,14 +136,6 @@ impl Planner {
     fn is_old(&self, swept_at: Option<i64>) -> bool {
         let most = i64::try_from(self.index_max_age.as_millis()).unwrap_or(i64::MAX);
         swept_at.is_none_or(|at| self.clock.now().saturating_sub(at) > most)
-    }
-
-    fn context(&self, slug: &str) -> Context {
-        if self.github.host_id() == "github.com" {
-            Context::new(self.github.web_base(), slug)
-        } else {
-            Context::enterprise_server(self.github.web_base(), slug)
-        }
     }
 }
 

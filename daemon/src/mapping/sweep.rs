@@ -6,15 +6,15 @@
 //! list of repositories that changed its length under the reader is read again.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::StreamExt as _;
 
 use crate::clock::Clock;
 use crate::github::{GitHub, GitHubError, Installation, MintError, Reader, Repository, Traffic};
 use crate::store::{
-    Db, IndexOp, InstallationRow, Lane, ReadError, RepositoryRow, RequestRow, SweepRow, UNIT_ROWS, Unit,
-    WriteError,
+    Db, IndexOp, InstallationRow, Lane, ReadError, RepositoryRow, RequestRow, RescoreOp, Scope, SweepRow,
+    UNIT_ROWS, Unit, WriteError,
 };
 
 /// Pages of one list that are read at most; GitHub's own limit of installations is far below.
@@ -51,16 +51,47 @@ pub struct Sweeper {
     parallel: usize,
     /// One sweep at a time; whoever comes second waits and finds the index fresh.
     one: Arc<tokio::sync::Mutex<()>>,
+    trouble: Arc<Mutex<Option<Trouble>>>,
+}
+
+/// Why the newest sweep stopped before its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// Milliseconds since the epoch, UTC.
+    pub at: i64,
+    pub why: String,
 }
 
 impl Sweeper {
     /// A sweeper that reads `parallel` installations at once.
     pub fn new(db: Db, github: GitHub, clock: Clock, parallel: usize) -> Self {
-        Self { db, github, clock, parallel: parallel.max(1), one: Arc::default() }
+        Self { db, github, clock, parallel: parallel.max(1), one: Arc::default(), trouble: Arc::default() }
+    }
+
+    /// Why the newest sweep of this process stopped; none when it came to its end.
+    pub fn trouble(&self) -> Option<Trouble> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Sweeps from where the last one stopped, to the end.
     pub async fn sweep(&self) -> Result<(), SweepError> {
+        self.noted(false).await
+    }
+
+    /// The same, and when it is done the mappings are owed another look.
+    pub async fn sweep_and_owe(&self) -> Result<(), SweepError> {
+        self.noted(true).await
+    }
+
+    async fn noted(&self, owe: bool) -> Result<(), SweepError> {
+        let ended = self.go(owe).await;
+        let trouble =
+            ended.as_ref().err().map(|error| Trouble { at: self.clock.now(), why: error.to_string() });
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+        ended
+    }
+
+    async fn go(&self, owe: bool) -> Result<(), SweepError> {
         let asked_at = self.clock.now();
         let _one = self.one.lock().await;
         let view = self.db.index_view(self.github.host_id()).await?;
@@ -76,7 +107,12 @@ impl Sweeper {
         self.list_requests(&reader, &sweep.id).await?;
         self.read_repositories(&reader, &sweep.id).await?;
         let at = self.clock.now();
-        self.write(IndexOp::End { sweep: sweep.id, host: self.host(), at }).await
+        let (host, cause) = (self.host(), format!("sweep {}", sweep.id));
+        let mut unit = Unit::new().with(IndexOp::End { sweep: sweep.id, host: host.clone(), at });
+        if owe {
+            unit = unit.with(RescoreOp::Owe { host, scope: Scope::all(), cause, at });
+        }
+        Ok(self.db.write(Lane::Run, unit).await?)
     }
 
     fn host(&self) -> String {

@@ -77,7 +77,20 @@ pub struct QueueHead {
     pub due_at: i64,
 }
 
-/// The inbox at a glance.
+/// Deliveries that a count looks at at most.
+pub const MOST_COUNTED: u32 = 100_000;
+
+/// One minute of the inbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MinuteRow {
+    /// Minutes since the epoch.
+    pub minute: i64,
+    pub received: u32,
+    /// Of those, which failed at least once or are dead.
+    pub failed: u32,
+}
+
+/// The inbox at a glance. Neither number rises above [`MOST_COUNTED`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct InboxCounts {
     pub waiting: u64,
@@ -111,4 +124,6 @@ pub trait InboxRead {
     async fn known(&self, guids: &[String]) -> Read<Vec<String>>;
     /// When the delivery was received that was taken last.
     async fn last_received(&self) -> Read<Option<i64>>;
+    /// Minutes since then in which something was received; of more than [`MOST_COUNTED`] deliveries the newest.
+    async fn inbox_minutes(&self, since: i64) -> Read<Vec<MinuteRow>>;
 }

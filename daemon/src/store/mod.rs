@@ -2,10 +2,12 @@
 //! transaction handle leaves this folder.
 
 mod inbox;
+mod installed;
 mod integration;
 mod learned;
 mod open;
 mod read;
+mod rescore;
 mod rows;
 mod select;
 mod sqlite;
@@ -17,11 +19,15 @@ use async_trait::async_trait;
 use cutover_shared::rpc::Topic;
 use tokio::sync::watch;
 
-pub use inbox::{DeliveryRow, InboxCounts, InboxOp, InboxRead, NewDelivery, QueueHead};
+pub use inbox::{
+    DeliveryRow, InboxCounts, InboxOp, InboxRead, MOST_COUNTED, MinuteRow, NewDelivery, QueueHead,
+};
+pub use installed::{InstalledRead, InstalledRow, MOST_INSTALLATIONS};
 pub use integration::{IntegrationOp, IntegrationRead, IntegrationRow, IntegrationState, Proof};
 pub use learned::{Learned, Version};
 pub use open::{OpenError, open};
 pub use read::{AuditRead, CatalogRead, IndexRead, MappingRead, ProbeRead, RunRead, SettingRead, UploadRead};
+pub use rescore::{OwedRow, RescoreOp, RescoreRead, Scope};
 pub use rows::{
     ActReceiptRow, AuditRow, InstallationRow, LinkFilter, LinkRow, MappingRow, NewItem, NewRun,
     RepositoryRow, RequestRow, RunRow, Standing, StandingRun, StoredItem, SweepRow, TenantRow, UploadRow,
@@ -74,8 +80,10 @@ pub trait Store:
     + InboxRead
     + IndexRead
     + IntegrationRead
+    + InstalledRead
     + MappingRead
     + ProbeRead
+    + RescoreRead
     + RunRead
     + SettingRead
     + UploadRead

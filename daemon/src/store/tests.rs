@@ -1,6 +1,7 @@
 //! The behaviour of a store, written against the trait so that each backend runs the same.
 
 mod inbox;
+mod installed;
 mod integration;
 mod learned;
 mod notes;

@@ -7,6 +7,7 @@ use cutover_shared::run::{ItemState, RunState};
 use super::inbox::InboxOp;
 use super::integration::IntegrationOp;
 use super::learned::Learned;
+use super::rescore::RescoreOp;
 use super::rows::{InstallationRow, LinkRow, MappingRow, NewItem, NewRun, RepositoryRow, RequestRow};
 
 /// The most rows of one operation. Keeps a group commit short, so that the urgent lane never waits long.
@@ -68,6 +69,7 @@ ops! {
     Inbox(InboxOp),
     Integration(IntegrationOp),
     Probe(ProbeOp),
+    Rescore(RescoreOp),
     Setting(SettingOp),
     Act(ActOp),
     Audit(AuditDraft),
@@ -196,6 +198,8 @@ pub enum ProbeOp {
     Put { rows: Vec<(String, String)>, at: i64 },
     /// Forgets every answer.
     Clear,
+    /// Forgets answers with these keys that were given before this moment.
+    Forget { keys: Vec<String>, before: i64 },
 }
 
 /// Operations on settings.
@@ -248,6 +252,8 @@ impl Op {
             Self::Mapping(MappingOp::Put { rows, .. }) => rows.len(),
             Self::Index(IndexOp::Installations { rows, .. }) => rows.len(),
             Self::Inbox(InboxOp::Replay { seqs }) => seqs.len(),
+            Self::Rescore(RescoreOp::Paid { ids }) => ids.len(),
+            Self::Probe(ProbeOp::Forget { keys, .. }) => keys.len(),
             Self::Index(IndexOp::Learned { fact, .. }) => fact.rows(),
             Self::Index(IndexOp::Requests { rows, .. }) => rows.len(),
             Self::Index(IndexOp::Repositories { rows, .. }) => rows.len(),
@@ -264,6 +270,7 @@ impl Op {
             | Self::Act(_)
             | Self::Probe(_)
             | Self::Integration(_)
+            | Self::Rescore(RescoreOp::Paid { .. })
             | Self::Mapping(MappingOp::Expect { .. }) => None,
             Self::Run(_) => Some(Topic::Runs),
             Self::Catalog(
@@ -275,7 +282,7 @@ impl Op {
             ) => None,
             Self::Catalog(_) => Some(Topic::Catalog),
             Self::Mapping(_) => Some(Topic::Mapping),
-            Self::Index(_) => Some(Topic::Index),
+            Self::Index(_) | Self::Rescore(RescoreOp::Owe { .. }) => Some(Topic::Index),
             Self::Inbox(_) => Some(Topic::Inbox),
             Self::Setting(SettingOp::Set { name, .. }) if name.starts_with("inbox.") => Some(Topic::Inbox),
             Self::Setting(_) => Some(Topic::Mode),

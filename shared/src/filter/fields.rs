@@ -80,6 +80,7 @@ const REASONS: &[&str] = &[
     "owner_unknown",
     "not_listed",
     "probe_owed",
+    "ready_to_map",
 ];
 
 /// Tenants with the progress of their repositories.

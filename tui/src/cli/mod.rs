@@ -8,6 +8,7 @@ mod completions;
 mod console;
 mod doctor;
 mod follow;
+mod installation;
 mod kill;
 mod list;
 mod man;
@@ -87,6 +88,9 @@ enum Verb {
     /// Installation tokens in the daemon's memory; never the tokens themselves
     #[command(subcommand)]
     Token(token::Verb),
+    /// Installations of the App and how they are
+    #[command(subcommand)]
+    Installation(installation::Verb),
     /// Deliveries of GitHub's webhooks, and handling them again
     #[command(subcommand)]
     Webhook(webhook::Verb),
@@ -205,6 +209,7 @@ async fn dispatch(verb: Verb, session: &mut Session<'_>) -> Verdict {
         Verb::Run(verb) => run::run(verb, session).await,
         Verb::Watch(args) => watch::run(args, session).await,
         Verb::Token(verb) => token::run(verb, session).await,
+        Verb::Installation(verb) => installation::run(verb, session).await,
         Verb::Webhook(verb) => webhook::run(verb, session).await,
         Verb::App(verb) => app::run(verb, session).await,
         Verb::Audit(verb) => audit::run(verb, session).await,

@@ -68,6 +68,10 @@ fn text(status: &Status, style: Style) -> String {
             format!("{} of {} installations read, not finished", number(read), number(known))
         }),
     );
+    block.maybe("Next sweep", status.sweeps.next_at.map(|at| age(now, at)));
+    if let Some((at, cause)) = &status.sweeps.trouble {
+        block.toned("Sweep stopped", format!("{}: {cause}", age(now, *at)), Tone::Warn);
+    }
     let tone = if status.back.blocked.is_some() { Tone::Warn } else { Tone::Plain };
     block.toned("Way back", way_back(&status.back), tone);
     let mut text = block.render(style);

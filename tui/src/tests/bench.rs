@@ -209,6 +209,7 @@ impl World {
             projects: 8,
             repositories: self.links,
             index: IndexView::default(),
+            sweeps: cutover_shared::status::SweepView::default(),
             live_runs: self.runs.iter().filter(|run| run.state.is_live()).cloned().collect(),
             attention: self.attention.clone(),
             next: Vec::new(),

@@ -88,6 +88,7 @@ impl Fake {
                 projects: 0,
                 repositories: 0,
                 index: IndexView::default(),
+                sweeps: cutover_shared::status::SweepView::default(),
                 live_runs: Vec::new(),
                 attention: Vec::new(),
                 next: Vec::new(),

@@ -317,6 +317,7 @@ fn status(runs: &[RunView]) -> Status {
             swept_at: Some(NOW - 5 * MINUTE),
             sweeping: Some((400, 2_000)),
         },
+        sweeps: cutover_shared::status::SweepView::default(),
         live_runs: runs.iter().filter(|run| run.state.is_live()).take(20).cloned().collect(),
         attention: vec![
             notice(

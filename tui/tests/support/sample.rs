@@ -5,6 +5,9 @@ use cutover_shared::catalog::{Link, LinkView, ProjectView, TenantView};
 use cutover_shared::ids::{
     AccountId, Digest, InstallationId, LinkKey, OperatorName, ProjectId, RepoId, RunId, TenantId,
 };
+use cutover_shared::installation::{
+    Health as InstallationHealth, HealthReason, InstallationState, InstallationView,
+};
 use cutover_shared::mapping::{
     Evidence, Mapping, MappingCounts, MappingStatus, Mode, ModeView, PlanSummary, Reason, SpotCheckReport,
     SpotCheckRow, SpotOutcome,
@@ -131,6 +134,7 @@ pub fn status() -> Status {
             swept_at: Some(NOW - 5 * MINUTE),
             sweeping: Some((400, 2000)),
         },
+        sweeps: cutover_shared::status::SweepView::default(),
         live_runs: vec![applying(600)],
         attention: attention(),
         next: vec![
@@ -368,6 +372,61 @@ pub fn deliveries() -> Vec<DeliveryView> {
         delivery(1_202, DeliveryState::Dead),
         delivery(1_201, DeliveryState::Handled),
     ]
+}
+
+pub fn installations() -> Vec<InstallationView> {
+    let well = InstallationView {
+        id: InstallationId(41_000_002),
+        account: "zeta".into(),
+        account_id: 8_002,
+        account_type: "User".into(),
+        state: InstallationState::Active,
+        health: InstallationHealth::Healthy,
+        reasons: Vec::new(),
+        selection: "all".into(),
+        repositories: 1_204,
+        mapped: 1_204,
+        unmapped: 0,
+        permissions: vec![("contents".into(), "read".into()), ("metadata".into(), "read".into())],
+        missing: Vec::new(),
+        budget: Some((4_900, 5_000)),
+        token_minted_at: Some(NOW - 20 * MINUTE),
+        token_error: None,
+        last_delivery_at: Some(NOW - 2 * MINUTE),
+        last_event: Some("push".into()),
+        waiting_deliveries: 0,
+        dead_deliveries: 0,
+        read_at: Some(NOW - 60 * MINUTE),
+        suspended_at: None,
+    };
+    let reason = |code: &str, text: &str, mend: Option<&str>| HealthReason {
+        code: code.into(),
+        text: text.into(),
+        mend: mend.map(str::to_owned),
+    };
+    let worst = InstallationView {
+        id: InstallationId(41_000_001),
+        account: "acme\u{1b}[2J".into(),
+        account_id: 8_001,
+        account_type: "Organization".into(),
+        state: InstallationState::Suspended,
+        health: InstallationHealth::Failing,
+        reasons: vec![
+            reason("suspended", "acme suspended the App: no token can be had", None),
+            reason("unmapped", "12 repositories of acme not mapped", Some("cutover map plan --all")),
+        ],
+        selection: "selected".into(),
+        repositories: 13,
+        mapped: 1,
+        unmapped: 12,
+        missing: vec![("issues".into(), "read".into())],
+        budget: None,
+        token_minted_at: None,
+        dead_deliveries: 3,
+        suspended_at: Some(NOW - 10 * MINUTE),
+        ..well.clone()
+    };
+    vec![worst, well]
 }
 
 pub fn delivery_detail(payload: bool) -> DeliveryDetail {

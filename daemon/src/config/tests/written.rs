@@ -101,6 +101,7 @@ fn every_key_has_an_effect() {
         "mapping.probe_budget" => Some(("probe_budget = 3", "")),
         "mapping.sweep_parallel" => Some(("sweep_parallel = 3", "")),
         "mapping.index_max_age" => Some(("index_max_age = \"3h\"", "")),
+        "mapping.auto_map_confidence" => Some(("auto_map_confidence = 95", "auto_map = \"on\"\n")),
         "inbox.parallel" => Some(("parallel = 3", "")),
         "inbox.tries" => Some(("tries = 3", "")),
         "inbox.recover_every" => Some(("recover_every = \"3h\"", "")),

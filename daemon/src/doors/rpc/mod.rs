@@ -37,6 +37,7 @@ use crate::github::GitHub;
 use crate::mapping::catalog::ddl::DdlNames;
 use crate::mapping::catalog::import::Importer;
 use crate::mapping::gate::CanaryFirst;
+use crate::mapping::periodic::Periodic;
 use crate::mapping::planner::Planner;
 use crate::run::{Brake, Engine};
 use crate::seal::Seal;
@@ -53,6 +54,7 @@ pub struct Parts {
     pub canary: CanaryFirst,
     pub github: GitHub,
     pub planner: Planner,
+    pub periodic: Periodic,
     pub importer: Importer,
     pub kill: KillSwitch,
     pub inbox: Arc<Inbox>,
@@ -79,6 +81,7 @@ impl Parts {
                     brake: &self.brake,
                     clock: &self.clock,
                     canary: &self.canary,
+                    periodic: &self.periodic,
                 };
                 Answer::Status(Box::new(status::status(from).await.map_err(read_error)?))
             }

@@ -13,6 +13,7 @@ use cutover_shared::window::WindowAsk;
 
 use super::{Parts, STORE_MEND, not_found, read_error, window};
 use crate::audit::Who;
+use crate::flows::inbox_figures;
 use crate::gateway::inbox::replay::ReplayError;
 use crate::store::{DeliveryRow, Select};
 
@@ -30,7 +31,10 @@ pub(super) async fn query(parts: &Parts, query: WebhookQuery) -> Result<WebhookA
             let select = select(parts, &filter)?;
             WebhookAnswer::Replayable(parts.db.replayable(&select).await.map_err(read_error)?)
         }
-        WebhookQuery::Figures => return Err(RpcError::new(ErrorCode::Usage, "not built", "not built")),
+        WebhookQuery::Figures => {
+            let figures = inbox_figures::figures(&parts.db, parts.clock.now()).await.map_err(read_error)?;
+            WebhookAnswer::Figures(Box::new(figures))
+        }
     })
 }
 

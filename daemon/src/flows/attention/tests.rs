@@ -6,6 +6,7 @@ use super::*;
 
 const NOW: i64 = 1_000_000_000;
 const HOUR: i64 = 3_600_000;
+const NO_SWEEPS: SweepView = SweepView { trouble: None, next_at: None };
 
 fn run(id: &str, state: RunState, counts: Counts) -> RunView {
     RunView {
@@ -62,6 +63,7 @@ fn facts<'a>(
         trouble,
         runs,
         index,
+        sweeps: &NO_SWEEPS,
         projects: 1,
         index_max_age_ms: 6 * HOUR,
         webhooks: Webhooks::default(),
@@ -138,12 +140,14 @@ fn the_most_urgent_comes_first() {
 #[test]
 fn an_index_that_was_never_read_matters_only_with_projects() {
     let (mode, index) = (mode(), IndexView::default());
+    let sweeps = SweepView::default();
     let facts = |projects| Facts {
         now: NOW,
         mode: &mode,
         trouble: None,
         runs: &[],
         index: &index,
+        sweeps: &sweeps,
         projects,
         index_max_age_ms: HOUR,
         webhooks: Webhooks::default(),
@@ -170,4 +174,15 @@ fn a_gap_among_the_webhooks_is_told_of_for_a_week_and_lost_ones_as_long_as_they_
     assert!(found[1].1.starts_with("2 deliveries"), "{found:?}");
     assert!(of(0, gap(NOW - 8 * 24 * HOUR)).is_empty());
     assert_eq!(of(1, None).len(), 1);
+}
+
+#[test]
+fn a_sweep_that_stopped_is_told_until_one_ends() {
+    let (mode, index) = (mode(), index());
+    let stopped = SweepView { trouble: Some((NOW - HOUR, "no route".to_owned())), next_at: Some(NOW + HOUR) };
+    let said = |sweeps: &SweepView| of_facts(&Facts { sweeps, ..facts(&mode, None, &[], &index) });
+    assert!(said(&SweepView::default()).is_empty());
+    let [told] = said(&stopped).try_into().unwrap();
+    assert_eq!(told.text, "the sweep of GitHub's lists stopped: no route");
+    assert!(told.why.contains("60 min ago"), "{}", told.why);
 }

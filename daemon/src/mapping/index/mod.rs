@@ -250,6 +250,14 @@ impl IndexView {
         self.sighting(rows.take_while(|row| row.full_name.eq_ignore_ascii_case(full_name)))
     }
 
+    /// The one live installation that lists this name; none when none or several do.
+    pub fn only_installation_with(&self, full_name: &str) -> Option<InstallationId> {
+        match self.name(full_name) {
+            Sighting::One(listed) => Some(listed.installation.id),
+            _ => None,
+        }
+    }
+
     /// The installation with this id.
     pub fn installation(&self, id: InstallationId) -> Option<&Installation> {
         self.position(id).map(|at| &self.installations[at])

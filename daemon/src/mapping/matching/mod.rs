@@ -5,6 +5,7 @@ use cutover_shared::catalog::Link;
 use cutover_shared::ids::InstallationId;
 use cutover_shared::mapping::{Evidence, Mapping, MappingStatus, Reason};
 
+mod again;
 pub(super) mod ladder;
 mod named;
 mod situation;
@@ -12,6 +13,7 @@ mod situation;
 mod tests;
 mod token;
 
+pub use again::judge_again;
 pub use situation::Situation;
 
 use super::index::IndexView;
@@ -43,7 +45,8 @@ pub fn status_of(reason: Reason) -> MappingStatus {
         | Reason::Ambiguous
         | Reason::OwnerMismatch
         | Reason::NotListed
-        | Reason::ProbeOwed => MappingStatus::Pending,
+        | Reason::ProbeOwed
+        | Reason::ReadyToMap => MappingStatus::Pending,
         Reason::Gone | Reason::OwnerUnknown => MappingStatus::Unmappable,
     }
 }

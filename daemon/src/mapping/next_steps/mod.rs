@@ -100,6 +100,10 @@ pub fn next_steps(reason: Reason, need: &Need<'_>, context: &Context) -> String 
         Reason::IdListed | Reason::IdListedRenamed | Reason::TokenRead | Reason::Redirected => {
             return String::new();
         }
+        Reason::ReadyToMap => {
+            let to = need.considered.map_or_else(String::new, |i| format!(" to installation {}", i.id));
+            format!("{repo} would be mapped{to}: plan and apply, `cutover map plan --all`.")
+        }
         Reason::CommitFound => {
             format!(
                 "Review before approving: {repo} is matched by its name and the imported commit, not by its id."

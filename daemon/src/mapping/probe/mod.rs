@@ -210,6 +210,14 @@ impl Answers {
         }
     }
 
+    /// Every repository that was read.
+    pub fn repositories(&self) -> impl Iterator<Item = i64> {
+        self.by_ask.values().filter_map(|answer| match answer {
+            ProbeAnswer::Repo { repo_id, .. } => Some(repo_id.0),
+            _ => None,
+        })
+    }
+
     /// How many answers there are.
     pub fn len(&self) -> usize {
         self.by_ask.len()

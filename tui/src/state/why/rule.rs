@@ -177,6 +177,7 @@ pub fn sentence(reason: Reason) -> &'static str {
         Reason::NotListed => {
             "the installation should see it and does not; a check with the old token is still owed"
         }
+        Reason::ReadyToMap => "an event or a sweep showed where it belongs; a plan would map it",
         Reason::ProbeOwed => "the check that would decide it is still owed: this plan's budget was used up",
     }
 }

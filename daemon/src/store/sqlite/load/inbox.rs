@@ -8,7 +8,9 @@ use sqlx::{Row as _, query};
 use super::{Read, array, corrupt, unsigned};
 use crate::store::sqlite::body::unpack;
 use crate::store::sqlite::{Sqlite, unavailable, window};
-use crate::store::{DeliveryRow, InboxCounts, InboxRead, QueueHead, Select};
+use crate::store::{DeliveryRow, InboxCounts, InboxRead, MinuteRow, QueueHead, Select};
+
+mod figures;
 
 const DOING: &str = "reading the inbox";
 
@@ -27,8 +29,10 @@ const HEADS: &str = "WITH RECURSIVE head (queue, seq, due_at) AS (
 const QUEUE: &str = "SELECT * FROM deliveries INDEXED BY deliveries_waiting
       WHERE state = 'waiting' AND queue = $1 ORDER BY seq LIMIT $2";
 
-const COUNTS: &str = "SELECT (SELECT count(*) FROM deliveries WHERE state = 'waiting'),
-            (SELECT count(*) FROM deliveries WHERE state = 'dead'),
+/// Bounded, so that a look never takes longer than a moment, however many wait.
+const COUNTS: &str =
+    "SELECT (SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE state = 'waiting' LIMIT 100000)),
+            (SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE state = 'dead' LIMIT 100000)),
             (SELECT received_at FROM deliveries WHERE state = 'waiting' ORDER BY received_at LIMIT 1)";
 
 #[async_trait]
@@ -117,6 +121,10 @@ impl InboxRead for Sqlite {
             .fetch_optional(&self.readers)
             .await
             .map_err(unavailable(DOING))
+    }
+
+    async fn inbox_minutes(&self, since: i64) -> Read<Vec<MinuteRow>> {
+        figures::minutes(self, since).await
     }
 }
 

@@ -168,7 +168,7 @@ fn installation(row: &SqliteRow) -> Result<InstallationRow, sqlx::Error> {
     })
 }
 
-fn repository(row: &SqliteRow) -> Result<RepositoryRow, sqlx::Error> {
+pub(super) fn repository(row: &SqliteRow) -> Result<RepositoryRow, sqlx::Error> {
     Ok(RepositoryRow {
         installation: row.try_get("installation")?,
         id: row.try_get("id")?,

@@ -4,8 +4,10 @@ pub(super) mod audit;
 pub(super) mod catalog;
 pub(super) mod inbox;
 mod index;
+mod installed;
 mod integration;
 mod mapping;
+mod rescore;
 pub(super) mod run;
 mod setting;
 

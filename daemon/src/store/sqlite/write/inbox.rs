@@ -32,7 +32,8 @@ pub(super) async fn op(connection: &mut SqliteConnection, op: &InboxOp, packed: 
             .execute(&mut *connection)
             .await
             .map_err(failed(WHAT))?;
-            waited(connection, *seq, ended.rows_affected()).await
+            waited(connection, *seq, ended.rows_affected()).await?;
+            delivered(connection, *seq).await
         }
         InboxOp::Retry { seq, attempts, due_at, note } => {
             let delayed = query(
@@ -114,6 +115,22 @@ async fn receive(connection: &mut SqliteConnection, delivery: &NewDelivery, pack
             .await
             .map_err(failed(WHAT))?;
     }
+    Ok(())
+}
+
+/// Notes the installation's last delivery, at most once a minute: most deliveries look and write nothing.
+async fn delivered(connection: &mut SqliteConnection, seq: i64) -> Done {
+    query(
+        "INSERT INTO delivered (installation, at, event)
+         SELECT installation, received_at, event || coalesce('.' || action, '') FROM deliveries
+          WHERE seq = $1 AND installation IS NOT NULL
+         ON CONFLICT (installation) DO UPDATE SET at = excluded.at, event = excluded.event
+          WHERE excluded.at >= delivered.at + 60000",
+    )
+    .bind(seq)
+    .execute(connection)
+    .await
+    .map_err(failed(WHAT))?;
     Ok(())
 }
 

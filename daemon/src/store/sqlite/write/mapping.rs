@@ -65,6 +65,14 @@ pub(super) async fn probe(connection: &mut SqliteConnection, op: &ProbeOp) -> Do
         .execute(connection)
         .await
         .map_err(failed("the answer"))?,
+        ProbeOp::Forget { keys, before } => {
+            query("DELETE FROM probes WHERE key IN (SELECT value FROM json_each($1)) AND at < $2")
+                .bind(rows(keys)?)
+                .bind(*before)
+                .execute(connection)
+                .await
+                .map_err(failed("the answer"))?
+        }
         ProbeOp::Clear => {
             query("DELETE FROM probes").execute(connection).await.map_err(failed("the answer"))?
         }

@@ -8,6 +8,7 @@ mod index_event;
 mod index_sweep;
 mod integration;
 mod mapping;
+mod rescore;
 mod run;
 mod setting;
 
@@ -35,6 +36,7 @@ pub(super) async fn op(
         Op::Integration(op) => integration::op(connection, op).await,
         Op::Index(op) => index::op(connection, op).await,
         Op::Probe(op) => mapping::probe(connection, op).await,
+        Op::Rescore(op) => rescore::op(connection, op).await,
         Op::Setting(op) => setting::op(connection, op).await,
         Op::Act(op) => setting::act(connection, op).await,
         Op::Audit(draft) => chain.append(connection, draft).await,
