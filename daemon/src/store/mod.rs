@@ -4,6 +4,7 @@
 mod inbox;
 mod learned;
 mod open;
+mod outbox;
 mod read;
 mod rows;
 mod select;
@@ -19,6 +20,9 @@ use tokio::sync::watch;
 pub use inbox::{DeliveryRow, InboxCounts, InboxOp, InboxRead, NewDelivery, QueueHead};
 pub use learned::{Learned, Version};
 pub use open::{OpenError, open};
+pub use outbox::{
+    DispatchHead, DispatchRow, DispatchTo, NewDispatches, OutboxOp, OutboxRead, PutWorkflow, WorkflowRow,
+};
 pub use read::{AuditRead, CatalogRead, IndexRead, MappingRead, ProbeRead, RunRead, SettingRead, UploadRead};
 pub use rows::{
     ActReceiptRow, AuditRow, InstallationRow, LinkFilter, LinkRow, MappingRow, NewItem, NewRun,
@@ -72,6 +76,7 @@ pub trait Store:
     + InboxRead
     + IndexRead
     + MappingRead
+    + OutboxRead
     + ProbeRead
     + RunRead
     + SettingRead

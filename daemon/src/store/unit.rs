@@ -6,6 +6,7 @@ use cutover_shared::run::{ItemState, RunState};
 
 use super::inbox::InboxOp;
 use super::learned::Learned;
+use super::outbox::{DispatchTo, OutboxOp};
 use super::rows::{InstallationRow, LinkRow, MappingRow, NewItem, NewRun, RepositoryRow, RequestRow};
 
 /// The most rows of one operation. Keeps a group commit short, so that the urgent lane never waits long.
@@ -65,6 +66,7 @@ ops! {
     Mapping(MappingOp),
     Index(IndexOp),
     Inbox(InboxOp),
+    Outbox(OutboxOp),
     Probe(ProbeOp),
     Setting(SettingOp),
     Act(ActOp),
@@ -246,6 +248,11 @@ impl Op {
             Self::Mapping(MappingOp::Put { rows, .. }) => rows.len(),
             Self::Index(IndexOp::Installations { rows, .. }) => rows.len(),
             Self::Inbox(InboxOp::Replay { seqs }) => seqs.len(),
+            Self::Outbox(OutboxOp::Replay { seqs }) => seqs.len(),
+            Self::Outbox(OutboxOp::Put(new)) => match &new.to {
+                DispatchTo::Workflows(workflows) => workflows.len(),
+                DispatchTo::Scheduler { .. } => 1,
+            },
             Self::Index(IndexOp::Learned { fact, .. }) => fact.rows(),
             Self::Index(IndexOp::Requests { rows, .. }) => rows.len(),
             Self::Index(IndexOp::Repositories { rows, .. }) => rows.len(),
@@ -274,6 +281,7 @@ impl Op {
             Self::Mapping(_) => Some(Topic::Mapping),
             Self::Index(_) => Some(Topic::Index),
             Self::Inbox(_) => Some(Topic::Inbox),
+            Self::Outbox(_) => Some(Topic::Outbox),
             Self::Setting(_) => Some(Topic::Mode),
             Self::Audit(_) => Some(Topic::Audit),
         }

@@ -5,6 +5,7 @@ pub(super) mod catalog;
 pub(super) mod inbox;
 mod index;
 mod mapping;
+pub(super) mod outbox;
 pub(super) mod run;
 mod setting;
 

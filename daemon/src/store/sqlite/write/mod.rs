@@ -7,6 +7,7 @@ mod index;
 mod index_event;
 mod index_sweep;
 mod mapping;
+mod outbox;
 mod run;
 mod setting;
 
@@ -31,6 +32,7 @@ pub(super) async fn op(
         Op::Catalog(op) => catalog::op(connection, op).await,
         Op::Mapping(op) => mapping::op(connection, op).await,
         Op::Inbox(op) => inbox::op(connection, op, packed).await,
+        Op::Outbox(op) => outbox::op(connection, op).await,
         Op::Index(op) => index::op(connection, op).await,
         Op::Probe(op) => mapping::probe(connection, op).await,
         Op::Setting(op) => setting::op(connection, op).await,
