@@ -39,7 +39,7 @@ pub use identity::Credential;
 pub use limiter::{Budget, Traffic};
 pub use model::{Account, AppInfo, Commit, Installation, InstallationRequest, Repository, Tree, TreeEntry};
 pub use page::PageOf;
-pub use reader::{CommitProbe, Reader, RepoProbe, UserToken};
+pub use reader::{CommitProbe, PullRequestFiles, Reader, RepoProbe, UserToken};
 pub use settings::{GitHubSettings, OAuthApp, SetupError};
 pub use tokens::{Leased, Scope, ScopeTooWide, TokenState, TokenStatus, Tokens};
 pub use writer::Writer;

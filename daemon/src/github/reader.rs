@@ -19,6 +19,25 @@ use super::model::{
 use super::page::{MOST_PAGES, PageOf};
 use super::route::Route;
 
+/// Files of a pull request that GitHub lists at most.
+const MOST_FILES: usize = 3_000;
+
+/// The files that a pull request changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PullRequestFiles {
+    /// Relative to the repository.
+    pub paths: Vec<String>,
+    /// There are no more.
+    pub complete: bool,
+}
+
+#[derive(Deserialize)]
+struct ChangedFile {
+    filename: String,
+    #[serde(default)]
+    previous_filename: Option<String>,
+}
+
 /// Makes reads only (GET, token mint, token check): it has no way to name another request. Cheap to clone.
 ///
 /// Every method can fail with each [`GitHubError`]; what its own answer can mean is in its result.
@@ -234,6 +253,33 @@ impl Reader {
         }
         let checked: Checked = parse(&ok(answer)?, "a checked token")?;
         Ok(UserToken::Live { user: checked.user, scopes: checked.scopes })
+    }
+
+    /// The files that a pull request changes, under their old names too; none when GitHub does not show it.
+    pub async fn pull_request_files(
+        &self,
+        installation: i64,
+        full_name: &str,
+        number: i64,
+    ) -> Result<Option<PullRequestFiles>, GitHubError> {
+        let credential = Credential::Installation(installation);
+        let route = Route::PullRequestFiles { full_name, number };
+        let (mut paths, mut rows, mut cursor) = (Vec::new(), 0, None::<String>);
+        while rows < MOST_FILES {
+            let answer = self.engine.read_page(&credential, route, cursor.as_deref(), self.terms).await?;
+            let next = answer.next.clone();
+            let Some(page) = optional::<Vec<ChangedFile>>(answer, "a page of files")? else { return Ok(None) };
+            rows += page.len();
+            for file in page {
+                paths.extend([Some(file.filename), file.previous_filename].into_iter().flatten());
+            }
+            if next.is_none() {
+                break;
+            }
+            cursor = next;
+        }
+        // GitHub lists no more, however many there are.
+        Ok(Some(PullRequestFiles { paths, complete: rows < MOST_FILES }))
     }
 
     async fn ask(&self, credential: &Credential, route: Route<'_>) -> Result<Answer, GitHubError> {
