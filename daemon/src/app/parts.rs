@@ -11,6 +11,7 @@ use cutover_shared::rpc::Role;
 
 use super::{Failure, kinds};
 use crate::audit::HeadFile;
+use crate::client::Client;
 use crate::clock::Clock;
 use crate::config::{Catalog, Config, Loaded, Origin, Store};
 use crate::doors::rpc::Parts;
@@ -19,6 +20,8 @@ use crate::flows::doctor::Doctor;
 use crate::flows::kill::KillSwitch;
 use crate::flows::status::Identity;
 use crate::gateway::inbox::Inbox;
+use crate::gateway::outbox::{Outbox, OutboxSettings, Service};
+use crate::gateway::triggers::{GitHubFiles, Triggers};
 use crate::github::{GitHub, GitHubSettings, OAuthApp};
 use crate::init::{read_keyring, seal_key_file};
 use crate::mapping::catalog::app_database::AppDatabase;
@@ -104,6 +107,8 @@ pub(super) async fn build(loaded: &Loaded, clock: &Clock, faults: Faults) -> Res
         identity,
         importer: Importer::new(db.clone(), seal.clone(), clock.clone()),
         inbox: Inbox::new(db.clone(), clock.clone()),
+        triggers: Triggers::new(db.clone(), clock.clone(), Arc::new(GitHubFiles(github.clone()))),
+        outbox: Outbox::new(db.clone(), clock.clone(), Client::new()?, outbox_settings(config)?, None),
         db,
         clock: clock.clone(),
         seal,
@@ -127,6 +132,7 @@ impl Built {
     pub(super) async fn take_up(&self) -> Result<(), Failure> {
         let killed = self.door.kill.start().await?;
         self.door.importer.resume().await?;
+        self.door.triggers.load().await?;
         // Under a pulled brake the drivers bring moving runs to stand.
         let runs = self.door.engine.resume().await?;
         tracing::info!(killed, runs = runs.len(), "took up what the last stop left");
@@ -153,6 +159,21 @@ fn github_settings(config: &Config) -> GitHubSettings {
     settings.points_per_minute = github.points_per_minute;
     settings.request_timeout = github.request_timeout;
     settings
+}
+
+fn outbox_settings(config: &Config) -> Result<OutboxSettings, Failure> {
+    let engine = &config.engine;
+    let service = |url: &Option<String>| -> Result<Option<Service>, Failure> {
+        let Some(url) = url else { return Ok(None) };
+        Ok(Some(Service { url: url.parse()?, token: engine.token.clone() }))
+    };
+    Ok(OutboxSettings {
+        engine: service(&engine.url)?,
+        scheduler: service(&engine.scheduler_url)?,
+        parallel: engine.parallel,
+        tries: engine.tries,
+        patience: engine.timeout,
+    })
 }
 
 /// The daemon's own user is admin, unless the configuration gives that uid another name or role.

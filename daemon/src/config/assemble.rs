@@ -9,7 +9,7 @@ use super::crosscheck;
 use super::gather::Values;
 use super::mistake::Mistakes;
 use super::settings::{
-    Catalog, Config, GitHub, Inbox, Log, Mapping, Migration, OauthApp, PostgresCatalog, PostgresNames,
+    Catalog, Config, Engine, GitHub, Inbox, Log, Mapping, Migration, OauthApp, PostgresCatalog, PostgresNames,
     RepoNames, RepoPlace, Rpc, Run, StderrLog, UserTokenNames,
 };
 
@@ -43,6 +43,14 @@ pub(super) fn assemble(values: &Values, mistakes: &mut Mistakes) -> Option<Confi
             parallel: number(values, "inbox.parallel")?,
             tries: number(values, "inbox.tries")?,
             keep_payloads: values.length("inbox.keep_payloads")?,
+        },
+        engine: Engine {
+            url: text(values, "engine.url"),
+            token: values.secret("engine.token").cloned(),
+            scheduler_url: text(values, "scheduler.url"),
+            parallel: number(values, "engine.parallel")?,
+            tries: number(values, "engine.tries")?,
+            timeout: values.length("engine.timeout")?,
         },
         run: Run {
             plan_ttl: values.length("run.plan_ttl")?,

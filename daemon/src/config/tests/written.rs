@@ -90,6 +90,10 @@ fn every_key_has_an_effect() {
         "inbox.parallel" => Some(("parallel = 3", "")),
         "inbox.tries" => Some(("tries = 3", "")),
         "inbox.keep_payloads" => Some(("keep_payloads = \"3h\"", "")),
+        "engine.token" => Some(("token_file = \"opaque\"", "")),
+        "engine.parallel" => Some(("parallel = 3", "")),
+        "engine.tries" => Some(("tries = 3", "")),
+        "engine.timeout" => Some(("timeout = \"3s\"", "")),
         "run.plan_ttl" => Some(("plan_ttl = \"3h\"", "")),
         "run.chunk" => Some(("chunk = 3", "")),
         "run.lease" => Some(("lease = \"3s\"", "")),
@@ -108,6 +112,8 @@ fn every_key_has_an_effect() {
             ("migration", ""),
             ("mapping", ""),
             ("inbox", ""),
+            ("engine", ""),
+            ("scheduler", ""),
             ("run", ""),
             ("log", ""),
         ];
@@ -208,6 +214,7 @@ fn every_comment_in_the_file_is_a_key_that_can_be_taken() {
         .replace("/etc/cutover/webhook_secret_file", "opaque")
         .replace("/etc/cutover/second_webhook_secret_file", "other")
         .replace("/etc/cutover/oauth_client_secret_file", "opaque")
+        .replace("/etc/cutover/token_file", "opaque")
         .replace("/etc/cutover/database_url_file", "db")
         .replace("/etc/cutover/url_file", "store")
         .replace("\"cutover\"", "\"root\"");

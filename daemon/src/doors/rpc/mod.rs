@@ -29,6 +29,8 @@ use crate::flows::doctor::Doctor;
 use crate::flows::kill::KillSwitch;
 use crate::flows::status::{self, Identity, Sources};
 use crate::gateway::inbox::Inbox;
+use crate::gateway::outbox::Outbox;
+use crate::gateway::triggers::Triggers;
 use crate::github::GitHub;
 use crate::mapping::catalog::ddl::DdlNames;
 use crate::mapping::catalog::import::Importer;
@@ -52,6 +54,8 @@ pub struct Parts {
     pub importer: Importer,
     pub kill: KillSwitch,
     pub inbox: Arc<Inbox>,
+    pub triggers: Arc<Triggers>,
+    pub outbox: Arc<Outbox>,
     pub doctor: Doctor,
     pub heads: HeadFile,
     pub ddl_names: DdlNames,
