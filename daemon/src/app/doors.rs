@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -9,6 +10,8 @@ use utoipa_axum::router::OpenApiRouter;
 
 use super::Failure;
 use crate::config::{Config, SocketAccess};
+use crate::doors::http::auth::Auth;
+use crate::doors::http::workflow::{self, WorkflowParts};
 use crate::doors::http::{self, Door, GithubApi, Limits, Setup};
 use crate::doors::rpc::{Access, ListenError, Listener, Parts};
 use crate::github::GitHub;
@@ -52,7 +55,7 @@ pub(super) async fn open_http(
         app_id: config.github.app_id,
         trusted: config.http.trusted_proxies.clone(),
         github_api: Box::new(move || github_api(&github)),
-        apis: OpenApiRouter::new(),
+        apis: apis(config, parts),
         limits: Limits {
             connections: config.http.max_connections,
             failed_signatures_per_minute: config.http.failed_signatures_per_minute,
@@ -63,6 +66,18 @@ pub(super) async fn open_http(
     let serving = tokio::spawn(listener.serve(door, stop));
     tracing::info!(%address, "http serves");
     Ok(Some(HttpDoor { serving, note }))
+}
+
+/// What the application's services and users may ask.
+fn apis(config: &Config, parts: &Parts) -> OpenApiRouter {
+    let auth = Auth { service_token: config.engine.token.clone() };
+    let workflows = WorkflowParts {
+        triggers: parts.triggers.clone(),
+        db: parts.db.clone(),
+        clock: parts.clock.clone(),
+        auth,
+    };
+    OpenApiRouter::new().merge(workflow::routes(Arc::new(workflows)))
 }
 
 impl HttpDoor {

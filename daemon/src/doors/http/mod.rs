@@ -7,6 +7,7 @@ mod health;
 mod limit;
 mod listen;
 mod webhook;
+pub mod workflow;
 
 use std::net::{IpAddr, SocketAddr};
 use std::panic::AssertUnwindSafe;
