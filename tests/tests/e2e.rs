@@ -38,3 +38,5 @@ mod start;
 mod stop;
 #[path = "e2e/webhook.rs"]
 mod webhook;
+#[path = "e2e/workflow.rs"]
+mod workflow;

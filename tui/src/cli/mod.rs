@@ -21,6 +21,7 @@ mod tenant;
 mod token;
 mod watch;
 mod webhook;
+mod workflow;
 
 use std::ffi::OsString;
 
@@ -89,6 +90,9 @@ enum Verb {
     /// Deliveries of GitHub's webhooks, and handling them again
     #[command(subcommand)]
     Webhook(webhook::Verb),
+    /// Workflows that events trigger, and what was sent to the engine for them
+    #[command(subcommand)]
+    Workflow(workflow::Verb),
     /// The audit log: append-only, hash-chained
     #[command(subcommand)]
     Audit(audit::Verb),
@@ -202,6 +206,7 @@ async fn dispatch(verb: Verb, session: &mut Session<'_>) -> Verdict {
         Verb::Watch(args) => watch::run(args, session).await,
         Verb::Token(verb) => token::run(verb, session).await,
         Verb::Webhook(verb) => webhook::run(verb, session).await,
+        Verb::Workflow(verb) => workflow::run(verb, session).await,
         Verb::Audit(verb) => audit::run(verb, session).await,
         Verb::Kill(args) => kill::run(args, session).await,
         Verb::Replay(args) => replay::run(&args, session),
