@@ -1,5 +1,10 @@
 //! The outbox against a stand-in engine, with a clock that stands still until it is moved.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "a test that can't go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::expect_used,
+    reason = "a test that can't go on has failed"
+)]
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,7 +47,12 @@ struct Commits;
 
 #[async_trait]
 impl Context for Commits {
-    async fn of(&self, _: Option<i64>, repository: &str, event: &Event) -> Result<Map<String, Value>, ContextError> {
+    async fn of(
+        &self,
+        _: Option<i64>,
+        repository: &str,
+        event: &Event,
+    ) -> Result<Map<String, Value>, ContextError> {
         let of = json!({ "commit_contexts": [{ "repository": repository, "branches": event.branches }] });
         Ok(of.as_object().unwrap().clone())
     }
@@ -99,7 +109,8 @@ impl Room {
 
     /// A handled delivery that leads to dispatches, in one unit as the handler writes it.
     async fn deliver(&self, guid: &str, to: DispatchTo) {
-        let body = json!({ "ref": "refs/heads/main", "guid": guid, "repository": { "full_name": "a/b" } }).to_string();
+        let body = json!({ "ref": "refs/heads/main", "guid": guid, "repository": { "full_name": "a/b" } })
+            .to_string();
         let delivery = NewDelivery {
             guid: guid.to_owned(),
             event: "push".to_owned(),
@@ -120,7 +131,14 @@ impl Room {
 
     fn put(&self, guid: &str, seq: i64, to: DispatchTo) -> OutboxOp {
         let (guid, event, repository) = (guid.to_owned(), "push".to_owned(), Some("a/b".to_owned()));
-        OutboxOp::Put(Box::new(NewDispatches { delivery: seq, guid, event, repository, at: self.clock.now(), to }))
+        OutboxOp::Put(Box::new(NewDispatches {
+            delivery: seq,
+            guid,
+            event,
+            repository,
+            at: self.clock.now(),
+            to,
+        }))
     }
 
     async fn match_of(&self, guid: &str, workflows: &[&str]) {
@@ -164,7 +182,8 @@ async fn what_fails_waits_ever_longer_holds_its_workflow_and_no_other() {
     room.engine.fail_always("\"workflow_id\":\"a\"", Fault::Status(500, None));
     room.match_of("g1", &["a", "b"]).await;
     room.match_of("g2", &["a", "b"]).await;
-    let rows = room.until(|rows| rows.iter().filter(|row| row.state == DispatchState::Sent).count() == 2).await;
+    let rows =
+        room.until(|rows| rows.iter().filter(|row| row.state == DispatchState::Sent).count() == 2).await;
     assert!(rows.iter().all(|row| (row.queue == "b") == (row.state == DispatchState::Sent)));
     let first = room.until(|rows| rows[0].attempts == 1).await[0].clone();
     assert!((NOW + 500..=NOW + 1_000).contains(&first.due_at), "{}", first.due_at);
@@ -212,7 +231,10 @@ async fn after_the_last_try_it_is_dead_and_the_next_goes_on() {
     room.until(|rows| rows[0].attempts == 1).await;
     room.clock.advance(Duration::from_secs(1));
     let rows = room.until(|rows| rows.iter().all(|row| row.ended_at.is_some())).await;
-    assert_eq!((rows[0].state, rows[0].attempts, rows[1].state), (DispatchState::Dead, 2, DispatchState::Sent));
+    assert_eq!(
+        (rows[0].state, rows[0].attempts, rows[1].state),
+        (DispatchState::Dead, 2, DispatchState::Sent)
+    );
 }
 
 #[tokio::test]
@@ -284,7 +306,8 @@ async fn what_can_not_be_sent_is_dead_with_its_reason() {
     assert!(!room.triggers.remove("removed", &Who::daemon()).await.unwrap());
     room.clock.advance(Duration::from_secs(1));
     room.match_of("g2", &["context", "removed", "never"]).await;
-    let rows = room.until(|rows| rows.len() == 2 && rows.iter().all(|row| row.state == DispatchState::Dead)).await;
+    let rows =
+        room.until(|rows| rows.len() == 2 && rows.iter().all(|row| row.state == DispatchState::Dead)).await;
     assert_eq!(rows[0].note.as_deref(), Some("workflow removed is not registered any more"));
     assert!(rows[1].note.as_deref().unwrap().contains("asks for context"), "{rows:?}");
     // Without its payload nothing can be sent.
@@ -329,8 +352,14 @@ async fn every_event_is_forwarded_to_the_scheduler_in_the_order_of_its_installat
     let guids: Vec<&Value> = taken.iter().map(|taken| &taken.body["delivery_id"]).collect();
     assert_eq!(guids, ["g1", "g2", "g3"]);
     assert_eq!(taken[0].path, "/api/v1/triggers/github/events");
-    assert_eq!((&taken[0].body["event_type"], &taken[0].body["installation_id"]), (&json!("push"), &json!(7)));
-    assert_eq!((&taken[0].body["repository_name"], &taken[0].body["payload"]["guid"]), (&json!("a/b"), &json!("g1")));
+    assert_eq!(
+        (&taken[0].body["event_type"], &taken[0].body["installation_id"]),
+        (&json!("push"), &json!(7))
+    );
+    assert_eq!(
+        (&taken[0].body["repository_name"], &taken[0].body["payload"]["guid"]),
+        (&json!("a/b"), &json!("g1"))
+    );
 }
 
 #[tokio::test]

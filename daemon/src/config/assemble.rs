@@ -9,8 +9,8 @@ use super::crosscheck;
 use super::gather::Values;
 use super::mistake::Mistakes;
 use super::settings::{
-    Catalog, Config, Engine, GitHub, Inbox, Log, Mapping, Migration, OauthApp, PostgresCatalog, PostgresNames,
-    RepoNames, RepoPlace, Rpc, Run, StderrLog, UserTokenNames,
+    Catalog, Config, Engine, GitHub, Inbox, Log, Mapping, Migration, OauthApp, PostgresCatalog,
+    PostgresNames, RepoNames, RepoPlace, Rpc, Run, StderrLog, UserTokenNames,
 };
 
 /// Makes every cross-check, then the configuration.

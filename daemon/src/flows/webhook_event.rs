@@ -28,7 +28,12 @@ impl WebhookEvents {
     }
 
     /// What is sent on because of it.
-    async fn dispatches(&self, delivery: &DeliveryRow, body: &[u8], effects: &mut Effects) -> Result<(), HandleError> {
+    async fn dispatches(
+        &self,
+        delivery: &DeliveryRow,
+        body: &[u8],
+        effects: &mut Effects,
+    ) -> Result<(), HandleError> {
         let workflows = self.triggers.of(delivery, body).await.map_err(|error| match error {
             MatchError::Unreadable(_) => HandleError::Hopeless(error.to_string()),
             MatchError::Files(_) => HandleError::Failed(error.to_string()),

@@ -268,7 +268,9 @@ impl Reader {
         while rows < MOST_FILES {
             let answer = self.engine.read_page(&credential, route, cursor.as_deref(), self.terms).await?;
             let next = answer.next.clone();
-            let Some(page) = optional::<Vec<ChangedFile>>(answer, "a page of files")? else { return Ok(None) };
+            let Some(page) = optional::<Vec<ChangedFile>>(answer, "a page of files")? else {
+                return Ok(None);
+            };
             rows += page.len();
             for file in page {
                 paths.extend([Some(file.filename), file.previous_filename].into_iter().flatten());

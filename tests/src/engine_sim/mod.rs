@@ -154,8 +154,14 @@ impl Drop for EngineSim {
     }
 }
 
-async fn take(State(engine): State<Arc<Inner>>, headers: HeaderMap, uri: axum::http::Uri, body: Bytes) -> Response {
-    let text = |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+async fn take(
+    State(engine): State<Arc<Inner>>,
+    headers: HeaderMap,
+    uri: axum::http::Uri,
+    body: Bytes,
+) -> Response {
+    let text =
+        |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let answer = {
         let mut book = engine.book.lock().unwrap_or_else(PoisonError::into_inner);
         let fault = if text(header::AUTHORIZATION) == Some(format!("Bearer {}", engine.token)) {
@@ -189,7 +195,8 @@ impl Book {
     /// Notes a call. The answer when it is taken, and what goes wrong then; or the answer when it is not.
     fn called(&mut self, key: &str, path: &str, body: &[u8]) -> Result<(Response, Option<Fault>), Response> {
         let text = String::from_utf8_lossy(body);
-        let always = self.always.iter().find(|(wanted, _)| text.contains(wanted)).map(|(_, fault)| fault.clone());
+        let always =
+            self.always.iter().find(|(wanted, _)| text.contains(wanted)).map(|(_, fault)| fault.clone());
         let fault = always.or_else(|| self.faults.pop_front());
         if let Some(Fault::Status(status, after)) = &fault {
             let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

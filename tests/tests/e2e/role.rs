@@ -95,7 +95,10 @@ fn every_act(run: &cutover_shared::run::RunView, installation: InstallationId) -
         Act::Webhook(WebhookAct::ReplayOne { guid: "72d3162e".into() }),
         Act::Webhook(WebhookAct::ReplayAll { filter: "state:dead".into(), expected: 0 }),
         Act::Webhook(WebhookAct::Recover { since: None, events: Vec::new(), look: true }),
-        Act::Workflow(WorkflowAct::Put { id: "wf".into(), workflow: Box::new(super::workflow::any("wf", "a/b")) }),
+        Act::Workflow(WorkflowAct::Put {
+            id: "wf".into(),
+            workflow: Box::new(super::workflow::any("wf", "a/b")),
+        }),
         Act::Workflow(WorkflowAct::Remove { id: "wf".into() }),
         Act::Workflow(WorkflowAct::Replay { filter: "state:dead".into(), expected: 0 }),
     ]

@@ -117,7 +117,10 @@ async fn a_match_is_sent_until_the_engine_takes_it_and_runs_once() {
     assert_eq!((&test[0]["workflow"], &test[0]["matched"]), (&json!("wf-1"), &json!(false)));
     let failed: Vec<&Value> =
         test[0]["steps"].as_array().unwrap().iter().filter(|step| step["passed"] == false).collect();
-    assert_eq!((failed.len(), &failed[0]["rule"], &failed[0]["found"]), (1, &json!("branches"), &json!("topic")));
+    assert_eq!(
+        (failed.len(), &failed[0]["rule"], &failed[0]["found"]),
+        (1, &json!("branches"), &json!("topic"))
+    );
     // Somebody wants it once more: that is another execution.
     stage.say(&[3], &["workflow", "replay", "--filter", "state:sent"]).await;
     stage.say(&[0], &["workflow", "replay", "--filter", "state:sent", "--yes", "1"]).await;

@@ -308,10 +308,18 @@ fn text(workflow: &WorkflowView, now: i64, style: Style) -> String {
     block.line("Context", if workflow.attach_context { "attached" } else { "not attached" });
     block.line(
         "Updated",
-        format!("{} ({}) by {}", time(workflow.updated_at), age(now, workflow.updated_at), workflow.updated_by),
+        format!(
+            "{} ({}) by {}",
+            time(workflow.updated_at),
+            age(now, workflow.updated_at),
+            workflow.updated_by
+        ),
     );
     block.line("Matches", number(workflow.matches));
-    block.maybe("Last match", workflow.last_match.as_ref().map(|last| format!("{} ({})", last.guid, age(now, last.at))));
+    block.maybe(
+        "Last match",
+        workflow.last_match.as_ref().map(|last| format!("{} ({})", last.guid, age(now, last.at))),
+    );
     block.line("Waiting", number(workflow.waiting));
     let dead = if workflow.dead == 0 { Tone::Plain } else { Tone::Bad };
     block.toned("Dead", number(workflow.dead), dead);
@@ -324,15 +332,22 @@ fn explained(found: &[Explanation], style: Style) -> String {
     }
     let mut text = String::new();
     for explanation in found {
-        let (word, tone) = if explanation.matched { ("matches", Tone::Good) } else { ("does not match", Tone::Warn) };
+        let (word, tone) =
+            if explanation.matched { ("matches", Tone::Good) } else { ("does not match", Tone::Warn) };
         let title = format!("{} ({})", explanation.workflow, explanation.name);
         text += &format!("{} {}\n", clean(&title), style.paint(word, tone));
         let rows: Vec<Vec<Cell>> = explanation
             .steps
             .iter()
             .map(|step| {
-                let passed = if step.passed { Cell::toned("yes", Tone::Good) } else { Cell::toned("no", Tone::Bad) };
-                vec![step.rule.as_str().into(), passed, step.wanted.as_str().into(), step.found.as_str().into()]
+                let passed =
+                    if step.passed { Cell::toned("yes", Tone::Good) } else { Cell::toned("no", Tone::Bad) };
+                vec![
+                    step.rule.as_str().into(),
+                    passed,
+                    step.wanted.as_str().into(),
+                    step.found.as_str().into(),
+                ]
             })
             .collect();
         text += &Table::whole(STEP_COLUMNS, &rows, style);

@@ -15,8 +15,10 @@ use cutover_shared::run::{
 };
 use cutover_shared::status::{Attention, Check, Health, IndexView, NextStep, Status, WayBack};
 use cutover_shared::token::{TokenState, TokenView};
-use cutover_shared::workflow::{DispatchState, DispatchView, ExplainStep, Explanation, LastMatch, Rule, WorkflowView};
 use cutover_shared::webhook::{DeliveryDetail, DeliveryState, DeliveryView};
+use cutover_shared::workflow::{
+    DispatchState, DispatchView, ExplainStep, Explanation, LastMatch, Rule, WorkflowView,
+};
 
 /// 2026-08-21 14:03:05Z.
 pub const NOW: i64 = 1_787_320_985_000;
@@ -445,7 +447,10 @@ pub fn explanations() -> Vec<Explanation> {
         explanation("wf-review", vec![step("event", true, "push, pull_request", "push")]),
         explanation(
             "wf-deploy",
-            vec![step("event", true, "push", "push"), step("branches", false, "main, !release/**", "topic/a-long-name")],
+            vec![
+                step("event", true, "push", "push"),
+                step("branches", false, "main, !release/**", "topic/a-long-name"),
+            ],
         ),
     ]
 }

@@ -112,8 +112,10 @@ async fn list(
         let Query(part) = part.map_err(|error| bad(error.body_text()))?;
         let limit = part.limit.unwrap_or(ROWS).clamp(1, MOST_ROWS);
         let ask = WindowAsk { filter: part.filter, offset: part.offset, limit, ..WindowAsk::default() };
-        let select = Select::understand(&WORKFLOWS, &ask, parts.clock.now()).map_err(|error| bad(error.to_string()))?;
-        let window: Window<WorkflowRow> = parts.db.workflows_window(&select).await.map_err(|e| unavailable(&e))?;
+        let select = Select::understand(&WORKFLOWS, &ask, parts.clock.now())
+            .map_err(|error| bad(error.to_string()))?;
+        let window: Window<WorkflowRow> =
+            parts.db.workflows_window(&select).await.map_err(|e| unavailable(&e))?;
         let workflows = window.rows.iter().map(Shown::of).collect();
         Ok(json(StatusCode::OK, &Listed { workflows, offset: window.offset, total: window.total }))
     };

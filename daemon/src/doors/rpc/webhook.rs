@@ -10,8 +10,8 @@ use cutover_shared::webhook::{
 };
 use cutover_shared::window::WindowAsk;
 
-use super::{Parts, STORE_MEND, not_found, read_error, window};
 use super::workflow::dispatch_view;
+use super::{Parts, STORE_MEND, not_found, read_error, window};
 use crate::audit::Who;
 use crate::gateway::inbox::replay::ReplayError;
 use crate::store::{DeliveryRow, Select};

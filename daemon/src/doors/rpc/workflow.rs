@@ -119,9 +119,11 @@ fn explain_error(error: ExplainError) -> RpcError {
     match error {
         ExplainError::NoDelivery(guid) => not_found(&format!("delivery {guid}"), "webhook"),
         ExplainError::NoWorkflow(id) => not_found(&format!("workflow {id}"), "workflow"),
-        ExplainError::NotKept(_) => {
-            RpcError::new(ErrorCode::WrongState, text, "test it against a newer delivery: `cutover webhook list`")
-        }
+        ExplainError::NotKept(_) => RpcError::new(
+            ErrorCode::WrongState,
+            text,
+            "test it against a newer delivery: `cutover webhook list`",
+        ),
         ExplainError::Match(MatchError::Files(_)) => {
             RpcError::new(ErrorCode::Outside, text, "try again; `cutover doctor` says how GitHub is")
         }

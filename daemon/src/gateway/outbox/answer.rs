@@ -14,19 +14,33 @@ const QUOTED: usize = 200;
 /// What follows from an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    Taken { execution_id: Option<String>, note: Option<String> },
+    Taken {
+        execution_id: Option<String>,
+        note: Option<String>,
+    },
     /// The next try may help. `wait`: the other side asks to be left alone for so long. `sick`: the other side itself failed.
-    Again { why: String, wait: Option<Duration>, sick: bool },
+    Again {
+        why: String,
+        wait: Option<Duration>,
+        sick: bool,
+    },
     /// No other try will help.
-    Refused { why: String },
+    Refused {
+        why: String,
+    },
 }
 
 /// Judges an answer. `retry_after`: the header of that name; `now`: milliseconds since the epoch, UTC.
 pub(super) fn judge(who: &str, status: u16, retry_after: Option<&str>, body: &[u8], now: i64) -> Verdict {
     let why = || {
-        let text: String = String::from_utf8_lossy(body).chars().filter(|c| !c.is_control()).take(QUOTED).collect();
+        let text: String =
+            String::from_utf8_lossy(body).chars().filter(|c| !c.is_control()).take(QUOTED).collect();
         let text = cutover_shared::redact::redact(text.trim());
-        if text.is_empty() { format!("{who} answered {status}") } else { format!("{who} answered {status}: {text}") }
+        if text.is_empty() {
+            format!("{who} answered {status}")
+        } else {
+            format!("{who} answered {status}: {text}")
+        }
     };
     match status {
         200..=299 => Verdict::Taken { execution_id: execution(body), note: None },

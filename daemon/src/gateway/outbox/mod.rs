@@ -4,6 +4,7 @@
 mod answer;
 mod body;
 mod breaker;
+mod call;
 mod replay;
 mod retain;
 #[cfg(test)]

@@ -18,15 +18,22 @@ fn an_answer_is_taken_again_or_refused() {
     assert_eq!(judge(200, None, r#"{"execution_id":"e1"}"#), taken(Some("e1")));
     assert_eq!(judge(202, None, r#"{"execution_id":17}"#), taken(Some("17")));
     assert_eq!(judge(200, None, "fine"), taken(None));
-    let had = Verdict::Taken { execution_id: Some("e1".into()), note: Some("the engine had it already".into()) };
+    let had =
+        Verdict::Taken { execution_id: Some("e1".into()), note: Some("the engine had it already".into()) };
     assert_eq!(judge(409, None, r#"{"execution_id":"e1"}"#), had);
     for status in [408, 425, 429, 500, 502, 503] {
         assert!(matches!(judge(status, None, ""), Verdict::Again { wait: None, .. }), "{status}");
     }
-    let busy = Verdict::Again { why: "the engine answered 429: slow down".into(), wait: Some(seconds(7)), sick: false };
+    let busy = Verdict::Again {
+        why: "the engine answered 429: slow down".into(),
+        wait: Some(seconds(7)),
+        sick: false,
+    };
     assert_eq!(judge(429, Some("7"), "slow\n down\u{1b}"), busy);
     for after in ["99999999999", "Sun, 22 Nov 2099 10:00:00 GMT"] {
-        assert!(matches!(judge(503, Some(after), ""), Verdict::Again { wait: Some(wait), sick: true, .. } if wait == seconds(3600)));
+        assert!(
+            matches!(judge(503, Some(after), ""), Verdict::Again { wait: Some(wait), sick: true, .. } if wait == seconds(3600))
+        );
     }
     assert!(matches!(judge(503, Some("soon"), ""), Verdict::Again { wait: None, .. }));
     for status in [302, 400, 401, 403, 404, 422] {
@@ -119,7 +126,8 @@ fn the_bodies_are_those_of_the_reference() {
     });
     assert_eq!(serde_json::from_slice::<Value>(&body).unwrap(), expected);
     let context = json!({ "pr_context": { "pr": 5 } }).as_object().unwrap().clone();
-    let body: Value = serde_json::from_slice(&execute(&delivered("{}"), "wf", "{}", &context).unwrap()).unwrap();
+    let body: Value =
+        serde_json::from_slice(&execute(&delivered("{}"), "wf", "{}", &context).unwrap()).unwrap();
     assert_eq!(body["execution_context"]["trigger_data"]["pr_context"]["pr"], 5);
     assert_eq!(body["execution_context"]["trigger_data"]["action"], Value::Null);
 }

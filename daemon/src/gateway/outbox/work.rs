@@ -8,19 +8,16 @@ use std::time::Duration;
 
 use backon::BackoffBuilder as _;
 use futures::FutureExt as _;
-use reqwest::{Method, Url};
+use reqwest::Method;
 use secrecy::ExposeSecret as _;
-use serde_json::Map;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinSet;
 
 use super::answer::{Verdict, judge};
-use super::body::{self, Delivered};
 use super::breaker::{Breaker, Gate};
-use super::{ContextError, Outbox, ROOM_KIB, Service, Target};
+use super::call::NoCall;
+use super::{Outbox, Service, Target};
 use crate::client::ClientError;
 use crate::gateway::inbox::tries::{self, Next};
-use crate::gateway::triggers::Event;
 use crate::store::{DispatchHead, DispatchRow, Lane, OutboxOp, ReadError, Unit, WriteError};
 
 /// Dispatches of one queue before another queue gets the place.
@@ -43,21 +40,6 @@ enum Turn {
     Over,
     /// Our own store does not answer; whoever goes on must wait.
     NoStore(String),
-}
-
-/// A call that is ready to be made.
-struct Call {
-    url: Url,
-    key: String,
-    body: Vec<u8>,
-    _room: OwnedSemaphorePermit,
-}
-
-/// Why no call was made.
-enum NoCall {
-    Store(String),
-    /// As if the other side had answered so.
-    Verdict(Verdict),
 }
 
 impl Outbox {
@@ -197,14 +179,15 @@ impl Outbox {
                 return Turn::Over;
             }
             let leave = Leave { outbox: self, target };
-            let verdict = match AssertUnwindSafe(self.attempt(&dispatch, target, service)).catch_unwind().await {
-                Ok(Ok(verdict)) => verdict,
-                Ok(Err(why)) => return Turn::NoStore(why),
-                Err(_) => {
-                    let why = "sending it panicked; see the log".to_owned();
-                    Verdict::Again { why, wait: None, sick: false }
-                }
-            };
+            let verdict =
+                match AssertUnwindSafe(self.attempt(&dispatch, target, service)).catch_unwind().await {
+                    Ok(Ok(verdict)) => verdict,
+                    Ok(Err(why)) => return Turn::NoStore(why),
+                    Err(_) => {
+                        let why = "sending it panicked; see the log".to_owned();
+                        Verdict::Again { why, wait: None, sick: false }
+                    }
+                };
             drop(leave);
             match self.end(&dispatch, target, verdict).await {
                 Ok(true) => {}
@@ -216,7 +199,12 @@ impl Outbox {
     }
 
     /// One try.
-    async fn attempt(&self, dispatch: &DispatchRow, target: Target, service: &Service) -> Result<Verdict, String> {
+    async fn attempt(
+        &self,
+        dispatch: &DispatchRow,
+        target: Target,
+        service: &Service,
+    ) -> Result<Verdict, String> {
         let call = match self.call(dispatch, service).await {
             Ok(call) => call,
             Err(NoCall::Store(why)) => return Err(why),
@@ -252,61 +240,6 @@ impl Outbox {
                 };
                 Verdict::Again { why, wait: None, sick: true }
             }
-        })
-    }
-
-    /// Puts a call together out of what is stored.
-    async fn call(&self, dispatch: &DispatchRow, service: &Service) -> Result<Call, NoCall> {
-        let store = |error: ReadError| NoCall::Store(error.to_string());
-        let refused = |why: String| NoCall::Verdict(Verdict::Refused { why });
-        let gone = || refused("the payload of its delivery is not kept any more".to_owned());
-        let delivery = self.db.delivery(&dispatch.guid).await.map_err(store)?;
-        let delivery = delivery.filter(|delivery| delivery.kept).ok_or_else(gone)?;
-        let kib = usize::try_from(delivery.bytes / 512).unwrap_or(ROOM_KIB).clamp(1, ROOM_KIB);
-        let room = self.room.clone().acquire_many_owned(u32::try_from(kib).unwrap_or(u32::MAX)).await;
-        let room = room.map_err(|_| NoCall::Store("the outbox is closed".to_owned()))?;
-        let payload = self.db.delivery_body(delivery.seq).await.map_err(store)?.ok_or_else(gone)?;
-        let delivered = Delivered {
-            guid: &dispatch.guid,
-            event: &dispatch.event,
-            installation: delivery.installation,
-            repository: dispatch.repository.as_deref(),
-            received_at: delivery.received_at,
-            payload: &payload,
-        };
-        let (path, body) = match &dispatch.workflow {
-            None => ("api/v1/triggers/github/events", body::forward(&delivered)),
-            Some(id) => {
-                let workflow = self.db.workflow(id).await.map_err(store)?;
-                let workflow =
-                    workflow.ok_or_else(|| refused(format!("workflow {id} is not registered any more")))?;
-                let context = match workflow.attach_context {
-                    true => self.context(&delivered).await.map_err(NoCall::Verdict)?,
-                    false => Map::new(),
-                };
-                ("workflows/execute", body::execute(&delivered, id, &workflow.definition, &context))
-            }
-        };
-        let body = body.map_err(|error| refused(format!("it can't be written as JSON: {error}")))?;
-        // The service's own address may have a path.
-        let url = format!("{}/{path}", service.url.as_str().trim_end_matches('/'));
-        let url = Url::parse(&url).map_err(|error| refused(format!("its address is none: {error}")))?;
-        Ok(Call { url, key: key(dispatch), body, _room: room })
-    }
-
-    async fn context(&self, delivered: &Delivered<'_>) -> Result<Map<String, serde_json::Value>, Verdict> {
-        let refused = |why: &str| Verdict::Refused { why: why.to_owned() };
-        let context = self
-            .context
-            .as_ref()
-            .ok_or_else(|| refused("the workflow asks for context, and this daemon attaches none"))?;
-        let event = Event::read(delivered.event, delivered.payload).map_err(|why| Verdict::Refused { why })?;
-        let Some(repository) = delivered.repository else { return Ok(Map::new()) };
-        context.of(delivered.installation, repository, &event).await.map_err(|error| match error {
-            ContextError::Failed(why) => {
-                Verdict::Again { why: format!("its context: {why}"), wait: None, sick: false }
-            }
-            ContextError::Hopeless(why) => Verdict::Refused { why: format!("its context: {why}") },
         })
     }
 
@@ -376,12 +309,6 @@ impl Drop for Leave<'_> {
         let now = self.outbox.clock.monotonic();
         self.outbox.breaker(self.target, |breaker| breaker.left(now));
     }
-}
-
-/// Stays the same over every try, so that the other side can tell a repeat; another one when somebody wants it once more.
-fn key(dispatch: &DispatchRow) -> String {
-    let round = if dispatch.round == 0 { String::new() } else { format!("-{}", dispatch.round) };
-    format!("{}-{}{round}", dispatch.guid, dispatch.seq)
 }
 
 /// How long to wait for a store that does not answer, ever longer.

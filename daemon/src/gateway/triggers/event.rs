@@ -44,7 +44,10 @@ pub enum Paths {
     None,
     Known(Vec<String>),
     /// Not all of them can be known; says why.
-    Partly { known: Vec<String>, why: String },
+    Partly {
+        known: Vec<String>,
+        why: String,
+    },
     /// GitHub has to be asked for the pull request's.
     AtGitHub,
 }

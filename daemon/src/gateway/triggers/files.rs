@@ -33,7 +33,8 @@ impl Files for GitHubFiles {
     async fn of(&self, installation: i64, repository: &str, number: i64) -> Result<Listing, FilesError> {
         match self.0.reader(Traffic::Live).pull_request_files(installation, repository, number).await {
             Ok(Some(files)) => {
-                let lacks = (!files.complete).then(|| format!("unknown: more than {} files", files.paths.len()));
+                let lacks =
+                    (!files.complete).then(|| format!("unknown: more than {} files", files.paths.len()));
                 Ok(Listing { paths: files.paths, lacks })
             }
             Ok(None) => Ok(lacking("GitHub does not show the pull request")),

@@ -66,7 +66,10 @@ impl Globs {
                 return Err((at, format!("a pattern has 1 to {LONGEST} bytes")));
             }
             if negated && at == 0 {
-                return Err((at, "nothing stands before it that `!` could take back; begin with \"**\"".to_owned()));
+                return Err((
+                    at,
+                    "nothing stands before it that `!` could take back; begin with \"**\"".to_owned(),
+                ));
             }
             terms.push((negated, pattern(shape, text, matchers).map_err(|what| (at, what))?));
         }

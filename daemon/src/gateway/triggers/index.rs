@@ -44,7 +44,9 @@ impl Index {
             for event in events {
                 let at = index.events.entry(event.clone()).or_default();
                 match repository.split_once('/') {
-                    _ if !is_glob(&repository) => at.exact.entry(repository.clone()).or_default().push(trigger.clone()),
+                    _ if !is_glob(&repository) => {
+                        at.exact.entry(repository.clone()).or_default().push(trigger.clone());
+                    }
                     Some((owner, "*" | "**")) if !is_glob(owner) => {
                         at.owners.entry(owner.to_owned()).or_default().push(trigger.clone());
                     }
@@ -62,7 +64,9 @@ impl Index {
         }
         for (event, at) in &mut index.events {
             let old = before.and_then(|before| before.events.get(event));
-            let is_same = |old: &&Repositories| old.globs.iter().map(|(glob, _)| glob).eq(at.globs.iter().map(|(glob, _)| glob));
+            let is_same = |old: &&Repositories| {
+                old.globs.iter().map(|(glob, _)| glob).eq(at.globs.iter().map(|(glob, _)| glob))
+            };
             at.set = match old.filter(is_same) {
                 Some(old) => old.set.clone(),
                 None => set(&at.globs),

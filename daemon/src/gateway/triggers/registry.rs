@@ -14,9 +14,7 @@ use super::index::Index;
 use super::rule::{Compiler, RuleError, Trigger};
 use crate::audit::Who;
 use crate::clock::Clock;
-use crate::store::{
-    Db, DeliveryRow, Lane, OutboxOp, PutWorkflow, ReadError, Unit, WorkflowRow, WriteError,
-};
+use crate::store::{Db, DeliveryRow, Lane, OutboxOp, PutWorkflow, ReadError, Unit, WorkflowRow, WriteError};
 
 /// Workflows that can be registered.
 const MOST: usize = 100_000;
@@ -135,7 +133,8 @@ impl Triggers {
             return Err(PutError::TooMany);
         }
         let at = self.clock.now();
-        let detail = json!({ "name": new.name, "trigger": new.trigger, "attach_context": new.attach_context });
+        let detail =
+            json!({ "name": new.name, "trigger": new.trigger, "attach_context": new.attach_context });
         let put = PutWorkflow {
             id: id.to_owned(),
             name: new.name,
@@ -145,9 +144,12 @@ impl Triggers {
             at,
             by: who.operator.0.clone(),
         };
-        let unit = Unit::new()
-            .with(OutboxOp::PutWorkflow(Box::new(put)))
-            .with(who.did(at, "workflow.put", id, detail));
+        let unit = Unit::new().with(OutboxOp::PutWorkflow(Box::new(put))).with(who.did(
+            at,
+            "workflow.put",
+            id,
+            detail,
+        ));
         self.db.write(Lane::Handler, unit).await?;
         known.all.insert(id.to_owned(), trigger);
         self.replace(&known);
@@ -205,7 +207,10 @@ impl Triggers {
                         Some(why) => Paths::Partly { known: files.paths, why },
                     }
                 }
-                _ => Paths::Partly { known: Vec::new(), why: "unknown: no installation to ask with".to_owned() },
+                _ => Paths::Partly {
+                    known: Vec::new(),
+                    why: "unknown: no installation to ask with".to_owned(),
+                },
             };
         }
         Ok(event)
@@ -215,7 +220,11 @@ impl Triggers {
     ///
     /// # Errors
     /// See [`ExplainError`].
-    pub async fn explain(&self, guid: &str, workflow: Option<&str>) -> Result<Vec<Explanation>, ExplainError> {
+    pub async fn explain(
+        &self,
+        guid: &str,
+        workflow: Option<&str>,
+    ) -> Result<Vec<Explanation>, ExplainError> {
         let delivery = self.db.delivery(guid).await?;
         let delivery = delivery.ok_or_else(|| ExplainError::NoDelivery(guid.to_owned()))?;
         let body = if delivery.kept { self.db.delivery_body(delivery.seq).await? } else { None };

@@ -77,7 +77,10 @@ pub fn check_id(id: &str) -> Result<(), RuleError> {
     {
         return Ok(());
     }
-    Err(wrong("id", format!("1 to {LONGEST_ID} letters, digits, `-`, `_`, `.` and `:`, a letter or digit first")))
+    Err(wrong(
+        "id",
+        format!("1 to {LONGEST_ID} letters, digits, `-`, `_`, `.` and `:`, a letter or digit first"),
+    ))
 }
 
 impl Compiler {
@@ -94,7 +97,8 @@ impl Compiler {
         if rule.events.is_empty() {
             return Err(wrong("trigger.events", "at least one event is needed, such as \"push\""));
         }
-        let is_event = |name: &String| name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+        let is_event =
+            |name: &String| name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
         if let Some(at) = rule.events.iter().position(|name| !is_event(name)) {
             let what = "an event's name has lower-case letters and `_`, as in \"pull_request\"";
             return Err(wrong(&format!("trigger.events[{at}]"), what));
@@ -208,8 +212,9 @@ impl Trigger {
                     || event.sender.as_ref().is_some_and(|sender| self.authors.takes(&sender.login))
             }
             Question::Label => {
-                let is_there =
-                    |wanted: &String| event.labels.iter().any(|label| label.to_lowercase() == wanted.to_lowercase());
+                let is_there = |wanted: &String| {
+                    event.labels.iter().any(|label| label.to_lowercase() == wanted.to_lowercase())
+                };
                 rule.label_filter.is_empty() || rule.label_filter.iter().any(is_there)
             }
             Question::Bots => !rule.ignore_bots || !event.sender.as_ref().is_some_and(|sender| sender.is_bot),

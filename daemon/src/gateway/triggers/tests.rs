@@ -74,13 +74,18 @@ fn a_payload_of_other_types_is_an_event_without_facts() {
         let event = event(name, odd.clone());
         assert!(event.branches.is_empty() && event.labels.is_empty() && event.repository.is_none());
     }
-    assert!(Event::read("push", b"[]").is_ok_and(|event| event.repository.is_none()) || Event::read("push", b"[]").is_err());
+    assert!(
+        Event::read("push", b"[]").is_ok_and(|event| event.repository.is_none())
+            || Event::read("push", b"[]").is_err()
+    );
     assert!(Event::read("push", b"{").is_err());
 }
 
 #[test]
 fn the_last_pattern_that_fits_decides() {
-    let with = |branches: Value| trigger(json!({ "repository": "acme/web", "events": ["push"], "branches": branches }));
+    let with = |branches: Value| {
+        trigger(json!({ "repository": "acme/web", "events": ["push"], "branches": branches }))
+    };
     let matches = |branches: Value, branch: &str| with(branches).matches(&push(branch, &[]));
     assert!(matches(json!(["main"]), "main") && !matches(json!(["main"]), "Main"));
     assert!(matches(json!(["release/*"]), "release/1") && !matches(json!(["release/*"]), "release/1/a"));
@@ -105,10 +110,15 @@ fn paths_authors_labels_actions_and_bots() {
     assert!(!paths.matches(&push("m", &["src/a.md", "docs/b.rs"])) && !paths.matches(&push("m", &[])));
     assert!(base(json!({ "author_filter": ["ANA"] })).matches(&push("m", &[])));
     assert!(!base(json!({ "author_filter": ["*", "!ana"] })).matches(&push("m", &[])));
-    let bot = |login: &str| Event { sender: event("push", json!({ "sender": { "login": login } })).sender, ..push("m", &[]) };
+    let bot = |login: &str| Event {
+        sender: event("push", json!({ "sender": { "login": login } })).sender,
+        ..push("m", &[])
+    };
     let only_bot = base(json!({ "author_filter": ["dependabot[bot]"], "ignore_bots": false }));
     assert!(only_bot.matches(&bot("Dependabot[bot]")) && !only_bot.matches(&bot("dependabotb")));
-    assert!(base(json!({ "author_filter": ["*[bot]"], "ignore_bots": false })).matches(&bot("renovate[bot]")));
+    assert!(
+        base(json!({ "author_filter": ["*[bot]"], "ignore_bots": false })).matches(&bot("renovate[bot]"))
+    );
     assert!(!base(json!({})).matches(&bot("renovate[bot]")), "bots are ignored unless said otherwise");
     let issue = event(
         "issues",
@@ -124,7 +134,8 @@ fn paths_authors_labels_actions_and_bots() {
 
 #[test]
 fn what_can_not_be_seen_of_a_large_push_counts_as_a_match_and_is_said() {
-    let commits: Vec<Value> = (0..2_048).map(|n| json!({ "id": n.to_string(), "added": ["docs/x"] })).collect();
+    let commits: Vec<Value> =
+        (0..2_048).map(|n| json!({ "id": n.to_string(), "added": ["docs/x"] })).collect();
     let large = event("push", json!({ "repository": { "full_name": "a/b" }, "commits": commits }));
     let rule = trigger(json!({ "repository": "a/b", "events": ["push"], "paths": ["src/**"] }));
     let explained = rule.explain(&large);
@@ -142,7 +153,9 @@ fn files_are_asked_for_only_when_nothing_else_decides() {
             json!({ "action": action, "repository": { "full_name": "a/b" }, "pull_request": { "number": 1, "base": { "ref": "m" } } }),
         )
     };
-    let rule = trigger(json!({ "repository": "a/b", "events": ["pull_request"], "paths": ["x"], "action_filter": ["opened"] }));
+    let rule = trigger(
+        json!({ "repository": "a/b", "events": ["pull_request"], "paths": ["x"], "action_filter": ["opened"] }),
+    );
     assert!(rule.wants_files(&pull("opened")) && !rule.wants_files(&pull("closed")));
     let without = trigger(json!({ "repository": "a/b", "events": ["pull_request"] }));
     assert!(!without.wants_files(&pull("opened")) && without.matches(&pull("opened")));
@@ -177,7 +190,8 @@ fn a_mistake_is_told_with_its_place() {
 fn ten_thousand_workflows_are_not_all_looked_at() {
     let mut compiler = Compiler::default();
     let mut make = |n: usize, repository: String, event: &str| {
-        let rule = rule(json!({ "repository": repository, "events": [event], "branches": ["main", "release/**"] }));
+        let rule =
+            rule(json!({ "repository": repository, "events": [event], "branches": ["main", "release/**"] }));
         Arc::new(compiler.trigger(&format!("wf-{n}"), "x", rule).unwrap())
     };
     let all: Vec<Arc<Trigger>> = (0..10_000)
@@ -205,16 +219,26 @@ fn ten_thousand_workflows_are_not_all_looked_at() {
 }
 
 fn repositories() -> impl Strategy<Value = String> {
-    prop::sample::select(vec!["a/x", "A/X", "a/y", "b/x", "a/*", "b/**", "*/x", "**", "*", "a/{x,y}", "*/*", "?/y", "c*/z"])
-        .prop_map(str::to_owned)
+    prop::sample::select(vec![
+        "a/x", "A/X", "a/y", "b/x", "a/*", "b/**", "*/x", "**", "*", "a/{x,y}", "*/*", "?/y", "c*/z",
+    ])
+    .prop_map(str::to_owned)
 }
 
 fn rules() -> impl Strategy<Value = Rule> {
     let some = |all: &'static [&'static str]| {
         prop::collection::vec(prop::sample::select(all.to_vec()).prop_map(str::to_owned), 0..3)
     };
-    let events = prop::collection::vec(prop::sample::select(vec!["push", "issues"]).prop_map(str::to_owned), 1..3);
-    (repositories(), events, some(&["main", "**", "r/*"]), some(&["src/**", "*.md"]), some(&["opened"]), any::<bool>())
+    let events =
+        prop::collection::vec(prop::sample::select(vec!["push", "issues"]).prop_map(str::to_owned), 1..3);
+    (
+        repositories(),
+        events,
+        some(&["main", "**", "r/*"]),
+        some(&["src/**", "*.md"]),
+        some(&["opened"]),
+        any::<bool>(),
+    )
         .prop_map(|(repository, events, branches, paths, action_filter, ignore_bots)| Rule {
             repository,
             events,
@@ -231,7 +255,13 @@ fn rules() -> impl Strategy<Value = Rule> {
 fn events() -> impl Strategy<Value = Event> {
     let repository = prop::option::of(prop::sample::select(vec!["a/x", "A/x", "a/y", "b/x", "cc/z", "odd"]));
     let paths = prop::collection::vec(prop::sample::select(vec!["src/a", "b.md", "x/b.md"]), 0..3);
-    (repository, prop::sample::select(vec!["push", "issues", "fork"]), prop::sample::select(vec!["main", "r/1", "t"]), paths, any::<bool>())
+    (
+        repository,
+        prop::sample::select(vec!["push", "issues", "fork"]),
+        prop::sample::select(vec!["main", "r/1", "t"]),
+        paths,
+        any::<bool>(),
+    )
         .prop_map(|(repository, name, branch, paths, is_bot)| {
             let kind = if is_bot { "Bot" } else { "User" };
             event(

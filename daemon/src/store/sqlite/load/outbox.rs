@@ -42,8 +42,7 @@ const COUNTS: &str = "SELECT (SELECT count(*) FROM dispatches WHERE state = 'wai
 #[async_trait]
 impl OutboxRead for Sqlite {
     async fn workflow(&self, id: &str) -> Read<Option<WorkflowRow>> {
-        let row =
-            query(WORKFLOW).bind(id).fetch_optional(&self.readers).await.map_err(unavailable(DOING))?;
+        let row = query(WORKFLOW).bind(id).fetch_optional(&self.readers).await.map_err(unavailable(DOING))?;
         row.as_ref().map(workflow).transpose()
     }
 
@@ -124,7 +123,10 @@ pub(in crate::store::sqlite) fn workflow(row: &SqliteRow) -> Read<WorkflowRow> {
     workflow_columns(row, rule).map_err(unavailable(DOING))
 }
 
-fn workflow_columns(row: &SqliteRow, rule: cutover_shared::workflow::Rule) -> Result<WorkflowRow, sqlx::Error> {
+fn workflow_columns(
+    row: &SqliteRow,
+    rule: cutover_shared::workflow::Rule,
+) -> Result<WorkflowRow, sqlx::Error> {
     let (guid, at): (Option<String>, Option<i64>) = (row.try_get("last_guid")?, row.try_get("last_at")?);
     Ok(WorkflowRow {
         id: row.try_get("id")?,

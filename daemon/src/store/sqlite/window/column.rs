@@ -127,9 +127,9 @@ pub(super) const WORKFLOWS: List = List {
             "waiting" => Column::Plain(
                 "(SELECT count(*) FROM dispatches WHERE queue = workflows.id AND state = 'waiting')",
             ),
-            "dead" => {
-                Column::Plain("(SELECT count(*) FROM dispatches WHERE queue = workflows.id AND state = 'dead')")
-            }
+            "dead" => Column::Plain(
+                "(SELECT count(*) FROM dispatches WHERE queue = workflows.id AND state = 'dead')",
+            ),
             _ => return None,
         })
     },

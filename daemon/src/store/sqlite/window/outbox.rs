@@ -19,7 +19,10 @@ const ROW_BYTES: usize = 512;
 /// In a final state.
 const REPLAYABLE: &str = "FROM dispatches WHERE state <> 'waiting'";
 
-pub(in crate::store::sqlite) async fn workflows(store: &Sqlite, select: &Select) -> Read<Window<WorkflowRow>> {
+pub(in crate::store::sqlite) async fn workflows(
+    store: &Sqlite,
+    select: &Select,
+) -> Read<Window<WorkflowRow>> {
     let mut snapshot = store.readers.begin().await.map_err(unavailable(DOING))?;
     let begin = |what: &str| -> Read<QueryBuilder<Db>> {
         let mut sql = QueryBuilder::new(format!("SELECT {what} FROM workflows WHERE true"));
@@ -27,7 +30,8 @@ pub(in crate::store::sqlite) async fn workflows(store: &Sqlite, select: &Select)
         Ok(sql)
     };
     let total = count(&mut snapshot, begin("count(*)")?).await.map_err(unavailable(DOING))?;
-    let picked = pick(&mut snapshot, &WORKFLOWS, select, total, begin("id")?, |e| unavailable(DOING)(e)).await?;
+    let picked =
+        pick(&mut snapshot, &WORKFLOWS, select, total, begin("id")?, |e| unavailable(DOING)(e)).await?;
     let keys: Vec<String> = picked.keys(|row| row.try_get(0)).map_err(unavailable(DOING))?;
     // The definition is not shown in lists, and may be large.
     let rows = query(
@@ -43,14 +47,24 @@ pub(in crate::store::sqlite) async fn workflows(store: &Sqlite, select: &Select)
     let rows = rows.iter().map(outbox::workflow).collect::<Read<Vec<_>>>()?;
     let rows = fitting(rows, |row| {
         let rule = &row.rule;
-        let lists = [&rule.events, &rule.branches, &rule.paths, &rule.action_filter, &rule.author_filter, &rule.label_filter];
+        let lists = [
+            &rule.events,
+            &rule.branches,
+            &rule.paths,
+            &rule.action_filter,
+            &rule.author_filter,
+            &rule.label_filter,
+        ];
         let lists: usize = lists.into_iter().flatten().map(|text| text.len() + 4).sum();
         row.id.len() + row.name.len() + rule.repository.len() + lists + ROW_BYTES
     });
     Ok(Window { rows, offset: picked.offset, total })
 }
 
-pub(in crate::store::sqlite) async fn dispatches(store: &Sqlite, select: &Select) -> Read<Window<DispatchRow>> {
+pub(in crate::store::sqlite) async fn dispatches(
+    store: &Sqlite,
+    select: &Select,
+) -> Read<Window<DispatchRow>> {
     let mut snapshot = store.readers.begin().await.map_err(unavailable(DOING))?;
     let total = count(&mut snapshot, begin("count(*)", select)?).await.map_err(unavailable(DOING))?;
     let picking = begin("seq", select)?;

@@ -153,11 +153,7 @@ async fn put(connection: &mut SqliteConnection, new: &NewDispatches) -> Done {
     Ok(())
 }
 
-async fn forward(
-    connection: &mut SqliteConnection,
-    new: &NewDispatches,
-    installation: Option<i64>,
-) -> Done {
+async fn forward(connection: &mut SqliteConnection, new: &NewDispatches, installation: Option<i64>) -> Done {
     query(
         "INSERT INTO dispatches (queue, delivery, guid, event, repository, created_at, state)
          VALUES ($1, $2, $3, $4, $5, $6, 'waiting') ON CONFLICT (guid, queue) DO NOTHING",
