@@ -210,3 +210,6 @@ fn unavailable(error: &dyn std::error::Error) -> Refusal {
     tracing::error!(%error, "the store failed a request about workflows");
     Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "store", "the store does not answer; nothing was done")
 }
+
+#[cfg(test)]
+mod tests;
