@@ -21,6 +21,7 @@ use super::route::Route;
 
 /// Files of a pull request that GitHub lists at most.
 const MOST_FILES: usize = 3_000;
+const FILES_A_PAGE: usize = 100;
 
 /// The files that a pull request changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -264,10 +265,11 @@ impl Reader {
     ) -> Result<Option<PullRequestFiles>, GitHubError> {
         let credential = Credential::Installation(installation);
         let route = Route::PullRequestFiles { full_name, number };
-        let (mut paths, mut rows, mut cursor) = (Vec::new(), 0, None::<String>);
-        while rows < MOST_FILES {
+        let (mut paths, mut rows, mut cursor, mut ended) = (Vec::new(), 0, None::<String>, false);
+        // A host that answers pages for ever is left after as many as hold that many files.
+        for _ in 0..MOST_FILES / FILES_A_PAGE {
             let answer = self.engine.read_page(&credential, route, cursor.as_deref(), self.terms).await?;
-            let next = answer.next.clone();
+            cursor = answer.next.clone();
             let Some(page) = optional::<Vec<ChangedFile>>(answer, "a page of files")? else {
                 return Ok(None);
             };
@@ -275,13 +277,13 @@ impl Reader {
             for file in page {
                 paths.extend([Some(file.filename), file.previous_filename].into_iter().flatten());
             }
-            if next.is_none() {
+            ended = cursor.is_none();
+            if ended {
                 break;
             }
-            cursor = next;
         }
         // GitHub lists no more, however many there are.
-        Ok(Some(PullRequestFiles { paths, complete: rows < MOST_FILES }))
+        Ok(Some(PullRequestFiles { paths, complete: ended && rows < MOST_FILES }))
     }
 
     async fn ask(&self, credential: &Credential, route: Route<'_>) -> Result<Answer, GitHubError> {
