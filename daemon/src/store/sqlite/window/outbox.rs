@@ -35,9 +35,9 @@ pub(in crate::store::sqlite) async fn workflows(
     let keys: Vec<String> = picked.keys(|row| row.try_get(0)).map_err(unavailable(DOING))?;
     // The definition is not shown in lists, and may be large.
     let rows = query(
-        "SELECT id, name, rule, '' AS definition, attach_context, updated_at, updated_by, matches, last_guid, last_at,
-                (SELECT count(*) FROM dispatches WHERE queue = id AND state = 'waiting') AS waiting,
-                (SELECT count(*) FROM dispatches WHERE queue = id AND state = 'dead') AS dead
+        "SELECT workflows.id, name, rule, '' AS definition, attach_context, updated_at, updated_by, matches, last_guid, last_at,
+                (SELECT count(*) FROM dispatches WHERE queue = workflows.id AND state = 'waiting') AS waiting,
+                (SELECT count(*) FROM dispatches WHERE queue = workflows.id AND state = 'dead') AS dead
            FROM json_each($1) AS want CROSS JOIN workflows ON workflows.id = want.value ORDER BY want.key",
     )
     .bind(array(&keys)?)
