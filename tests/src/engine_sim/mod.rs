@@ -170,21 +170,20 @@ async fn take(
             book.called(&key, uri.path(), &body)
         } else {
             book.refused += 1;
-            Err(StatusCode::UNAUTHORIZED.into_response())
+            (StatusCode::UNAUTHORIZED.into_response(), None)
         };
         drop(book);
         fault
     };
     engine.news.send_modify(|calls| *calls += 1);
     match answer {
-        Err(answer) => answer,
-        Ok((answer, None)) => answer,
-        Ok((answer, Some(Fault::TakenAndHeld))) => {
+        (answer, None) => answer,
+        (answer, Some(Fault::TakenAndHeld)) => {
             engine.release.notified().await;
             answer
         }
         // A body that ends before its length: the connection is cut.
-        Ok((_, Some(_))) => {
+        (_, Some(_)) => {
             let broken = futures::stream::once(async { Err::<Bytes, _>(std::io::Error::other("cut")) });
             axum::body::Body::from_stream(broken).into_response()
         }
@@ -192,8 +191,8 @@ async fn take(
 }
 
 impl Book {
-    /// Notes a call. The answer when it is taken, and what goes wrong then; or the answer when it is not.
-    fn called(&mut self, key: &str, path: &str, body: &[u8]) -> Result<(Response, Option<Fault>), Response> {
+    /// Notes a call. The answer, and what goes wrong with it once the call is taken.
+    fn called(&mut self, key: &str, path: &str, body: &[u8]) -> (Response, Option<Fault>) {
         let text = String::from_utf8_lossy(body);
         let always =
             self.always.iter().find(|(wanted, _)| text.contains(wanted)).map(|(_, fault)| fault.clone());
@@ -204,13 +203,13 @@ impl Book {
             if let Some(after) = after {
                 answer.headers_mut().insert(header::RETRY_AFTER, (*after).into());
             }
-            return Err(answer);
+            return (answer, None);
         }
         let Ok(body) = serde_json::from_slice::<Value>(body) else {
-            return Err(StatusCode::BAD_REQUEST.into_response());
+            return (StatusCode::BAD_REQUEST.into_response(), None);
         };
         if key.is_empty() {
-            return Err((StatusCode::BAD_REQUEST, "no idempotency key").into_response());
+            return ((StatusCode::BAD_REQUEST, "no idempotency key").into_response(), None);
         }
         let execution_id = match self.by_key.get(key) {
             Some(known) => known.clone(),
@@ -222,6 +221,6 @@ impl Book {
                 id
             }
         };
-        Ok((axum::Json(json!({ "execution_id": execution_id })).into_response(), fault))
+        (axum::Json(json!({ "execution_id": execution_id })).into_response(), fault)
     }
 }
