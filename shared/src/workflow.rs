@@ -162,6 +162,10 @@ pub enum WorkflowQuery {
     Dispatches {
         ask: WindowAsk,
     },
+    /// How many a replay with this filter would take: those that are dead or sent.
+    Replayable {
+        filter: String,
+    },
 }
 
 /// Answers about workflows.
@@ -172,6 +176,7 @@ pub enum WorkflowAnswer {
     Show(Box<WorkflowView>),
     Test(Vec<Explanation>),
     Dispatches(Window<DispatchView>),
+    Replayable(u64),
 }
 
 /// Acts on workflows.

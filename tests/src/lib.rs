@@ -1,6 +1,7 @@
 //! Simulators, harness and demo.
 
 pub mod demo;
+pub mod engine_sim;
 pub mod github_sim;
 pub mod harness;
 pub mod load;

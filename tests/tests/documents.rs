@@ -291,6 +291,8 @@ fn the_fields_of_filters_are_written_down() {
         ("run items", filter::ITEMS),
         ("token list", filter::TOKENS),
         ("webhook list", filter::DELIVERIES),
+        ("workflow list", filter::WORKFLOWS),
+        ("workflow dispatches", filter::DISPATCHES),
         ("audit list", filter::AUDIT),
     ] {
         let star = |field: &filter::Field| if field.is_name { "*" } else { "" };

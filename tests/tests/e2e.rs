@@ -54,3 +54,5 @@ mod start;
 mod stop;
 #[path = "e2e/webhook.rs"]
 mod webhook;
+#[path = "e2e/workflow.rs"]
+mod workflow;

@@ -143,6 +143,11 @@ async fn the_store_opens_on_what_old_versions_wrote() {
         let digest = body.map(|body| cutover_daemon::hex::hex(&Sha256::digest(&body)));
         assert_eq!(digest, delivery.kept.then_some(delivery.digest));
     }
+    // Workflows are understood, and what waits goes on waiting.
+    let workflow = db.workflow("wf-review").await.unwrap().unwrap();
+    assert_eq!((workflow.rule.events.len(), workflow.matches, workflow.waiting), (2, 2, 1));
+    assert_eq!(db.dispatch_heads(None, 9).await.unwrap()[0].queue, "wf-review");
+    assert_eq!(db.outbox_counts().await.unwrap(), (1, 1));
     db.close().await;
 }
 

@@ -12,6 +12,7 @@ use cutover_shared::run::{RunAnswer, RunQuery};
 use cutover_shared::token::TokenQuery;
 use cutover_shared::webhook::WebhookQuery;
 use cutover_shared::window::{Sort, Window, WindowAsk};
+use cutover_shared::workflow::WorkflowQuery;
 use support::{Daemon, Ran, Reply, sample};
 
 /// The lists that can be filtered, with a term and a field that each has.
@@ -22,6 +23,8 @@ const LISTS: &[(&str, &Fields, &str, &str)] = &[
     ("run items 0198cbd0-6b28-7cc1-9d6e-2f1d8a5b7c3e", &filter::ITEMS, "state:failed", "tries"),
     ("token list", &filter::TOKENS, "state:failing", "left"),
     ("webhook list", &filter::DELIVERIES, "state:dead", "bytes"),
+    ("workflow list", &filter::WORKFLOWS, "dead>0", "matches"),
+    ("workflow dispatches", &filter::DISPATCHES, "state:dead", "tries"),
     ("audit list", &filter::AUDIT, "act:run", "age"),
 ];
 
@@ -31,6 +34,7 @@ fn asked(query: Query) -> Option<WindowAsk> {
         | Query::Run(RunQuery::Window { ask } | RunQuery::ItemWindow { ask, .. })
         | Query::Token(TokenQuery::Window { ask })
         | Query::Webhook(WebhookQuery::Window { ask })
+        | Query::Workflow(WorkflowQuery::Window { ask } | WorkflowQuery::Dispatches { ask })
         | Query::Audit(AuditQuery::Window { ask }) => Some(ask),
         _ => None,
     }

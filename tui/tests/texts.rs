@@ -14,6 +14,7 @@ use cutover_shared::run::{RunAnswer, RunQuery};
 use cutover_shared::token::{TokenAnswer, TokenQuery};
 use cutover_shared::webhook::{Recovery, WebhookAct, WebhookAnswer, WebhookQuery, WebhookReceipt};
 use cutover_shared::window::Window;
+use cutover_shared::workflow::{WorkflowAct, WorkflowAnswer, WorkflowQuery, WorkflowReceipt};
 use serde_json::json;
 use support::{Daemon, Ran, Reply, sample};
 
@@ -54,6 +55,10 @@ fn daemon() -> Daemon {
             }
             Act::Webhook(WebhookAct::ReplayOne { .. }) => {
                 Receipt::Webhook(WebhookReceipt { replayed: 1, recovery: None })
+            }
+            Act::Workflow(WorkflowAct::Remove { id }) => Receipt::Workflow(WorkflowReceipt::Removed { id }),
+            Act::Workflow(WorkflowAct::Replay { expected, .. }) => {
+                Receipt::Workflow(WorkflowReceipt::Replayed(expected))
             }
             Act::Token(_) => Receipt::Token(sample::tokens().remove(0)),
             other => panic!("{other:?}"),
@@ -125,6 +130,19 @@ fn answer(query: Query) -> Answer {
             Answer::Webhook(WebhookAnswer::Show(Box::new(sample::delivery_detail(payload))))
         }
         Query::Webhook(WebhookQuery::Replayable { .. }) => Answer::Webhook(WebhookAnswer::Replayable(1_203)),
+        Query::Workflow(query) => Answer::Workflow(match query {
+            WorkflowQuery::Window { .. } => {
+                let rows = vec![sample::workflow("wf-review"), sample::workflow("wf-deploy")];
+                WorkflowAnswer::Window(Window { rows, offset: 0, total: 2 })
+            }
+            WorkflowQuery::Show { id } => WorkflowAnswer::Show(Box::new(sample::workflow(&id))),
+            WorkflowQuery::Test { .. } => WorkflowAnswer::Test(sample::explanations()),
+            WorkflowQuery::Dispatches { .. } => {
+                let rows = sample::dispatches();
+                WorkflowAnswer::Dispatches(Window { rows, offset: 0, total: 3 })
+            }
+            WorkflowQuery::Replayable { .. } => WorkflowAnswer::Replayable(12),
+        }),
         Query::Audit(AuditQuery::Verify) => Answer::Audit(AuditAnswer::Check(sample::audit_check(false))),
         Query::Audit(AuditQuery::List { .. }) => {
             Answer::Audit(AuditAnswer::List(page(vec![sample::record(2), sample::record(1)])))
@@ -168,6 +186,13 @@ async fn texts_fit_a_terminal_of_80_columns() {
         ("webhook_replay", 0, "webhook replay 72d3162e"),
         ("webhook_recover", 1, "webhook recover"),
         ("webhook_replay_dry_run", 0, "webhook replay --filter state:dead --dry-run"),
+        ("workflow_list", 0, "workflow list"),
+        ("workflow_show", 0, "workflow show wf-review"),
+        ("workflow_test", 0, "workflow test 72d3162e"),
+        ("workflow_dispatches", 0, "workflow dispatches"),
+        ("workflow_remove", 0, "workflow remove wf-review"),
+        ("workflow_replay", 0, "workflow replay --filter state:dead --yes 12"),
+        ("workflow_replay_dry_run", 0, "workflow replay --filter state:dead --dry-run"),
         ("audit_list", 0, "audit list"),
         ("audit_verify", 1, "audit verify"),
     ] {

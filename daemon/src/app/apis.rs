@@ -11,8 +11,11 @@ use crate::client::Client;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::doors::http::auth::{Auth, Demands, Users};
-use crate::doors::http::{Rates, callback, integrations, migration, oauth};
+use crate::doors::http::context::ContextParts;
+use crate::doors::http::workflow::WorkflowParts;
+use crate::doors::http::{Rates, callback, context, integrations, migration, oauth, workflow};
 use crate::doors::rpc::Parts;
+use crate::gateway::context::RepositoryContext;
 use crate::gateway::integrations::{Integrations, Setup as IntegrationSetup};
 
 /// Who may call the application's API.
@@ -71,6 +74,17 @@ pub(super) fn build(
         integrations: integrations.clone(),
         db: parts.db.clone(),
         clock: parts.clock.clone(),
+    })))
+    .merge(workflow::routes(Arc::new(WorkflowParts {
+        triggers: parts.triggers.clone(),
+        db: parts.db.clone(),
+        clock: parts.clock.clone(),
+        auth: auth.clone(),
+    })))
+    .merge(context::routes(Arc::new(ContextParts {
+        auth: auth.clone(),
+        db: parts.db.clone(),
+        context: RepositoryContext::new(parts.github.clone()),
     })))
     .merge(oauth::routes(Arc::new(oauth::Parts {
         auth,

@@ -12,6 +12,7 @@ use cutover_shared::rpc::Role;
 use super::credentials::Credentials;
 use super::{Failure, kinds};
 use crate::audit::HeadFile;
+use crate::client::Client;
 use crate::clock::Clock;
 use crate::config::{Catalog, Config, Loaded, Origin, Store};
 use crate::doors::http::{AllowList, Certificates};
@@ -20,8 +21,11 @@ use crate::faults::Faults;
 use crate::flows::doctor::{Certificate, Doctor};
 use crate::flows::kill::KillSwitch;
 use crate::flows::status::Identity;
+use crate::gateway::context::RepositoryContext;
 use crate::gateway::inbox::Inbox;
+use crate::gateway::outbox::{Context, Outbox, OutboxSettings, Service};
 use crate::gateway::recover::{RecoverSettings, Recoverer};
+use crate::gateway::triggers::{GitHubFiles, Triggers};
 use crate::github::{GitHub, GitHubSettings, OAuthApp};
 use crate::init::{read_keyring, seal_key_file};
 use crate::mapping::catalog::app_database::AppDatabase;
@@ -152,11 +156,14 @@ pub(super) async fn build(
     let horizon = RecoverSettings::of(config.github.delivery_horizon);
     let recoverer =
         Recoverer::open(inbox.clone(), db.clone(), &github, clock.clone(), faults, horizon).await?;
+    let context: Option<Arc<dyn Context>> = Some(Arc::new(RepositoryContext::new(github.clone())));
     let door = Arc::new(Parts {
         identity,
         importer: Importer::new(db.clone(), seal.clone(), clock.clone()),
         inbox,
         recoverer,
+        triggers: Triggers::new(db.clone(), clock.clone(), Arc::new(GitHubFiles(github.clone()))),
+        outbox: Outbox::new(db.clone(), clock.clone(), Client::new()?, outbox_settings(config)?, context),
         db,
         clock: clock.clone(),
         seal,
@@ -182,6 +189,7 @@ impl Built {
     pub(super) async fn take_up(&self) -> Result<(), Failure> {
         let killed = self.door.kill.start().await?;
         self.door.importer.resume().await?;
+        self.door.triggers.load().await?;
         // Under a pulled brake the drivers bring moving runs to stand.
         let runs = self.door.engine.resume().await?;
         tracing::info!(killed, runs = runs.len(), "took up what the last stop left");
@@ -234,6 +242,21 @@ fn github_settings(config: &Config, credentials: &Credentials) -> GitHubSettings
     settings.points_per_minute = github.points_per_minute;
     settings.request_timeout = github.request_timeout;
     settings
+}
+
+fn outbox_settings(config: &Config) -> Result<OutboxSettings, Failure> {
+    let engine = &config.engine;
+    let service = |url: &Option<String>| -> Result<Option<Service>, Failure> {
+        let Some(url) = url else { return Ok(None) };
+        Ok(Some(Service { url: url.parse()?, token: engine.token.clone() }))
+    };
+    Ok(OutboxSettings {
+        engine: service(&engine.url)?,
+        scheduler: service(&engine.scheduler_url)?,
+        parallel: engine.parallel,
+        tries: engine.tries,
+        patience: engine.timeout,
+    })
 }
 
 /// The daemon's own user is admin, unless the configuration gives that uid another name or role.

@@ -44,11 +44,15 @@ pub(super) fn spawn(
     }
     until_stop(shutdown, "kill marker", watch_marker(parts.kill.clone()));
     shutdown.spawn("audit heads", sign_heads(shutdown.clone(), parts.clone()));
-    let (handler, work) = (Arc::new(WebhookEvents::new(parts.github.clone())), work_settings(config));
+    let (triggers, outbox) = (parts.triggers.clone(), parts.outbox.clone());
+    let handler = WebhookEvents::new(parts.github.clone(), triggers, outbox.clone(), parts.clock.clone());
+    let (handler, work) = (Arc::new(handler), work_settings(config));
     until_stop(shutdown, "inbox", parts.inbox.clone().work(handler, work));
     until_stop(shutdown, "inbox retention", parts.inbox.clone().retain(config.inbox.keep_payloads));
     until_stop(shutdown, "sweep", parts.periodic.clone().work());
     until_stop(shutdown, "rescore", built.rescorer.clone().work());
+    until_stop(shutdown, "outbox", outbox.clone().work());
+    until_stop(shutdown, "outbox retention", outbox.retain(config.inbox.keep_payloads));
     until_stop(shutdown, "plan expiry", expire(parts.clone()));
     until_stop(shutdown, "log level", reload(shutdown.clone(), level, config.log.level.clone()));
     let measure = Arc::new(Measure {

@@ -10,8 +10,8 @@ use super::crosscheck;
 use super::gather::Values;
 use super::mistake::Mistakes;
 use super::settings::{
-    Api, Catalog, Config, GitHub, Inbox, Log, Mapping, Migration, OauthApp, PostgresCatalog, PostgresNames,
-    RepoNames, RepoPlace, Rpc, Run, StderrLog, UserTokenNames,
+    Api, Catalog, Config, Engine, GitHub, Inbox, Log, Mapping, Migration, OauthApp, PostgresCatalog,
+    PostgresNames, RepoNames, RepoPlace, Rpc, Run, StderrLog, UserTokenNames,
 };
 
 /// Makes every cross-check, then the configuration.
@@ -50,6 +50,14 @@ pub(super) fn assemble(values: &Values, mistakes: &mut Mistakes) -> Option<Confi
             tries: number(values, "inbox.tries")?,
             keep_payloads: values.length("inbox.keep_payloads")?,
             recover_every: values.length("inbox.recover_every")?,
+        },
+        engine: Engine {
+            url: text(values, "engine.url"),
+            token: values.secret("engine.token").or_else(|| values.secret("api.service_token")).cloned(),
+            scheduler_url: text(values, "scheduler.url"),
+            parallel: number(values, "engine.parallel")?,
+            tries: number(values, "engine.tries")?,
+            timeout: values.length("engine.timeout")?,
         },
         run: Run {
             plan_ttl: values.length("run.plan_ttl")?,

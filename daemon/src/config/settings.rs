@@ -28,6 +28,7 @@ pub struct Config {
     pub catalog: Catalog,
     pub mapping: Mapping,
     pub inbox: Inbox,
+    pub engine: Engine,
     pub run: Run,
     pub log: Log,
 }
@@ -248,6 +249,23 @@ pub struct Inbox {
     pub keep_payloads: Duration,
     /// How often GitHub's list of deliveries is compared.
     pub recover_every: Duration,
+}
+
+/// What is sent on because of events.
+#[derive(Clone, Debug)]
+pub struct Engine {
+    /// Where workflows are started, without a slash at the end; none: nothing can be sent.
+    pub url: Option<String>,
+    /// For both.
+    pub token: Option<SecretString>,
+    /// Where every event is forwarded; none: nowhere.
+    pub scheduler_url: Option<String>,
+    /// 1 to 64.
+    pub parallel: usize,
+    /// 1 to 100.
+    pub tries: u32,
+    /// For one call.
+    pub timeout: Duration,
 }
 
 /// Runs.

@@ -1,10 +1,13 @@
 //! What a repository says about an event (G10), as an installation sees it: for dispatches that ask for it, for engine nodes
 //! over HTTP, and for operators. Shapes are those that the engine's nodes know; what was left out is said beside them.
 
+use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Map, Value, json};
 
+use super::outbox::{Context, ContextError as Unattached};
+use super::triggers::Event;
 use crate::github::{Credential, Diff, GitHub, GitHubError, Rows, Traffic};
 
 /// Commits of one push whose context is attached; the oldest first.
@@ -194,6 +197,27 @@ impl RepositoryContext {
             Err(GitHubError::Refused { status: 404 | 410, .. }) => Err(missing(format!("{repo}#{number}"))),
             answer => Ok(answer?),
         }
+    }
+}
+
+#[async_trait]
+impl Context for RepositoryContext {
+    async fn of(
+        &self,
+        installation: Option<i64>,
+        repository: &str,
+        event: &Event,
+    ) -> Result<Map<String, Value>, Unattached> {
+        let Some(id) = installation else {
+            let what = "the event names no installation, so nobody can ask for its context";
+            return Err(Unattached::Hopeless(what.to_owned()));
+        };
+        self.of_event(id, repository, event.pull_request, &event.commits).await.map_err(|error| match error {
+            ContextError::NotFound { .. } | ContextError::GitHub(GitHubError::BadInput { .. }) => {
+                Unattached::Hopeless(error.to_string())
+            }
+            ContextError::GitHub(_) => Unattached::Failed(error.to_string()),
+        })
     }
 }
 

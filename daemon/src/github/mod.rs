@@ -45,7 +45,7 @@ pub use model::{
 };
 pub use page::PageOf;
 pub use reader::{CommitProbe, Reader, RepoProbe, UserToken};
-pub use repo::{Diff, Rows};
+pub use repo::{Diff, PullRequestFiles, Rows};
 pub use settings::{GitHubSettings, OAuthApp, SetupError};
 pub use tokens::{Leased, Scope, ScopeTooWide, TokenState, TokenStatus, Tokens};
 pub use writer::Writer;

@@ -17,10 +17,22 @@ const MOST_FILES: usize = 3_000;
 /// Comments that are read at most.
 const MOST_COMMENTS: usize = 1_000;
 
+/// Rows of a page.
+const PAGE: usize = 100;
+
 /// A list, and whether it is whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rows {
     pub rows: Vec<Value>,
+    pub complete: bool,
+}
+
+/// The files that a pull request changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PullRequestFiles {
+    /// Relative to the repository; of a file that moved, both names.
+    pub paths: Vec<String>,
+    /// There are no more.
     pub complete: bool,
 }
 
@@ -72,6 +84,22 @@ impl Reader {
         number: i64,
     ) -> Result<Option<Rows>, GitHubError> {
         self.rows(id, full_name, About::PullFiles(number), MOST_FILES).await
+    }
+
+    /// The names of the files that a pull request changes; none when GitHub does not show it.
+    pub async fn pull_request_files(
+        &self,
+        id: i64,
+        full_name: &str,
+        number: i64,
+    ) -> Result<Option<PullRequestFiles>, GitHubError> {
+        let found = self.pull_request_changes(id, full_name, number).await?;
+        Ok(found.map(|files| {
+            let names =
+                files.rows.iter().flat_map(|file| [file.get("filename"), file.get("previous_filename")]);
+            let paths = names.flatten().filter_map(Value::as_str).map(str::to_owned).collect();
+            PullRequestFiles { paths, complete: files.complete }
+        }))
     }
 
     /// The comments of an issue, or of a pull request's conversation: the first 1,000.
@@ -138,7 +166,8 @@ impl Reader {
     ) -> Result<Option<Rows>, GitHubError> {
         let (credential, route) = (Credential::Installation(id), Route::About { full_name, about });
         let (mut rows, mut cursor) = (Vec::new(), None::<String>);
-        loop {
+        // A host that answers short pages for ever is left after as many as would hold them all.
+        for _ in 0..most.div_ceil(PAGE) {
             let answer = self.engine.read_page(&credential, route, cursor.as_deref(), self.terms).await?;
             let next = answer.next.clone();
             let Some(page) = value::<Vec<Value>>(&answer, "a page")? else { return Ok(None) };
@@ -153,6 +182,7 @@ impl Reader {
             }
             cursor = next;
         }
+        Ok(Some(Rows { rows, complete: false }))
     }
 }
 

@@ -6,6 +6,7 @@ mod installed;
 mod integration;
 mod learned;
 mod open;
+mod outbox;
 mod read;
 mod rescore;
 mod rows;
@@ -26,6 +27,9 @@ pub use installed::{InstalledRead, InstalledRow, MOST_INSTALLATIONS};
 pub use integration::{IntegrationOp, IntegrationRead, IntegrationRow, IntegrationState, Proof};
 pub use learned::{Learned, Version};
 pub use open::{OpenError, open};
+pub use outbox::{
+    DispatchHead, DispatchRow, DispatchTo, NewDispatches, OutboxOp, OutboxRead, PutWorkflow, WorkflowRow,
+};
 pub use read::{AuditRead, CatalogRead, IndexRead, MappingRead, ProbeRead, RunRead, SettingRead, UploadRead};
 pub use rescore::{OwedRow, RescoreOp, RescoreRead, Scope};
 pub use rows::{
@@ -82,6 +86,7 @@ pub trait Store:
     + IntegrationRead
     + InstalledRead
     + MappingRead
+    + OutboxRead
     + ProbeRead
     + RescoreRead
     + RunRead

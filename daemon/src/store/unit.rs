@@ -7,6 +7,7 @@ use cutover_shared::run::{ItemState, RunState};
 use super::inbox::InboxOp;
 use super::integration::IntegrationOp;
 use super::learned::Learned;
+use super::outbox::{DispatchTo, OutboxOp};
 use super::rescore::RescoreOp;
 use super::rows::{InstallationRow, LinkRow, MappingRow, NewItem, NewRun, RepositoryRow, RequestRow};
 
@@ -68,6 +69,7 @@ ops! {
     Index(IndexOp),
     Inbox(InboxOp),
     Integration(IntegrationOp),
+    Outbox(OutboxOp),
     Probe(ProbeOp),
     Rescore(RescoreOp),
     Setting(SettingOp),
@@ -254,6 +256,11 @@ impl Op {
             Self::Inbox(InboxOp::Replay { seqs }) => seqs.len(),
             Self::Rescore(RescoreOp::Paid { ids }) => ids.len(),
             Self::Probe(ProbeOp::Forget { keys, .. }) => keys.len(),
+            Self::Outbox(OutboxOp::Replay { seqs }) => seqs.len(),
+            Self::Outbox(OutboxOp::Put(new)) => match &new.to {
+                DispatchTo::Workflows(workflows) => workflows.len(),
+                DispatchTo::Scheduler { .. } => 1,
+            },
             Self::Index(IndexOp::Learned { fact, .. }) => fact.rows(),
             Self::Index(IndexOp::Requests { rows, .. }) => rows.len(),
             Self::Index(IndexOp::Repositories { rows, .. }) => rows.len(),
@@ -285,6 +292,7 @@ impl Op {
             Self::Index(_) | Self::Rescore(RescoreOp::Owe { .. }) => Some(Topic::Index),
             Self::Inbox(_) => Some(Topic::Inbox),
             Self::Setting(SettingOp::Set { name, .. }) if name.starts_with("inbox.") => Some(Topic::Inbox),
+            Self::Outbox(_) => Some(Topic::Outbox),
             Self::Setting(_) => Some(Topic::Mode),
             Self::Audit(_) => Some(Topic::Audit),
         }

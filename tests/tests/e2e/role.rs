@@ -23,7 +23,7 @@ use tokio::net::{UnixListener, UnixStream};
 use super::stage::{EXE, Stage, audit, plan, set_going, show, until_audited, until_state};
 
 /// Kinds of acts.
-const ACTS: usize = 19;
+const ACTS: usize = 23;
 
 /// Counts every act. Exhaustive on purpose: whoever adds one adds it to [`every_act`], too.
 fn ordinal(act: &Act) -> usize {
@@ -95,6 +95,13 @@ fn every_act(run: &cutover_shared::run::RunView, installation: InstallationId) -
         Act::Token(TokenAct::Invalidate { installation }),
         Act::Webhook(WebhookAct::ReplayOne { guid: "72d3162e".into() }),
         Act::Webhook(WebhookAct::ReplayAll { filter: "state:dead".into(), expected: 0 }),
+        Act::Webhook(WebhookAct::Recover { since: None, events: Vec::new(), look: true }),
+        Act::Workflow(WorkflowAct::Put {
+            id: "wf".into(),
+            workflow: Box::new(super::workflow::any("wf", "a/b")),
+        }),
+        Act::Workflow(WorkflowAct::Remove { id: "wf".into() }),
+        Act::Workflow(WorkflowAct::Replay { filter: "state:dead".into(), expected: 0 }),
     ]
 }
 
@@ -152,6 +159,10 @@ const LOOKS: &[&str] = &[
     "token list",
     "webhook list",
     "webhook show",
+    "workflow list",
+    "workflow show",
+    "workflow test",
+    "workflow dispatches",
     "audit list",
     "audit verify",
     "audit export",
@@ -169,6 +180,8 @@ async fn the_command_line_refuses_a_viewer_every_verb_that_changes_something() {
     let run = plan(&conn).await;
     let (id, digest) = (run.id.as_str(), run.digest.as_str());
     let file = stage.file.display().to_string();
+    let workflow = serde_json::to_vec(&super::workflow::any("wf", "a/b")).unwrap();
+    let workflow = stage.home.write("wf.json", &workflow).unwrap().display().to_string();
     let acts: &[&[&str]] = &[
         &["catalog", "import", &file],
         &["map", "plan", "--all"],
@@ -186,6 +199,9 @@ async fn the_command_line_refuses_a_viewer_every_verb_that_changes_something() {
         &["token", "invalidate", "1"],
         &["webhook", "replay", "72d3162e"],
         &["webhook", "recover"],
+        &["workflow", "add", "wf", "--file", &workflow],
+        &["workflow", "remove", "wf"],
+        &["workflow", "replay", "--filter", "state:dead", "--yes", "0"],
         &["kill"],
     ];
     let mut verbs = BTreeSet::new();

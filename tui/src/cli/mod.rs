@@ -23,6 +23,7 @@ mod tenant;
 mod token;
 mod watch;
 mod webhook;
+mod workflow;
 
 use std::ffi::OsString;
 
@@ -94,6 +95,9 @@ enum Verb {
     /// Deliveries of GitHub's webhooks, and handling them again
     #[command(subcommand)]
     Webhook(webhook::Verb),
+    /// Workflows that events trigger, and what was sent to the engine for them
+    #[command(subcommand)]
+    Workflow(workflow::Verb),
     /// The GitHub App: making it, and what it is
     #[command(subcommand)]
     App(app::Verb),
@@ -211,6 +215,7 @@ async fn dispatch(verb: Verb, session: &mut Session<'_>) -> Verdict {
         Verb::Token(verb) => token::run(verb, session).await,
         Verb::Installation(verb) => installation::run(verb, session).await,
         Verb::Webhook(verb) => webhook::run(verb, session).await,
+        Verb::Workflow(verb) => workflow::run(verb, session).await,
         Verb::App(verb) => app::run(verb, session).await,
         Verb::Audit(verb) => audit::run(verb, session).await,
         Verb::Kill(args) => kill::run(args, session).await,

@@ -12,6 +12,7 @@ use cutover_shared::webhook::{
 
 use super::choose::{Choice, Windowed, help, understood, windows};
 use super::list::Layout;
+use super::workflow::journey;
 use super::{Outcome, Verdict};
 use crate::failure::Failure;
 use crate::plain::{Block, Cell, Column, Style, Tone, age, clean, number, shell_option, shell_word, time};
@@ -202,7 +203,7 @@ fn text(detail: &DeliveryDetail, wanted: bool, now: i64, style: Style) -> String
     let kept = if delivery.kept { "" } else { ", not kept any more" };
     block.line("Body", format!("{} bytes{kept}", number(bytes)));
     block.line("SHA-256", &detail.digest);
-    let mut text = block.render(style);
+    let mut text = block.render(style) + &journey(&detail.dispatches, style);
     if let Some(payload) = &detail.payload {
         text.push('\n');
         for line in payload.lines() {

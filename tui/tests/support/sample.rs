@@ -19,6 +19,9 @@ use cutover_shared::run::{
 use cutover_shared::status::{Attention, Check, Health, IndexView, NextStep, Status, WayBack};
 use cutover_shared::token::{TokenState, TokenView};
 use cutover_shared::webhook::{DeliveryDetail, DeliveryState, DeliveryView};
+use cutover_shared::workflow::{
+    DispatchState, DispatchView, ExplainStep, Explanation, LastMatch, Rule, WorkflowView,
+};
 
 /// 2026-08-21 14:03:05Z.
 pub const NOW: i64 = 1_787_320_985_000;
@@ -435,8 +438,80 @@ pub fn delivery_detail(payload: bool) -> DeliveryDetail {
         digest: "ab".repeat(32),
         payload: payload.then(|| "{\n  \"action\": \"removed\u{1b}[2J\",\n  \"sender\": {".into()),
         cut: payload,
-        dispatches: Vec::new(),
+        dispatches: if payload { Vec::new() } else { dispatches() },
     }
+}
+
+pub fn workflow(id: &str) -> WorkflowView {
+    WorkflowView {
+        id: id.into(),
+        name: "Review pull requests".into(),
+        trigger: Rule {
+            repository: "acme/*".into(),
+            events: vec!["push".into(), "pull_request".into()],
+            branches: vec!["main".into(), "!release/**".into()],
+            paths: vec!["src/**".into()],
+            action_filter: Vec::new(),
+            author_filter: Vec::new(),
+            label_filter: vec!["bug".into()],
+            ignore_bots: true,
+            github_app_installation_id: Some(41_000_001),
+        },
+        attach_context: false,
+        updated_at: NOW - 60 * MINUTE,
+        updated_by: "alice".into(),
+        matches: 1_204,
+        last_match: Some(LastMatch { guid: "72d3162e-cc78-11e3-81ab-000000001202".into(), at: NOW - MINUTE }),
+        waiting: 1,
+        dead: 2,
+    }
+}
+
+pub fn dispatches() -> Vec<DispatchView> {
+    let dispatch = |seq, state, workflow: Option<&str>, note: Option<&str>| DispatchView {
+        seq,
+        workflow: workflow.map(str::to_owned),
+        guid: "72d3162e-cc78-11e3-81ab-000000001202".into(),
+        event: "push".into(),
+        repository: Some("acme/widgets".into()),
+        state,
+        attempts: if state == DispatchState::Sent { 0 } else { 3 },
+        created_at: NOW - 5 * MINUTE,
+        due_at: (state == DispatchState::Waiting).then_some(NOW + MINUTE),
+        ended_at: (state != DispatchState::Waiting).then_some(NOW - MINUTE),
+        execution_id: (state == DispatchState::Sent).then(|| "exec-77".into()),
+        note: note.map(str::to_owned),
+    };
+    vec![
+        dispatch(9, DispatchState::Waiting, Some("wf-review"), Some("the engine answered 502\u{1b}[2J")),
+        dispatch(8, DispatchState::Sent, Some("wf-deploy"), None),
+        dispatch(7, DispatchState::Dead, None, Some("the scheduler answered 400: no such repository")),
+    ]
+}
+
+pub fn explanations() -> Vec<Explanation> {
+    let step = |rule: &str, passed, wanted: &str, found: &str| ExplainStep {
+        rule: rule.into(),
+        passed,
+        wanted: wanted.into(),
+        found: found.into(),
+    };
+    let explanation = |id: &str, steps: Vec<ExplainStep>| Explanation {
+        workflow: id.into(),
+        name: "Review".into(),
+        matched: steps.iter().all(|step| step.passed),
+        steps,
+    };
+    vec![
+        explanation("wf-review", vec![step("event", true, "push, pull_request", "push")]),
+        explanation(
+            "wf-deploy",
+            vec![
+                step("event", true, "push", "push"),
+                step("branches", false, "main, !release/**", "topic/a-long-name"),
+            ],
+        ),
+    ]
 }
 
 pub fn record(seq: i64) -> AuditView {

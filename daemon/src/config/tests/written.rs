@@ -106,6 +106,10 @@ fn every_key_has_an_effect() {
         "inbox.tries" => Some(("tries = 3", "")),
         "inbox.recover_every" => Some(("recover_every = \"3h\"", "")),
         "inbox.keep_payloads" => Some(("keep_payloads = \"3h\"", "")),
+        "engine.token" => Some(("token_file = \"opaque\"", "")),
+        "engine.parallel" => Some(("parallel = 3", "")),
+        "engine.tries" => Some(("tries = 3", "")),
+        "engine.timeout" => Some(("timeout = \"3s\"", "")),
         "run.plan_ttl" => Some(("plan_ttl = \"3h\"", "")),
         "run.chunk" => Some(("chunk = 3", "")),
         "run.lease" => Some(("lease = \"3s\"", "")),
@@ -125,6 +129,8 @@ fn every_key_has_an_effect() {
             ("migration", ""),
             ("mapping", ""),
             ("inbox", ""),
+            ("engine", ""),
+            ("scheduler", ""),
             ("run", ""),
             ("log", ""),
         ];
@@ -234,6 +240,7 @@ fn every_comment_in_the_file_is_a_key_that_can_be_taken() {
         .replace("/etc/cutover/client_secret_file", "opaque")
         .replace("/etc/cutover/jwt_secret_file", "opaque")
         .replace("/etc/cutover/service_token_file", "opaque")
+        .replace("/etc/cutover/token_file", "opaque")
         .replace("/etc/cutover/database_url_file", "db")
         .replace("/etc/cutover/url_file", "store")
         .replace("\"cutover\"", "\"root\"");

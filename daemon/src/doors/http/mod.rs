@@ -6,6 +6,7 @@ mod answer;
 pub mod auth;
 mod body;
 pub mod callback;
+pub mod context;
 mod health;
 mod hooks;
 pub mod integrations;
@@ -16,6 +17,7 @@ pub mod oauth;
 mod openapi;
 mod tls;
 mod webhook;
+pub mod workflow;
 
 use std::net::{IpAddr, SocketAddr};
 use std::panic::AssertUnwindSafe;

@@ -32,7 +32,9 @@ use crate::flows::doctor::Doctor;
 use crate::flows::kill::KillSwitch;
 use crate::flows::status::{self, Identity, Sources};
 use crate::gateway::inbox::Inbox;
+use crate::gateway::outbox::Outbox;
 use crate::gateway::recover::Recoverer;
+use crate::gateway::triggers::Triggers;
 use crate::github::GitHub;
 use crate::mapping::catalog::ddl::DdlNames;
 use crate::mapping::catalog::import::Importer;
@@ -59,6 +61,8 @@ pub struct Parts {
     pub kill: KillSwitch,
     pub inbox: Arc<Inbox>,
     pub recoverer: Arc<Recoverer>,
+    pub triggers: Arc<Triggers>,
+    pub outbox: Arc<Outbox>,
     pub doctor: Doctor,
     /// Webhooks can be verified.
     pub has_webhook_secret: bool,

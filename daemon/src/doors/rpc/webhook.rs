@@ -11,11 +11,15 @@ use cutover_shared::webhook::{
 };
 use cutover_shared::window::WindowAsk;
 
+use super::workflow::dispatch_view;
 use super::{Parts, STORE_MEND, not_found, read_error, window};
 use crate::audit::Who;
 use crate::flows::inbox_figures;
 use crate::gateway::inbox::replay::ReplayError;
 use crate::store::{DeliveryRow, Select};
+
+/// Dispatches that are shown with one delivery.
+const DISPATCHES_SHOWN: u32 = 100;
 
 pub(super) async fn query(parts: &Parts, query: WebhookQuery) -> Result<WebhookAnswer, RpcError> {
     Ok(match query {
@@ -79,13 +83,14 @@ async fn show(parts: &Parts, guid: &str, wanted: bool) -> Result<DeliveryDetail,
         }
         None => None,
     };
+    let dispatches = parts.db.dispatches_of(guid, DISPATCHES_SHOWN).await.map_err(read_error)?;
     let (payload, cut) = shown.map_or((None, false), |(text, cut)| (Some(text), cut));
     Ok(DeliveryDetail {
         digest: row.digest.clone(),
         delivery: view(row),
         payload,
         cut,
-        dispatches: Vec::new(),
+        dispatches: dispatches.into_iter().map(dispatch_view).collect(),
     })
 }
 

@@ -4,7 +4,7 @@ pub mod replay;
 mod retain;
 #[cfg(test)]
 mod tests;
-mod tries;
+pub(super) mod tries;
 mod work;
 
 use std::sync::Arc;

@@ -7,7 +7,7 @@ const LONGEST: Duration = Duration::from_secs(5 * 60);
 
 /// What becomes of a delivery whose handling failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Next {
+pub(in crate::gateway) enum Next {
     /// Not before this has passed.
     Again(Duration),
     Dead,
@@ -15,7 +15,7 @@ pub(super) enum Next {
 
 /// What follows when `failed` tries have failed of at most `most`. The wait doubles; `chance` (0 to 1) spreads what failed
 /// together over its second half.
-pub(super) fn next(failed: u32, most: u32, chance: f64) -> Next {
+pub(in crate::gateway) fn next(failed: u32, most: u32, chance: f64) -> Next {
     if failed >= most {
         return Next::Dead;
     }

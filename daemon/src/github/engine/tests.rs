@@ -225,3 +225,23 @@ async fn the_app_s_own_reads_try_the_second_key_too() {
     let error = live(&github).app().await.unwrap_err();
     assert_eq!(error, GitHubError::Mint(MintError::KeyRejected));
 }
+
+#[tokio::test]
+async fn files_of_a_pull_request_end_where_githubs_list_does() {
+    let clock = Clock::manual(START);
+    let (script, github) = scripted(&clock, |seen, number| match seen.uri.contains("/pulls/404/") {
+        true => message(404, "Not Found"),
+        false if seen.uri.contains("/pulls/1/") => answer(
+            200,
+            r#"[{"filename":"a/new.rs","previous_filename":"a/old.rs","status":"renamed"},{"filename":"b"}]"#,
+        ),
+        false => answer(200, r#"[{"filename":"x"}]"#)
+            .with("link", format!("<{BASE}/repos/o/r/pulls/2/files?page={}>; rel=\"next\"", number + 2)),
+    });
+    let files = live(&github).pull_request_files(7, "o/r", 1).await.unwrap().unwrap();
+    assert_eq!((files.paths.join(" ").as_str(), files.complete), ("a/new.rs a/old.rs b", true));
+    assert_eq!(script.seen()[1].uri, format!("{BASE}/repos/o/r/pulls/1/files?per_page=100"));
+    let endless = drive(&clock, live(&github).pull_request_files(7, "o/r", 2)).await.unwrap().unwrap();
+    assert_eq!((endless.paths.len(), endless.complete), (30, false));
+    assert_eq!(live(&github).pull_request_files(7, "o/r", 404).await.unwrap(), None);
+}

@@ -7,6 +7,7 @@ mod index;
 mod installed;
 mod integration;
 mod mapping;
+pub(super) mod outbox;
 mod rescore;
 pub(super) mod run;
 mod setting;

@@ -114,6 +114,47 @@ pub(super) const DELIVERIES: List = List {
     own: &[("seq", true)],
 };
 
+pub(super) const WORKFLOWS: List = List {
+    fields: &filter::WORKFLOWS,
+    column: |field| {
+        Some(match field {
+            "id" => Column::Plain("id"),
+            "name" => Column::Plain("name"),
+            "repo" => Column::Plain("repository"),
+            "event" => Column::Plain("events"),
+            "matches" => Column::Plain("matches"),
+            "matched" => Column::Moment("last_at"),
+            "waiting" => Column::Plain(
+                "(SELECT count(*) FROM dispatches WHERE queue = workflows.id AND state = 'waiting')",
+            ),
+            "dead" => Column::Plain(
+                "(SELECT count(*) FROM dispatches WHERE queue = workflows.id AND state = 'dead')",
+            ),
+            _ => return None,
+        })
+    },
+    own: &[("id", false)],
+};
+
+pub(super) const DISPATCHES: List = List {
+    fields: &filter::DISPATCHES,
+    column: |field| {
+        Some(match field {
+            "seq" => Column::Plain("seq"),
+            "workflow" => Column::Plain("workflow"),
+            "guid" => Column::Plain("guid"),
+            "event" => Column::Plain("event"),
+            "repo" => Column::Plain("repository"),
+            "state" => Column::Plain("state"),
+            "age" => Column::Moment("created_at"),
+            "tries" => Column::Plain("attempts"),
+            "note" => Column::Plain("note"),
+            _ => return None,
+        })
+    },
+    own: &[("seq", true)],
+};
+
 pub(super) const AUDIT: List = List {
     fields: &filter::AUDIT,
     column: |field| {

@@ -1,6 +1,7 @@
 //! A window of any filter and order is what filtering and sorting all rows in memory gives.
 
 mod inbox;
+mod outbox;
 mod scale;
 mod world;
 
@@ -17,7 +18,7 @@ use crate::store::{Select, Value};
 /// Every field of every list has a column: a filter that the parser takes never fails here.
 #[test]
 fn every_field_has_a_column_and_no_other_word_has() {
-    for list in [LINKS, TENANTS, RUNS, ITEMS, AUDIT, DELIVERIES] {
+    for list in [LINKS, TENANTS, RUNS, ITEMS, AUDIT, DELIVERIES, WORKFLOWS, DISPATCHES] {
         for field in list.fields.all {
             let column = (list.column)(field.name);
             let fits = match field.kind {

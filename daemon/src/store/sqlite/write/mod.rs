@@ -8,6 +8,7 @@ mod index_event;
 mod index_sweep;
 mod integration;
 mod mapping;
+mod outbox;
 mod rescore;
 mod run;
 mod setting;
@@ -34,6 +35,7 @@ pub(super) async fn op(
         Op::Mapping(op) => mapping::op(connection, op).await,
         Op::Inbox(op) => inbox::op(connection, op, packed).await,
         Op::Integration(op) => integration::op(connection, op).await,
+        Op::Outbox(op) => outbox::op(connection, op).await,
         Op::Index(op) => index::op(connection, op).await,
         Op::Probe(op) => mapping::probe(connection, op).await,
         Op::Rescore(op) => rescore::op(connection, op).await,
