@@ -30,6 +30,7 @@ pub(crate) enum Route<'a> {
     Installations,
     InstallationRequests,
     InstallationRepositories,
+    UserRepositories,
     Repository { full_name: &'a str },
     RepositoryById { id: i64 },
     RepositoryInstallation { full_name: &'a str },
@@ -66,6 +67,7 @@ impl Route<'_> {
             Self::Installations => "GET /app/installations",
             Self::InstallationRequests => "GET /app/installation-requests",
             Self::InstallationRepositories => "GET /installation/repositories",
+            Self::UserRepositories => "GET /user/repos",
             Self::Repository { .. } => "GET /repos/{owner}/{repo}",
             Self::RepositoryById { .. } => "GET /repositories/{id}",
             Self::RepositoryInstallation { .. } => "GET /repos/{owner}/{repo}/installation",
@@ -79,7 +81,10 @@ impl Route<'_> {
     fn kind(self) -> Kind {
         match self {
             Self::App | Self::Installation { .. } => Kind::Other,
-            Self::Installations | Self::InstallationRequests | Self::InstallationRepositories => Kind::Page,
+            Self::Installations
+            | Self::InstallationRequests
+            | Self::InstallationRepositories
+            | Self::UserRepositories => Kind::Page,
             Self::Repository { .. } | Self::RepositoryById { .. } | Self::RepositoryInstallation { .. } => {
                 Kind::Probe
             }
@@ -96,6 +101,7 @@ impl Route<'_> {
             Self::Installations => "/app/installations?per_page=100".to_owned(),
             Self::InstallationRequests => "/app/installation-requests?per_page=100".to_owned(),
             Self::InstallationRepositories => "/installation/repositories?per_page=100".to_owned(),
+            Self::UserRepositories => "/user/repos?per_page=100".to_owned(),
             Self::Repository { full_name } => repository(full_name)?,
             Self::RepositoryById { id } => format!("/repositories/{id}"),
             Self::RepositoryInstallation { full_name } => {

@@ -10,6 +10,7 @@ mod calls;
 mod control;
 mod faults;
 mod finish;
+mod git;
 mod json;
 mod keys;
 mod limits;

@@ -46,6 +46,12 @@ pub enum RouteKind {
     GetUser,
     /// `POST /applications/{client_id}/token`
     TokenCheck,
+    /// `GET /{owner}/{repo}.git/info/refs`, beside the API
+    GitRefs,
+    /// `POST /{owner}/{repo}.git/git-upload-pack`, beside the API
+    GitPack,
+    /// `GET /user/repos`
+    UserRepositories,
     /// Anything else.
     Unknown,
 }
@@ -91,6 +97,8 @@ pub(super) enum Route {
     RateLimit,
     GetUser,
     TokenCheck(String),
+    UserRepositories,
+    Git(super::git::Wanted),
     Unknown,
 }
 
@@ -123,6 +131,7 @@ impl Route {
             ["users", login, "installation"] => Self::owner(login, false),
             ["rate_limit"] => Self::RateLimit,
             ["user"] => Self::GetUser,
+            ["user", "repos"] => Self::UserRepositories,
             ["repos", owner, name, rest @ ..] => Self::Repo {
                 key: RepoKey::Name((*owner).to_owned(), (*name).to_owned()),
                 about: About::of(rest)?,
@@ -159,6 +168,8 @@ impl Route {
             Self::RateLimit => RouteKind::RateLimit,
             Self::GetUser => RouteKind::GetUser,
             Self::TokenCheck(_) => RouteKind::TokenCheck,
+            Self::UserRepositories => RouteKind::UserRepositories,
+            Self::Git(wanted) => wanted.kind(),
             Self::Unknown => RouteKind::Unknown,
             Self::Repo { key, about, .. } => match about {
                 About::Itself => match key {

@@ -22,7 +22,7 @@ use super::limits::{Limits, Principal};
 use super::repos::Ask;
 use super::route::{Route, RouteKind};
 use super::tokens::Tokens;
-use super::{EtagScope, SimSettings, app, json};
+use super::{EtagScope, SimSettings, app, git, json};
 use crate::world::World;
 
 pub(super) struct Shared {
@@ -33,6 +33,7 @@ pub(super) struct Shared {
     pub(super) calls: Calls,
     pub(super) faults: Faults,
     pub(super) stop: CancellationToken,
+    pub(super) git: git::Folder,
     world: RwLock<World>,
     tokens: Mutex<Tokens>,
     limits: Mutex<Limits>,
@@ -58,6 +59,7 @@ impl Shared {
             base,
             faults: Faults::default(),
             stop: CancellationToken::new(),
+            git: git::Folder::default(),
             world: RwLock::new(world),
             tokens: Mutex::default(),
             keys: RwLock::new(keys),
@@ -101,11 +103,11 @@ impl Shared {
 }
 
 /// A request with what is known of it before it is answered.
-struct Asked {
-    parts: Parts,
-    body: Bytes,
+pub(super) struct Asked {
+    pub(super) parts: Parts,
+    pub(super) body: Bytes,
     route: Route,
-    credential: Credential,
+    pub(super) credential: Credential,
     /// What an ETag is bound to.
     etag_owner: String,
 }
@@ -114,7 +116,10 @@ pub(super) async fn serve(State(shared): State<Arc<Shared>>, request: Request) -
     let (parts, body) = request.into_parts();
     let path = parts.uri.path();
     let inside = path.strip_prefix(shared.settings.prefix.as_str()).filter(|rest| rest.starts_with('/'));
-    let route = inside.map_or(Route::Unknown, |path| Route::of(&parts.method, path));
+    let route = match git::Wanted::of(&parts.method, &parts.uri) {
+        Some(wanted) => Route::Git(wanted),
+        None => inside.map_or(Route::Unknown, |path| Route::of(&parts.method, path)),
+    };
     let (credential, text) = auth::identify(&shared, &parts.headers);
     let installation = route.installation().or(match &credential {
         Credential::Installation { id, .. } => Some(*id),
@@ -143,6 +148,9 @@ pub(super) async fn serve(State(shared): State<Arc<Shared>>, request: Request) -
         return Finish::new(&shared, &parts, &credential, flight).respond(answer, None);
     };
     let asked = Asked { parts, body, route, credential, etag_owner };
+    if let Route::Git(wanted) = &asked.route {
+        return git::respond(&shared, &asked, wanted, suffered, flight).await;
+    }
     respond(&shared, &asked, suffered, flight)
 }
 
@@ -262,7 +270,12 @@ fn handle(shared: &Shared, asked: &Asked) -> Answer {
             Credential::Installation { .. } => Answer::forbidden("Resource not accessible by integration"),
             _ => Answer::unauthorized("Requires authentication"),
         },
-        Route::Mint(_) | Route::TokenCheck(_) | Route::Unknown => Answer::not_found(),
+        Route::UserRepositories => match credential {
+            Credential::User(id) => app::user_repositories(shared, &world, *id, &query),
+            Credential::Installation { .. } => Answer::forbidden("Resource not accessible by integration"),
+            _ => Answer::unauthorized("Requires authentication"),
+        },
+        Route::Mint(_) | Route::TokenCheck(_) | Route::Git(_) | Route::Unknown => Answer::not_found(),
     }
 }
 
