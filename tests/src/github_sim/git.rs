@@ -141,13 +141,23 @@ fn source(world: &World, repo: &Repo) -> Source {
     let commits = world.commits(repo);
     let mut out = Vec::new();
     for (index, commit) in commits.iter().enumerate() {
-        let Some(found) = u32::try_from(index).ok().and_then(|index| world.snapshot(repo, index)) else { continue };
-        let who = format!("{} <{}> {} +0000", crate::world::objects::AUTHOR_NAME, crate::world::objects::AUTHOR_EMAIL, commit.time);
+        let Some(found) = u32::try_from(index).ok().and_then(|index| world.snapshot(repo, index)) else {
+            continue;
+        };
+        let who = format!(
+            "{} <{}> {} +0000",
+            crate::world::objects::AUTHOR_NAME,
+            crate::world::objects::AUTHOR_EMAIL,
+            commit.time
+        );
         let message = format!("{}\n", commit.message);
         let mark = index + 1;
         out.extend_from_slice(
-            format!("commit refs/heads/main\nmark :{mark}\nauthor {who}\ncommitter {who}\ndata {}\n{message}", message.len())
-                .as_bytes(),
+            format!(
+                "commit refs/heads/main\nmark :{mark}\nauthor {who}\ncommitter {who}\ndata {}\n{message}",
+                message.len()
+            )
+            .as_bytes(),
         );
         if index > 0 {
             out.extend_from_slice(format!("from :{index}\n").as_bytes());
@@ -171,7 +181,12 @@ fn source(world: &World, repo: &Repo) -> Source {
     Source { id: repo.id, head, stream: out }
 }
 
-async fn serve(shared: &Shared, asked: &Asked, wanted: &Wanted, source: Source) -> Result<Answer, GitFailure> {
+async fn serve(
+    shared: &Shared,
+    asked: &Asked,
+    wanted: &Wanted,
+    source: Source,
+) -> Result<Answer, GitFailure> {
     let (root, name) = shared.git.repository(source).await?;
     let headers = &asked.parts.headers;
     let mut backend = git(&root);
@@ -213,7 +228,9 @@ impl Folder {
         if made.is_none() {
             *made = Some(Made { dir: TempDir::with_prefix("github-sim-git-")?, ready: HashMap::new() });
         }
-        let Some(made) = made.as_mut() else { return Err(GitFailure::Io(std::io::ErrorKind::NotFound.into())) };
+        let Some(made) = made.as_mut() else {
+            return Err(GitFailure::Io(std::io::ErrorKind::NotFound.into()));
+        };
         let root = made.dir.path().to_owned();
         let name = format!("{}-{}.git", source.id, source.head);
         let key = (source.id, source.head.clone());
