@@ -3,6 +3,7 @@
 pub mod attention;
 pub mod back;
 pub mod doctor;
+pub mod import;
 pub mod kill;
 pub mod next;
 pub mod status;

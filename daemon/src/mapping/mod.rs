@@ -20,3 +20,5 @@ pub mod report;
 pub mod spot_check;
 pub mod sweep;
 pub mod view;
+
+pub(crate) use ask::token_owner;
