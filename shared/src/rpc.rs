@@ -9,6 +9,7 @@ use crate::audit::{AuditAnswer, AuditQuery};
 use crate::catalog::{CatalogAct, CatalogAnswer, CatalogQuery, CatalogReceipt};
 use crate::error::RpcError;
 use crate::ids::{ActKey, OperatorName};
+use crate::import::{ImportAct, ImportView};
 use crate::installation::{InstallationAnswer, InstallationQuery};
 use crate::mapping::{MapAct, MapAnswer, MapQuery, MapReceipt};
 use crate::run::{RunAct, RunAnswer, RunQuery, RunView};
@@ -110,6 +111,7 @@ pub enum Act {
     Token(TokenAct),
     Webhook(WebhookAct),
     Workflow(WorkflowAct),
+    Import(ImportAct),
     /// Everything on legacy, every run paused.
     Kill {
         reason: String,
@@ -126,6 +128,7 @@ pub enum Receipt {
     Token(TokenView),
     Webhook(WebhookReceipt),
     Workflow(WorkflowReceipt),
+    Import(Box<ImportView>),
     Kill(KillReceipt),
 }
 
@@ -181,6 +184,10 @@ impl Act {
                     Role::Operator
                 }
             },
+            // It spends an installation's calls and leaves an artifact.
+            Self::Import(act) => match act {
+                ImportAct::Run { .. } => Role::Operator,
+            },
         }
     }
 
@@ -221,6 +228,9 @@ impl Act {
                 WorkflowAct::Put { .. } => "workflow.put",
                 WorkflowAct::Remove { .. } => "workflow.remove",
                 WorkflowAct::Replay { .. } => "workflow.replay",
+            },
+            Self::Import(act) => match act {
+                ImportAct::Run { .. } => "import",
             },
         }
     }

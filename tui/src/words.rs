@@ -2,6 +2,7 @@
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use cutover_shared::catalog::DdlFormat;
+use cutover_shared::import::Wanted;
 use cutover_shared::mapping::Mode;
 use cutover_shared::rpc::Role;
 use cutover_shared::run::{ItemState, RunState};
@@ -24,6 +25,10 @@ pub fn role() -> impl TypedValueParser<Value = Role> {
 
 pub fn mode() -> impl TypedValueParser<Value = Mode> {
     word(Mode::ALL, Mode::word, Mode::from_word)
+}
+
+pub fn wanted() -> impl TypedValueParser<Value = Wanted> {
+    word(Wanted::ALL, Wanted::word, Wanted::from_word)
 }
 
 pub fn run_state() -> impl TypedValueParser<Value = RunState> {

@@ -2,6 +2,8 @@
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -9,6 +11,8 @@ use utoipa_axum::router::OpenApiRouter;
 
 use super::Failure;
 use crate::config::{Config, SocketAccess};
+use crate::doors::http::auth::Auth;
+use crate::doors::http::github::GithubParts;
 use crate::doors::http::{self, Door, GithubApi, Limits, Setup};
 use crate::doors::rpc::{Access, ListenError, Listener, Parts};
 use crate::github::GitHub;
@@ -19,6 +23,16 @@ pub(super) fn open(config: &Config) -> Result<Listener, ListenError> {
         SocketAccess::Group { gid, .. } => Access::Group(*gid),
     };
     Listener::open(&config.rpc.socket, access)
+}
+
+/// What a slow request needs beside its fetch: questions to GitHub and to the store.
+const SLOW_MARGIN: Duration = Duration::from_secs(60);
+
+/// The application's API.
+fn apis(parts: &Parts) -> OpenApiRouter {
+    let github =
+        GithubParts { auth: Auth::default(), imports: parts.imports.clone(), planner: parts.planner.clone() };
+    OpenApiRouter::new().merge(http::github::routes(Arc::new(github)))
 }
 
 /// The HTTP door, serving. Dropped, it is cut at once.
@@ -52,11 +66,12 @@ pub(super) async fn open_http(
         app_id: config.github.app_id,
         trusted: config.http.trusted_proxies.clone(),
         github_api: Box::new(move || github_api(&github)),
-        apis: OpenApiRouter::new(),
+        apis: apis(parts),
         limits: Limits {
             connections: config.http.max_connections,
             failed_signatures_per_minute: config.http.failed_signatures_per_minute,
             drain: config.stop_timeout,
+            slow: config.import.timeout.saturating_add(SLOW_MARGIN),
             ..Limits::default()
         },
     });

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::future::Future;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
@@ -16,9 +17,11 @@ use crate::config::{Catalog, Config, Loaded, Origin, Store};
 use crate::doors::rpc::Parts;
 use crate::faults::Faults;
 use crate::flows::doctor::Doctor;
+use crate::flows::import::{ImportParts, Imports};
 use crate::flows::kill::KillSwitch;
 use crate::flows::status::Identity;
 use crate::gateway::inbox::Inbox;
+use crate::git::{Artifacts, Git, GitSettings, Limits};
 use crate::github::{GitHub, GitHubSettings, OAuthApp};
 use crate::init::{read_keyring, seal_key_file};
 use crate::mapping::catalog::app_database::AppDatabase;
@@ -30,16 +33,20 @@ use crate::mapping::planner::Planner;
 use crate::mapping::sweep::Sweeper;
 use crate::run::{Brake, Engine, EngineSettings};
 use crate::seal::Seal;
-use crate::store;
+use crate::store::{self, Db};
 
 /// Effects of one run outside our store that are under way at once.
 const OUTSIDE_PARALLEL: usize = 8;
+
+/// Artifacts of the largest size that are kept at once.
+const ARTIFACTS: u64 = 16;
 
 type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// The parts, and what is still to be started.
 pub(super) struct Built {
     pub(super) door: Arc<Parts>,
+    pub(super) artifacts: Artifacts,
     /// Stores kills that could not be stored at once.
     pub(super) kill_worker: Mutex<Option<Task>>,
 }
@@ -90,7 +97,9 @@ pub(super) async fn build(loaded: &Loaded, clock: &Clock, faults: Faults) -> Res
         index_max_age_ms: i64::try_from(config.mapping.index_max_age.as_millis()).unwrap_or(i64::MAX),
     });
     mode::initialise(&db, config.migration.mode, &config.migration.canary, started_at).await?;
+    let (imports, artifacts, git) = imports(config, &db, &github, &seal, &brake, clock)?;
     let doctor = Doctor {
+        git,
         identity: identity.clone(),
         db: db.clone(),
         github: github.clone(),
@@ -113,13 +122,47 @@ pub(super) async fn build(loaded: &Loaded, clock: &Clock, faults: Faults) -> Res
         github,
         planner,
         kill,
+        imports,
         doctor,
         heads: HeadFile::of(&config.state_dir),
         ddl_names: ddl_names(config),
         operators: operators(config),
         epoch: u64::try_from(started_at).unwrap_or(1).max(1),
     });
-    Ok(Built { door, kill_worker: Mutex::new(Some(Box::pin(worker))) })
+    Ok(Built { door, artifacts, kill_worker: Mutex::new(Some(Box::pin(worker))) })
+}
+
+fn imports(
+    config: &Config,
+    db: &Db,
+    github: &GitHub,
+    seal: &Arc<Seal>,
+    brake: &Brake,
+    clock: &Clock,
+) -> Result<(Imports, Artifacts, Git), Failure> {
+    let set = &config.import;
+    let settings = GitSettings {
+        program: PathBuf::from("git"),
+        folder: config.state_dir.join("git"),
+        parallel: set.parallel,
+    };
+    let git = Git::new(settings, clock.clone())?;
+    let most = set.max_bytes.saturating_mul(ARTIFACTS);
+    let artifacts =
+        Artifacts::new(config.state_dir.join("artifacts"), set.keep_artifacts, most, clock.clone())?;
+    let imports = Imports::new(ImportParts {
+        db: db.clone(),
+        github: github.clone(),
+        seal: seal.clone(),
+        clock: clock.clone(),
+        brake: brake.clone(),
+        git: git.clone(),
+        artifacts: artifacts.clone(),
+        limits: Limits { time: set.timeout, bytes: set.max_bytes, files: set.max_files },
+        grace_until: config.migration.grace_until,
+        app_slug: config.github.app_slug.clone(),
+    });
+    Ok((imports, artifacts, git))
 }
 
 impl Built {

@@ -45,6 +45,7 @@ pub(super) fn spawn(
     let (handler, work) = (Arc::new(WebhookEvents::new(parts.github.clone())), work_settings(config));
     until_stop(shutdown, "inbox", parts.inbox.clone().work(handler, work));
     until_stop(shutdown, "inbox retention", parts.inbox.clone().retain(config.inbox.keep_payloads));
+    until_stop(shutdown, "artifacts", built.artifacts.clone().sweep());
     until_stop(shutdown, "plan expiry", expire(parts.clone()));
     until_stop(shutdown, "log level", reload(shutdown.clone(), level, config.log.level.clone()));
     // Not registered: it gives signs of life while a graceful stop waits for the others.

@@ -9,8 +9,8 @@ use super::crosscheck;
 use super::gather::Values;
 use super::mistake::Mistakes;
 use super::settings::{
-    Catalog, Config, GitHub, Inbox, Log, Mapping, Migration, OauthApp, PostgresCatalog, PostgresNames,
-    RepoNames, RepoPlace, Rpc, Run, StderrLog, UserTokenNames,
+    Catalog, Config, GitHub, Import, Inbox, Log, Mapping, Migration, OauthApp, PostgresCatalog,
+    PostgresNames, RepoNames, RepoPlace, Rpc, Run, StderrLog, UserTokenNames,
 };
 
 /// Makes every cross-check, then the configuration.
@@ -22,6 +22,7 @@ pub(super) fn assemble(values: &Values, mistakes: &mut Mistakes) -> Option<Confi
     crosscheck::columns(values, mistakes);
     crosscheck::github(values, mistakes);
     let http = crosscheck::http(values, mistakes);
+    let grace_until = crosscheck::grace_until(values, mistakes);
     Some(Config {
         environment: text(values, "environment")?,
         state_dir: values.path("state_dir")?.to_owned(),
@@ -31,7 +32,7 @@ pub(super) fn assemble(values: &Values, mistakes: &mut Mistakes) -> Option<Confi
         operators,
         http: http?,
         github: github(values)?,
-        migration: migration(values)?,
+        migration: migration(values, grace_until)?,
         catalog: catalog(values)?,
         mapping: Mapping {
             probe_budget: number(values, "mapping.probe_budget")?,
@@ -43,6 +44,13 @@ pub(super) fn assemble(values: &Values, mistakes: &mut Mistakes) -> Option<Confi
             parallel: number(values, "inbox.parallel")?,
             tries: number(values, "inbox.tries")?,
             keep_payloads: values.length("inbox.keep_payloads")?,
+        },
+        import: Import {
+            parallel: number(values, "import.parallel")?,
+            timeout: values.length("import.timeout")?,
+            max_bytes: number(values, "import.max_bytes")?,
+            max_files: number(values, "import.max_files")?,
+            keep_artifacts: values.length("import.keep_artifacts")?,
         },
         run: Run {
             plan_ttl: values.length("run.plan_ttl")?,
@@ -91,12 +99,13 @@ fn github(values: &Values) -> Option<GitHub> {
     })
 }
 
-fn migration(values: &Values) -> Option<Migration> {
+fn migration(values: &Values, grace_until: Option<i64>) -> Option<Migration> {
     let canary: BTreeSet<TenantId> =
         values.list("migration.canary_tenants")?.iter().map(|tenant| TenantId(tenant.clone())).collect();
     Some(Migration {
         mode: Mode::from_word(values.text("migration.mode")?)?,
         canary: canary.into_iter().collect(),
+        grace_until,
     })
 }
 

@@ -206,6 +206,21 @@ pub(super) fn http(values: &Values, mistakes: &mut Mistakes) -> Option<Http> {
     })
 }
 
+/// The end of the grace period, in epoch milliseconds: a day in UTC, or a moment.
+pub(super) fn grace_until(values: &Values, mistakes: &mut Mistakes) -> Option<i64> {
+    let key = "migration.grace_until";
+    let text = values.text(key)?;
+    let day = text.parse::<chrono::NaiveDate>().ok().and_then(|day| day.and_hms_opt(0, 0, 0));
+    let moment = chrono::DateTime::parse_from_rfc3339(text).ok().map(|moment| moment.timestamp_millis());
+    let found = moment.or(day.map(|day| day.and_utc().timestamp_millis()));
+    if found.is_none() {
+        let what = format!("expected a day or a moment, found {}", quoted(text));
+        let mend = "write \"2027-01-31\", or \"2027-01-31T12:00:00Z\"";
+        mistakes.push(Mistake::new(MistakeKind::WrongType, key, values.place(key), what, mend));
+    }
+    found
+}
+
 fn webhook_secrets(values: &Values, mistakes: &mut Mistakes) {
     let (first, second) = ("github.webhook_secret", "github.second_webhook_secret");
     let said = mistakes.list().iter().any(|mistake| mistake.key.starts_with(first)) || mistakes.has_syntax();

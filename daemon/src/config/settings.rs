@@ -27,6 +27,7 @@ pub struct Config {
     pub catalog: Catalog,
     pub mapping: Mapping,
     pub inbox: Inbox,
+    pub import: Import,
     pub run: Run,
     pub log: Log,
 }
@@ -120,6 +121,8 @@ pub struct Migration {
     pub mode: Mode,
     /// Sorted, each once.
     pub canary: Vec<TenantId>,
+    /// Milliseconds since the epoch, UTC; none: no end is set.
+    pub grace_until: Option<i64>,
 }
 
 /// Where the catalog is.
@@ -202,6 +205,19 @@ pub struct Inbox {
     /// 1 to 100.
     pub tries: u32,
     pub keep_payloads: Duration,
+}
+
+/// Imports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Import {
+    /// 1 to 64.
+    pub parallel: usize,
+    /// For one import, the wait for its turn included.
+    pub timeout: Duration,
+    /// Over the wire, and of all files together.
+    pub max_bytes: u64,
+    pub max_files: usize,
+    pub keep_artifacts: Duration,
 }
 
 /// Runs.

@@ -7,6 +7,7 @@ mod completions;
 mod console;
 mod doctor;
 mod follow;
+mod import;
 mod kill;
 mod list;
 mod man;
@@ -86,6 +87,8 @@ enum Verb {
     /// Installation tokens in the daemon's memory; never the tokens themselves
     #[command(subcommand)]
     Token(token::Verb),
+    /// Fetches a project's repository, with the credential that mode and mapping choose
+    Import(import::Args),
     /// Deliveries of GitHub's webhooks, and handling them again
     #[command(subcommand)]
     Webhook(webhook::Verb),
@@ -201,6 +204,7 @@ async fn dispatch(verb: Verb, session: &mut Session<'_>) -> Verdict {
         Verb::Run(verb) => run::run(verb, session).await,
         Verb::Watch(args) => watch::run(args, session).await,
         Verb::Token(verb) => token::run(verb, session).await,
+        Verb::Import(args) => import::run(args, session).await,
         Verb::Webhook(verb) => webhook::run(verb, session).await,
         Verb::Audit(verb) => audit::run(verb, session).await,
         Verb::Kill(args) => kill::run(args, session).await,

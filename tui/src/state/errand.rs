@@ -255,6 +255,9 @@ fn said(receipt: &Receipt) -> String {
         Receipt::Workflow(WorkflowReceipt::Replayed(count)) => {
             format!("{} dispatches wait to be sent again", crate::plain::number(*count))
         }
+        Receipt::Import(view) => {
+            format!("{} at {}, by {}", view.repository, view.commit_sha, view.method)
+        }
         Receipt::Kill(kill) => format!(
             "KILLED: every decision is legacy since {}, {} runs told to pause{}",
             crate::plain::time(kill.at),
@@ -282,6 +285,7 @@ pub fn run_of(act: &Act) -> Option<RunId> {
         | Act::Token(_)
         | Act::Webhook(_)
         | Act::Workflow(_)
+        | Act::Import(_)
         | Act::Kill { .. } => None,
     }
 }

@@ -4,6 +4,7 @@ mod acts;
 mod audit;
 mod catalog;
 mod changes;
+mod import;
 mod installation;
 mod listen;
 mod map;
@@ -26,6 +27,7 @@ pub use self::listen::{Access, ListenError, Listener};
 use crate::audit::HeadFile;
 use crate::clock::Clock;
 use crate::flows::doctor::Doctor;
+use crate::flows::import::Imports;
 use crate::flows::kill::KillSwitch;
 use crate::flows::status::{self, Identity, Sources};
 use crate::gateway::inbox::Inbox;
@@ -51,6 +53,7 @@ pub struct Parts {
     pub planner: Planner,
     pub importer: Importer,
     pub kill: KillSwitch,
+    pub imports: Imports,
     pub inbox: Arc<Inbox>,
     pub doctor: Doctor,
     pub heads: HeadFile,

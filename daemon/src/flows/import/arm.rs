@@ -48,6 +48,8 @@ pub enum Why {
     NotListed,
     /// Not mapped, inside the grace period.
     Grace,
+    /// An operator asked for it; the rule never says it.
+    Asked,
 }
 
 /// Why nobody serves.
@@ -66,6 +68,7 @@ impl Why {
             Self::Killed => "the kill switch is pulled",
             Self::Off => "the mode is off",
             Self::NotListed => "the mode is canary, and the tenant is not on the list",
+            Self::Asked => "a user's token was asked for",
             Self::Grace => "the repository is not mapped yet, and the grace period lasts",
         }
     }

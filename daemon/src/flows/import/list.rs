@@ -8,6 +8,7 @@ use super::arm::{Arm, Reason};
 use super::error::ArmError;
 use super::{ImportAsk, ImportError, Imports, Situation};
 use crate::github::{PageOf, Repository, Traffic};
+use crate::seal::Seal;
 use crate::store::LinkFilter;
 
 /// Whose repositories; exactly one of the first three is given, or an installation with its tenant.
@@ -31,28 +32,37 @@ pub struct Listed {
     pub fallback_reason: Option<String>,
 }
 
-/// Which page of whose list a cursor means: a link of GitHub's, behind the word of the arm, so that one arm's page is never asked
-/// of the other.
-struct Cursor<'a>(Option<(Method, &'a str)>);
+/// The owner that a cursor is sealed for: it holds an address, and nobody else may choose where a credential goes.
+const CURSOR: &str = "import-cursor";
 
-impl<'a> Cursor<'a> {
-    fn parse(text: Option<&'a str>) -> Result<Self, ImportError> {
-        let Some(text) = text else { return Ok(Self(None)) };
-        let bad = || ImportError::BadRequest("cursor is none of this list".to_owned());
-        let (word, rest) = text.split_once(' ').ok_or_else(bad)?;
-        Ok(Self(Some((Method::from_word(word).ok_or_else(bad)?, rest))))
+/// Which page of whose list: a link of GitHub's, behind the word of the arm, so that one arm's page is never asked of the other.
+struct Cursor(Option<(Method, String)>);
+
+impl Cursor {
+    fn open(seal: &Seal, sealed: Option<&str>) -> Result<Self, ImportError> {
+        let Some(sealed) = sealed else { return Ok(Self(None)) };
+        let text = seal.open(CURSOR, sealed).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+        let parts = text.as_deref().and_then(|text| {
+            let (word, rest) = text.split_once(' ')?;
+            Some((Method::from_word(word)?, rest.to_owned()))
+        });
+        parts.map(|parts| Self(Some(parts))).ok_or_else(|| bad("cursor is none of this list"))
     }
 
     /// The page for this arm.
-    fn of(&self, method: Method) -> Result<Option<&'a str>, ImportError> {
-        match self.0 {
+    fn of(&self, method: Method) -> Result<Option<&str>, ImportError> {
+        match &self.0 {
             None => Ok(None),
-            Some((of, rest)) if of == method => Ok(Some(rest)),
-            Some(_) => Err(ImportError::BadRequest(
-                "the credential has changed since the page before: begin again without a cursor".to_owned(),
-            )),
+            Some((of, rest)) if *of == method => Ok(Some(rest)),
+            Some(_) => {
+                Err(bad("the credential has changed since the page before: begin again without a cursor"))
+            }
         }
     }
+}
+
+fn bad(what: &str) -> ImportError {
+    ImportError::BadRequest(what.to_owned())
 }
 
 impl Imports {
@@ -61,7 +71,7 @@ impl Imports {
     /// # Errors
     /// All of [`ImportError`] but those of fetching.
     pub async fn list(&self, ask: &ListAsk) -> Result<Listed, ImportError> {
-        let cursor = Cursor::parse(ask.cursor.as_deref())?;
+        let cursor = Cursor::open(&self.0.seal, ask.cursor.as_deref())?;
         if let Some(id) = ask.installation {
             return self.of_installation(id, ask, &cursor).await;
         }
@@ -120,7 +130,7 @@ impl Imports {
         &self,
         id: InstallationId,
         ask: &ListAsk,
-        cursor: &Cursor<'_>,
+        cursor: &Cursor,
     ) -> Result<Listed, ImportError> {
         if ask.project.is_some() {
             return Err(ImportError::BadRequest(
@@ -176,38 +186,46 @@ impl Imports {
         }
     }
 
-    async fn rows_by_installation(
-        &self,
-        id: InstallationId,
-        cursor: &Cursor<'_>,
-    ) -> Result<Listed, ArmError> {
+    async fn rows_by_installation(&self, id: InstallationId, cursor: &Cursor) -> Result<Listed, ArmError> {
         let reader = self.0.github.reader(Traffic::Live);
         let page = reader.installation_repositories(id.0, cursor.of(Method::Installation)?).await;
         let page = page.map_err(|error| ImportError::of_github(error, self.0.clock.now()))?;
-        Ok(listed(page, Method::Installation, None))
+        Ok(self.listed(page, Method::Installation, None)?)
     }
 
     async fn rows_by_oauth(
         &self,
         found: &Situation,
-        cursor: &Cursor<'_>,
+        cursor: &Cursor,
         fallback: Option<String>,
     ) -> Result<Listed, ImportError> {
         let Some(token) = &found.token else {
-            return Err(self.no_credential(found, Reason::NoToken(super::Why::Off)));
+            return Err(self.no_credential(found, Reason::NoToken(super::Why::Asked)));
         };
         let reader = self.0.github.reader(Traffic::Live);
         let page = reader.user_repositories(token, cursor.of(Method::Oauth)?).await;
         match page.map_err(|error| ImportError::of_github(error, self.0.clock.now()).error)? {
-            Some(page) => Ok(listed(page, Method::Oauth, fallback)),
+            Some(page) => self.listed(page, Method::Oauth, fallback),
             None => Err(ImportError::NoAccess("the credential is revoked or has expired".to_owned())),
         }
     }
+
+    fn listed(
+        &self,
+        page: PageOf<Repository>,
+        method: Method,
+        fallback_reason: Option<String>,
+    ) -> Result<Listed, ImportError> {
+        tracing::info!(%method, rows = page.rows.len(), "repositories listed");
+        let sealed = |next: String| self.0.seal.seal(CURSOR, format!("{method} {next}").as_bytes());
+        let next = page.next.map(sealed).transpose();
+        let next = next.map_err(|error| ImportError::Internal(error.to_string()))?;
+        Ok(Listed { rows: page.rows.into_iter().map(row).collect(), next, method, fallback_reason })
+    }
 }
 
-fn listed(page: PageOf<Repository>, method: Method, fallback_reason: Option<String>) -> Listed {
-    tracing::info!(%method, rows = page.rows.len(), "repositories listed");
-    let rows = page.rows.into_iter().map(|repository| RepositoryView {
+fn row(repository: Repository) -> RepositoryView {
+    RepositoryView {
         id: repository.id,
         full_name: repository.full_name,
         name: repository.name,
@@ -217,7 +235,5 @@ fn listed(page: PageOf<Repository>, method: Method, fallback_reason: Option<Stri
         fork: repository.fork,
         archived: repository.archived,
         default_branch: repository.default_branch,
-    });
-    let next = page.next.map(|next| format!("{method} {next}"));
-    Listed { rows: rows.collect(), next, method, fallback_reason }
+    }
 }

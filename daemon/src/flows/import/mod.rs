@@ -195,9 +195,9 @@ impl Imports {
                 why: format!("an installation may not serve: {}", why.text()),
                 mend: "`cutover mode set`, or leave out the method".to_owned(),
             }),
-            (Wanted::Oauth, Arm::Installation { .. }) if found.token.is_some() => Ok(Arm::OAuth(Why::Off)),
+            (Wanted::Oauth, Arm::Installation { .. }) if found.token.is_some() => Ok(Arm::OAuth(Why::Asked)),
             (Wanted::Oauth, Arm::Installation { .. }) => {
-                Err(self.no_credential(found, Reason::NoToken(Why::Off)))
+                Err(self.no_credential(found, Reason::NoToken(Why::Asked)))
             }
             (Wanted::Installation | Wanted::Oauth, arm) => Ok(arm),
         }
