@@ -80,7 +80,12 @@ impl GitError {
         }
         if says(&["No space left", "Disk quota"]) {
             Self::Disk(clean(&own))
-        } else if says(&["Authentication failed", "could not read Username", "could not read Password"]) {
+        } else if says(&[
+            "Authentication failed",
+            "could not read Username",
+            "could not read Password",
+            "unable to get password",
+        ]) {
             Self::Denied
         } else if says(&["not our ref", "couldn't find remote ref", "no such remote ref"]) {
             Self::NoSuchCommit

@@ -37,6 +37,9 @@ pub(super) struct Wanted {
 const REFS: &str = "/info/refs";
 const PACK: &str = "/git-upload-pack";
 
+/// Git's own server, spoken to as a web server does.
+const BACKEND: &str = "http-backend";
+
 impl Wanted {
     /// Nothing for a path that is none of git's.
     pub(super) fn of(method: &Method, uri: &Uri) -> Option<Self> {
@@ -191,7 +194,7 @@ async fn serve(
     let headers = &asked.parts.headers;
     let mut backend = git(&root);
     backend
-        .arg("http-backend")
+        .arg(BACKEND)
         .env("GIT_PROJECT_ROOT", &root)
         .env("GIT_HTTP_EXPORT_ALL", "1")
         .env("PATH_INFO", format!("/{name}{}", wanted.rest))
@@ -203,7 +206,7 @@ async fn serve(
     if let Some(protocol) = headers.get("git-protocol").and_then(|value| value.to_str().ok()) {
         backend.env("GIT_PROTOCOL", protocol);
     }
-    let said = fed(backend, &asked.body, "http-backend").await?;
+    let said = fed(backend, &asked.body, BACKEND).await?;
     Ok(read_cgi(&said, wanted))
 }
 
@@ -294,7 +297,8 @@ async fn fed(mut command: Command, input: &[u8], what: &'static str) -> Result<V
     };
     let ((), out) = tokio::join!(feeding, child.wait_with_output());
     let out = out?;
-    if out.status.success() {
+    // A backend that refuses says so in its answer, and with its exit code, too.
+    if out.status.success() || (what == BACKEND && !out.stdout.is_empty()) {
         return Ok(out.stdout);
     }
     Err(GitFailure::Git { what, said: String::from_utf8_lossy(&out.stderr).trim().to_owned() })

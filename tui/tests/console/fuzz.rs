@@ -167,6 +167,7 @@ impl Fuzz {
             Act::Token(_) => Receipt::Token(sample::token(1)),
             Act::Webhook(_) => Receipt::Webhook(WebhookReceipt { replayed: 1, recovery: None }),
             Act::Workflow(_) => Receipt::Workflow(cutover_shared::workflow::WorkflowReceipt::Replayed(1)),
+            Act::Import(_) => Receipt::Import(Box::new(sample::import())),
             Act::Kill { .. } => Receipt::Kill(KillReceipt {
                 at: NOW,
                 marker: true,
