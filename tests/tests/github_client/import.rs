@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cutover_daemon::client::{Answered, Client};
+use cutover_daemon::clock::Clock;
 use cutover_daemon::doors::http::auth::Auth;
 use cutover_daemon::doors::http::github::{GithubParts, routes};
 use cutover_daemon::doors::http::{Door, GithubApi, Limits as DoorLimits, Listener, Setup};
@@ -101,7 +102,8 @@ impl World {
         let door = Door::new(Setup {
             inbox: Inbox::new(db.clone(), clock.clone()),
             db: db.clone(),
-            clock: clock.clone(),
+            // Its connections are real, and so is their time.
+            clock: Clock::system(),
             secrets: Vec::new(),
             app_id: 1,
             trusted: Vec::new(),
