@@ -27,8 +27,8 @@ const DAEMON: &[(&str, &[&str], &str)] = &[
     (
         "app",
         &[
-            "doors", "flows", "gateway", "mapping", "run", "audit", "seal", "github", "git", "store", "config",
-            "init", "instance", "log", "shutdown",
+            "doors", "flows", "gateway", "mapping", "run", "audit", "seal", "github", "git", "store",
+            "config", "init", "instance", "log", "shutdown",
         ],
         "the composition root is the only place that names every part",
     ),

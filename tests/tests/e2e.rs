@@ -14,6 +14,8 @@ mod act;
 mod crash;
 #[path = "e2e/disk.rs"]
 mod disk;
+#[path = "e2e/fetch.rs"]
+mod fetch;
 #[path = "e2e/hostile.rs"]
 mod hostile;
 #[path = "e2e/import.rs"]

@@ -1,7 +1,7 @@
 //! Git over HTTP, beside the API: real bare repositories, made of the world's objects when somebody asks, served by the
 //! system's `git http-backend`. Their ids are those that the API answers.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
@@ -60,13 +60,13 @@ impl Wanted {
     }
 }
 
-/// The repositories on disk, by id and newest commit. The folder goes with the stand-in.
+/// The repositories on disk, named by id and newest commit. The folder goes with the stand-in.
 #[derive(Default)]
 pub(super) struct Folder(Mutex<Option<Made>>);
 
 struct Made {
     dir: TempDir,
-    ready: HashMap<(i64, String), PathBuf>,
+    ready: HashSet<String>,
 }
 
 /// Why git can't be served; a mistake of the machine's or ours.
@@ -229,18 +229,16 @@ impl Folder {
     async fn repository(&self, source: Source) -> Result<(PathBuf, String), GitFailure> {
         let mut made = self.0.lock().await;
         if made.is_none() {
-            *made = Some(Made { dir: TempDir::with_prefix("github-sim-git-")?, ready: HashMap::new() });
+            *made = Some(Made { dir: TempDir::with_prefix("github-sim-git-")?, ready: HashSet::new() });
         }
         let Some(made) = made.as_mut() else {
             return Err(GitFailure::Io(std::io::ErrorKind::NotFound.into()));
         };
         let root = made.dir.path().to_owned();
         let name = format!("{}-{}.git", source.id, source.head);
-        let key = (source.id, source.head.clone());
-        if !made.ready.contains_key(&key) {
-            let path = root.join(&name);
-            make(&root, &path, &source).await?;
-            made.ready.insert(key, path);
+        if !made.ready.contains(&name) {
+            make(&root, &root.join(&name), &source).await?;
+            made.ready.insert(name.clone());
         }
         Ok((root, name))
     }

@@ -275,7 +275,7 @@ fn verb_of(act: &Act) -> Option<&'static str> {
             TokenAct::Invalidate { .. } => "token invalidate",
         },
         // Uploads are files, and deliveries have no screen yet: they have a verb and no key.
-        Act::Catalog(_) | Act::Webhook(_) | Act::Workflow(_) => return None,
+        Act::Catalog(_) | Act::Webhook(_) | Act::Workflow(_) | Act::Import(_) => return None,
     })
 }
 
