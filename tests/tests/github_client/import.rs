@@ -245,7 +245,7 @@ async fn one_contract_whichever_credential_serves() {
     }
     assert_eq!(archives[0], archives[1]);
     let files: BTreeMap<_, _> = unpacked(&archives[0][..]);
-    assert_eq!(files.len(), by_oauth["files"].as_u64().unwrap() as usize);
+    assert_eq!(files.len() as u64, by_oauth["files"].as_u64().unwrap());
     world.bench.stage.clock.advance(HOUR);
     let path = format!("/api/v1/github/artifacts/{}", by_oauth["artifact"].as_str().unwrap());
     assert_eq!(world.call(Method::GET, &path, SERVICE, None).await.status, 404);
