@@ -9,6 +9,7 @@ pub mod doors;
 pub mod faults;
 pub mod flows;
 pub mod gateway;
+pub mod git;
 pub mod github;
 pub mod hex;
 pub mod init;

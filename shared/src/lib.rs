@@ -7,6 +7,7 @@ pub mod catalog;
 pub mod error;
 pub mod filter;
 pub mod ids;
+pub mod import;
 pub mod installation;
 pub mod mapping;
 pub mod page;

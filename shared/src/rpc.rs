@@ -10,6 +10,7 @@ use crate::audit::{AuditAnswer, AuditQuery};
 use crate::catalog::{CatalogAct, CatalogAnswer, CatalogQuery, CatalogReceipt};
 use crate::error::RpcError;
 use crate::ids::{ActKey, OperatorName};
+use crate::import::{ImportAct, ImportView};
 use crate::installation::{InstallationAnswer, InstallationQuery};
 use crate::mapping::{MapAct, MapAnswer, MapQuery, MapReceipt};
 use crate::run::{RunAct, RunAnswer, RunQuery, RunView};
@@ -114,6 +115,7 @@ pub enum Act {
     Webhook(WebhookAct),
     Workflow(WorkflowAct),
     App(AppAct),
+    Import(ImportAct),
     /// Everything on legacy, every run paused.
     Kill {
         reason: String,
@@ -131,6 +133,7 @@ pub enum Receipt {
     Webhook(WebhookReceipt),
     Workflow(WorkflowReceipt),
     App(Box<AppView>),
+    Import(Box<ImportView>),
     Kill(KillReceipt),
 }
 
@@ -188,6 +191,10 @@ impl Act {
                     Role::Operator
                 }
             },
+            // It spends an installation's calls and leaves an artifact.
+            Self::Import(act) => match act {
+                ImportAct::Run { .. } => Role::Operator,
+            },
         }
     }
 
@@ -229,6 +236,9 @@ impl Act {
                 WorkflowAct::Put { .. } => "workflow.put",
                 WorkflowAct::Remove { .. } => "workflow.remove",
                 WorkflowAct::Replay { .. } => "workflow.replay",
+            },
+            Self::Import(act) => match act {
+                ImportAct::Run { .. } => "import",
             },
         }
     }

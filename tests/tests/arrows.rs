@@ -28,19 +28,19 @@ const DAEMON: &[(&str, &[&str], &str)] = &[
     (
         "app",
         &[
-            "doors", "flows", "gateway", "mapping", "run", "audit", "seal", "github", "store", "config",
-            "init", "instance", "log", "shutdown",
+            "doors", "flows", "gateway", "mapping", "run", "audit", "seal", "github", "git", "store",
+            "config", "init", "instance", "log", "shutdown",
         ],
         "the composition root is the only place that names every part",
     ),
     (
         "doors",
-        &["flows", "gateway", "mapping", "run", "audit", "seal", "github", "store"],
+        &["flows", "gateway", "mapping", "run", "audit", "seal", "github", "git", "store"],
         "a door authorises and delegates to a flow, an area or the platform; never to another door's insides",
     ),
     (
         "flows",
-        &["gateway", "mapping", "run", "audit", "seal", "github", "store"],
+        &["gateway", "mapping", "run", "audit", "seal", "github", "git", "store"],
         "a use case that crosses areas; the only place where areas meet",
     ),
     (
@@ -60,6 +60,7 @@ const DAEMON: &[(&str, &[&str], &str)] = &[
         &["store", "seal"],
         "records are written by the store; heads are signed with the seal's key (ADR 0007)",
     ),
+    ("git", &["github"], "the system's git, which is handed a credential of GitHub's"),
     ("github", &["seal", "store"], "caches and budgets may become durable"),
     (
         "log",
@@ -182,6 +183,7 @@ const PURE: &[&str] = &[
     "flows/attention",
     "flows/back",
     "flows/installation_health",
+    "flows/import/arm",
     "flows/next",
     "run/plan",
     "run/progress",

@@ -24,6 +24,8 @@ mod crash;
 mod disk;
 #[path = "e2e/door.rs"]
 mod door;
+#[path = "e2e/fetch.rs"]
+mod fetch;
 #[path = "e2e/hostile.rs"]
 mod hostile;
 #[path = "e2e/import.rs"]

@@ -2,8 +2,12 @@
 //! and each refusal that has to be told apart.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that can't go on has failed")]
 
+#[path = "github_client/fetch.rs"]
+mod fetch;
 #[path = "github_client/hostile.rs"]
 mod hostile;
+#[path = "github_client/import.rs"]
+mod import;
 #[path = "github_client/limits.rs"]
 mod limits;
 #[path = "github_client/reads.rs"]

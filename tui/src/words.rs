@@ -3,6 +3,7 @@
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use cutover_shared::app::Feature;
 use cutover_shared::catalog::DdlFormat;
+use cutover_shared::import::Wanted;
 use cutover_shared::mapping::Mode;
 use cutover_shared::rpc::Role;
 use cutover_shared::run::{ItemState, RunState};
@@ -29,6 +30,10 @@ pub fn feature() -> impl TypedValueParser<Value = Feature> {
 
 pub fn mode() -> impl TypedValueParser<Value = Mode> {
     word(Mode::ALL, Mode::word, Mode::from_word)
+}
+
+pub fn wanted() -> impl TypedValueParser<Value = Wanted> {
+    word(Wanted::ALL, Wanted::word, Wanted::from_word)
 }
 
 pub fn run_state() -> impl TypedValueParser<Value = RunState> {

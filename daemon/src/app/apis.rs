@@ -12,8 +12,9 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::doors::http::auth::{Auth, Demands, Users};
 use crate::doors::http::context::ContextParts;
+use crate::doors::http::github::GithubParts;
 use crate::doors::http::workflow::WorkflowParts;
-use crate::doors::http::{Rates, callback, context, integrations, migration, oauth, workflow};
+use crate::doors::http::{Rates, callback, context, github, integrations, migration, oauth, workflow};
 use crate::doors::rpc::Parts;
 use crate::gateway::context::RepositoryContext;
 use crate::gateway::integrations::{Integrations, Setup as IntegrationSetup};
@@ -85,6 +86,11 @@ pub(super) fn build(
         auth: auth.clone(),
         db: parts.db.clone(),
         context: RepositoryContext::new(parts.github.clone()),
+    })))
+    .merge(github::routes(Arc::new(GithubParts {
+        auth: auth.clone(),
+        imports: parts.imports.clone(),
+        planner: parts.planner.clone(),
     })))
     .merge(oauth::routes(Arc::new(oauth::Parts {
         auth,

@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -21,6 +22,9 @@ pub(super) fn open(config: &Config) -> Result<Listener, ListenError> {
     };
     Listener::open(&config.rpc.socket, access)
 }
+
+/// What a slow request needs beside its fetch: questions to GitHub and to the store.
+const SLOW_MARGIN: Duration = Duration::from_secs(60);
 
 /// The HTTP door, serving. Dropped, it is cut at once.
 pub(super) struct HttpDoor {
@@ -63,6 +67,7 @@ pub(super) async fn open_http(
             connections: config.http.max_connections,
             failed_signatures_per_minute: config.http.failed_signatures_per_minute,
             drain: config.stop_timeout,
+            slow: config.import.timeout.saturating_add(SLOW_MARGIN),
             ..Limits::default()
         },
     });

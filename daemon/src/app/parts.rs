@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::future::Future;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
@@ -19,6 +20,7 @@ use crate::doors::http::{AllowList, Certificates};
 use crate::doors::rpc::Parts;
 use crate::faults::Faults;
 use crate::flows::doctor::{Certificate, Doctor};
+use crate::flows::import::{ImportParts, Imports};
 use crate::flows::kill::KillSwitch;
 use crate::flows::status::Identity;
 use crate::gateway::context::RepositoryContext;
@@ -26,6 +28,7 @@ use crate::gateway::inbox::Inbox;
 use crate::gateway::outbox::{Context, Outbox, OutboxSettings, Service};
 use crate::gateway::recover::{RecoverSettings, Recoverer};
 use crate::gateway::triggers::{GitHubFiles, Triggers};
+use crate::git::{Artifacts, Git, GitSettings, Limits};
 use crate::github::{GitHub, GitHubSettings, OAuthApp};
 use crate::init::{read_keyring, seal_key_file};
 use crate::mapping::catalog::app_database::AppDatabase;
@@ -44,11 +47,15 @@ use crate::store::{self, Db};
 /// Effects of one run outside our store that are under way at once.
 const OUTSIDE_PARALLEL: usize = 8;
 
+/// Artifacts of the largest size that are kept at once.
+const ARTIFACTS: u64 = 16;
+
 type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// The parts, and what is still to be started.
 pub(super) struct Built {
     pub(super) door: Arc<Parts>,
+    pub(super) artifacts: Artifacts,
     /// Stores kills that could not be stored at once.
     pub(super) kill_worker: Mutex<Option<Task>>,
     /// What the HTTP door shows and asks for, when there is one and it is configured.
@@ -141,7 +148,10 @@ pub(super) async fn build(
     let certificate = tls
         .clone()
         .map(|tls| -> Arc<dyn Fn() -> Certificate + Send + Sync> { Arc::new(move || tls.state()) });
+    let (imports, artifacts, git) =
+        imports(config, credentials.slug.clone(), &db, &github, &seal, &brake, clock)?;
     let doctor = Doctor {
+        git,
         identity: identity.clone(),
         db: db.clone(),
         github: github.clone(),
@@ -174,6 +184,7 @@ pub(super) async fn build(
         planner,
         periodic,
         kill,
+        imports,
         doctor,
         has_webhook_secret: !credentials.webhook_secrets.is_empty(),
         heads: HeadFile::of(&config.state_dir),
@@ -181,7 +192,41 @@ pub(super) async fn build(
         operators: operators(config),
         epoch: u64::try_from(started_at).unwrap_or(1).max(1),
     });
-    Ok(Built { door, kill_worker: Mutex::new(Some(Box::pin(worker))), tls, allow, rescorer })
+    Ok(Built { door, artifacts, kill_worker: Mutex::new(Some(Box::pin(worker))), tls, allow, rescorer })
+}
+
+fn imports(
+    config: &Config,
+    app_slug: Option<String>,
+    db: &Db,
+    github: &GitHub,
+    seal: &Arc<Seal>,
+    brake: &Brake,
+    clock: &Clock,
+) -> Result<(Imports, Artifacts, Git), Failure> {
+    let set = &config.import;
+    let settings = GitSettings {
+        program: PathBuf::from("git"),
+        folder: config.state_dir.join("git"),
+        parallel: set.parallel,
+    };
+    let git = Git::new(settings, clock.clone())?;
+    let most = set.max_bytes.saturating_mul(ARTIFACTS);
+    let artifacts =
+        Artifacts::new(config.state_dir.join("artifacts"), set.keep_artifacts, most, clock.clone())?;
+    let imports = Imports::new(ImportParts {
+        db: db.clone(),
+        github: github.clone(),
+        seal: seal.clone(),
+        clock: clock.clone(),
+        brake: brake.clone(),
+        git: git.clone(),
+        artifacts: artifacts.clone(),
+        limits: Limits { time: set.timeout, bytes: set.max_bytes, files: set.max_files },
+        grace_until: config.migration.grace_until,
+        app_slug,
+    });
+    Ok((imports, artifacts, git))
 }
 
 impl Built {

@@ -53,6 +53,7 @@ pub(super) fn spawn(
     until_stop(shutdown, "rescore", built.rescorer.clone().work());
     until_stop(shutdown, "outbox", outbox.clone().work());
     until_stop(shutdown, "outbox retention", outbox.retain(config.inbox.keep_payloads));
+    until_stop(shutdown, "artifacts", built.artifacts.clone().sweep());
     until_stop(shutdown, "plan expiry", expire(parts.clone()));
     until_stop(shutdown, "log level", reload(shutdown.clone(), level, config.log.level.clone()));
     let measure = Arc::new(Measure {

@@ -18,19 +18,16 @@ pub(super) fn api(values: &Values, mistakes: &mut Mistakes) {
     }
 }
 
-/// When the old OAuth callback became deprecated, and when it ends, in milliseconds since the epoch.
-pub(super) fn oauth_days(values: &Values, mistakes: &mut Mistakes) -> (Option<i64>, Option<i64>) {
-    let mut day = |key: &str| {
-        let text = values.text(key)?;
-        let moment = moment(text);
-        if moment.is_none() {
-            let what = format!("expected a day or a moment, found {}", quoted(text));
-            let mend = "write \"2027-06-30\" or \"2027-06-30T12:00:00Z\"";
-            mistakes.push(Mistake::new(MistakeKind::WrongType, key, values.place(key), what, mend));
-        }
-        moment
-    };
-    (day("migration.oauth_deprecated"), day("migration.oauth_sunset"))
+/// A day of the migration, in milliseconds since the epoch; none where it is not set, or said to be no day.
+pub(super) fn day(values: &Values, mistakes: &mut Mistakes, key: &'static str) -> Option<i64> {
+    let text = values.text(key)?;
+    let moment = moment(text);
+    if moment.is_none() {
+        let what = format!("expected a day or a moment, found {}", quoted(text));
+        let mend = "write \"2027-06-30\" or \"2027-06-30T12:00:00Z\"";
+        mistakes.push(Mistake::new(MistakeKind::WrongType, key, values.place(key), what, mend));
+    }
+    moment
 }
 
 /// A day is its beginning, UTC.

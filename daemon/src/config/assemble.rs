@@ -10,7 +10,7 @@ use super::crosscheck;
 use super::gather::Values;
 use super::mistake::Mistakes;
 use super::settings::{
-    Api, Catalog, Config, Engine, GitHub, Inbox, Log, Mapping, Migration, OauthApp, PostgresCatalog,
+    Api, Catalog, Config, Engine, GitHub, Import, Inbox, Log, Mapping, Migration, OauthApp, PostgresCatalog,
     PostgresNames, RepoNames, RepoPlace, Rpc, Run, StderrLog, UserTokenNames,
 };
 
@@ -24,7 +24,9 @@ pub(super) fn assemble(values: &Values, mistakes: &mut Mistakes) -> Option<Confi
     crosscheck::github(values, mistakes);
     let http = crosscheck::http(values, mistakes);
     application::api(values, mistakes);
-    let (deprecated, sunset) = application::oauth_days(values, mistakes);
+    let mut day = |key| application::day(values, mistakes, key);
+    let (deprecated, sunset) = (day("migration.oauth_deprecated"), day("migration.oauth_sunset"));
+    let grace_until = day("migration.grace_until");
     Some(Config {
         environment: text(values, "environment")?,
         state_dir: values.path("state_dir")?.to_owned(),
@@ -35,7 +37,7 @@ pub(super) fn assemble(values: &Values, mistakes: &mut Mistakes) -> Option<Confi
         http: http?,
         api: api(values)?,
         github: github(values)?,
-        migration: migration(values, deprecated?, sunset)?,
+        migration: migration(values, Days { deprecated: deprecated?, sunset, grace_until })?,
         catalog: catalog(values)?,
         mapping: Mapping {
             probe_budget: number(values, "mapping.probe_budget")?,
@@ -58,6 +60,13 @@ pub(super) fn assemble(values: &Values, mistakes: &mut Mistakes) -> Option<Confi
             parallel: number(values, "engine.parallel")?,
             tries: number(values, "engine.tries")?,
             timeout: values.length("engine.timeout")?,
+        },
+        import: Import {
+            parallel: number(values, "import.parallel")?,
+            timeout: values.length("import.timeout")?,
+            max_bytes: number(values, "import.max_bytes")?,
+            max_files: number(values, "import.max_files")?,
+            keep_artifacts: values.length("import.keep_artifacts")?,
         },
         run: Run {
             plan_ttl: values.length("run.plan_ttl")?,
@@ -126,15 +135,23 @@ fn github(values: &Values) -> Option<GitHub> {
     })
 }
 
-fn migration(values: &Values, oauth_deprecated: i64, oauth_sunset: Option<i64>) -> Option<Migration> {
+/// Days of the migration, in milliseconds since the epoch.
+struct Days {
+    deprecated: i64,
+    sunset: Option<i64>,
+    grace_until: Option<i64>,
+}
+
+fn migration(values: &Values, days: Days) -> Option<Migration> {
     let canary: BTreeSet<TenantId> =
         values.list("migration.canary_tenants")?.iter().map(|tenant| TenantId(tenant.clone())).collect();
     Some(Migration {
         mode: Mode::from_word(values.text("migration.mode")?)?,
         canary: canary.into_iter().collect(),
         oauth_callback_url: text(values, "migration.oauth_callback_url"),
-        oauth_deprecated,
-        oauth_sunset,
+        oauth_deprecated: days.deprecated,
+        oauth_sunset: days.sunset,
+        grace_until: days.grace_until,
     })
 }
 

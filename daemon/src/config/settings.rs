@@ -29,6 +29,7 @@ pub struct Config {
     pub mapping: Mapping,
     pub inbox: Inbox,
     pub engine: Engine,
+    pub import: Import,
     pub run: Run,
     pub log: Log,
 }
@@ -161,6 +162,8 @@ pub struct Migration {
     pub oauth_deprecated: i64,
     /// Milliseconds since the epoch, UTC.
     pub oauth_sunset: Option<i64>,
+    /// Milliseconds since the epoch, UTC; none: no end is set.
+    pub grace_until: Option<i64>,
 }
 
 /// Where the catalog is.
@@ -266,6 +269,19 @@ pub struct Engine {
     pub tries: u32,
     /// For one call.
     pub timeout: Duration,
+}
+
+/// Imports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Import {
+    /// 1 to 64.
+    pub parallel: usize,
+    /// For one import, the wait for its turn included.
+    pub timeout: Duration,
+    /// Over the wire, and of all files together.
+    pub max_bytes: u64,
+    pub max_files: usize,
+    pub keep_artifacts: Duration,
 }
 
 /// Runs.

@@ -40,6 +40,7 @@ pub static SECTIONS: &[Section] = &[
     },
     Section { name: "engine", doc: "The workflow engine that runs what an event triggers." },
     Section { name: "scheduler", doc: "An outside scheduler that is told of every event." },
+    Section { name: "import", doc: "Imports: what is fetched from GitHub by git, for the application." },
     Section { name: "run", doc: "Runs: whatever is planned, approved and applied." },
     Section { name: "log", doc: "Logs: JSON lines in one file a day." },
 ];
@@ -200,6 +201,9 @@ pub static KEYS: &[Key] = &[
         r#""canary""#), &["GITHUB_APP_MIGRATION_MODE"]),
     key("migration.canary_tenants", Kind::List, Need::Default("[]"),
         "The canary list before anybody has set one.", r#"["tenant-1", "tenant-2"]"#),
+    key("migration.grace_until", Kind::Text, Need::Optional,
+        "End of the grace period, in UTC: from then on a repository that is not mapped is not imported with a user's token any more. Without it there is no end.",
+        r#""2027-01-31""#),
 
     key("migration.oauth_callback_url", Kind::Address, Need::Optional,
         "The application's own handler of the old OAuth callback; `/api/github/callback` sends people on to it while it is kept. Must not lead back here.",
@@ -299,6 +303,17 @@ pub static KEYS: &[Key] = &[
     known_as(key("scheduler.url", Kind::Address, Need::Optional,
         "Where every event is forwarded: `POST /api/v1/triggers/github/events` below it. Without it none is.",
         r#""https://scheduler.example.com""#), &["WORKFLOW_SCHEDULER_URL"]),
+
+    key("import.parallel", whole(1, 64), Need::Default("4"),
+        "Imports that are fetched at the same time; others wait.", "4"),
+    key("import.timeout", length(SECOND, HOUR), Need::Default(r#""2m""#),
+        "Longest time for one import, the wait for its turn included.", r#""5m""#),
+    key("import.max_bytes", whole(1, 1_099_511_627_776), Need::Default("1073741824"),
+        "Most bytes of one import: over the wire, and of all its files together.", "1073741824"),
+    key("import.max_files", whole(1, 10_000_000), Need::Default("500000"),
+        "Most files of one import.", "500000"),
+    key("import.keep_artifacts", length(MINUTE, MONTH), Need::Default(r#""1h""#),
+        "How long the files of an import can be taken away.", r#""1h""#),
 
     key("run.plan_ttl", length(MINUTE, MONTH), Need::Default(r#""24h""#),
         "A plan that nobody has approved by then expires.", r#""24h""#),

@@ -8,6 +8,7 @@ use cutover_shared::status::{Check, Health};
 use super::status::Identity;
 use crate::audit::{self, HeadFile};
 use crate::clock::{Clock, Millis};
+use crate::git::Git;
 use crate::github::{GitHub, GitHubError, MintError, Traffic};
 use crate::mapping::catalog::app_database::AppDatabase;
 use crate::run::Brake;
@@ -46,6 +47,7 @@ pub struct Doctor {
     pub app_database: Option<AppDatabase>,
     /// None without TLS.
     pub certificate: Option<Arc<dyn Fn() -> Certificate + Send + Sync>>,
+    pub git: Git,
 }
 
 fn check(name: &str, health: Health, text: impl Into<String>, mend: impl Into<String>) -> Check {
@@ -55,7 +57,7 @@ fn check(name: &str, health: Health, text: impl Into<String>, mend: impl Into<St
 impl Doctor {
     /// Every check, in the order in which to mend.
     pub async fn examine(&self) -> Vec<Check> {
-        let mut checks = vec![self.store().await, self.audit().await, self.seal()];
+        let mut checks = vec![self.store().await, self.audit().await, self.seal(), self.git().await];
         checks.extend(self.github().await);
         checks.push(self.index().await);
         checks.extend(self.application().await);
@@ -116,6 +118,16 @@ impl Doctor {
             Ok(_) => check("seal", Health::Ok, "the keyring seals and opens", ""),
             Err(error) => {
                 check("seal", Health::Bad, error.to_string(), "put the key file back from its backup")
+            }
+        }
+    }
+
+    async fn git(&self) -> Check {
+        match self.git.version().await {
+            Ok(version) => check("git", Health::Ok, version, ""),
+            Err(error) => {
+                let mend = "install git, or put it on the daemon's machine in /usr/bin; imports need it";
+                check("git", Health::Bad, error.to_string(), mend)
             }
         }
     }

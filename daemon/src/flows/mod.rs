@@ -3,6 +3,7 @@
 pub mod attention;
 pub mod back;
 pub mod doctor;
+pub mod import;
 pub mod inbox_figures;
 pub mod installation_health;
 pub mod installations;

@@ -126,6 +126,21 @@ impl Reader {
         Ok(PageOf { rows: page.repositories, next, total: page.total_count })
     }
 
+    /// A page of what a user may see. `None`: the token does not work any more.
+    pub async fn user_repositories(
+        &self,
+        token: &SecretString,
+        cursor: Option<&str>,
+    ) -> Result<Option<PageOf<Repository>>, GitHubError> {
+        let credential = Credential::User(token.clone());
+        let answer = self.engine.read_page(&credential, Route::UserRepositories, cursor, self.terms).await?;
+        if answer.status == 401 {
+            return Ok(None);
+        }
+        let next = answer.next.clone();
+        Ok(Some(PageOf { rows: parse(&ok(answer)?, "a page")?, next, total: None }))
+    }
+
     /// All that an installation may see, at most 1,000 pages.
     pub async fn every_repository(&self, installation: i64) -> Result<Vec<Repository>, GitHubError> {
         let mut all = Vec::new();

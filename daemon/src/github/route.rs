@@ -37,6 +37,7 @@ pub(crate) enum Route<'a> {
     Installations,
     InstallationRequests,
     InstallationRepositories,
+    UserRepositories,
     Deliveries,
     Delivery {
         id: i64,
@@ -155,6 +156,7 @@ impl Route<'_> {
             Self::InstallationRepositories => "GET /installation/repositories",
             Self::Deliveries => "GET /app/hook/deliveries",
             Self::Delivery { .. } => "GET /app/hook/deliveries/{id}",
+            Self::UserRepositories => "GET /user/repos",
             Self::Repository { .. } => "GET /repos/{owner}/{repo}",
             Self::RepositoryById { .. } => "GET /repositories/{id}",
             Self::RepositoryInstallation { .. } => "GET /repos/{owner}/{repo}/installation",
@@ -172,6 +174,7 @@ impl Route<'_> {
             Self::Installations
             | Self::InstallationRequests
             | Self::InstallationRepositories
+            | Self::UserRepositories
             | Self::Deliveries => Kind::Page,
             Self::Repository { .. } | Self::RepositoryById { .. } | Self::RepositoryInstallation { .. } => {
                 Kind::Probe
@@ -195,6 +198,7 @@ impl Route<'_> {
             Self::InstallationRepositories => "/installation/repositories?per_page=100".to_owned(),
             Self::Deliveries => "/app/hook/deliveries?per_page=100".to_owned(),
             Self::Delivery { id } => format!("/app/hook/deliveries/{id}"),
+            Self::UserRepositories => "/user/repos?per_page=100".to_owned(),
             Self::Repository { full_name } => repository(full_name)?,
             Self::RepositoryById { id } => format!("/repositories/{id}"),
             Self::RepositoryInstallation { full_name } => {

@@ -23,3 +23,5 @@ mod slug;
 pub mod spot_check;
 pub mod sweep;
 pub mod view;
+
+pub(crate) use ask::token_owner;

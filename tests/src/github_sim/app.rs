@@ -165,6 +165,22 @@ pub(super) fn repositories(shared: &Shared, world: &World, credential: &Credenti
     }
 }
 
+/// `GET /user/repos`
+pub(super) fn user_repositories(shared: &Shared, world: &World, user: i64, query: &Query) -> Answer {
+    let known = world.user(user);
+    let listed = |repo: &&crate::world::Repo| {
+        repo.owner == user
+            || known.is_some_and(|known| {
+                known.member_of.contains(&repo.owner) || known.collaborates.contains(&repo.id)
+            })
+    };
+    let mut repos: Vec<_> = world.repos().filter(listed).collect();
+    repos.sort_by_key(|repo| repo.id);
+    let page = Page::of(repos, query, &format!("{}/user/repos", shared.base));
+    let items: Value = page.items.into_iter().map(|repo| json::repo(shared, world, repo)).collect();
+    Answer { link: page.link, ..Answer::ok(items) }
+}
+
 /// `POST /applications/{client_id}/token`: does this user token live?
 pub(super) fn token_check(shared: &Shared, client: &str, credential: &Credential, body: &Bytes) -> Answer {
     // GitHub tells a wrong client from a dead token: 401 and 404.

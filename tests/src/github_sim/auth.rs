@@ -122,11 +122,20 @@ pub(super) fn identify(shared: &Shared, headers: &HeaderMap) -> (Credential, Str
     (found, text.to_owned())
 }
 
+/// Client id and secret, or any name with a token as the password, as git sends it.
 fn basic(shared: &Shared, text: &str) -> Credential {
     let expected = format!("{}:{}", shared.settings.client_id, shared.settings.client_secret);
     match STANDARD.decode(text) {
         Ok(sent) if sent == expected.as_bytes() => Credential::Client,
-        _ => Credential::Invalid(BAD_CREDENTIALS),
+        Ok(sent) => {
+            let sent = String::from_utf8_lossy(&sent).into_owned();
+            let password = sent.split_once(':').map_or("", |(_, password)| password);
+            match bearer(shared, password) {
+                found @ (Credential::Installation { .. } | Credential::User(_)) => found,
+                _ => Credential::Invalid(BAD_CREDENTIALS),
+            }
+        }
+        Err(_) => Credential::Invalid(BAD_CREDENTIALS),
     }
 }
 

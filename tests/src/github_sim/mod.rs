@@ -11,6 +11,7 @@ mod calls;
 mod control;
 mod faults;
 mod finish;
+mod git;
 mod hooks;
 mod json;
 mod keys;

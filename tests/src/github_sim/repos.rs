@@ -38,7 +38,7 @@ impl Ask<'_> {
         // What the asker may not see doesn't exist, and neither does a redirect to it.
         let seen = |repo: &Repo| match installation {
             true => self.app_sees(repo),
-            false => self.sees(repo),
+            false => sees(self.world, self.credential, repo),
         };
         match found {
             Some(Named::Here(repo)) if seen(repo) => self.about(repo, about),
@@ -54,18 +54,6 @@ impl Ask<'_> {
     fn app_sees(&self, repo: &Repo) -> bool {
         let on = self.world.installation_on(repo.owner);
         on.is_some_and(|on| self.world.grants(on, repo))
-    }
-
-    fn sees(&self, repo: &Repo) -> bool {
-        match self.credential {
-            Credential::Installation { id, repos, .. } => {
-                let granted = self.world.installation(*id).is_some_and(|on| self.world.grants(on, repo));
-                let narrowed = repos.as_ref().is_none_or(|only| only.contains(&repo.id));
-                !repo.private || (granted && narrowed)
-            }
-            Credential::User(user) => self.world.user_sees(*user, repo),
-            _ => !repo.private,
-        }
     }
 
     fn about(&self, repo: &Repo, about: &About) -> Answer {
@@ -229,6 +217,19 @@ impl Ask<'_> {
 
     fn wants_raw(&self) -> bool {
         self.accept.contains("github.raw") || self.accept.contains("github.v3.raw")
+    }
+}
+
+/// Whether a credential can read a repository at all.
+pub(super) fn sees(world: &World, credential: &Credential, repo: &Repo) -> bool {
+    match credential {
+        Credential::Installation { id, repos, .. } => {
+            let granted = world.installation(*id).is_some_and(|on| world.grants(on, repo));
+            let narrowed = repos.as_ref().is_none_or(|only| only.contains(&repo.id));
+            !repo.private || (granted && narrowed)
+        }
+        Credential::User(user) => world.user_sees(*user, repo),
+        _ => !repo.private,
     }
 }
 

@@ -74,6 +74,12 @@ pub enum RouteKind {
     NewApp,
     /// `POST /app-manifests/{code}/conversions`
     ConvertManifest,
+    /// `GET /{owner}/{repo}.git/info/refs`, beside the API
+    GitRefs,
+    /// `POST /{owner}/{repo}.git/git-upload-pack`, beside the API
+    GitPack,
+    /// `GET /user/repos`
+    UserRepositories,
     /// Anything else.
     Unknown,
 }
@@ -133,6 +139,8 @@ pub(super) enum Route {
     TokenCheck(String),
     NewApp,
     ConvertManifest(String),
+    UserRepositories,
+    Git(super::git::Wanted),
     Unknown,
 }
 
@@ -169,6 +177,7 @@ impl Route {
             ["rate_limit"] => Self::RateLimit,
             ["user"] => Self::GetUser,
             ["user", "installations"] => Self::UserInstallations,
+            ["user", "repos"] => Self::UserRepositories,
             ["repos", owner, name, rest @ ..] => Self::Repo {
                 key: RepoKey::Name((*owner).to_owned(), (*name).to_owned()),
                 about: About::of(rest)?,
@@ -221,6 +230,8 @@ impl Route {
             Self::TokenCheck(_) => RouteKind::TokenCheck,
             Self::NewApp => RouteKind::NewApp,
             Self::ConvertManifest(_) => RouteKind::ConvertManifest,
+            Self::UserRepositories => RouteKind::UserRepositories,
+            Self::Git(wanted) => wanted.kind(),
             Self::Unknown => RouteKind::Unknown,
             Self::Repo { key, about, .. } => match about {
                 About::Itself => match key {

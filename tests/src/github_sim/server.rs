@@ -25,7 +25,7 @@ use super::pulls::Talk;
 use super::repos::Ask;
 use super::route::{Route, RouteKind};
 use super::tokens::Tokens;
-use super::{EtagScope, SimSettings, app, json, manifest, oauth};
+use super::{EtagScope, SimSettings, app, git, json, manifest, oauth};
 use crate::world::World;
 
 pub(super) struct Shared {
@@ -37,6 +37,7 @@ pub(super) struct Shared {
     pub(super) faults: Faults,
     pub(super) hooks: HookLog,
     pub(super) stop: CancellationToken,
+    pub(super) git: git::Folder,
     world: RwLock<World>,
     tokens: Mutex<Tokens>,
     limits: Mutex<Limits>,
@@ -70,6 +71,7 @@ impl Shared {
             faults: Faults::default(),
             hooks: HookLog::default(),
             stop: CancellationToken::new(),
+            git: git::Folder::default(),
             world: RwLock::new(world),
             tokens: Mutex::default(),
             codes: Mutex::default(),
@@ -129,11 +131,11 @@ impl Shared {
 }
 
 /// A request with what is known of it before it is answered.
-struct Asked {
-    parts: Parts,
-    body: Bytes,
+pub(super) struct Asked {
+    pub(super) parts: Parts,
+    pub(super) body: Bytes,
     route: Route,
-    credential: Credential,
+    pub(super) credential: Credential,
     /// What an ETag is bound to.
     etag_owner: String,
 }
@@ -144,6 +146,8 @@ pub(super) async fn serve(State(shared): State<Arc<Shared>>, request: Request) -
     let inside = path.strip_prefix(shared.settings.prefix.as_str()).filter(|rest| rest.starts_with('/'));
     let route = if path == EXCHANGE && parts.method == Method::POST {
         Route::ExchangeCode
+    } else if let Some(wanted) = git::Wanted::of(&parts.method, &parts.uri) {
+        Route::Git(wanted)
     } else {
         inside.map_or(Route::Unknown, |path| Route::of(&parts.method, path))
     };
@@ -175,6 +179,9 @@ pub(super) async fn serve(State(shared): State<Arc<Shared>>, request: Request) -
         return Finish::new(&shared, &parts, &credential, flight).respond(answer, None);
     };
     let asked = Asked { parts, body, route, credential, etag_owner };
+    if let Route::Git(wanted) = &asked.route {
+        return git::respond(&shared, &asked, wanted, suffered, flight).await;
+    }
     respond(&shared, &asked, suffered, flight)
 }
 
@@ -305,11 +312,17 @@ fn handle(shared: &Arc<Shared>, asked: &Asked) -> Answer {
             Credential::Installation { .. } => Answer::forbidden("Resource not accessible by integration"),
             _ => Answer::unauthorized("Requires authentication"),
         },
+        Route::UserRepositories => match credential {
+            Credential::User(id) => app::user_repositories(shared, &world, *id, &query),
+            Credential::Installation { .. } => Answer::forbidden("Resource not accessible by integration"),
+            _ => Answer::unauthorized("Requires authentication"),
+        },
         Route::UserInstallations => oauth::installations(shared, &world, credential, &query),
         Route::Mint(_)
         | Route::TokenCheck(_)
         | Route::ExchangeCode
         | Route::NewApp
+        | Route::Git(_)
         | Route::ConvertManifest(_)
         | Route::ListDeliveries
         | Route::GetDelivery(_)

@@ -64,6 +64,7 @@ fn ordinal(act: &Act) -> usize {
             WorkflowAct::Replay { .. } => 22,
         },
         Act::App(cutover_shared::app::AppAct::Create { .. }) => 23,
+        Act::Import(_) => 24,
     }
 }
 
@@ -202,6 +203,7 @@ async fn the_command_line_refuses_a_viewer_every_verb_that_changes_something() {
         &["workflow", "add", "wf", "--file", &workflow],
         &["workflow", "remove", "wf"],
         &["workflow", "replay", "--filter", "state:dead", "--yes", "0"],
+        &["import", "p1"],
         &["kill"],
     ];
     let mut verbs = BTreeSet::new();
@@ -212,7 +214,9 @@ async fn the_command_line_refuses_a_viewer_every_verb_that_changes_something() {
         }
         verbs.extend(leaves.iter().map(|leaf| format!("{} {leaf}", verb.get_name())));
     }
-    let tried = acts.iter().map(|act| if act[0] == "kill" { "kill".into() } else { act[..2].join(" ") });
+    let tried = acts
+        .iter()
+        .map(|act| if matches!(act[0], "kill" | "import") { act[0].to_owned() } else { act[..2].join(" ") });
     let known: BTreeSet<String> = tried.chain(LOOKS.iter().map(|verb| (*verb).to_owned())).collect();
     assert_eq!(verbs, known, "a new verb is listed here as one that looks or one that changes");
 

@@ -8,6 +8,7 @@ mod completions;
 mod console;
 mod doctor;
 mod follow;
+mod import;
 mod installation;
 mod kill;
 mod list;
@@ -92,6 +93,8 @@ enum Verb {
     /// Installations of the App and how they are
     #[command(subcommand)]
     Installation(installation::Verb),
+    /// Fetches a project's repository, with the credential that mode and mapping choose
+    Import(import::Args),
     /// Deliveries of GitHub's webhooks, and handling them again
     #[command(subcommand)]
     Webhook(webhook::Verb),
@@ -214,6 +217,7 @@ async fn dispatch(verb: Verb, session: &mut Session<'_>) -> Verdict {
         Verb::Watch(args) => watch::run(args, session).await,
         Verb::Token(verb) => token::run(verb, session).await,
         Verb::Installation(verb) => installation::run(verb, session).await,
+        Verb::Import(args) => import::run(args, session).await,
         Verb::Webhook(verb) => webhook::run(verb, session).await,
         Verb::Workflow(verb) => workflow::run(verb, session).await,
         Verb::App(verb) => app::run(verb, session).await,

@@ -261,6 +261,9 @@ fn said(receipt: &Receipt) -> String {
         Receipt::Workflow(WorkflowReceipt::Replayed(count)) => {
             format!("{} dispatches wait to be sent again", crate::plain::number(*count))
         }
+        Receipt::Import(view) => {
+            format!("{} at {}, by {}", view.repository, view.commit_sha, view.method)
+        }
         Receipt::Kill(kill) => format!(
             "KILLED: every decision is legacy since {}, {} runs told to pause{}",
             crate::plain::time(kill.at),
@@ -289,6 +292,7 @@ pub fn run_of(act: &Act) -> Option<RunId> {
         | Act::Webhook(_)
         | Act::Workflow(_)
         | Act::App(_)
+        | Act::Import(_)
         | Act::Kill { .. } => None,
     }
 }

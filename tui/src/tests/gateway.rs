@@ -202,7 +202,7 @@ pub fn answer(query: &Query) -> Option<Answer> {
                 let all = vec![dispatch(wanted, DispatchState::Dead); usize::try_from(COUNT).unwrap()];
                 WorkflowAnswer::Dispatches(window(ask, &all))
             }
-            WorkflowQuery::Show { .. } => return None,
+            WorkflowQuery::Show { .. } | WorkflowQuery::Replayable { .. } => return None,
         }),
         _ => return None,
     })

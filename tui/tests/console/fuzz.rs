@@ -172,6 +172,7 @@ impl Fuzz {
                 Receipt::Webhook(WebhookReceipt { replayed: 1, recovery })
             }
             Act::Workflow(_) => Receipt::Workflow(cutover_shared::workflow::WorkflowReceipt::Replayed(1)),
+            Act::Import(_) => Receipt::Import(Box::new(sample::import())),
             Act::Kill { .. } => Receipt::Kill(KillReceipt {
                 at: NOW,
                 marker: true,

@@ -442,3 +442,25 @@ pub fn hundred_thousand() -> Fake {
     };
     fake
 }
+
+pub fn import() -> cutover_shared::import::ImportView {
+    cutover_shared::import::ImportView {
+        project_id: "p1".into(),
+        tenant_id: "acme".into(),
+        repository: "acme/web".into(),
+        repository_id: 7,
+        reference: "main".into(),
+        commit_sha: "1".repeat(40),
+        tree_sha: "2".repeat(40),
+        bytes: 1_234,
+        files: 5,
+        digest: "3".repeat(64),
+        artifact: "4".into(),
+        artifact_expires_at: NOW + 60 * MINUTE,
+        method: cutover_shared::import::Method::Installation,
+        installation_id: Some(InstallationId(4_000_001)),
+        reason: "mapped to installation 4000001".into(),
+        fallback_reason: None,
+        duration_ms: 420,
+    }
+}

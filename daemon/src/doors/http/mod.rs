@@ -7,6 +7,7 @@ pub mod auth;
 mod body;
 pub mod callback;
 pub mod context;
+pub mod github;
 mod health;
 mod hooks;
 pub mod integrations;
@@ -56,6 +57,9 @@ pub use tls::{Certificates, TlsError};
 /// Where webhooks are taken: SPEC's path, its alias, and the application's own.
 const WEBHOOKS: [&str; 3] = ["/webhooks/github", "/api/v1/public/webhooks/github", "/api/webhook/github"];
 
+/// Where a request may take as long as an import or a plan does.
+const SLOW: [&str; 3] = ["/api/v1/github/import", "/api/github/import", "/api/github/import/bridge"];
+
 /// The longest request id that is taken over, in bytes.
 const LONGEST_ID: usize = 64;
 
@@ -84,6 +88,8 @@ pub struct Limits {
     pub head: Duration,
     /// For a whole request. GitHub waits 10 s, a GitHub Enterprise Server 30 s.
     pub request: Duration,
+    /// For a request that fetches or plans.
+    pub slow: Duration,
     /// A connection older than this ends after the request under way.
     pub connection: Duration,
     /// How long a stop waits for requests under way.
@@ -97,6 +103,7 @@ impl Default for Limits {
             failed_signatures_per_minute: 1_000,
             head: Duration::from_secs(10),
             request: Duration::from_secs(30),
+            slow: Duration::from_secs(5 * 60),
             connection: Duration::from_secs(10 * 60),
             drain: Duration::from_secs(30),
         }
@@ -251,7 +258,8 @@ async fn around(
     request.extensions_mut().insert(id.clone());
     request.extensions_mut().insert(Client(client));
     // Handlers have their own end, which knows more; this one is for those that forgot.
-    let longest = door.limits.request.saturating_add(Duration::from_secs(1));
+    let given = if SLOW.contains(&path.as_str()) { door.limits.slow } else { door.limits.request };
+    let longest = given.saturating_add(Duration::from_secs(1));
     let handled = door.clock.timeout(longest, AssertUnwindSafe(next.run(request)).catch_unwind()).await;
     let mut answer = match handled {
         Ok(Ok(answer)) => answer,

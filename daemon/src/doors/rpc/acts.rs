@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
-use super::{Parts, app, catalog, map, read_error, run, token, webhook, workflow};
+use super::{Parts, app, catalog, import, map, read_error, run, token, webhook, workflow};
 use crate::audit::Who;
 use crate::hex::hex;
 use crate::store::{ActOp, Lane, Unit};
@@ -150,6 +150,7 @@ async fn dispatch(parts: &Arc<Parts>, act: Act, who: &Who) -> Outcome {
         Act::Webhook(act) => Receipt::Webhook(webhook::act(parts, act, who).await?),
         Act::App(_) => return Err(app::already(&parts.github.app_id().to_string())),
         Act::Workflow(act) => Receipt::Workflow(workflow::act(parts, act, who).await?),
+        Act::Import(act) => Receipt::Import(Box::new(import::act(parts, act, who).await?)),
         Act::Kill { reason } => Receipt::Kill(parts.kill.pull(&reason, who).await),
     })
 }

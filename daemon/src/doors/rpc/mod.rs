@@ -5,6 +5,7 @@ mod app;
 mod audit;
 mod catalog;
 mod changes;
+mod import;
 mod installation;
 mod listen;
 mod map;
@@ -29,6 +30,7 @@ pub use self::set_up::SetUp;
 use crate::audit::HeadFile;
 use crate::clock::Clock;
 use crate::flows::doctor::Doctor;
+use crate::flows::import::Imports;
 use crate::flows::kill::KillSwitch;
 use crate::flows::status::{self, Identity, Sources};
 use crate::gateway::inbox::Inbox;
@@ -59,6 +61,7 @@ pub struct Parts {
     pub periodic: Periodic,
     pub importer: Importer,
     pub kill: KillSwitch,
+    pub imports: Imports,
     pub inbox: Arc<Inbox>,
     pub recoverer: Arc<Recoverer>,
     pub triggers: Arc<Triggers>,

@@ -323,7 +323,7 @@ fn verb_of(act: &Act) -> Option<&'static str> {
             WorkflowAct::Put { .. } => return None,
         },
         // Uploads are files, and the App is made once: they have a verb and no key.
-        Act::Catalog(_) | Act::App(_) => return None,
+        Act::Catalog(_) | Act::App(_) | Act::Import(_) => return None,
     })
 }
 

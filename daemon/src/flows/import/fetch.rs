@@ -1,0 +1,148 @@
+//! The two ways to a commit: by an installation's token, and by a user's. They differ in the credential only.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use cutover_shared::ids::InstallationId;
+use secrecy::SecretString;
+
+use super::error::ArmError;
+use super::{ImportError, Imports, Situation};
+use crate::git::{Fetched, GitError};
+use crate::github::{CommitProbe, Credential, GitHubError, Reader, RepoProbe, Repository, Scope, Traffic};
+
+/// How long an installation's token may take.
+const TOKEN: Duration = Duration::from_secs(30);
+
+/// A token that is younger may not be known to all of GitHub yet.
+const YOUNG_MS: i64 = 10_000;
+
+/// Waits before a token that GitHub does not know yet is shown again.
+const AGAIN: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(3)];
+
+/// A commit that was fetched.
+pub(super) struct Done {
+    pub(super) fetched: Fetched,
+    pub(super) repository: Repository,
+    pub(super) reference: String,
+    pub(super) installation: Option<i64>,
+}
+
+impl Imports {
+    pub(super) async fn by_installation(
+        &self,
+        found: &Situation,
+        InstallationId(id): InstallationId,
+        reference: Option<&str>,
+    ) -> Result<Done, ArmError> {
+        let reader = self.0.github.reader(Traffic::Live);
+        let known =
+            found.mapping.as_ref().and_then(|mapping| mapping.repo_id).map(|id| id.0).or(found.link.repo_id);
+        let probe = match known {
+            Some(repo) => reader.repository_by_id(id, repo).await,
+            None => reader.repository_as_installation(id, &found.link.repo_full_name).await,
+        };
+        let repository = self.seen(probe, known)?;
+        let commit = self.commit(&reader, &Credential::Installation(id), &repository, reference).await?;
+        let scope =
+            Scope::of(vec![repository.id], BTreeMap::from([("contents".to_owned(), "read".to_owned())]))
+                .map_err(|error| ImportError::Internal(error.to_string()))?;
+        let mut waits = AGAIN.iter();
+        let fetched = loop {
+            let leased = self
+                .0
+                .github
+                .tokens()
+                .get_scoped(id, &scope, Traffic::Live, TOKEN)
+                .await
+                .map_err(|error| ImportError::of_github(GitHubError::Mint(error), self.0.clock.now()))?;
+            match self.fetch(&repository, &leased.token, &commit).await {
+                Err(GitError::Denied) => {
+                    let Some(wait) = waits.next() else { return Err(ImportError::of_git(GitError::Denied)) };
+                    let young = self.0.clock.now().saturating_sub(leased.minted_at) < YOUNG_MS;
+                    if young {
+                        self.0.clock.sleep(*wait).await;
+                    } else {
+                        self.0.github.tokens().invalidate(id, leased.generation);
+                    }
+                }
+                outcome => break outcome.map_err(ImportError::of_git)?,
+            }
+        };
+        Ok(Done { fetched, reference: named(reference, &repository), repository, installation: Some(id) })
+    }
+
+    pub(super) async fn by_oauth(
+        &self,
+        found: &Situation,
+        reference: Option<&str>,
+    ) -> Result<Done, ArmError> {
+        let Some(token) = &found.token else {
+            return Err(ImportError::Internal("no user token, though its arm was chosen".to_owned()).into());
+        };
+        let reader = self.0.github.reader(Traffic::Live);
+        let probe = reader.repository_as_user(token, &found.link.repo_full_name).await;
+        let repository = self.seen(probe, found.link.repo_id)?;
+        let commit = self.commit(&reader, &Credential::User(token.clone()), &repository, reference).await?;
+        let fetched = self.fetch(&repository, token, &commit).await.map_err(ImportError::of_git)?;
+        Ok(Done { fetched, reference: named(reference, &repository), repository, installation: None })
+    }
+
+    /// The repository as GitHub has it now. `known`: the id that it must have; a name may belong to another one by now.
+    fn seen(
+        &self,
+        probe: Result<RepoProbe, GitHubError>,
+        known: Option<i64>,
+    ) -> Result<Repository, ArmError> {
+        let own = |error| Err(ArmError { error, of_installation: true });
+        match probe {
+            Ok(RepoProbe::Found { repository, .. }) if known.is_none_or(|id| id == repository.id) => {
+                Ok(repository)
+            }
+            Ok(RepoProbe::Found { .. }) => {
+                Err(ImportError::NotFound("the name belongs to another repository now".to_owned()).into())
+            }
+            Ok(RepoProbe::NotFound) => own(ImportError::NotFound(
+                "the repository is gone, or the credential does not see it".to_owned(),
+            )),
+            Ok(RepoProbe::CredentialDead) => {
+                own(ImportError::NoAccess("the credential is revoked or has expired".to_owned()))
+            }
+            Ok(RepoProbe::Forbidden { message }) => own(ImportError::NoAccess(message)),
+            Err(error) => Err(ImportError::of_github(error, self.0.clock.now())),
+        }
+    }
+
+    /// The full sha of a branch, tag or commit: what is fetched is what was named at one moment.
+    async fn commit(
+        &self,
+        reader: &Reader,
+        credential: &Credential,
+        repository: &Repository,
+        reference: Option<&str>,
+    ) -> Result<String, ArmError> {
+        let reference = named(reference, repository);
+        match reader.commit(credential, &repository.full_name, &reference).await {
+            Ok(CommitProbe::Found(commit)) => Ok(commit.sha),
+            Ok(CommitProbe::NotFound) => {
+                Err(ImportError::NotFound(format!("{} has no {reference}", repository.full_name)).into())
+            }
+            Err(error) => Err(ImportError::of_github(error, self.0.clock.now())),
+        }
+    }
+
+    async fn fetch(
+        &self,
+        repository: &Repository,
+        token: &SecretString,
+        commit: &str,
+    ) -> Result<Fetched, GitError> {
+        let url = format!("{}/{}.git", self.0.github.web_base(), repository.full_name);
+        self.0.git.fetch(&url, token, commit, self.0.limits).await
+    }
+}
+
+fn named(reference: Option<&str>, repository: &Repository) -> String {
+    let default = if repository.default_branch.is_empty() { "HEAD" } else { &repository.default_branch };
+    reference.unwrap_or(default).to_owned()
+}
