@@ -14,6 +14,8 @@ mod act;
 mod crash;
 #[path = "e2e/disk.rs"]
 mod disk;
+#[path = "e2e/examples.rs"]
+mod examples;
 #[path = "e2e/hostile.rs"]
 mod hostile;
 #[path = "e2e/import.rs"]
@@ -36,5 +38,7 @@ mod stale;
 mod start;
 #[path = "e2e/stop.rs"]
 mod stop;
+#[path = "e2e/storm.rs"]
+mod storm;
 #[path = "e2e/webhook.rs"]
 mod webhook;

@@ -28,7 +28,7 @@ async fn window(conn: &Conn, filter: &str, limit: u32) -> (Vec<DeliveryView>, u6
 }
 
 /// Waits until nothing waits any more.
-async fn settled(conn: &Conn) {
+pub async fn settled(conn: &Conn) {
     let waiting = async {
         let (mut epoch, mut seen) = (0, 0);
         loop {
