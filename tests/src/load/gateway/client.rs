@@ -18,54 +18,54 @@ use crate::load::meter::Times;
 
 /// Where deliveries go.
 #[derive(Debug, Clone)]
-pub(super) struct Target {
-    pub(super) address: SocketAddr,
-    pub(super) path: &'static str,
+pub(crate) struct Target {
+    pub(crate) address: SocketAddr,
+    pub(crate) path: &'static str,
 }
 
 /// When the sender stops.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Until {
+pub(crate) enum Until {
     Time(Duration),
     Count(u64),
 }
 
 /// What is sent, and how.
 #[derive(Debug, Clone)]
-pub(super) struct Drive {
-    pub(super) target: Target,
-    pub(super) payloads: Arc<Vec<Signed>>,
-    pub(super) connections: usize,
-    pub(super) until: Until,
+pub(crate) struct Drive {
+    pub(crate) target: Target,
+    pub(crate) payloads: Arc<Vec<Signed>>,
+    pub(crate) connections: usize,
+    pub(crate) until: Until,
     /// Deliveries a second, sent when they are due and not when the answer before has come; as fast as answers come without.
-    pub(super) pace: Option<f64>,
+    pub(crate) pace: Option<f64>,
     /// Delivery ids of one run are another's never.
-    pub(super) run: u64,
+    pub(crate) run: u64,
 }
 
 /// What came of it.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Outcome {
-    pub(super) taken: u64,
+pub(crate) struct Outcome {
+    pub(crate) taken: u64,
     /// Answers that are not 2xx, by status; 0 stands for none at all.
-    pub(super) refused: BTreeMap<u16, u64>,
-    pub(super) took: Duration,
-    pub(super) times: Times,
+    pub(crate) refused: BTreeMap<u16, u64>,
+    pub(crate) took: Duration,
+    pub(crate) times: Times,
 }
 
 impl Outcome {
-    pub(super) fn rate(&self) -> f64 {
+    pub(crate) fn rate(&self) -> f64 {
         float(self.taken) / self.took.as_secs_f64()
     }
 
-    pub(super) fn errors(&self) -> u64 {
+    pub(crate) fn errors(&self) -> u64 {
         self.refused.values().sum()
     }
 }
 
 /// Counts here are far below 2^52.
 #[expect(clippy::cast_precision_loss, reason = "counts here are far below 2^52")]
-pub(super) fn float(count: u64) -> f64 {
+pub(crate) fn float(count: u64) -> f64 {
     count as f64
 }
 
@@ -73,7 +73,7 @@ pub(super) fn float(count: u64) -> f64 {
 ///
 /// # Errors
 /// The thread or its runtime could not be made.
-pub(super) async fn drive(drive: Drive) -> Result<Outcome, LoadError> {
+pub(crate) async fn drive(drive: Drive) -> Result<Outcome, LoadError> {
     tokio::task::spawn_blocking(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(all(drive))
@@ -141,7 +141,7 @@ async fn connection(drive: Arc<Drive>, clock: Clock, start: Duration, next: Arc<
 }
 
 /// The request as GitHub sends it.
-pub(super) fn write_request(out: &mut Vec<u8>, target: &Target, payload: &Signed, event: &str, guid: &str) {
+pub(crate) fn write_request(out: &mut Vec<u8>, target: &Target, payload: &Signed, event: &str, guid: &str) {
     out.clear();
     let head = format!(
         "POST {path} HTTP/1.1\r\nHost: {address}\r\nUser-Agent: GitHub-Hookshot/044aadd\r\nAccept: */*\r\n\
@@ -159,7 +159,7 @@ pub(super) fn write_request(out: &mut Vec<u8>, target: &Target, payload: &Signed
 }
 
 /// One request and its whole answer, whose status it is; connects first where there is no connection.
-pub(super) async fn exchange(
+pub(crate) async fn exchange(
     stream: &mut Option<TcpStream>,
     address: SocketAddr,
     request: &[u8],

@@ -13,7 +13,7 @@ use crate::world::rng::Rng;
 const SIZE: usize = 9_000;
 
 /// Payloads that take turns; each request has a delivery id of its own.
-pub(super) const KINDS: usize = 512;
+pub(crate) const KINDS: usize = 512;
 
 /// Installations that the payloads are of.
 const INSTALLATIONS: i64 = 50;
@@ -26,14 +26,14 @@ pub(crate) const APP: i64 = 4_711;
 
 /// A payload and the head that goes before it, up to the delivery id.
 #[derive(Debug, Clone)]
-pub(super) struct Signed {
-    pub(super) body: Bytes,
+pub(crate) struct Signed {
+    pub(crate) body: Bytes,
     /// `X-Hub-Signature-256` without its `sha256=`.
-    pub(super) signature: String,
+    pub(crate) signature: String,
 }
 
 impl Signed {
-    pub(super) fn new(body: Bytes) -> Result<Self, LoadError> {
+    pub(crate) fn new(body: Bytes) -> Result<Self, LoadError> {
         let signature = sign(&body)?;
         Ok(Self { body, signature })
     }
@@ -48,7 +48,7 @@ pub(crate) fn sign(body: &[u8]) -> Result<String, LoadError> {
 }
 
 /// [`KINDS`] different pushes.
-pub(super) fn pushes(seed: u64) -> Result<Vec<Signed>, LoadError> {
+pub(crate) fn pushes(seed: u64) -> Result<Vec<Signed>, LoadError> {
     let mut rng = Rng::of(&[seed, 0x9059]);
     (0..KINDS).map(|_| Signed::new(push(&mut rng).into())).collect()
 }

@@ -24,7 +24,7 @@ const START: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(crate) struct Server {
     child: Child,
-    pub(super) target: Target,
+    pub(crate) target: Target,
 }
 
 /// The program of the daemon.
@@ -72,7 +72,7 @@ impl Server {
     }
 
     /// The door alone, in front of an inbox that keeps nothing. `program` is a benchmark that serves it.
-    pub(super) async fn door(program: &Path, folder: &Path) -> Result<Self, LoadError> {
+    pub(crate) async fn door(program: &Path, folder: &Path) -> Result<Self, LoadError> {
         let note = folder.join("http.addr");
         let mut command = Command::new(program);
         command.args(["--bench", "--serve-door"]).arg(folder);
@@ -82,7 +82,7 @@ impl Server {
     }
 
     /// `@octokit/webhooks` on node's own server.
-    pub(super) async fn octokit(peers: &Path) -> Result<Self, LoadError> {
+    pub(crate) async fn octokit(peers: &Path) -> Result<Self, LoadError> {
         let port = free_port()?;
         let mut command = node(peers, port);
         command.arg("octokit.mjs");
@@ -91,7 +91,7 @@ impl Server {
     }
 
     /// probot with one handler, quiet.
-    pub(super) async fn probot(peers: &Path, folder: &Path) -> Result<Self, LoadError> {
+    pub(crate) async fn probot(peers: &Path, folder: &Path) -> Result<Self, LoadError> {
         let key = folder.join("app.pem");
         std::fs::write(&key, TestKey::First.private_pem())?;
         let port = free_port()?;
