@@ -11,7 +11,7 @@ use super::stage::EXE;
 async fn what_was_answered_202_survives_kills_and_outages_and_is_handled_once() {
     let folder = tempfile::tempdir().unwrap();
     let storm = Storm {
-        deliveries: 3_000,
+        deliveries: 2_000,
         kills: 3,
         outages: 1,
         connections: 16,
