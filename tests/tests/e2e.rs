@@ -24,6 +24,8 @@ mod crash;
 mod disk;
 #[path = "e2e/door.rs"]
 mod door;
+#[path = "e2e/examples.rs"]
+mod examples;
 #[path = "e2e/fetch.rs"]
 mod fetch;
 #[path = "e2e/hostile.rs"]
@@ -54,6 +56,8 @@ mod stale;
 mod start;
 #[path = "e2e/stop.rs"]
 mod stop;
+#[path = "e2e/storm.rs"]
+mod storm;
 #[path = "e2e/webhook.rs"]
 mod webhook;
 #[path = "e2e/workflow.rs"]

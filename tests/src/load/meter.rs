@@ -12,16 +12,16 @@ const TICKS: f64 = 100.0;
 
 /// A process, by what `/proc` tells of it.
 #[derive(Debug, Clone)]
-pub(super) struct Process(String);
+pub(crate) struct Process(String);
 
 impl Process {
     /// This process.
-    pub(super) fn this() -> Self {
+    pub(crate) fn this() -> Self {
         Self("self".to_owned())
     }
 
     /// The process of this id.
-    pub(super) fn of(pid: impl std::fmt::Display) -> Self {
+    pub(crate) fn of(pid: impl std::fmt::Display) -> Self {
         Self(pid.to_string())
     }
 
@@ -36,22 +36,22 @@ impl Process {
     }
 
     /// The most memory that it has held at once, in MiB; nothing where `/proc` does not tell.
-    pub(super) fn peak_mib(&self) -> Option<f64> {
+    pub(crate) fn peak_mib(&self) -> Option<f64> {
         Some(self.status("VmHWM")? / 1_024.0)
     }
 
     /// The memory that it holds now, in MiB.
-    pub(super) fn memory_mib(&self) -> Option<f64> {
+    pub(crate) fn memory_mib(&self) -> Option<f64> {
         Some(self.status("VmRSS")? / 1_024.0)
     }
 
     /// How often its first thread has gone to sleep by itself.
-    pub(super) fn naps(&self) -> Option<f64> {
+    pub(crate) fn naps(&self) -> Option<f64> {
         self.status("voluntary_ctxt_switches")
     }
 
     /// Seconds of processor time that it has had, in steps of 10 ms.
-    pub(super) fn cpu_seconds(&self) -> Option<f64> {
+    pub(crate) fn cpu_seconds(&self) -> Option<f64> {
         let stat = self.file("stat")?;
         // The program's name may hold blanks and brackets: only what follows the last bracket can be counted.
         let (_, fields) = stat.rsplit_once(')')?;
@@ -62,7 +62,7 @@ impl Process {
 }
 
 /// How long this thread has been ready to run while others had the processors; nothing where the kernel does not tell.
-pub(super) fn waited() -> Option<Duration> {
+pub(crate) fn waited() -> Option<Duration> {
     let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
     told.split_whitespace().nth(1)?.parse().ok().map(Duration::from_nanos)
 }
@@ -71,7 +71,7 @@ pub(super) fn waited() -> Option<Duration> {
 ///
 /// # Errors
 /// Those of the file.
-pub(super) fn durable_writes_a_second(folder: &Path, clock: &Clock) -> io::Result<f64> {
+pub(crate) fn durable_writes_a_second(folder: &Path, clock: &Clock) -> io::Result<f64> {
     const LONGEST: Duration = Duration::from_secs(2);
     const MOST: u32 = 2_000;
     let path = folder.join("durable-writes");
@@ -90,21 +90,26 @@ pub(super) fn durable_writes_a_second(folder: &Path, clock: &Clock) -> io::Resul
 
 /// Times that were taken of the same thing, in milliseconds.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Times(Vec<f64>);
+pub(crate) struct Times(Vec<f64>);
 
 impl Times {
     /// Adds one.
-    pub(super) fn add(&mut self, took: Duration) {
+    pub(crate) fn add(&mut self, took: Duration) {
         self.0.push(took.as_secs_f64() * 1_000.0);
     }
 
+    /// Adds those of another.
+    pub(crate) fn add_all(&mut self, other: Self) {
+        self.0.extend(other.0);
+    }
+
     /// How many there are.
-    pub(super) fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.0.len()
     }
 
     /// That which so many in a thousand do not exceed; infinite where there is none, so that it misses every bar.
-    pub(super) fn permille(&self, share: usize) -> f64 {
+    pub(crate) fn permille(&self, share: usize) -> f64 {
         let mut sorted = self.0.clone();
         sorted.sort_by(f64::total_cmp);
         let at = (sorted.len() * share).div_ceil(1_000).saturating_sub(1);
@@ -112,7 +117,7 @@ impl Times {
     }
 
     /// The middle one.
-    pub(super) fn median(&self) -> f64 {
+    pub(crate) fn median(&self) -> f64 {
         self.permille(500)
     }
 }

@@ -1,11 +1,13 @@
 //! Load tools: they measure the daemon's parts and the console at full size against the bars that they have to keep.
 
 pub mod console;
+pub mod gateway;
 pub mod mapping;
 mod meter;
 mod report;
 mod runner;
 mod stand_in;
+pub mod storm;
 
 pub use report::{Bar, Report, conclude};
 pub use runner::RunnerFlags;

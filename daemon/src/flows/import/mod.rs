@@ -24,6 +24,7 @@ use crate::clock::{Clock, Millis};
 use crate::git::{Artifact, ArtifactId, Artifacts, Git, GitError, Limits};
 use crate::github::GitHub;
 use crate::mapping::{mode, token_owner};
+use crate::metrics::{ImportMethod, Metrics};
 use crate::run::Brake;
 use crate::seal::Seal;
 use crate::store::{Db, LinkRow};
@@ -254,6 +255,10 @@ fn checked_ref(text: &str) -> Result<&str, ImportError> {
 /// `import_method_count`, and a line in the log.
 fn counted(method: Method, link: &LinkRow, failed: Option<&'static str>) {
     let outcome = failed.unwrap_or("ok");
+    Metrics::process().imported(match method {
+        Method::Installation => ImportMethod::Installation,
+        Method::Oauth => ImportMethod::Oauth,
+    });
     tracing::info!(%method, outcome, project = %link.project, tenant = %link.tenant, "import");
 }
 

@@ -74,7 +74,7 @@ impl Inbox {
             repo_id: arrival.envelope.repo_id,
             repository: arrival.envelope.repository,
             received_at,
-            digest: hex(&Sha256::digest(&arrival.body)),
+            digest: digest(&arrival.body).await?,
             body: arrival.body,
         };
         let unit = Unit::new().with(InboxOp::Receive(Box::new(delivery)));
@@ -82,4 +82,18 @@ impl Inbox {
         self.news.notify_one();
         Ok(())
     }
+}
+
+/// Bodies larger than this, in bytes, are hashed where no other request waits for the thread.
+const LARGE: usize = 256 * 1024;
+
+/// SHA-256, lower-case hex.
+async fn digest(body: &Bytes) -> Result<String, WriteError> {
+    if body.len() <= LARGE {
+        return Ok(hex(&Sha256::digest(body)));
+    }
+    let body = body.clone();
+    tokio::task::spawn_blocking(move || hex(&Sha256::digest(&body)))
+        .await
+        .map_err(|error| WriteError::Unavailable(format!("a body could not be hashed: {error}")))
 }

@@ -18,6 +18,7 @@ use super::call::NoCall;
 use super::{Outbox, Service, Target};
 use crate::client::ClientError;
 use crate::gateway::inbox::tries::{self, Next};
+use crate::metrics::{Dispatch, Metrics};
 use crate::store::{DispatchHead, DispatchRow, Lane, OutboxOp, ReadError, Unit, WriteError};
 
 /// Dispatches of one queue before another queue gets the place.
@@ -219,9 +220,10 @@ impl Outbox {
         if let Some(token) = &service.token {
             request = request.bearer_auth(token.expose_secret());
         }
+        let begun = self.clock.monotonic();
         let answer = self.client.send(request, self.settings.patience).await;
         let now = self.clock.monotonic();
-        Ok(match answer {
+        let verdict = match answer {
             Ok(answer) => {
                 let after = answer.headers.get("retry-after").and_then(|value| value.to_str().ok());
                 let verdict = judge(target.name(), answer.status, after, &answer.body, self.clock.now());
@@ -240,7 +242,14 @@ impl Outbox {
                 };
                 Verdict::Again { why, wait: None, sick: true }
             }
-        })
+        };
+        let outcome = match &verdict {
+            Verdict::Taken { .. } => Dispatch::Accepted,
+            Verdict::Refused { .. } => Dispatch::Refused,
+            Verdict::Again { .. } => Dispatch::Failed,
+        };
+        Metrics::process().dispatched(outcome, now.saturating_sub(begun));
+        Ok(verdict)
     }
 
     /// Stores what came of a try; true when the next of its queue may follow.
@@ -294,7 +303,12 @@ fn executed(dispatch: &DispatchRow, target: Target, outcome: Executed, op: &Outb
         (Executed::Dead, OutboxOp::Dead { attempts, note, .. }) => {
             tracing::error!(seq, guid, workflow, to, attempts, why = note, "a dispatch is dead");
         }
-        _ => tracing::info!(seq, guid, workflow, to, "a dispatch was taken"),
+        _ => {
+            if workflow.is_some() {
+                Metrics::process().workflow_triggered();
+            }
+            tracing::info!(seq, guid, workflow, to, "a dispatch was taken");
+        }
     }
 }
 

@@ -1,6 +1,9 @@
 //! Bodies of deliveries as they lie on the disk: packed where that makes them smaller.
 
+use std::cell::RefCell;
+
 use bytes::Bytes;
+use zstd::bulk::Compressor;
 
 use super::load::{Read, corrupt};
 
@@ -10,6 +13,14 @@ const LEVEL: i32 = 1;
 const ZSTD: &str = "zstd";
 const PLAIN: &str = "plain";
 
+/// The largest body that is packed beside other work, in bytes: a millisecond of it at most.
+pub(super) const SMALL: usize = 256 * 1024;
+
+thread_local! {
+    /// Making one costs more than packing a small body.
+    static PACKER: RefCell<Option<Compressor<'static>>> = const { RefCell::new(None) };
+}
+
 /// A body as it is stored.
 pub(super) struct Packed {
     pub packing: &'static str,
@@ -18,10 +29,24 @@ pub(super) struct Packed {
 
 /// Packs a body; one that would grow stays as it is.
 pub(super) fn pack(body: &Bytes) -> Packed {
-    match zstd::bulk::compress(body, LEVEL) {
+    match compress(body) {
         Ok(packed) if packed.len() < body.len() => Packed { packing: ZSTD, body: packed.into() },
         _ => Packed { packing: PLAIN, body: body.clone() },
     }
+}
+
+/// A compressor that met a large body would keep its memory, in every thread.
+fn compress(body: &[u8]) -> std::io::Result<Vec<u8>> {
+    if body.len() > SMALL {
+        return zstd::bulk::compress(body, LEVEL);
+    }
+    PACKER.with_borrow_mut(|packer| {
+        let packer = match packer {
+            Some(packer) => packer,
+            None => packer.insert(Compressor::new(LEVEL)?),
+        };
+        packer.compress(body)
+    })
 }
 
 /// The body of `bytes` bytes. What unpacks to more is refused before it is unpacked further.

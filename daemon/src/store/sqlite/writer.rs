@@ -9,10 +9,10 @@ use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
-use super::body::{Packed, pack};
+use super::body::{Packed, SMALL, pack};
 use super::write::{self, Chain};
 use crate::faults::Faults;
-use crate::store::{InboxOp, Lane, Op, UNIT_ROWS, Unit, Versions, WriteError};
+use crate::store::{InboxOp, Lane, NewDelivery, Op, UNIT_ROWS, Unit, Versions, WriteError};
 
 /// Units that may wait in one lane; whoever comes later waits before handing in.
 const LANE: usize = 1_024;
@@ -22,6 +22,9 @@ const GROUP_UNITS: usize = 64;
 
 /// Rows in one group commit: bounds how long the urgent lane can wait.
 const GROUP_ROWS: usize = 4_096;
+
+/// Bytes of packed bodies after which a group commit takes no other unit.
+const GROUP_BYTES: usize = 32 << 20;
 
 struct Request {
     unit: Unit,
@@ -78,7 +81,10 @@ impl Writer {
             },
             None => return Err(WriteError::Closed),
         };
-        let packed = unit.ops.iter().map(body).collect();
+        let mut packed = Vec::with_capacity(unit.ops.len());
+        for op in &unit.ops {
+            packed.push(body(op).await);
+        }
         let (answer, answered) = oneshot::channel();
         sender.send(Request { unit, packed, answer }).await.map_err(|_| WriteError::Closed)?;
         answered.await.unwrap_or(Err(WriteError::Closed))
@@ -119,12 +125,13 @@ impl Desk {
                 Some(request) = run.recv() => request,
                 else => break,
             };
-            let mut rows = weight(&first);
+            let (mut rows, mut bytes) = weight(&first);
             let mut group = vec![first];
-            while group.len() < GROUP_UNITS && rows < GROUP_ROWS {
+            while group.len() < GROUP_UNITS && rows < GROUP_ROWS && bytes < GROUP_BYTES {
                 let next = urgent.try_recv().or_else(|_| handler.try_recv()).or_else(|_| run.try_recv());
                 let Ok(request) = next else { break };
-                rows += weight(&request);
+                let more = weight(&request);
+                (rows, bytes) = (rows + more.0, bytes + more.1);
                 group.push(request);
             }
             self.commit(group).await;
@@ -167,30 +174,63 @@ impl Desk {
         &mut self,
         units: &[(Unit, Vec<Option<Packed>>)],
     ) -> Result<Vec<Result<(), WriteError>>, sqlx::Error> {
-        let connection = &mut self.connection;
-        connection.execute("BEGIN IMMEDIATE").await?;
+        self.connection.execute("BEGIN IMMEDIATE").await?;
         let mut results = Vec::with_capacity(units.len());
-        for (unit, packed) in units {
-            connection.execute("SAVEPOINT unit").await?;
-            let before = self.chain.clone();
-            let mut outcome = Ok(());
-            for (op, packed) in unit.ops.iter().zip(packed) {
-                outcome = write::op(connection, &mut self.chain, op, packed.as_ref()).await;
-                if outcome.is_err() {
-                    break;
-                }
+        let mut rest = units;
+        while let Some(first) = rest.first() {
+            let deliveries: Vec<_> = rest.iter().map_while(delivery).collect();
+            if deliveries.len() > 1 && self.together(&deliveries).await? {
+                results.extend(deliveries.iter().map(|_| Ok(())));
+                rest = rest.get(deliveries.len()..).unwrap_or_default();
+                continue;
             }
-            if outcome.is_err() {
-                self.chain = before;
-                connection.execute("ROLLBACK TO unit").await?;
+            // What failed together is tried one by one, so that only that fails which can't be.
+            let alone = deliveries.len().max(1);
+            for unit in std::iter::once(first).chain(rest.get(1..alone).unwrap_or_default()) {
+                results.push(self.alone(unit).await?);
             }
-            connection.execute("RELEASE unit").await?;
-            results.push(outcome);
+            rest = rest.get(alone..).unwrap_or_default();
         }
         self.faults.point("store.commit.before").await;
-        connection.execute("COMMIT").await?;
+        self.connection.execute("COMMIT").await?;
         self.faults.point("store.commit.after").await;
         Ok(results)
+    }
+
+    /// One unit in a savepoint of its own.
+    async fn alone(
+        &mut self,
+        (unit, packed): &(Unit, Vec<Option<Packed>>),
+    ) -> Result<Result<(), WriteError>, sqlx::Error> {
+        let connection = &mut self.connection;
+        connection.execute("SAVEPOINT unit").await?;
+        let before = self.chain.clone();
+        let mut outcome = Ok(());
+        for (op, packed) in unit.ops.iter().zip(packed) {
+            outcome = write::op(connection, &mut self.chain, op, packed.as_ref()).await;
+            if outcome.is_err() {
+                break;
+            }
+        }
+        if outcome.is_err() {
+            self.chain = before;
+            connection.execute("ROLLBACK TO unit").await?;
+        }
+        connection.execute("RELEASE unit").await?;
+        Ok(outcome)
+    }
+
+    /// Deliveries in one savepoint and few statements: under load they are nearly all that is written, and a statement costs more
+    /// than a row. False when they are not there.
+    async fn together(&mut self, deliveries: &[(&NewDelivery, &Packed)]) -> Result<bool, sqlx::Error> {
+        let connection = &mut self.connection;
+        connection.execute("SAVEPOINT unit").await?;
+        let taken = write::receive(connection, deliveries).await.is_ok();
+        if !taken {
+            connection.execute("ROLLBACK TO unit").await?;
+        }
+        connection.execute("RELEASE unit").await?;
+        Ok(taken)
     }
 
     /// A full disk may let the commit through and refuse what was in it.
@@ -232,14 +272,27 @@ impl Desk {
     }
 }
 
-/// The body that an operation brings, packed.
-fn body(op: &Op) -> Option<Packed> {
-    match op {
-        Op::Inbox(InboxOp::Receive(delivery)) => Some(pack(&delivery.body)),
+/// The body that an operation brings, packed; a large one where no request waits for the thread.
+async fn body(op: &Op) -> Option<Packed> {
+    let Op::Inbox(InboxOp::Receive(delivery)) = op else { return None };
+    if delivery.body.len() <= SMALL {
+        return Some(pack(&delivery.body));
+    }
+    let body = delivery.body.clone();
+    // Whoever writes it packs it when this fails.
+    tokio::task::spawn_blocking(move || pack(&body)).await.ok()
+}
+
+/// The delivery of a unit that does nothing else.
+fn delivery((unit, packed): &(Unit, Vec<Option<Packed>>)) -> Option<(&NewDelivery, &Packed)> {
+    match (unit.ops.as_slice(), packed.as_slice()) {
+        ([Op::Inbox(InboxOp::Receive(delivery))], [Some(packed)]) => Some((delivery, packed)),
         _ => None,
     }
 }
 
-fn weight(request: &Request) -> usize {
-    request.unit.ops.iter().map(super::super::unit::Op::rows).sum()
+/// Rows, and bytes of bodies.
+fn weight(request: &Request) -> (usize, usize) {
+    let rows = request.unit.ops.iter().map(super::super::unit::Op::rows).sum();
+    (rows, request.packed.iter().flatten().map(|packed| packed.body.len()).sum())
 }

@@ -1,5 +1,6 @@
 //! What an inbox promises.
 
+mod group;
 mod model;
 
 use bytes::Bytes;

@@ -1,5 +1,8 @@
 //! Operations on the inbox.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use cutover_shared::webhook::DeliveryState;
 use sqlx::query;
 use sqlx::sqlite::SqliteConnection;
@@ -13,8 +16,8 @@ const WHAT: &str = "the delivery";
 pub(super) async fn op(connection: &mut SqliteConnection, op: &InboxOp, packed: Option<&Packed>) -> Done {
     match op {
         InboxOp::Receive(delivery) => match packed {
-            Some(packed) => receive(connection, delivery, packed).await,
-            None => receive(connection, delivery, &pack(&delivery.body)).await,
+            Some(packed) => receive(connection, &[(delivery, packed)]).await,
+            None => receive(connection, &[(delivery, &pack(&delivery.body))]).await,
         },
         InboxOp::End { seq, state: DeliveryState::Waiting, .. } => Err(WriteError::Precondition {
             what: "the end of a delivery",
@@ -77,12 +80,11 @@ pub(super) async fn op(connection: &mut SqliteConnection, op: &InboxOp, packed: 
 
 /// What a delivery of a known GUID changes is said by the row that it meets, in one statement. A body comes along where the
 /// row says that it has one: for a new delivery, and for a dead one whose body was dropped.
-async fn receive(connection: &mut SqliteConnection, delivery: &NewDelivery, packed: &Packed) -> Done {
-    let bytes = i64::try_from(delivery.body.len()).unwrap_or(i64::MAX);
-    let (seq, kept): (i64, bool) = sqlx::query_as(
-        "INSERT INTO deliveries (guid, event, action, installation, repo_id, repository, received_at, digest, bytes, state)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'waiting')
-         ON CONFLICT (guid) DO UPDATE SET
+const DELIVERIES: Rows = Rows {
+    head: "INSERT INTO deliveries
+              (guid, event, action, installation, repo_id, repository, received_at, digest, bytes, state) VALUES ",
+    row: "(?, ?, ?, ?, ?, ?, ?, ?, ?, 'waiting')",
+    tail: " ON CONFLICT (guid) DO UPDATE SET
                 repeats  = repeats + 1,
                 state    = CASE WHEN state = 'dead' THEN 'waiting' ELSE state END,
                 attempts = CASE WHEN state = 'dead' THEN 0 ELSE attempts END,
@@ -92,28 +94,61 @@ async fn receive(connection: &mut SqliteConnection, delivery: &NewDelivery, pack
                 digest   = CASE WHEN state = 'dead' AND kept = 0 THEN excluded.digest ELSE digest END,
                 bytes    = CASE WHEN state = 'dead' AND kept = 0 THEN excluded.bytes ELSE bytes END,
                 kept     = CASE WHEN state = 'dead' THEN 1 ELSE kept END
-         RETURNING seq, kept",
-    )
-    .bind(&delivery.guid)
-    .bind(&delivery.event)
-    .bind(&delivery.action)
-    .bind(delivery.installation)
-    .bind(delivery.repo_id)
-    .bind(&delivery.repository)
-    .bind(delivery.received_at)
-    .bind(&delivery.digest)
-    .bind(bytes)
-    .fetch_one(&mut *connection)
-    .await
-    .map_err(failed(WHAT))?;
-    if kept {
-        query("INSERT INTO delivery_bodies (seq, packing, body) VALUES ($1, $2, $3) ON CONFLICT (seq) DO NOTHING")
-            .bind(seq)
-            .bind(packed.packing)
-            .bind(packed.body.as_ref())
-            .execute(connection)
-            .await
-            .map_err(failed(WHAT))?;
+         RETURNING guid, seq, kept",
+};
+
+const BODIES: Rows = Rows {
+    head: "INSERT INTO delivery_bodies (seq, packing, body) VALUES ",
+    row: "(?, ?, ?)",
+    tail: " ON CONFLICT (seq) DO NOTHING",
+};
+
+static INSERT_DELIVERIES: LazyLock<Vec<String>> = LazyLock::new(|| DELIVERIES.statements());
+static INSERT_BODIES: LazyLock<Vec<String>> = LazyLock::new(|| BODIES.statements());
+
+/// Takes deliveries in this order; of one that comes twice, the first brings the body. When it fails, some may be there.
+pub(in crate::store::sqlite) async fn receive(
+    connection: &mut SqliteConnection,
+    deliveries: &[(&NewDelivery, &Packed)],
+) -> Done {
+    let mut places: HashMap<String, (i64, bool)> = HashMap::with_capacity(deliveries.len());
+    let mut rest = deliveries;
+    while let Some((statement, now, later)) = chunk(&INSERT_DELIVERIES, rest) {
+        let mut insert = sqlx::query_as(statement);
+        for (delivery, _) in now {
+            insert = insert
+                .bind(&delivery.guid)
+                .bind(&delivery.event)
+                .bind(&delivery.action)
+                .bind(delivery.installation)
+                .bind(delivery.repo_id)
+                .bind(&delivery.repository)
+                .bind(delivery.received_at)
+                .bind(&delivery.digest)
+                .bind(i64::try_from(delivery.body.len()).unwrap_or(i64::MAX));
+        }
+        let met: Vec<(String, i64, bool)> = insert.fetch_all(&mut *connection).await.map_err(failed(WHAT))?;
+        places.extend(met.into_iter().map(|(guid, seq, kept)| (guid, (seq, kept))));
+        rest = later;
+    }
+    let mut bodies = Vec::with_capacity(deliveries.len());
+    for (delivery, packed) in deliveries {
+        match places.get(&delivery.guid) {
+            Some((seq, true)) => bodies.push((*seq, *packed)),
+            Some((_, false)) => {}
+            None => {
+                return Err(WriteError::Unavailable("the store does not say where a delivery is".to_owned()));
+            }
+        }
+    }
+    let mut rest = bodies.as_slice();
+    while let Some((statement, now, later)) = chunk(&INSERT_BODIES, rest) {
+        let mut insert = query(statement);
+        for (seq, packed) in now {
+            insert = insert.bind(*seq).bind(packed.packing).bind(packed.body.as_ref());
+        }
+        insert.execute(&mut *connection).await.map_err(failed(WHAT))?;
+        rest = later;
     }
     Ok(())
 }
@@ -132,6 +167,32 @@ async fn delivered(connection: &mut SqliteConnection, seq: i64) -> Done {
     .await
     .map_err(failed(WHAT))?;
     Ok(())
+}
+
+/// A statement over many rows. It is made for 1, 2, 4 and so on of them, so that few statements are kept ready.
+struct Rows {
+    head: &'static str,
+    row: &'static str,
+    tail: &'static str,
+}
+
+impl Rows {
+    const SIZES: u32 = 7;
+
+    fn statements(&self) -> Vec<String> {
+        let of = |size: u32| {
+            let rows = vec![self.row; 1 << size];
+            format!("{}{}{}", self.head, rows.join(", "), self.tail)
+        };
+        (0..Self::SIZES).map(of).collect()
+    }
+}
+
+/// The statement for as many of the rows as one takes, those, and the others; none when there are no rows.
+fn chunk<'r, T>(statements: &'static [String], rows: &'r [T]) -> Option<(&'static str, &'r [T], &'r [T])> {
+    let size = rows.len().checked_ilog2()?.min(Rows::SIZES - 1);
+    let (now, later) = rows.split_at(1 << size);
+    Some((statements.get(usize::try_from(size).ok()?)?, now, later))
 }
 
 /// Demands that a row was met, and says what is there instead.

@@ -17,6 +17,7 @@ use serde::Serialize;
 use sqlx::sqlite::SqliteConnection;
 
 pub(super) use self::audit::Chain;
+pub(super) use self::inbox::receive;
 use super::body::Packed;
 use crate::store::{Op, WriteError};
 
