@@ -260,7 +260,12 @@ pub enum Topic {
     Audit,
 }
 
-/// Versions of topics. A new `epoch` (the daemon restarted) means: ask for everything again.
+crate::run::words!(Topic {
+    Runs = "runs", Mapping = "mapping", Catalog = "catalog", Index = "index", Tokens = "tokens", Inbox = "inbox",
+    Outbox = "outbox", Mode = "mode", Audit = "audit",
+});
+
+/// Versions of all topics. A new `epoch` (the daemon restarted) means: ask for everything again.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Changes {
     pub epoch: u64,

@@ -88,7 +88,7 @@ struct Prepared {
 
 impl Prepared {
     async fn make(options: &Options, mut front: Front) -> Result<Self, DemoError> {
-        let stage = Stage::build(options, front.exe.clone()).await?;
+        let stage = Stage::build(options, front.exe.clone(), |_| super::mapping::SETTINGS.to_owned()).await?;
         say(&format!(
             "1. A made-up world: {} tenants, {} repositories (seed {}), with its own GitHub at {}",
             options.tenants,

@@ -12,6 +12,9 @@ use super::{DemoError, Options, secrets};
 use crate::harness::{Daemon, Ended};
 use crate::world::Status;
 
+/// The observation time of a canary is a day; a demo has none.
+pub(super) const SETTINGS: &str = "[mapping]\ncanary_observation = \"0s\"\nprobe_budget = 1000000\n";
+
 /// The live run is stretched over so many seconds, so that there is a middle to be killed in.
 const SECONDS: u32 = 6;
 
@@ -22,7 +25,7 @@ const PLANS: usize = 6;
 const SAMPLE: &str = "10";
 
 pub(super) async fn play(options: &Options) -> Result<String, DemoError> {
-    let mut stage = Stage::build(options, std::env::current_exe()?).await?;
+    let mut stage = Stage::build(options, std::env::current_exe()?, |_| SETTINGS.to_owned()).await?;
     stage.tell(&format!(
         "{} tenants, {} repositories, seed {}; GitHub at {}, everything in {}",
         options.tenants,

@@ -3,6 +3,7 @@
 //! outlives a killed daemon.
 
 pub mod console;
+mod gateway;
 mod keeper;
 mod mapping;
 pub mod secrets;
@@ -25,6 +26,8 @@ use crate::world::WorldError;
 pub enum Scenario {
     /// Import, sweep, plan, approve, a live run killed and taken up again, verify, undo.
     Mapping,
+    /// Installs through the callback, events, missed deliveries, a trigger and an engine that fails; needs --headless.
+    Gateway,
 }
 
 /// The whole migration on a made-up GitHub, in one command and one temporary folder.
@@ -84,6 +87,10 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
         complain("the console needs a terminal, and there is none here: run it with --headless");
         return ExitCode::from(2);
     }
+    if !options.headless && options.scenario == Scenario::Gateway {
+        complain("the scenario gateway has no tour: run it with --headless");
+        return ExitCode::from(2);
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -93,9 +100,11 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
     };
     let outcome = runtime.block_on(async {
         if options.headless {
-            match options.scenario {
-                Scenario::Mapping => mapping::play(&options).await.map(|summary| (summary, 0)),
-            }
+            let played = match options.scenario {
+                Scenario::Mapping => mapping::play(&options).await,
+                Scenario::Gateway => gateway::play(&options).await,
+            };
+            played.map(|summary| (summary, 0))
         } else {
             console::play(&options, console::Front::of_this_program()?).await
         }

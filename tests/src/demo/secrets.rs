@@ -22,9 +22,20 @@ pub fn search(
     let tokens: BTreeSet<&[u8]> =
         catalog.rows.iter().filter_map(|row| row.github_access_token.as_deref()).map(str::as_bytes).collect();
     let key_line = key_pem.lines().nth(1).unwrap_or("-----BEGIN").as_bytes();
+    everywhere(printed, places, |bytes| {
+        holds(bytes, &tokens) || contains(bytes, key_line) || contains(bytes, b"ghs_")
+    })
+}
+
+/// Looks for these texts in what was printed and in every file of these places.
+pub fn search_for(planted: &[&str], printed: &str, places: &[&Path]) -> Result<Vec<Found>, DemoError> {
+    everywhere(printed, places, |bytes| planted.iter().any(|text| contains(bytes, text.as_bytes())))
+}
+
+fn everywhere(printed: &str, places: &[&Path], bad: impl Fn(&[u8]) -> bool) -> Result<Vec<Found>, DemoError> {
     let mut found = Vec::new();
     let mut look = |place: String, bytes: &[u8]| {
-        if holds(bytes, &tokens) || contains(bytes, key_line) || contains(bytes, b"ghs_") {
+        if bad(bytes) {
             found.push(Found { place });
         }
     };

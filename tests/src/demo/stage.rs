@@ -26,8 +26,12 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    /// Builds it; `exe` plays the roles of the daemon and the command line.
-    pub(super) async fn build(options: &Options, exe: PathBuf) -> Result<Self, DemoError> {
+    /// Builds it; `exe` plays the roles of the daemon and the command line. `more`: settings, beginning in `[github]`.
+    pub(super) async fn build(
+        options: &Options,
+        exe: PathBuf,
+        more: impl FnOnce(&Sim) -> String,
+    ) -> Result<Self, DemoError> {
         let made = World::generate(&WorldSpec {
             seed: options.seed,
             tenants: options.tenants as usize,
@@ -43,13 +47,7 @@ impl Stage {
             }
         };
         let home = Home::new(&std::path::absolute(&dir)?)?;
-        // The observation time of a canary is a day; a demo has none.
-        home.configure(
-            &sim.api_base(),
-            sim.app_id(),
-            sim.private_key_pem(),
-            "[mapping]\ncanary_observation = \"0s\"\nprobe_budget = 1000000\n",
-        )?;
+        home.configure(&sim.api_base(), sim.app_id(), sim.private_key_pem(), &more(&sim))?;
         home.init(&exe).await?;
         let catalog_file = home.write("catalog.csv", made.catalog.csv()?.as_bytes())?;
         Ok(Self {

@@ -30,6 +30,11 @@ impl Person<'_> {
         Ok((id, self.back(link, &[("installation_id", &id.to_string()), ("setup_action", "install")])))
     }
 
+    /// Follows an install link where the App is installed already. The query that GitHub sends the person back with.
+    pub fn come_back(&self, link: &str, installation: i64) -> String {
+        self.back(link, &[("installation_id", &installation.to_string()), ("setup_action", "install")])
+    }
+
     /// Follows an install link and asks the account's owner. The query that GitHub sends the person back with.
     pub fn request(&self, link: &str, account: i64) -> Result<String, WorldError> {
         let now = self.sim.shared.clock.now();

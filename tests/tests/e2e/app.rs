@@ -4,10 +4,15 @@ use std::path::Path;
 
 use cutover_daemon::client::Client;
 use cutover_daemon::clock::Clock;
+use cutover_shared::app::{AppAct, Code};
+use cutover_shared::error::ErrorCode;
+use cutover_shared::ids::ActKey;
+use cutover_shared::rpc::{Act, Role};
 use cutover_tests::github_sim::manifest::WEBHOOK_SECRET;
 use cutover_tests::github_sim::{RouteKind, Sim, SimSettings};
 use cutover_tests::harness::{Cli, Daemon, Home};
 use cutover_tests::world::{World, WorldSpec};
+use cutover_tui::conn::{Conn, Introduction};
 use reqwest::{Method, Url};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -176,6 +181,22 @@ async fn without_a_browser_the_address_is_pasted() {
     // The same code again makes nothing.
     let said = first.cli.fed(&args, format!("{back}\n").as_bytes()).await.unwrap();
     assert_ne!(said.code, 0, "{said:?}");
+    daemon.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn only_an_admin_makes_the_app() {
+    let first = First::new().await;
+    let daemon = first.daemon().await;
+    for role in [Role::Viewer, Role::Operator, Role::Approver] {
+        let conn = Conn::open(&first.home.socket(), &Introduction { purpose: "e2e", role: Some(role) })
+            .await
+            .unwrap();
+        let act = Act::App(AppAct::Create { code: Code("0123456789".into()) });
+        let error = conn.act(ActKey::fresh(), act).await.unwrap_err();
+        assert_eq!(error.code, ErrorCode::Role, "{role}: {error}");
+    }
+    assert_eq!(first.sim.calls().total(), 0);
     daemon.stop().await.unwrap();
 }
 

@@ -125,3 +125,14 @@ async fn sighup_reads_the_level_of_the_log_again_and_a_mistake_changes_nothing()
     conn.query(Query::Status).await.unwrap();
     assert_eq!(daemon.stop().await.unwrap(), Ended::Code(0));
 }
+
+/// Whoever waits for changes names what it was told of: a topic that is left out would wake nobody at its first commit.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_answer_after_a_start_names_every_topic() {
+    let stage = Stage::of(20, None, "").await;
+    let _daemon = stage.daemon().await;
+    let conn = stage.connect().await;
+    let changes = conn.changes(0, Vec::new()).await.unwrap();
+    let topics: Vec<_> = changes.versions.iter().map(|(topic, _)| *topic).collect();
+    assert_eq!(topics, cutover_shared::rpc::Topic::ALL);
+}

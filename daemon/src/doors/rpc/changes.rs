@@ -19,7 +19,11 @@ pub(super) async fn changes(parts: &Parts, epoch: u64, seen: Vec<(Topic, u64)>) 
             parts.clock.sleep(GATHER).await;
         }
     }
-    let now = versions.borrow().iter().map(|(topic, version)| (*topic, *version)).collect();
+    // All of them, also those without a commit since the start: what a caller does not name wakes nobody.
+    let now = {
+        let versions = versions.borrow();
+        Topic::ALL.iter().map(|topic| (*topic, versions.get(topic).copied().unwrap_or(0))).collect()
+    };
     let runs = parts.db.unfinished_runs().await.map_err(read_error)?;
     let moving = runs.iter().filter(|run| run.state.is_moving()).map(|run| parts.engine.show(run)).collect();
     Ok(Changes { epoch: parts.epoch, versions: now, moving })

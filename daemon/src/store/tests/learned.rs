@@ -202,6 +202,34 @@ fn a_sweep_loses_no_event_that_came_after_it_began() {
     });
 }
 
+/// A sweep that did not see an installation voids what was known of it before, also while an event brings it back.
+#[tokio::test]
+async fn a_suspension_from_before_a_sweep_does_not_come_back_with_a_later_event() {
+    for after_the_end in [false, true] {
+        let dir = tempfile::tempdir().unwrap();
+        let db = sqlite(&dir).await;
+        take(&db, fact((0, 3, 1, 1), 101)).await;
+        assert!(world(&db).await.0[0].suspended_at.is_some());
+        let mut units = sweep("s", 200, &base());
+        let end = units.split_off(units.len() - 1);
+        for unit in units {
+            db.write(Lane::Run, unit).await.unwrap();
+        }
+        // It says nothing of a suspension.
+        let again = fact((0, 3, 1, 4), 201);
+        if !after_the_end {
+            take(&db, again.clone()).await;
+        }
+        for unit in end {
+            db.write(Lane::Run, unit).await.unwrap();
+        }
+        take(&db, again).await;
+        let found = world(&db).await.0;
+        let found = found.iter().find(|row| row.id == 3).map(|row| row.suspended_at);
+        assert_eq!(found, Some(None), "after the end: {after_the_end}");
+    }
+}
+
 #[tokio::test]
 async fn the_epoch_rises_with_the_index_only() {
     let dir = tempfile::tempdir().unwrap();

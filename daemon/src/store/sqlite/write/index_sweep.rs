@@ -158,6 +158,18 @@ pub(super) async fn forget_seen(connection: &mut SqliteConnection, sweep: &str, 
                 AND f.granted_received >= (SELECT started_at FROM sweeps WHERE id = $2))",
         "UPDATE installations SET listed_at = (SELECT started_at FROM sweeps WHERE id = $2)
           WHERE host_id = $1 AND sweep_id <> $2",
+        // Neither does what was known of them before.
+        "UPDATE installations SET suspended_at = NULL WHERE host_id = $1 AND sweep_id <> $2
+            AND EXISTS (SELECT 1 FROM installation_facts AS f WHERE f.host_id = $1 AND f.id = installations.id
+                AND f.suspension_received < (SELECT started_at FROM sweeps WHERE id = $2))",
+        "UPDATE installations SET account_login = f.body->>'$.account_login' FROM installation_facts AS f
+          WHERE installations.host_id = $1 AND installations.sweep_id <> $2 AND f.host_id = $1
+            AND f.id = installations.id AND f.body IS NOT NULL
+            AND f.login_received < (SELECT started_at FROM sweeps WHERE id = $2)",
+        "UPDATE installation_facts SET suspended_at = NULL, suspension_at = NULL, suspension_received = NULL
+          WHERE host_id = $1 AND suspension_received < (SELECT started_at FROM sweeps WHERE id = $2)",
+        "UPDATE installation_facts SET login = NULL, login_received = NULL
+          WHERE host_id = $1 AND login_received < (SELECT started_at FROM sweeps WHERE id = $2)",
         "DELETE FROM installation_facts WHERE host_id = $1
             AND max(coalesce(gone_received, 0), coalesce(received, 0), coalesce(suspension_received, 0),
                     coalesce(login_received, 0)) < (SELECT started_at FROM sweeps WHERE id = $2)",
