@@ -18,6 +18,8 @@ mod app;
 mod callback;
 #[path = "e2e/connect.rs"]
 mod connect;
+#[path = "e2e/context.rs"]
+mod context;
 #[path = "e2e/crash.rs"]
 mod crash;
 #[path = "e2e/disk.rs"]

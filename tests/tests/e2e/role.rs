@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use cutover_shared::app::{AppAct, Code};
 use cutover_shared::catalog::{CatalogAct, CatalogFormat};
 use cutover_shared::error::{ErrorCode, RpcError};
 use cutover_shared::ids::{ActKey, InstallationId};
