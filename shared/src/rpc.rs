@@ -9,6 +9,7 @@ use crate::app::{AppAct, AppAnswer, AppQuery, AppView};
 use crate::audit::{AuditAnswer, AuditQuery};
 use crate::catalog::{CatalogAct, CatalogAnswer, CatalogQuery, CatalogReceipt};
 use crate::error::RpcError;
+use crate::hooks::{HooksAct, HooksReceipt};
 use crate::ids::{ActKey, OperatorName};
 use crate::installation::{InstallationAnswer, InstallationQuery};
 use crate::mapping::{MapAct, MapAnswer, MapQuery, MapReceipt};
@@ -109,6 +110,7 @@ pub enum Answer {
 pub enum Act {
     Run(RunAct),
     Map(MapAct),
+    Hooks(HooksAct),
     Catalog(CatalogAct),
     Token(TokenAct),
     Webhook(WebhookAct),
@@ -126,6 +128,7 @@ pub enum Act {
 pub enum Receipt {
     Run(Box<RunView>),
     Map(MapReceipt),
+    Hooks(HooksReceipt),
     Catalog(CatalogReceipt),
     Token(TokenView),
     Webhook(WebhookReceipt),
@@ -168,6 +171,7 @@ impl Act {
             Self::Map(act) => match act {
                 MapAct::Plan { .. } | MapAct::SetMode { .. } | MapAct::SpotCheck { .. } => Role::Operator,
             },
+            Self::Hooks(HooksAct::Plan { .. }) => Role::Operator,
             Self::Catalog(act) => match act {
                 CatalogAct::Begin { .. } | CatalogAct::Chunk { .. } | CatalogAct::Commit { .. } => {
                     Role::Operator
@@ -210,6 +214,7 @@ impl Act {
                 MapAct::SetMode { .. } => "mode.set",
                 MapAct::SpotCheck { .. } => "map.spot-check",
             },
+            Self::Hooks(HooksAct::Plan { .. }) => "hooks.plan",
             Self::Catalog(act) => match act {
                 CatalogAct::Begin { .. } => "catalog.begin",
                 CatalogAct::Chunk { .. } => "catalog.chunk",

@@ -21,13 +21,14 @@ use crate::flows::kill::KillSwitch;
 use crate::flows::status::Identity;
 use crate::gateway::inbox::Inbox;
 use crate::gateway::recover::{RecoverSettings, Recoverer};
-use crate::github::{GitHub, GitHubSettings, OAuthApp};
+use crate::github::{GitHub, GitHubSettings, OAuthApp, Traffic};
 use crate::init::{read_keyring, seal_key_file};
 use crate::mapping::catalog::app_database::AppDatabase;
 use crate::mapping::catalog::ddl::DdlNames;
 use crate::mapping::catalog::import::Importer;
 use crate::mapping::gate::CanaryFirst;
 use crate::mapping::mode;
+use crate::mapping::old_hooks::planner::HooksPlanner;
 use crate::mapping::planner::Planner;
 use crate::mapping::sweep::Sweeper;
 use crate::run::{Brake, Engine, EngineSettings};
@@ -83,7 +84,8 @@ pub(super) async fn build(
     };
     let canary = CanaryFirst::new(db.clone(), config.mapping.canary_observation);
     let gate = Arc::new(canary.clone());
-    let kinds = kinds::kinds(&db, &seal, app_database.as_ref());
+    let kinds =
+        kinds::kinds(&db, &seal, app_database.as_ref(), &github, config.migration.old_hook_secret.clone());
     let engine = Engine::new(db.clone(), clock.clone(), faults.clone(), brake.clone(), settings, gate, kinds);
     let sweeper = Sweeper::new(db.clone(), github.clone(), clock.clone(), config.mapping.sweep_parallel);
     let planner = Planner {
@@ -97,6 +99,14 @@ pub(super) async fn build(
         probe_budget: usize::try_from(config.mapping.probe_budget).unwrap_or(usize::MAX),
         index_max_age: config.mapping.index_max_age,
         app_slug: credentials.slug.clone(),
+    };
+    let hooks_planner = HooksPlanner {
+        db: db.clone(),
+        reader: github.reader(Traffic::Background),
+        host: github.host_id().to_owned(),
+        engine: engine.clone(),
+        urls: config.migration.old_hook_urls.clone(),
+        has_secret: config.migration.old_hook_secret.is_some(),
     };
     let (kill, worker) =
         KillSwitch::new(brake.clone(), &config.state_dir, db.clone(), engine.clone(), clock.clone());
@@ -130,6 +140,7 @@ pub(super) async fn build(
         canary,
         github,
         planner,
+        hooks_planner,
         kill,
         doctor,
         has_webhook_secret: !credentials.webhook_secrets.is_empty(),

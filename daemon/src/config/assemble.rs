@@ -25,6 +25,7 @@ pub(super) fn assemble(values: &Values, mistakes: &mut Mistakes) -> Option<Confi
     let http = crosscheck::http(values, mistakes);
     application::api(values, mistakes);
     let (deprecated, sunset) = application::oauth_days(values, mistakes);
+    let old_hook_urls = application::old_hook_urls(values, mistakes);
     Some(Config {
         environment: text(values, "environment")?,
         state_dir: values.path("state_dir")?.to_owned(),
@@ -35,7 +36,7 @@ pub(super) fn assemble(values: &Values, mistakes: &mut Mistakes) -> Option<Confi
         http: http?,
         api: api(values)?,
         github: github(values)?,
-        migration: migration(values, deprecated?, sunset)?,
+        migration: migration(values, deprecated?, sunset, old_hook_urls?)?,
         catalog: catalog(values)?,
         mapping: Mapping {
             probe_budget: number(values, "mapping.probe_budget")?,
@@ -111,7 +112,12 @@ fn github(values: &Values) -> Option<GitHub> {
     })
 }
 
-fn migration(values: &Values, oauth_deprecated: i64, oauth_sunset: Option<i64>) -> Option<Migration> {
+fn migration(
+    values: &Values,
+    oauth_deprecated: i64,
+    oauth_sunset: Option<i64>,
+    old_hook_urls: Vec<String>,
+) -> Option<Migration> {
     let canary: BTreeSet<TenantId> =
         values.list("migration.canary_tenants")?.iter().map(|tenant| TenantId(tenant.clone())).collect();
     Some(Migration {
@@ -120,6 +126,8 @@ fn migration(values: &Values, oauth_deprecated: i64, oauth_sunset: Option<i64>) 
         oauth_callback_url: text(values, "migration.oauth_callback_url"),
         oauth_deprecated,
         oauth_sunset,
+        old_hook_urls,
+        old_hook_secret: values.secret("migration.old_hook_secret").cloned(),
     })
 }
 

@@ -43,6 +43,8 @@ pub(crate) enum Route<'a> {
     Blob { full_name: &'a str, sha: &'a str },
     Contents { full_name: &'a str, path: &'a str, reference: Option<&'a str> },
     About { full_name: &'a str, about: About<'a> },
+    RepositoryHooks { full_name: &'a str },
+    RepositoryHook { full_name: &'a str, id: i64 },
 }
 
 /// What is asked of a repository beside its objects.
@@ -133,6 +135,8 @@ impl Route<'_> {
             Self::Blob { .. } => "GET /repos/{owner}/{repo}/git/blobs/{sha}",
             Self::Contents { .. } => "GET /repos/{owner}/{repo}/contents/{path}",
             Self::About { about, .. } => about.template(),
+            Self::RepositoryHooks { .. } => "GET /repos/{owner}/{repo}/hooks",
+            Self::RepositoryHook { .. } => "GET /repos/{owner}/{repo}/hooks/{id}",
         }
     }
 
@@ -142,7 +146,8 @@ impl Route<'_> {
             Self::Installations
             | Self::InstallationRequests
             | Self::InstallationRepositories
-            | Self::Deliveries => Kind::Page,
+            | Self::Deliveries
+            | Self::RepositoryHooks { .. } => Kind::Page,
             Self::Repository { .. } | Self::RepositoryById { .. } | Self::RepositoryInstallation { .. } => {
                 Kind::Probe
             }
@@ -151,6 +156,7 @@ impl Route<'_> {
             | Self::Tree { .. }
             | Self::Blob { .. }
             | Self::Contents { .. }
+            | Self::RepositoryHook { .. }
             | Self::About { .. } => Kind::Object,
         }
     }
@@ -192,6 +198,8 @@ impl Route<'_> {
                 format!("{}/contents/{}{query}", repository(full_name)?, parts.join("/"))
             }
             Self::About { full_name, about } => format!("{}{}", repository(full_name)?, about.tail()?),
+            Self::RepositoryHooks { full_name } => format!("{}/hooks?per_page=100", repository(full_name)?),
+            Self::RepositoryHook { full_name, id } => format!("{}/hooks/{id}", repository(full_name)?),
         })
     }
 }

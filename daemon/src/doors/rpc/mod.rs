@@ -5,6 +5,7 @@ mod app;
 mod audit;
 mod catalog;
 mod changes;
+mod hooks;
 mod installation;
 mod listen;
 mod map;
@@ -37,6 +38,7 @@ use crate::github::GitHub;
 use crate::mapping::catalog::ddl::DdlNames;
 use crate::mapping::catalog::import::Importer;
 use crate::mapping::gate::CanaryFirst;
+use crate::mapping::old_hooks::planner::HooksPlanner;
 use crate::mapping::planner::Planner;
 use crate::run::{Brake, Engine};
 use crate::seal::Seal;
@@ -53,6 +55,7 @@ pub struct Parts {
     pub canary: CanaryFirst,
     pub github: GitHub,
     pub planner: Planner,
+    pub hooks_planner: HooksPlanner,
     pub importer: Importer,
     pub kill: KillSwitch,
     pub inbox: Arc<Inbox>,
