@@ -163,6 +163,7 @@ const PURE: &[&str] = &[
     "mapping/matching",
     "mapping/probe",
     "mapping/next_steps",
+    "mapping/old_hooks/address",
     "mapping/report",
     "mapping/spot_check",
     "mapping/catalog/parse",

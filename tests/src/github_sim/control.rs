@@ -148,6 +148,11 @@ impl WorldHandle {
         self.0.repo_hooks().edit(repo, id, change)
     }
 
+    /// Takes a webhook away; false when there is none.
+    pub fn remove_hook(&self, repo: i64, id: i64) -> bool {
+        self.0.repo_hooks().remove(repo, id)
+    }
+
     /// Lets an installation do this, too; tokens minted before keep what they had.
     pub fn permit(&self, installation: i64, permission: &str, level: Level) -> Result<(), WorldError> {
         self.change(|world| {

@@ -62,7 +62,7 @@ impl RepoHooks {
         found.map(|(_, hook)| change(hook)).is_some()
     }
 
-    fn remove(&mut self, repo: i64, id: i64) -> bool {
+    pub(super) fn remove(&mut self, repo: i64, id: i64) -> bool {
         let Some(all) = self.hooks.get_mut(&repo) else { return false };
         let before = all.len();
         all.retain(|(at, _)| *at != id);

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use cutover_shared::catalog::{CatalogAct, CatalogFormat};
 use cutover_shared::error::{ErrorCode, RpcError};
+use cutover_shared::hooks::HooksAct;
 use cutover_shared::ids::{ActKey, InstallationId};
 use cutover_shared::mapping::{MapAct, MapScope, Mode};
 use cutover_shared::rpc::{Act, ControlClient, Hello, PROTOCOL, Query, Role, Topic, Welcome};
@@ -23,7 +24,7 @@ use tokio::net::{UnixListener, UnixStream};
 use super::stage::{EXE, Stage, audit, plan, set_going, show, until_audited, until_state};
 
 /// Kinds of acts.
-const ACTS: usize = 19;
+const ACTS: usize = 20;
 
 /// Counts every act. Exhaustive on purpose: whoever adds one adds it to [`every_act`], too.
 fn ordinal(act: &Act) -> usize {
@@ -56,14 +57,15 @@ fn ordinal(act: &Act) -> usize {
         Act::Webhook(act) => match act {
             WebhookAct::ReplayOne { .. } => 17,
             WebhookAct::ReplayAll { .. } => 18,
-            WebhookAct::Recover { .. } => 19,
+            WebhookAct::Recover { .. } => 20,
         },
+        Act::Hooks(HooksAct::Plan { .. }) => 19,
         Act::Workflow(act) => match act {
-            WorkflowAct::Put { .. } => 20,
-            WorkflowAct::Remove { .. } => 21,
-            WorkflowAct::Replay { .. } => 22,
+            WorkflowAct::Put { .. } => 21,
+            WorkflowAct::Remove { .. } => 22,
+            WorkflowAct::Replay { .. } => 23,
         },
-        Act::App(cutover_shared::app::AppAct::Create { .. }) => 23,
+        Act::App(cutover_shared::app::AppAct::Create { .. }) => 24,
     }
 }
 
@@ -95,6 +97,7 @@ fn every_act(run: &cutover_shared::run::RunView, installation: InstallationId) -
         Act::Token(TokenAct::Invalidate { installation }),
         Act::Webhook(WebhookAct::ReplayOne { guid: "72d3162e".into() }),
         Act::Webhook(WebhookAct::ReplayAll { filter: "state:dead".into(), expected: 0 }),
+        Act::Hooks(HooksAct::Plan { scope: MapScope::All }),
     ]
 }
 
@@ -174,6 +177,8 @@ async fn the_command_line_refuses_a_viewer_every_verb_that_changes_something() {
         &["map", "plan", "--all"],
         &["map", "apply", id, "--approve", digest, "--override", "e2e"],
         &["map", "spot-check"],
+        &["hooks", "plan", "--all"],
+        &["hooks", "apply", id, "--approve", digest, "--override", "e2e"],
         &["mode", "set", "on"],
         &["run", "approve", id, "--digest", digest, "--override", "e2e"],
         &["run", "pause", id],
