@@ -137,8 +137,10 @@ async fn a_viewer_is_refused_every_act_and_each_refusal_is_recorded() {
     assert_eq!(stage.sim.calls().total(), calls + 1, "doctor asks for the App, and nothing else was called");
 }
 
-/// Verbs that only look, and verbs that need no daemon.
+/// Verbs that only look, and verbs that need no daemon. `app create` asks first, and is refused where there is an App.
 const LOOKS: &[&str] = &[
+    "app create",
+    "app show",
     "status",
     "doctor",
     "catalog list",
