@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use cutover_daemon::run::CRASH_POINTS;
 use cutover_shared::run::RunState;
-use cutover_tests::github_sim::{RepoHook, RouteKind};
+use cutover_tests::github_sim::{Effect, Fault, RepoHook, RouteKind};
 use cutover_tests::harness::Daemon;
 use cutover_tests::world::{Level, World};
 use serde_json::Value;
@@ -231,6 +231,37 @@ async fn what_the_app_may_not_see_is_left_out_and_said_and_no_plan_is_made_witho
     let skipped = stage.ask(&[0], &["run", "items", id, "--state", "skipped"]).await;
     assert!(skipped["rows"].as_array().unwrap().iter().all(|row| row["body"]["hook"].is_null()));
     assert_eq!(count(&stage, RouteKind::DeleteRepoHook, 204), repos.len() - mine);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_is_lost_is_asked_for_and_nothing_is_done_twice() {
+    let (stage, _daemon, repos) = mapped(&with_secret()).await;
+    let repos = &repos[..8];
+    hang(&stage, repos, Some(SECRET));
+    let before = hooks(&stage, repos);
+    let planned = stage.ask(&[0], &["hooks", "plan"]).await;
+    let (id, digest) = (planned["id"].as_str().unwrap(), planned["digest"].as_str().unwrap());
+    stage.sim.calls().reset();
+    for kind in [RouteKind::DeleteRepoHook, RouteKind::CreateRepoHook] {
+        stage.sim.faults().add(Fault::on(kind, Effect::Cut { after: 0 }).after(1).times(3));
+        stage.sim.faults().add(Fault::status(kind, 403).after(6));
+    }
+    // One is refused, and taken again.
+    let done = stage.say(&[0, 1], &["hooks", "apply", id, "--approve", digest, "--json"]).await.stdout;
+    let done: Value = serde_json::from_str(&done).unwrap();
+    assert_eq!(done["progress"]["counts"]["unknown"], 0, "{done}");
+    if done["progress"]["counts"]["failed"] != 0 {
+        stage.ask(&[0], &["run", "retry", id]).await;
+    }
+    assert_eq!(count(&stage, RouteKind::DeleteRepoHook, 204), 8);
+    assert!(hooks(&stage, repos).values().all(|hooks| hooks.len() == 2));
+
+    let undone = stage.say(&[0, 5], &["run", "undo", id]).await;
+    if undone.code == 5 {
+        stage.ask(&[0], &["run", "resume", id]).await;
+    }
+    assert_eq!(hooks(&stage, repos), before);
+    assert_eq!(count(&stage, RouteKind::CreateRepoHook, 201), 8);
 }
 
 /// Kills once at each point of apply and verification, and once while what the first kill left is being found out; then

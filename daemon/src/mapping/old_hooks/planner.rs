@@ -145,7 +145,7 @@ fn targets(links: &[LinkRow], mapped: &HashMap<LinkKey, MappingRow>, filter: &Li
         names.entry(repo_id.0).or_default().insert(&link.repo_lname);
         let covered = match filter {
             LinkFilter::Tenants(tenants) => tenants.contains(&link.tenant),
-            _ => true,
+            LinkFilter::All => true,
         };
         if covered {
             targets.entry(repo_id.0).or_insert_with(|| Target {
