@@ -6,6 +6,7 @@ pub mod audit;
 pub mod catalog;
 pub mod error;
 pub mod filter;
+pub mod hooks;
 pub mod ids;
 pub mod import;
 pub mod installation;

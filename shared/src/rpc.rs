@@ -9,6 +9,7 @@ use crate::app::{AppAct, AppAnswer, AppQuery, AppView};
 use crate::audit::{AuditAnswer, AuditQuery};
 use crate::catalog::{CatalogAct, CatalogAnswer, CatalogQuery, CatalogReceipt};
 use crate::error::RpcError;
+use crate::hooks::{HooksAct, HooksReceipt};
 use crate::ids::{ActKey, OperatorName};
 use crate::import::{ImportAct, ImportView};
 use crate::installation::{InstallationAnswer, InstallationQuery};
@@ -110,6 +111,7 @@ pub enum Answer {
 pub enum Act {
     Run(RunAct),
     Map(MapAct),
+    Hooks(HooksAct),
     Catalog(CatalogAct),
     Token(TokenAct),
     Webhook(WebhookAct),
@@ -128,6 +130,7 @@ pub enum Act {
 pub enum Receipt {
     Run(Box<RunView>),
     Map(MapReceipt),
+    Hooks(HooksReceipt),
     Catalog(CatalogReceipt),
     Token(TokenView),
     Webhook(WebhookReceipt),
@@ -171,6 +174,7 @@ impl Act {
             Self::Map(act) => match act {
                 MapAct::Plan { .. } | MapAct::SetMode { .. } | MapAct::SpotCheck { .. } => Role::Operator,
             },
+            Self::Hooks(HooksAct::Plan { .. }) => Role::Operator,
             Self::Catalog(act) => match act {
                 CatalogAct::Begin { .. } | CatalogAct::Chunk { .. } | CatalogAct::Commit { .. } => {
                     Role::Operator
@@ -217,6 +221,7 @@ impl Act {
                 MapAct::SetMode { .. } => "mode.set",
                 MapAct::SpotCheck { .. } => "map.spot-check",
             },
+            Self::Hooks(HooksAct::Plan { .. }) => "hooks.plan",
             Self::Catalog(act) => match act {
                 CatalogAct::Begin { .. } => "catalog.begin",
                 CatalogAct::Chunk { .. } => "catalog.chunk",

@@ -118,6 +118,8 @@ pub enum Reversibility {
     Reversible,
     /// Reversible until the named event.
     ReversibleUntil(String),
+    /// Reversible but for what is named: `3 hooks: GitHub masks their secret`.
+    IrreversibleFor(String),
     Irreversible,
 }
 

@@ -173,6 +173,7 @@ const PURE: &[&str] = &[
     "mapping/probe",
     "mapping/next_steps",
     "mapping/periodic/due",
+    "mapping/old_hooks/address",
     "mapping/report",
     "mapping/spot_check",
     "mapping/catalog/parse",

@@ -42,6 +42,8 @@ mod list;
 mod missed;
 #[path = "e2e/old_callback.rs"]
 mod old_callback;
+#[path = "e2e/old_hooks.rs"]
+mod old_hooks;
 #[path = "e2e/page.rs"]
 mod page;
 #[path = "e2e/rescore.rs"]

@@ -29,13 +29,14 @@ use crate::gateway::outbox::{Context, Outbox, OutboxSettings, Service};
 use crate::gateway::recover::{RecoverSettings, Recoverer};
 use crate::gateway::triggers::{GitHubFiles, Triggers};
 use crate::git::{Artifacts, Git, GitSettings, Limits};
-use crate::github::{GitHub, GitHubSettings, OAuthApp};
+use crate::github::{GitHub, GitHubSettings, OAuthApp, Traffic};
 use crate::init::{read_keyring, seal_key_file};
 use crate::mapping::catalog::app_database::AppDatabase;
 use crate::mapping::catalog::ddl::DdlNames;
 use crate::mapping::catalog::import::Importer;
 use crate::mapping::gate::CanaryFirst;
 use crate::mapping::mode;
+use crate::mapping::old_hooks::planner::HooksPlanner;
 use crate::mapping::periodic::Periodic;
 use crate::mapping::planner::Planner;
 use crate::mapping::rescore::Rescorer;
@@ -101,7 +102,8 @@ pub(super) async fn build(
     };
     let canary = CanaryFirst::new(db.clone(), config.mapping.canary_observation);
     let gate = Arc::new(canary.clone());
-    let kinds = kinds::kinds(&db, &seal, app_database.as_ref());
+    let kinds =
+        kinds::kinds(&db, &seal, app_database.as_ref(), &github, config.migration.old_hook_secret.clone());
     let sweeper = Sweeper::new(db.clone(), github.clone(), clock.clone(), config.mapping.sweep_parallel);
     let periodic = Periodic::new(
         sweeper.clone(),
@@ -131,6 +133,14 @@ pub(super) async fn build(
         probe_budget: usize::try_from(config.mapping.probe_budget).unwrap_or(usize::MAX),
         index_max_age: config.mapping.index_max_age,
         app_slug: credentials.slug.clone(),
+    };
+    let hooks_planner = HooksPlanner {
+        db: db.clone(),
+        reader: github.reader(Traffic::Background),
+        host: github.host_id().to_owned(),
+        engine: engine.clone(),
+        urls: config.migration.old_hook_urls.clone(),
+        has_secret: config.migration.old_hook_secret.is_some(),
     };
     let (kill, worker) =
         KillSwitch::new(brake.clone(), &config.state_dir, db.clone(), engine.clone(), clock.clone());
@@ -183,6 +193,7 @@ pub(super) async fn build(
         github,
         planner,
         periodic,
+        hooks_planner,
         kill,
         imports,
         doctor,

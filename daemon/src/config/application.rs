@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate};
 
 use super::gather::Values;
 use super::mistake::{Mistake, MistakeKind, Mistakes};
-use super::value::quoted;
+use super::value::{address, quoted};
 
 /// Keys that others' tokens are signed with too would let any of their users in.
 pub(super) fn api(values: &Values, mistakes: &mut Mistakes) {
@@ -28,6 +28,25 @@ pub(super) fn day(values: &Values, mistakes: &mut Mistakes, key: &'static str) -
         mistakes.push(Mistake::new(MistakeKind::WrongType, key, values.place(key), what, mend));
     }
     moment
+}
+
+/// What the addresses of the old app's webhooks begin with, each without a slash at its end.
+pub(super) fn old_hook_urls(values: &Values, mistakes: &mut Mistakes) -> Option<Vec<String>> {
+    let key = "migration.old_hook_urls";
+    let (mut urls, mut good) = (Vec::new(), true);
+    for text in values.list(key)? {
+        match address(text) {
+            Ok(url) => urls.push(url.to_owned()),
+            Err(mend) => {
+                good = false;
+                let what = format!("expected addresses, found {}", quoted(text));
+                mistakes.push(Mistake::new(MistakeKind::WrongType, key, values.place(key), what, mend));
+            }
+        }
+    }
+    urls.sort();
+    urls.dedup();
+    good.then_some(urls)
 }
 
 /// A day is its beginning, UTC.

@@ -27,6 +27,7 @@ pub(super) fn assemble(values: &Values, mistakes: &mut Mistakes) -> Option<Confi
     let mut day = |key| application::day(values, mistakes, key);
     let (deprecated, sunset) = (day("migration.oauth_deprecated"), day("migration.oauth_sunset"));
     let grace_until = day("migration.grace_until");
+    let old_hook_urls = application::old_hook_urls(values, mistakes);
     Some(Config {
         environment: text(values, "environment")?,
         state_dir: values.path("state_dir")?.to_owned(),
@@ -37,7 +38,7 @@ pub(super) fn assemble(values: &Values, mistakes: &mut Mistakes) -> Option<Confi
         http: http?,
         api: api(values)?,
         github: github(values)?,
-        migration: migration(values, Days { deprecated: deprecated?, sunset, grace_until })?,
+        migration: migration(values, Days { deprecated: deprecated?, sunset, grace_until }, old_hook_urls?)?,
         catalog: catalog(values)?,
         mapping: Mapping {
             probe_budget: number(values, "mapping.probe_budget")?,
@@ -142,7 +143,7 @@ struct Days {
     grace_until: Option<i64>,
 }
 
-fn migration(values: &Values, days: Days) -> Option<Migration> {
+fn migration(values: &Values, days: Days, old_hook_urls: Vec<String>) -> Option<Migration> {
     let canary: BTreeSet<TenantId> =
         values.list("migration.canary_tenants")?.iter().map(|tenant| TenantId(tenant.clone())).collect();
     Some(Migration {
@@ -152,6 +153,8 @@ fn migration(values: &Values, days: Days) -> Option<Migration> {
         oauth_deprecated: days.deprecated,
         oauth_sunset: days.sunset,
         grace_until: days.grace_until,
+        old_hook_urls,
+        old_hook_secret: values.secret("migration.old_hook_secret").cloned(),
     })
 }
 

@@ -151,7 +151,7 @@ pub struct OauthApp {
 }
 
 /// Initial values of what is changed at run time afterwards.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Migration {
     pub mode: Mode,
     /// Sorted, each once.
@@ -164,6 +164,10 @@ pub struct Migration {
     pub oauth_sunset: Option<i64>,
     /// Milliseconds since the epoch, UTC; none: no end is set.
     pub grace_until: Option<i64>,
+    /// What the addresses of the old app's webhooks begin with, each without a slash at its end; sorted, each once.
+    pub old_hook_urls: Vec<String>,
+    /// With what the old app's webhooks signed.
+    pub old_hook_secret: Option<SecretString>,
 }
 
 /// Where the catalog is.

@@ -214,6 +214,13 @@ pub static KEYS: &[Key] = &[
         "Until when the old OAuth callback answers, `YYYY-MM-DD` or RFC 3339; it goes on while repositories are unmapped. Without it, it never ends.",
         r#""2027-06-30""#),
 
+    key("migration.old_hook_urls", Kind::List, Need::Default("[]"),
+        "What the addresses of the old OAuth app's webhooks at repositories begin with, each with host and path; `cutover hooks plan` looks for these and no others.",
+        r#"["https://app.example.com/api/github/webhook"]"#),
+    key("migration.old_hook_secret", Kind::Secret(SecretForm::Opaque), Need::Optional,
+        "Their secret, which GitHub never tells: with it an undo can bring back a webhook that had one.",
+        r#""0123456789abcdef""#),
+
     key("catalog.source", Kind::Word(&["embedded", "postgres"]), Need::Default(r#""embedded""#),
         "`embedded`: filled by `cutover catalog import`; `postgres`: the application's own database.",
         r#""postgres""#),

@@ -246,7 +246,7 @@ fn path(text: &str) -> Result<PathBuf, &'static str> {
     Ok(PathBuf::from(text))
 }
 
-fn address(text: &str) -> Result<&str, &'static str> {
+pub(super) fn address(text: &str) -> Result<&str, &'static str> {
     let text = text.trim_end_matches('/');
     let address: http::Uri =
         text.parse().map_err(|_| "write an address such as \"https://api.github.com\"")?;

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use http::{Method, Uri};
 
 use super::error::GitHubError;
+use super::hook::NewHook;
 use super::retry::Effect;
 use super::route::repository;
 use super::settings::Base;
@@ -24,6 +25,10 @@ pub(crate) struct Write {
 pub(crate) enum Change<'a> {
     /// A comment on an issue, or on a pull request's conversation.
     Comment { full_name: &'a str, number: i64, text: &'a str },
+    /// A webhook of a repository, away.
+    DeleteHook { full_name: &'a str, hook: i64 },
+    /// A webhook of a repository.
+    CreateHook { full_name: &'a str, hook: &'a NewHook<'a> },
     /// Asks GitHub to deliver once more.
     Redeliver { delivery: i64 },
 }
@@ -38,6 +43,21 @@ impl Change<'_> {
                 "POST /repos/{owner}/{repo}/issues/{number}/comments",
                 format!("{}/issues/{number}/comments", repository(full_name)?),
                 Some(super::repo::comment(text)),
+                Effect::Once,
+            ),
+            Self::DeleteHook { full_name, hook } => (
+                Method::DELETE,
+                "DELETE /repos/{owner}/{repo}/hooks/{id}",
+                format!("{}/hooks/{hook}", repository(full_name)?),
+                None,
+                // Ids are never used again: what is gone stays gone.
+                Effect::Repeatable,
+            ),
+            Self::CreateHook { full_name, hook } => (
+                Method::POST,
+                "POST /repos/{owner}/{repo}/hooks",
+                format!("{}/hooks", repository(full_name)?),
+                Some(hook.body()),
                 Effect::Once,
             ),
             Self::Redeliver { delivery } => (

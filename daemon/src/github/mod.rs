@@ -14,6 +14,7 @@ mod delivery;
 mod engine;
 mod error;
 mod exchange;
+mod hook;
 mod identity;
 mod jwt;
 mod limiter;
@@ -38,6 +39,7 @@ use std::time::Duration;
 pub use counts::{CallCounts, Contact};
 pub use delivery::{HookAttempt, HookPayload};
 pub use error::{GitHubError, MintError, Outage};
+pub use hook::{Created, Deleted, HookRead, Hooks, NewHook, RepoHook};
 pub use identity::Credential;
 pub use limiter::{Budget, Traffic};
 pub use model::{

@@ -272,14 +272,14 @@ impl Reader {
     }
 }
 
-fn ok(answer: Answer) -> Result<Answer, GitHubError> {
+pub(super) fn ok(answer: Answer) -> Result<Answer, GitHubError> {
     if answer.status == 200 {
         return Ok(answer);
     }
     Err(GitHubError::Refused { status: answer.status, message: message_of(&answer.body) })
 }
 
-fn parse<T: DeserializeOwned>(answer: &Answer, what: &'static str) -> Result<T, GitHubError> {
+pub(super) fn parse<T: DeserializeOwned>(answer: &Answer, what: &'static str) -> Result<T, GitHubError> {
     serde_json::from_slice(&answer.body).map_err(|_| GitHubError::BadAnswer { what })
 }
 

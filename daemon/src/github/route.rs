@@ -73,6 +73,13 @@ pub(crate) enum Route<'a> {
         full_name: &'a str,
         about: About<'a>,
     },
+    RepositoryHooks {
+        full_name: &'a str,
+    },
+    RepositoryHook {
+        full_name: &'a str,
+        id: i64,
+    },
 }
 
 /// What is asked of a repository beside its objects.
@@ -165,6 +172,8 @@ impl Route<'_> {
             Self::Blob { .. } => "GET /repos/{owner}/{repo}/git/blobs/{sha}",
             Self::Contents { .. } => "GET /repos/{owner}/{repo}/contents/{path}",
             Self::About { about, .. } => about.template(),
+            Self::RepositoryHooks { .. } => "GET /repos/{owner}/{repo}/hooks",
+            Self::RepositoryHook { .. } => "GET /repos/{owner}/{repo}/hooks/{id}",
         }
     }
 
@@ -175,7 +184,8 @@ impl Route<'_> {
             | Self::InstallationRequests
             | Self::InstallationRepositories
             | Self::UserRepositories
-            | Self::Deliveries => Kind::Page,
+            | Self::Deliveries
+            | Self::RepositoryHooks { .. } => Kind::Page,
             Self::Repository { .. } | Self::RepositoryById { .. } | Self::RepositoryInstallation { .. } => {
                 Kind::Probe
             }
@@ -184,6 +194,7 @@ impl Route<'_> {
             | Self::Tree { .. }
             | Self::Blob { .. }
             | Self::Contents { .. }
+            | Self::RepositoryHook { .. }
             | Self::About { .. } => Kind::Object,
         }
     }
@@ -227,6 +238,8 @@ impl Route<'_> {
                 format!("{}/contents/{}{query}", repository(full_name)?, parts.join("/"))
             }
             Self::About { full_name, about } => format!("{}{}", repository(full_name)?, about.tail()?),
+            Self::RepositoryHooks { full_name } => format!("{}/hooks?per_page=100", repository(full_name)?),
+            Self::RepositoryHook { full_name, id } => format!("{}/hooks/{id}", repository(full_name)?),
         })
     }
 }

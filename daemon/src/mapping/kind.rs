@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use cutover_shared::ids::{LinkKey, RunId};
 use cutover_shared::mapping::{MappingStatus, PlanItem};
 use cutover_shared::run::Reversibility;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::link::{mapping_body, mapping_fingerprint};
@@ -126,13 +127,13 @@ fn row(item: &PlanItem, body: String, run: RunId, mapping: &cutover_shared::mapp
 pub(crate) struct Images(pub(crate) Arc<Seal>);
 
 impl Images {
-    pub(crate) fn seal(&self, run: &RunId, key: &str, before: &Before) -> Result<String, KindError> {
+    pub(crate) fn seal<T: Serialize>(&self, run: &RunId, key: &str, before: &T) -> Result<String, KindError> {
         let failed = |error: String| KindError::new("sealing a before-image", error);
         let plain = serde_json::to_vec(before).map_err(|error| failed(error.to_string()))?;
         self.0.seal(&owner(run, key), &plain).map_err(|error| failed(error.to_string()))
     }
 
-    pub(crate) fn open(&self, run: &RunId, item: &StoredItem) -> Result<Before, KindError> {
+    pub(crate) fn open<T: DeserializeOwned>(&self, run: &RunId, item: &StoredItem) -> Result<T, KindError> {
         let failed = |error: String| KindError::new("opening a before-image", error);
         let envelope = item.before.as_deref().ok_or_else(|| failed(format!("item {} has none", item.key)))?;
         let plain =
@@ -178,7 +179,7 @@ pub(crate) async fn verify_mappings(
         let wanted = match direction {
             Direction::Apply => mapping_fingerprint(&mapping_body(&item.to)),
             Direction::Undo => images
-                .open(run, stored)?
+                .open::<Before>(run, stored)?
                 .mapping
                 .map_or_else(String::new, |before| mapping_fingerprint(&before.body)),
         };

@@ -43,7 +43,7 @@ impl MapInApplication {
 
     /// What the columns held before the run; the image of an item of this kind always has it.
     fn columns_before(&self, run: &RunId, item: &StoredItem) -> Result<Held, KindError> {
-        self.images.open(run, item)?.held.ok_or_else(|| {
+        self.images.open::<Before>(run, item)?.held.ok_or_else(|| {
             KindError::new("opening a before-image", format!("item {} has no columns", item.key))
         })
     }

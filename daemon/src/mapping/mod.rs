@@ -1,5 +1,5 @@
 //! The mapping bridge (B1 to B8): which installation of the GitHub App serves which repository of which project.
-//! Pure rules: `index`, `matching`, `probe`, `next_steps`, `report`, `spot_check`, `catalog::{parse, csv, json_lines,
+//! Pure rules: `index`, `matching`, `probe`, `next_steps`, `old_hooks::address`, `report`, `spot_check`, `catalog::{parse, csv, json_lines,
 //! ddl}`. The rest fetches, calls a rule, and stores.
 
 mod ask;
@@ -14,6 +14,7 @@ pub mod load;
 pub mod matching;
 pub mod mode;
 pub mod next_steps;
+pub mod old_hooks;
 pub mod periodic;
 pub mod planner;
 pub mod probe;

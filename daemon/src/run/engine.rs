@@ -118,6 +118,7 @@ impl Engine {
         let (digest, bytes) = basis.digest()?;
         let now = inner.clock.now();
         let summary = source.summary();
+        let reversibility = source.reversibility().unwrap_or_else(|| kind.reversibility());
         inner.faults.point("run.plan.create").await;
         let run = NewRun {
             id: id.clone(),
@@ -126,7 +127,7 @@ impl Engine {
             digest: digest.0.clone(),
             basis: bytes,
             effect: word(&kind.effect().class()),
-            reversibility: serde_json::to_string(&kind.reversibility()).unwrap_or_default(),
+            reversibility: serde_json::to_string(&reversibility).unwrap_or_default(),
             author: who.operator.0.clone(),
             planned_at: now,
             expires_at: now.saturating_add(millis(inner.settings.plan_ttl)),

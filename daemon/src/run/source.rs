@@ -1,6 +1,7 @@
 //! What a planner hands to the engine: a draft, and its items as they come.
 
 use async_trait::async_trait;
+use cutover_shared::run::Reversibility;
 use serde_json::Value;
 
 use super::kind::KindError;
@@ -13,6 +14,11 @@ pub trait PlanSource: Send {
 
     /// What the kind wants shown with the plan; asked once, after the last item.
     fn summary(&mut self) -> Value;
+
+    /// What undo can do for this plan, where that differs from its kind; asked once, after the summary.
+    fn reversibility(&self) -> Option<Reversibility> {
+        None
+    }
 }
 
 /// A plan to be.

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 pub use super::pulls::NewPull;
+pub use super::repo_hooks::RepoHook;
 use super::server::Shared;
 use crate::world::objects::Sha;
-use crate::world::{AccountKind, NewRepo, Selection, World, WorldError};
+use crate::world::{AccountKind, Level, NewRepo, Selection, World, WorldError};
 
 /// Changes the world; each change is in force when the call returns.
 #[derive(Clone)]
@@ -130,6 +131,36 @@ impl WorldHandle {
     /// Kills a user token.
     pub fn revoke_user_token(&self, token: &str) -> Result<(), WorldError> {
         self.change(|world| world.revoke_user_token(token))
+    }
+
+    /// Makes a webhook of a repository, as the old app's users did. Its id.
+    pub fn add_hook(&self, repo: i64, hook: RepoHook) -> i64 {
+        self.0.repo_hooks().add(repo, hook)
+    }
+
+    /// The webhooks of a repository with their ids, the oldest first.
+    pub fn hooks(&self, repo: i64) -> Vec<(i64, RepoHook)> {
+        self.0.repo_hooks().of(repo)
+    }
+
+    /// Changes a webhook; false when there is none.
+    pub fn edit_hook(&self, repo: i64, id: i64, change: impl FnOnce(&mut RepoHook)) -> bool {
+        self.0.repo_hooks().edit(repo, id, change)
+    }
+
+    /// Takes a webhook away; false when there is none.
+    pub fn remove_hook(&self, repo: i64, id: i64) -> bool {
+        self.0.repo_hooks().remove(repo, id)
+    }
+
+    /// Lets an installation do this, too; tokens minted before keep what they had.
+    pub fn permit(&self, installation: i64, permission: &str, level: Level) -> Result<(), WorldError> {
+        self.change(|world| {
+            let on = world.installation(installation).ok_or(WorldError::NoInstallation(installation))?;
+            let mut permissions = on.permissions.clone();
+            permissions.insert(permission.to_owned(), level);
+            world.set_permissions(installation, permissions)
+        })
     }
 
     /// Opens a pull request. Its number.

@@ -56,11 +56,26 @@ impl Ask<'_> {
         on.is_some_and(|on| self.world.grants(on, repo))
     }
 
+    /// An installation is asked for the repository itself, also where everybody may see it.
+    pub(super) fn is_granted(&self, repo: &Repo) -> bool {
+        match self.credential {
+            Credential::Installation { id, repos, .. } => {
+                self.world.installation(*id).is_some_and(|on| self.world.grants(on, repo))
+                    && repos.as_ref().is_none_or(|only| only.contains(&repo.id))
+            }
+            Credential::User(user) => self.world.user_sees(*user, repo),
+            _ => false,
+        }
+    }
+
     fn about(&self, repo: &Repo, about: &About) -> Answer {
         match about {
             About::Itself => Answer::ok(json::full_repo(self.shared, self.world, repo)),
             About::Installation => {
                 super::app::installation(self.shared, self.world, self.world.installation_on(repo.owner))
+            }
+            About::Hooks | About::Hook(_) | About::NewHook | About::DeleteHook(_) => {
+                self.repo_hooks(repo, about)
             }
             _ if repo.private && !self.credential.may_read("contents") => {
                 Answer::forbidden("Resource not accessible by integration")
@@ -106,7 +121,12 @@ impl Ask<'_> {
             About::Comments(number) => self.comments(repo, &url, *number),
             About::NewComment(number) => self.new_comment(repo, &url, *number),
             About::Compare(base, head) => self.compare(repo, &url, &commits, base, head),
-            About::Itself | About::Installation => Answer::not_found(),
+            About::Itself
+            | About::Installation
+            | About::Hooks
+            | About::Hook(_)
+            | About::NewHook
+            | About::DeleteHook(_) => Answer::not_found(),
         }
     }
 

@@ -52,6 +52,14 @@ pub enum RouteKind {
     CreateComment,
     /// `GET /repos/{owner}/{repo}/compare/{base}...{head}`
     Compare,
+    /// `GET /repos/{owner}/{repo}/hooks`
+    ListRepoHooks,
+    /// `GET /repos/{owner}/{repo}/hooks/{id}`
+    GetRepoHook,
+    /// `POST /repos/{owner}/{repo}/hooks`
+    CreateRepoHook,
+    /// `DELETE /repos/{owner}/{repo}/hooks/{id}`
+    DeleteRepoHook,
     /// `GET /app/hook/deliveries`
     ListDeliveries,
     /// `GET /app/hook/deliveries/{id}`
@@ -107,6 +115,10 @@ pub(super) enum About {
     Issue(i64),
     Comments(i64),
     NewComment(i64),
+    Hooks,
+    Hook(i64),
+    NewHook,
+    DeleteHook(i64),
     Compare(String, String),
 }
 
@@ -156,6 +168,8 @@ impl Route {
             Self::read(&parts, &raw)
         } else if method == Method::POST {
             Self::post(&parts)
+        } else if method == Method::DELETE {
+            Self::delete(&parts)
         } else {
             None
         };
@@ -200,10 +214,26 @@ impl Route {
                 about: About::NewComment(number.parse().ok()?),
                 rest: format!("/issues/{number}/comments"),
             },
+            ["repos", owner, name, "hooks"] => Self::Repo {
+                key: RepoKey::Name((*owner).to_owned(), (*name).to_owned()),
+                about: About::NewHook,
+                rest: "/hooks".to_owned(),
+            },
             ["settings", "apps", "new"] | ["organizations", _, "settings", "apps", "new"] => Self::NewApp,
             ["app-manifests", code, "conversions"] => Self::ConvertManifest((*code).to_owned()),
             _ => return None,
         })
+    }
+
+    fn delete(parts: &[&str]) -> Option<Self> {
+        match parts {
+            ["repos", owner, name, "hooks", id] => Some(Self::Repo {
+                key: RepoKey::Name((*owner).to_owned(), (*name).to_owned()),
+                about: About::DeleteHook(id.parse().ok()?),
+                rest: format!("/hooks/{id}"),
+            }),
+            _ => None,
+        }
     }
 
     fn owner(login: &str, organization: bool) -> Self {
@@ -251,6 +281,10 @@ impl Route {
                 About::Comments(_) => RouteKind::ListComments,
                 About::NewComment(_) => RouteKind::CreateComment,
                 About::Compare(..) => RouteKind::Compare,
+                About::Hooks => RouteKind::ListRepoHooks,
+                About::Hook(_) => RouteKind::GetRepoHook,
+                About::NewHook => RouteKind::CreateRepoHook,
+                About::DeleteHook(_) => RouteKind::DeleteRepoHook,
             },
         }
     }
@@ -275,6 +309,8 @@ impl About {
             ["git", "blobs", sha] => Self::Blob((*sha).to_owned()),
             ["contents", path @ ..] => Self::Contents(path.join("/")),
             ["branches"] => Self::Branches,
+            ["hooks"] => Self::Hooks,
+            ["hooks", id] => Self::Hook(id.parse().ok()?),
             ["pulls", number] => Self::Pull(number.parse().ok()?),
             ["pulls", number, "files"] => Self::PullFiles(number.parse().ok()?),
             ["issues", number] => Self::Issue(number.parse().ok()?),

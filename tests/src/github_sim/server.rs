@@ -22,6 +22,7 @@ use super::hooks::{self, HookLog};
 use super::keys::TestKey;
 use super::limits::{Limits, Principal};
 use super::pulls::Talk;
+use super::repo_hooks::RepoHooks;
 use super::repos::Ask;
 use super::route::{Route, RouteKind};
 use super::tokens::Tokens;
@@ -46,6 +47,7 @@ pub(super) struct Shared {
     keys: RwLock<Vec<(TestKey, DecodingKey)>>,
     app_codes: Mutex<manifest::Codes>,
     talk: Mutex<Talk>,
+    repo_hooks: Mutex<RepoHooks>,
 }
 
 /// Bytes of a request's body that are read.
@@ -79,6 +81,7 @@ impl Shared {
             keys: RwLock::new(keys),
             app_codes: Mutex::default(),
             talk: Mutex::default(),
+            repo_hooks: Mutex::default(),
         }
     }
 
@@ -105,6 +108,10 @@ impl Shared {
 
     pub(super) fn talk(&self) -> MutexGuard<'_, Talk> {
         self.talk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn repo_hooks(&self) -> MutexGuard<'_, RepoHooks> {
+        self.repo_hooks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn app_codes(&self) -> MutexGuard<'_, manifest::Codes> {
@@ -216,7 +223,7 @@ fn refuse(shared: &Shared, asked: &Asked, in_flight: usize) -> Option<Answer> {
         ));
     }
     let who_asks = asked.credential.principal();
-    let points = if asked.parts.method == Method::POST { 5 } else { 1 };
+    let points = if matches!(asked.parts.method, Method::GET | Method::HEAD) { 1 } else { 5 };
     let mut limits = shared.limits();
     if let Some(hit) = limits.secondary(who_asks, points, in_flight, &shared.clock) {
         return Some(Answer::secondary_limit(hit.status, hit.retry_after));

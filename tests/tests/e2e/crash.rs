@@ -22,15 +22,16 @@ const AT_ONCE: usize = 3;
 const OUTSIDE: &[&str] = &["run.intent.after", "run.effect.after", "run.outcome.after", "run.resolve.after"];
 
 /// An operator who starts the daemon again whenever it was killed, and goes on where the run stands.
-struct Script<'a> {
+pub struct Script<'a> {
     stage: &'a Stage,
     daemon: Option<Daemon>,
-    crash_at: Option<String>,
+    /// Where the next start is killed.
+    pub crash_at: Option<String>,
     crashes: u32,
 }
 
 impl<'a> Script<'a> {
-    async fn begin(stage: &'a Stage, crash_at: &str) -> Self {
+    pub async fn begin(stage: &'a Stage, crash_at: &str) -> Self {
         let mut script = Self { stage, daemon: None, crash_at: Some(crash_at.to_owned()), crashes: 0 };
         script.up().await;
         script
@@ -90,7 +91,7 @@ impl<'a> Script<'a> {
         None
     }
 
-    async fn json(&mut self, args: &[&str]) -> Value {
+    pub async fn json(&mut self, args: &[&str]) -> Value {
         let args: Vec<_> = args.iter().copied().chain(["--json"]).collect();
         loop {
             if let Some(said) = self.call(&args).await {
@@ -100,7 +101,7 @@ impl<'a> Script<'a> {
     }
 
     /// Brings a run to `target`, doing what its state asks for.
-    async fn bring(&mut self, id: &str, target: RunState) -> RunView {
+    pub async fn bring(&mut self, id: &str, target: RunState) -> RunView {
         for _ in 0..40 {
             let run: RunView = serde_json::from_value(self.json(&["run", "show", id]).await).unwrap();
             match run.state {
@@ -118,7 +119,7 @@ impl<'a> Script<'a> {
         panic!("the run never came to {target}");
     }
 
-    async fn end(self) -> u32 {
+    pub async fn end(self) -> u32 {
         assert_eq!(self.daemon.unwrap().stop().await.unwrap(), Ended::Code(0));
         self.crashes
     }

@@ -7,6 +7,7 @@ use std::path::Path;
 use cutover_shared::app::{AppAct, Code};
 use cutover_shared::catalog::{CatalogAct, CatalogFormat};
 use cutover_shared::error::{ErrorCode, RpcError};
+use cutover_shared::hooks::HooksAct;
 use cutover_shared::ids::{ActKey, InstallationId};
 use cutover_shared::import::{ImportAct, Wanted};
 use cutover_shared::mapping::{MapAct, MapScope, Mode};
@@ -25,7 +26,7 @@ use tokio::net::{UnixListener, UnixStream};
 use super::stage::{EXE, Stage, audit, plan, set_going, show, until_audited, until_state};
 
 /// Kinds of acts.
-const ACTS: usize = 25;
+const ACTS: usize = 26;
 
 /// Counts every act. Exhaustive on purpose: whoever adds one adds it to [`every_act`], too.
 fn ordinal(act: &Act) -> usize {
@@ -58,12 +59,13 @@ fn ordinal(act: &Act) -> usize {
         Act::Webhook(act) => match act {
             WebhookAct::ReplayOne { .. } => 17,
             WebhookAct::ReplayAll { .. } => 18,
-            WebhookAct::Recover { .. } => 19,
+            WebhookAct::Recover { .. } => 20,
         },
+        Act::Hooks(HooksAct::Plan { .. }) => 25,
         Act::Workflow(act) => match act {
-            WorkflowAct::Put { .. } => 20,
-            WorkflowAct::Remove { .. } => 21,
-            WorkflowAct::Replay { .. } => 22,
+            WorkflowAct::Put { .. } => 21,
+            WorkflowAct::Remove { .. } => 22,
+            WorkflowAct::Replay { .. } => 23,
         },
         Act::App(AppAct::Create { .. }) => 23,
         Act::Import(_) => 24,
@@ -112,6 +114,7 @@ fn every_act(run: &cutover_shared::run::RunView, installation: InstallationId) -
             reference: None,
             method: Wanted::default(),
         }),
+        Act::Hooks(HooksAct::Plan { scope: MapScope::All }),
     ]
 }
 
@@ -151,8 +154,10 @@ async fn a_viewer_is_refused_every_act_and_each_refusal_is_recorded() {
     assert_eq!(stage.sim.calls().total(), calls + 1, "doctor asks for the App, and nothing else was called");
 }
 
-/// Verbs that only look, and verbs that need no daemon.
+/// Verbs that only look, and verbs that need no daemon. `app create` asks first, and is refused where there is an App.
 const LOOKS: &[&str] = &[
+    "app create",
+    "app show",
     "status",
     "doctor",
     "catalog list",
@@ -200,6 +205,8 @@ async fn the_command_line_refuses_a_viewer_every_verb_that_changes_something() {
         &["map", "plan", "--all"],
         &["map", "apply", id, "--approve", digest, "--override", "e2e"],
         &["map", "spot-check"],
+        &["hooks", "plan", "--all"],
+        &["hooks", "apply", id, "--approve", digest, "--override", "e2e"],
         &["mode", "set", "on"],
         &["run", "approve", id, "--digest", digest, "--override", "e2e"],
         &["run", "pause", id],

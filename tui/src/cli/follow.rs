@@ -150,7 +150,7 @@ pub(super) fn judge(view: &RunView) -> Verdict {
         RunState::Expired => Err(Failure::new(
             ErrorCode::StalePlan,
             format!("plan {id} has expired{reason}"),
-            "plan again: `cutover map plan`",
+            format!("plan again: `cutover {} plan`", plain::noun_of(&view.kind).unwrap_or("map")),
         )),
         RunState::Paused | RunState::Pausing => Err(Failure::new(
             ErrorCode::StillGoing,

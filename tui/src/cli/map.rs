@@ -53,6 +53,17 @@ pub(super) struct Scope {
     all: bool,
 }
 
+impl Scope {
+    /// What the arguments say; everything when they say nothing.
+    pub(super) fn chosen(self) -> MapScope {
+        match self {
+            Self { tenant: Some(tenant), .. } => MapScope::Tenant(TenantId(tenant)),
+            Self { canary: true, .. } => MapScope::Canary,
+            Self { .. } => MapScope::All,
+        }
+    }
+}
+
 #[derive(Debug, clap::Args)]
 pub(super) struct Apply {
     #[arg(value_name = "PLAN", help = reference::HELP)]
@@ -97,11 +108,7 @@ async fn plan(args: Plan, session: &mut Session<'_>) -> Verdict {
             "give --csv a file's name",
         ));
     }
-    let scope = match args.scope {
-        Scope { tenant: Some(tenant), .. } => MapScope::Tenant(TenantId(tenant)),
-        Scope { canary: true, .. } => MapScope::Canary,
-        Scope { .. } => MapScope::All,
-    };
+    let scope = args.scope.chosen();
     // Opened first: a plan takes minutes, a wrong folder should not cost them.
     let file = match &args.csv {
         Some(path) if !to_stdout => Some(NewFile::create(path)?),
@@ -137,7 +144,7 @@ async fn plan(args: Plan, session: &mut Session<'_>) -> Verdict {
 }
 
 /// The global options that the next command needs again.
-fn global_options(session: &Session<'_>) -> String {
+pub(super) fn global_options(session: &Session<'_>) -> String {
     let socket = session.options.socket.as_ref();
     socket.map_or(String::new(), |path| format!(" --socket {}", shell_word(&path.to_string_lossy())))
 }
@@ -168,7 +175,8 @@ impl Csv {
     }
 }
 
-async fn apply(args: Apply, session: &mut Session<'_>) -> Verdict {
+/// Approves where asked, sets the plan going, and follows it unless detached. A plan of any kind.
+pub(super) async fn apply(args: Apply, session: &mut Session<'_>) -> Verdict {
     let id = reference::resolve(session, &args.plan).await?;
     if let Some(digest) = args.approve {
         approve(session, &id, Digest(digest), args.override_reason).await?;

@@ -8,6 +8,7 @@ mod completions;
 mod console;
 mod doctor;
 mod follow;
+mod hooks;
 mod import;
 mod installation;
 mod kill;
@@ -79,6 +80,9 @@ enum Verb {
     /// Plan, apply and check the mapping of repositories to installations
     #[command(subcommand)]
     Map(map::Verb),
+    /// Webhooks that the old OAuth app left at repositories: find and remove them after the move
+    #[command(subcommand)]
+    Hooks(hooks::Verb),
     /// The ceiling for every tenant: off, canary or on
     #[command(subcommand)]
     Mode(mode::Verb),
@@ -212,6 +216,7 @@ async fn dispatch(verb: Verb, session: &mut Session<'_>) -> Verdict {
         Verb::Tenant(verb) => tenant::run(verb, session).await,
         Verb::Project(verb) => project::run(verb, session).await,
         Verb::Map(verb) => map::run(verb, session).await,
+        Verb::Hooks(verb) => hooks::run(verb, session).await,
         Verb::Mode(verb) => mode::run(verb, session).await,
         Verb::Run(verb) => run::run(verb, session).await,
         Verb::Watch(args) => watch::run(args, session).await,

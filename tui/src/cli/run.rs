@@ -26,7 +26,7 @@ pub(super) enum Verb {
         /// Only those in this state
         #[arg(long, value_name = "STATE", value_parser = words::run_state())]
         state: Option<RunState>,
-        /// Only those of this kind: map; a filter says `kind:K`
+        /// Only those of this kind: map, old_hooks; a filter says `kind:K`
         #[arg(long, value_name = "KIND", conflicts_with_all = ["filter", "sort"])]
         kind: Option<String>,
         #[command(flatten)]
@@ -157,8 +157,8 @@ pub(super) async fn run(verb: Verb, session: &mut Session<'_>) -> Verdict {
             let id = reference::resolve(session, &id).await?;
             let view = act(session, RunAct::Approve { id, digest: Digest(digest), override_reason }).await?;
             print(session, &view)?;
-            if view.kind == "map" {
-                session.out.note(&format!("next: cutover map apply {}", view.id));
+            if let Some(noun) = plain::noun_of(&view.kind) {
+                session.out.note(&format!("next: cutover {noun} apply {}", view.id));
             }
             Ok(Outcome::Done)
         }

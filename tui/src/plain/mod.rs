@@ -9,7 +9,9 @@ mod text;
 
 pub use block::Block;
 pub use human::{age, decimal, duration, number, parse_duration, percent, span, time};
-pub use run::{RUN_COLUMNS, counts, gate, groups, item_tone, moving_line, next_of_plan, runs_row, show};
+pub use run::{
+    RUN_COLUMNS, counts, gate, groups, item_tone, moving_line, next_of_plan, noun_of, runs_row, show,
+};
 pub use table::{Cell, Column, Table};
 pub(crate) use text::cut;
 pub use text::{clean, shell_argument, shell_option, shell_word, width, wrap};

@@ -1,11 +1,15 @@
 //! Runs as text.
 
+use cutover_shared::hooks::HooksSummary;
 use cutover_shared::mapping::{MappingCounts, PlanSummary};
 use cutover_shared::run::{
     Counts, EffectClass, GateView, ItemGroup, ItemState, Reversibility, RunState, RunView,
 };
 
 use super::{Block, Cell, Column, Style, Table, Tone, age, decimal, number, percent, span, time};
+
+/// The kind that removes old webhooks.
+const OLD_HOOKS: &str = "old_hooks";
 
 /// Letters of a run's id that tables show: its whole millisecond, and enough to name it in a command.
 const SHORT_ID: usize = 13;
@@ -203,6 +207,7 @@ fn reversibility(is: &Reversibility) -> String {
     match is {
         Reversibility::Reversible => "can be undone".to_owned(),
         Reversibility::ReversibleUntil(until) => format!("can be undone until {until}"),
+        Reversibility::IrreversibleFor(what) => format!("can be undone, but IRREVERSIBLE for {what}"),
         Reversibility::Irreversible => "CAN'T BE UNDONE".to_owned(),
     }
 }
@@ -213,6 +218,11 @@ fn summary(run: &RunView, now: i64, style: Style) -> String {
         && let Ok(plan) = serde_json::from_value::<PlanSummary>(run.summary.clone())
     {
         return plan_summary(&plan, now, style);
+    }
+    if run.kind == OLD_HOOKS
+        && let Ok(plan) = serde_json::from_value::<HooksSummary>(run.summary.clone())
+    {
+        return hooks_summary(&plan, style);
     }
     let Some(facts) = run.summary.as_object().filter(|facts| !facts.is_empty()) else { return String::new() };
     let mut block = Block::new();
@@ -262,11 +272,36 @@ fn plan_summary(plan: &PlanSummary, now: i64, style: Style) -> String {
     format!("\n{}\n{table}", block.render(style))
 }
 
+fn hooks_summary(plan: &HooksSummary, style: Style) -> String {
+    let mut block = Block::new();
+    block.line("Repositories", format!("{} mapped, looked at", number(plan.repositories)));
+    block.line("Webhooks", format!("{} would be removed", number(plan.hooks)));
+    for (why, n) in &plan.left_out {
+        block.toned("Left out", format!("{} repositories: {why}", number(*n)), Tone::Warn);
+    }
+    let tone = if plan.irreversible > 0 { Tone::Warn } else { Tone::Plain };
+    block.toned("Undo", &plan.undo, tone);
+    if !plan.mend.is_empty() {
+        block.line("Mend", &plan.mend);
+    }
+    format!("\n{}", block.render(style))
+}
+
+/// The noun whose `apply` applies a plan of this kind, where there is one.
+pub fn noun_of(kind: &str) -> Option<&'static str> {
+    match kind {
+        "map" => Some("map"),
+        OLD_HOOKS => Some("hooks"),
+        _ => None,
+    }
+}
+
 /// The exact command that comes after a plan; `options` are the global ones that it needs again.
 pub fn next_of_plan(run: &RunView, options: &str) -> String {
-    let plan = serde_json::from_value::<PlanSummary>(run.summary.clone());
-    if plan.is_ok_and(|plan| plan.changes == 0) {
+    let changes = if run.kind == OLD_HOOKS { "hooks" } else { "changes" };
+    if run.summary.get(changes).and_then(serde_json::Value::as_u64) == Some(0) {
         return "\nNothing would change: there is nothing to apply.\n".to_owned();
     }
-    format!("\nNext\n  cutover{options} map apply {} \\\n    --approve {}\n", run.id, run.digest)
+    let noun = noun_of(&run.kind).unwrap_or("map");
+    format!("\nNext\n  cutover{options} {noun} apply {} \\\n    --approve {}\n", run.id, run.digest)
 }

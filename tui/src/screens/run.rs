@@ -162,6 +162,9 @@ fn way_back(state: &State, view: &RunView) -> Piece {
         (Reversibility::ReversibleUntil(end), _) => {
             Piece::new(format!("{key} takes back {} effects, until {end}", number(done)), Role::Text)
         }
+        (Reversibility::IrreversibleFor(what), _) => {
+            Piece::new(format!("{key} takes back {} effects, not {what}", number(done)), Role::Warn)
+        }
         (Reversibility::Reversible, _) => {
             Piece::new(format!("{key} takes back {} effects", number(done)), Role::Text)
         }

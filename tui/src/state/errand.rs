@@ -225,11 +225,12 @@ impl Errand {
 /// A receipt in one sentence.
 fn said(receipt: &Receipt) -> String {
     use cutover_shared::catalog::CatalogReceipt;
+    use cutover_shared::hooks::HooksReceipt;
     use cutover_shared::mapping::MapReceipt;
     use cutover_shared::workflow::WorkflowReceipt;
     match receipt {
         Receipt::Run(run) => format!("run {} is {}", super::figures::short(&run.id), run.state),
-        Receipt::Map(MapReceipt::Planned(run)) => format!(
+        Receipt::Map(MapReceipt::Planned(run)) | Receipt::Hooks(HooksReceipt::Planned(run)) => format!(
             "plan {} is ready: {} items; nothing was changed",
             super::figures::short(&run.id),
             crate::plain::number(run.progress.counts.total())
@@ -287,6 +288,7 @@ pub fn run_of(act: &Act) -> Option<RunId> {
             | RunAct::Settle { id, .. },
         ) => Some(id.clone()),
         Act::Map(_)
+        | Act::Hooks(_)
         | Act::Catalog(_)
         | Act::Token(_)
         | Act::Webhook(_)

@@ -83,6 +83,7 @@ fn every_key_has_an_effect() {
         "api.jwt_secret" => Some(("jwt_secret_file = \"opaque\"", "")),
         "api.jwt_leeway" => Some(("jwt_leeway = \"3s\"", "")),
         "api.service_token" => Some(("service_token_file = \"opaque\"", "")),
+        "migration.old_hook_secret" => Some(("old_hook_secret_file = \"opaque\"", "")),
         "http.auth_per_minute" => Some(("auth_per_minute = 3", "")),
         "http.api_per_minute" => Some(("api_per_minute = 3", "")),
         "http.max_connections" => Some(("max_connections = 3", "")),
@@ -247,6 +248,7 @@ fn every_comment_in_the_file_is_a_key_that_can_be_taken() {
         .replace("/etc/cutover/jwt_secret_file", "opaque")
         .replace("/etc/cutover/service_token_file", "opaque")
         .replace("/etc/cutover/token_file", "opaque")
+        .replace("/etc/cutover/old_hook_secret_file", "opaque")
         .replace("/etc/cutover/database_url_file", "db")
         .replace("/etc/cutover/url_file", "store")
         .replace("\"cutover\"", "\"root\"");

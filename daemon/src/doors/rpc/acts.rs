@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
-use super::{Parts, app, catalog, import, map, read_error, run, token, webhook, workflow};
+use super::{Parts, app, catalog, hooks, import, map, read_error, run, token, webhook, workflow};
 use crate::audit::Who;
 use crate::hex::hex;
 use crate::store::{ActOp, Lane, Unit};
@@ -145,6 +145,7 @@ async fn dispatch(parts: &Arc<Parts>, act: Act, who: &Who) -> Outcome {
     Ok(match act {
         Act::Run(act) => Receipt::Run(Box::new(run::act(parts, act, who).await?)),
         Act::Map(act) => Receipt::Map(map::act(parts, act, who).await?),
+        Act::Hooks(act) => Receipt::Hooks(hooks::act(parts, act, who).await?),
         Act::Catalog(act) => Receipt::Catalog(catalog::act(parts, act, who).await?),
         Act::Token(act) => Receipt::Token(token::act(parts, act, who).await?),
         Act::Webhook(act) => Receipt::Webhook(webhook::act(parts, act, who).await?),

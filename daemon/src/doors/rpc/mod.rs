@@ -5,6 +5,7 @@ mod app;
 mod audit;
 mod catalog;
 mod changes;
+mod hooks;
 mod import;
 mod installation;
 mod listen;
@@ -41,6 +42,7 @@ use crate::github::GitHub;
 use crate::mapping::catalog::ddl::DdlNames;
 use crate::mapping::catalog::import::Importer;
 use crate::mapping::gate::CanaryFirst;
+use crate::mapping::old_hooks::planner::HooksPlanner;
 use crate::mapping::periodic::Periodic;
 use crate::mapping::planner::Planner;
 use crate::run::{Brake, Engine};
@@ -59,6 +61,7 @@ pub struct Parts {
     pub github: GitHub,
     pub planner: Planner,
     pub periodic: Periodic,
+    pub hooks_planner: HooksPlanner,
     pub importer: Importer,
     pub kill: KillSwitch,
     pub imports: Imports,

@@ -101,6 +101,7 @@ fn effect(view: &RunView, rate: Option<u32>) -> Vec<String> {
     let place = match view.effect {
         EffectClass::Local => "in Cutover's own store; GitHub and the application are not touched",
         EffectClass::Marked => "in a database that holds our marker beside each",
+        EffectClass::Remote if view.kind == "old_hooks" => "at GitHub: webhooks of repositories are removed",
         EffectClass::Remote => {
             "in the application's database: the installation and status columns, by compare-and-set"
         }
@@ -135,6 +136,7 @@ fn undo_line(view: &RunView) -> String {
             "u takes it back: each value that still holds what the run wrote".to_owned()
         }
         Reversibility::ReversibleUntil(until) => format!("u takes it back, until {until}"),
+        Reversibility::IrreversibleFor(what) => format!("u takes it back, but IT CAN'T for {what}"),
         Reversibility::Irreversible => "IT CAN'T BE TAKEN BACK".to_owned(),
     }
 }
