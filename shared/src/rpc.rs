@@ -10,7 +10,7 @@ use crate::audit::{AuditAnswer, AuditQuery};
 use crate::catalog::{CatalogAct, CatalogAnswer, CatalogQuery, CatalogReceipt};
 use crate::error::RpcError;
 use crate::ids::{ActKey, OperatorName};
-use crate::import::{ImportAct, ImportView};
+use crate::import::{ImportAct, ImportView, RecordView};
 use crate::installation::{InstallationAnswer, InstallationQuery};
 use crate::mapping::{MapAct, MapAnswer, MapQuery, MapReceipt};
 use crate::run::{RunAct, RunAnswer, RunQuery, RunView};
@@ -122,7 +122,7 @@ pub enum Act {
     },
 }
 
-/// The receipt of the [`Act`] of the same name.
+/// The receipt of the [`Act`] of the same name; `Recorded` is that of an import's probes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Receipt {
@@ -134,6 +134,7 @@ pub enum Receipt {
     Workflow(WorkflowReceipt),
     App(Box<AppView>),
     Import(Box<ImportView>),
+    Recorded(Box<RecordView>),
     Kill(KillReceipt),
 }
 
@@ -193,7 +194,7 @@ impl Act {
             },
             // It spends an installation's calls and leaves an artifact.
             Self::Import(act) => match act {
-                ImportAct::Run { .. } => Role::Operator,
+                ImportAct::Run { .. } | ImportAct::Record { .. } => Role::Operator,
             },
         }
     }
@@ -239,6 +240,7 @@ impl Act {
             },
             Self::Import(act) => match act {
                 ImportAct::Run { .. } => "import",
+                ImportAct::Record { .. } => "import.record",
             },
         }
     }

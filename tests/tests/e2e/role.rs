@@ -7,6 +7,7 @@ use std::path::Path;
 use cutover_shared::catalog::{CatalogAct, CatalogFormat};
 use cutover_shared::error::{ErrorCode, RpcError};
 use cutover_shared::ids::{ActKey, InstallationId};
+use cutover_shared::import::{ImportAct, Wanted};
 use cutover_shared::mapping::{MapAct, MapScope, Mode};
 use cutover_shared::rpc::{Act, ControlClient, Hello, PROTOCOL, Query, Role, Topic, Welcome};
 use cutover_shared::run::{RunAct, RunState};
@@ -23,7 +24,7 @@ use tokio::net::{UnixListener, UnixStream};
 use super::stage::{EXE, Stage, audit, plan, set_going, show, until_audited, until_state};
 
 /// Kinds of acts.
-const ACTS: usize = 23;
+const ACTS: usize = 25;
 
 /// Counts every act. Exhaustive on purpose: whoever adds one adds it to [`every_act`], too.
 fn ordinal(act: &Act) -> usize {
@@ -63,8 +64,11 @@ fn ordinal(act: &Act) -> usize {
             WorkflowAct::Remove { .. } => 21,
             WorkflowAct::Replay { .. } => 22,
         },
-        Act::App(cutover_shared::app::AppAct::Create { .. }) => 23,
-        Act::Import(_) => 24,
+        Act::Import(act) => match act {
+            ImportAct::Run { .. } => 23,
+            ImportAct::Record { .. } => 24,
+        },
+        Act::App(cutover_shared::app::AppAct::Create { .. }) => 25,
     }
 }
 
@@ -103,6 +107,14 @@ fn every_act(run: &cutover_shared::run::RunView, installation: InstallationId) -
         }),
         Act::Workflow(WorkflowAct::Remove { id: "wf".into() }),
         Act::Workflow(WorkflowAct::Replay { filter: "state:dead".into(), expected: 0 }),
+        Act::Import(ImportAct::Run {
+            project: "a".into(),
+            repository: None,
+            reference: None,
+            method: Wanted::Auto,
+            probe: true,
+        }),
+        Act::Import(ImportAct::Record { project: "a".into(), repository: None }),
     ]
 }
 
