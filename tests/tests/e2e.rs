@@ -40,6 +40,8 @@ mod missed;
 mod old_callback;
 #[path = "e2e/page.rs"]
 mod page;
+#[path = "e2e/probe.rs"]
+mod probe;
 #[path = "e2e/rescore.rs"]
 mod rescore;
 #[path = "e2e/role.rs"]

@@ -195,9 +195,9 @@ fn a_probe_that_could_call_elsewhere_is_refused() {
         has(&bench.errors(&bench.minimal(&probe(&format!("url = \"{url}\""))), &[]), what);
     }
     let plain = bench.minimal(&probe("url = \"http://app.example.com/x\"\ntoken = \"x\""));
-    assert_eq!(bench.errors(&plain, &[]), "no mistakes");
-    let strict = plain.replace("environment = \"demo\"", "environment = \"staging\"");
-    has(&bench.errors(&strict, &[]), "the token would cross the network in clear");
+    has(&bench.errors(&plain, &[]), "the token would cross the network in clear");
+    let lax = plain.replace("environment = \"staging\"", "environment = \"demo\"");
+    assert_eq!(bench.errors(&lax, &[]), "no mistakes");
     let twice = bench.minimal(&probe("url = \"https://a.example\"").repeat(2));
     has(&bench.errors(&twice, &[]), "name docs also stands at");
     has(&bench.errors(&bench.minimal(&probe("")), &[]), "probes.url: is required and not set");
