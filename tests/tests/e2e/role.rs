@@ -216,6 +216,7 @@ async fn the_command_line_refuses_a_viewer_every_verb_that_changes_something() {
         &["workflow", "remove", "wf"],
         &["workflow", "replay", "--filter", "state:dead", "--yes", "0"],
         &["import", "p1"],
+        &["import", "p1", "--probe", "record"],
         &["kill"],
     ];
     let mut verbs = BTreeSet::new();
