@@ -1,9 +1,14 @@
 //! Calls to other services than GitHub: the workflow engine, key sets, probes. One connection pool, bounded in time and size.
 
+pub mod sse;
+
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use reqwest::{Method, Url};
+
+use crate::clock::Clock;
 
 /// The longest answer that is read, in bytes.
 const LONGEST_ANSWER: usize = 8 * 1024 * 1024;
@@ -84,6 +89,33 @@ impl Client {
             body.extend_from_slice(&part);
         }
         Ok(Answered { status, headers, body: body.freeze() })
+    }
+
+    /// Sends it and hands over the answer as it comes, whatever its status, until it ends or `take` wants no more. The status.
+    ///
+    /// # Errors
+    /// All but [`ClientError::Setup`]; what was handed over by then is not the whole answer.
+    pub async fn stream(
+        &self,
+        request: reqwest::RequestBuilder,
+        patience: Duration,
+        clock: &Clock,
+        mut take: impl FnMut(&[u8]) -> ControlFlow<()> + Send,
+    ) -> Result<u16, ClientError> {
+        let broken = |error: reqwest::Error| ClientError::Broken(cause(&error));
+        let work = async {
+            let mut answer = request.send().await.map_err(broken)?;
+            let status = answer.status().as_u16();
+            let mut left = LONGEST_ANSWER;
+            while let Some(part) = answer.chunk().await.map_err(broken)? {
+                left = left.checked_sub(part.len()).ok_or(ClientError::TooLarge)?;
+                if take(&part).is_break() {
+                    break;
+                }
+            }
+            Ok(status)
+        };
+        clock.timeout(patience, work).await.unwrap_or(Err(ClientError::TimedOut(patience)))
     }
 }
 

@@ -30,6 +30,17 @@ pub enum Method {
 }
 words!(Method { Installation = "installation", Oauth = "oauth" });
 
+/// What is done about the probes of what stands downstream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProbeStep {
+    /// Before the move: what they answer is kept.
+    Record,
+    /// After an import: what they answer is held against what was kept.
+    Compare,
+}
+words!(ProbeStep { Record = "record", Compare = "compare" });
+
 /// Acts about imports. An import changes nothing at GitHub and nothing of the project; it leaves an artifact for a while.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -44,7 +55,51 @@ pub enum ImportAct {
         reference: Option<String>,
         #[serde(default)]
         method: Wanted,
+        /// Afterwards the probes are called, and compared with what was recorded.
+        #[serde(default)]
+        probe: bool,
     },
+    /// Imports nothing: calls the probes and keeps what they answer.
+    Record {
+        project: ProjectId,
+        /// As for [`ImportAct::Run`].
+        #[serde(default)]
+        repository: Option<String>,
+    },
+}
+
+/// One thing that a probe's answer was looked at for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProbeCheck {
+    /// `status`, `end event`, `contains`, `events`, `length` or `digest`.
+    pub what: String,
+    pub passed: bool,
+    pub wanted: String,
+    pub found: String,
+}
+
+/// What became of one probe.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProbeView {
+    pub name: String,
+    /// None: there is nothing to compare with, which is never a pass.
+    pub passed: Option<bool>,
+    pub checks: Vec<ProbeCheck>,
+    /// How long the answer took, in milliseconds.
+    pub ms: u64,
+    /// Why there was no whole answer, or nothing to compare with.
+    pub error: Option<String>,
+}
+
+/// What was recorded for a repository.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordView {
+    pub project_id: ProjectId,
+    pub tenant_id: TenantId,
+    /// `owner/name`, as the catalog has it.
+    pub repository: String,
+    /// `passed`: the answer was fit to be recorded, and is.
+    pub probes: Vec<ProbeView>,
 }
 
 /// What was imported, and how.
@@ -77,6 +132,9 @@ pub struct ImportView {
     /// Why the installation did not serve, though it was its turn.
     pub fallback_reason: Option<String>,
     pub duration_ms: u64,
+    /// Of the probes, where they were asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub probes: Vec<ProbeView>,
 }
 
 /// One repository in a listing; the same whichever credential served.

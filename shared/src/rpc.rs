@@ -11,7 +11,7 @@ use crate::catalog::{CatalogAct, CatalogAnswer, CatalogQuery, CatalogReceipt};
 use crate::error::RpcError;
 use crate::hooks::{HooksAct, HooksReceipt};
 use crate::ids::{ActKey, OperatorName};
-use crate::import::{ImportAct, ImportView};
+use crate::import::{ImportAct, ImportView, RecordView};
 use crate::installation::{InstallationAnswer, InstallationQuery};
 use crate::mapping::{MapAct, MapAnswer, MapQuery, MapReceipt};
 use crate::run::{RunAct, RunAnswer, RunQuery, RunView};
@@ -124,7 +124,7 @@ pub enum Act {
     },
 }
 
-/// The receipt of the [`Act`] of the same name.
+/// The receipt of the [`Act`] of the same name; `Recorded` is that of an import's probes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Receipt {
@@ -137,6 +137,7 @@ pub enum Receipt {
     Workflow(WorkflowReceipt),
     App(Box<AppView>),
     Import(Box<ImportView>),
+    Recorded(Box<RecordView>),
     Kill(KillReceipt),
 }
 
@@ -197,7 +198,7 @@ impl Act {
             },
             // It spends an installation's calls and leaves an artifact.
             Self::Import(act) => match act {
-                ImportAct::Run { .. } => Role::Operator,
+                ImportAct::Run { .. } | ImportAct::Record { .. } => Role::Operator,
             },
         }
     }
@@ -244,6 +245,7 @@ impl Act {
             },
             Self::Import(act) => match act {
                 ImportAct::Run { .. } => "import",
+                ImportAct::Record { .. } => "import.record",
             },
         }
     }

@@ -46,6 +46,8 @@ mod old_callback;
 mod old_hooks;
 #[path = "e2e/page.rs"]
 mod page;
+#[path = "e2e/probe.rs"]
+mod probe;
 #[path = "e2e/rescore.rs"]
 mod rescore;
 #[path = "e2e/role.rs"]

@@ -3,7 +3,7 @@
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use cutover_shared::app::Feature;
 use cutover_shared::catalog::DdlFormat;
-use cutover_shared::import::Wanted;
+use cutover_shared::import::{ProbeStep, Wanted};
 use cutover_shared::mapping::Mode;
 use cutover_shared::rpc::Role;
 use cutover_shared::run::{ItemState, RunState};
@@ -34,6 +34,10 @@ pub fn mode() -> impl TypedValueParser<Value = Mode> {
 
 pub fn wanted() -> impl TypedValueParser<Value = Wanted> {
     word(Wanted::ALL, Wanted::word, Wanted::from_word)
+}
+
+pub fn probe_step() -> impl TypedValueParser<Value = ProbeStep> {
+    word(ProbeStep::ALL, ProbeStep::word, ProbeStep::from_word)
 }
 
 pub fn run_state() -> impl TypedValueParser<Value = RunState> {

@@ -15,13 +15,15 @@ use super::{Failure, kinds};
 use crate::audit::HeadFile;
 use crate::client::Client;
 use crate::clock::Clock;
-use crate::config::{Catalog, Config, Loaded, Origin, Store};
+use crate::config::{self, Catalog, Config, Loaded, Origin, Store};
 use crate::doors::http::{AllowList, Certificates};
 use crate::doors::rpc::Parts;
 use crate::faults::Faults;
 use crate::flows::doctor::{Certificate, Doctor};
 use crate::flows::import::{ImportParts, Imports};
 use crate::flows::kill::KillSwitch;
+use crate::flows::probe::rule::Rule;
+use crate::flows::probe::{Probe, ProbeParts, Probes};
 use crate::flows::status::Identity;
 use crate::gateway::context::RepositoryContext;
 use crate::gateway::inbox::Inbox;
@@ -173,6 +175,7 @@ pub(super) async fn build(
         certificate,
     };
     let inbox = Inbox::new(db.clone(), clock.clone());
+    let probes = probes(config, &db, clock)?;
     let horizon = RecoverSettings::of(config.github.delivery_horizon);
     let recoverer =
         Recoverer::open(inbox.clone(), db.clone(), &github, clock.clone(), faults, horizon).await?;
@@ -196,6 +199,7 @@ pub(super) async fn build(
         hooks_planner,
         kill,
         imports,
+        probes,
         doctor,
         has_webhook_secret: !credentials.webhook_secrets.is_empty(),
         heads: HeadFile::of(&config.state_dir),
@@ -238,6 +242,24 @@ fn imports(
         app_slug,
     });
     Ok((imports, artifacts, git))
+}
+
+fn probes(loaded: &Config, db: &Db, clock: &Clock) -> Result<Probes, Failure> {
+    let probe = |probe: &config::Probe| Probe {
+        name: probe.name.clone(),
+        url: probe.url.clone(),
+        token: probe.token.clone(),
+        rule: Rule {
+            end_event: probe.end_event.clone(),
+            contains: probe.contains.clone(),
+            digest: probe.digest,
+            length_permille: probe.length_permille,
+        },
+        timeout: probe.timeout,
+    };
+    let probes = loaded.probes.iter().map(probe).collect();
+    let client = Client::new()?;
+    Ok(Probes::new(ProbeParts { db: db.clone(), clock: clock.clone(), client, probes }))
 }
 
 impl Built {

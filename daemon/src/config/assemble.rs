@@ -9,6 +9,7 @@ use super::application;
 use super::crosscheck;
 use super::gather::Values;
 use super::mistake::Mistakes;
+use super::probe;
 use super::settings::{
     Api, Catalog, Config, Engine, GitHub, Import, Inbox, Log, Mapping, Migration, OauthApp, PostgresCatalog,
     PostgresNames, RepoNames, RepoPlace, Rpc, Run, StderrLog, UserTokenNames,
@@ -24,6 +25,7 @@ pub(super) fn assemble(values: &Values, mistakes: &mut Mistakes) -> Option<Confi
     crosscheck::github(values, mistakes);
     let http = crosscheck::http(values, mistakes);
     application::api(values, mistakes);
+    let probes = probe::probes(values, mistakes);
     let mut day = |key| application::day(values, mistakes, key);
     let (deprecated, sunset) = (day("migration.oauth_deprecated"), day("migration.oauth_sunset"));
     let grace_until = day("migration.grace_until");
@@ -69,6 +71,7 @@ pub(super) fn assemble(values: &Values, mistakes: &mut Mistakes) -> Option<Confi
             max_files: number(values, "import.max_files")?,
             keep_artifacts: values.length("import.keep_artifacts")?,
         },
+        probes,
         run: Run {
             plan_ttl: values.length("run.plan_ttl")?,
             chunk: number(values, "run.chunk")?,

@@ -17,7 +17,7 @@ use super::{Loaded, Mistakes};
 /// One effective value, for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setting {
-    /// `github.app_id`, or `operators` for each of them.
+    /// `github.app_id`, or `operators` or `probes` for each of them.
     pub key: &'static str,
     /// As it is written in TOML. `[set]` stands for a secret; a database is shown without user and password.
     pub shown: String,
@@ -68,8 +68,10 @@ pub(super) fn settings(values: &Values, config: &Config) -> Vec<Setting> {
     let mut settings = Vec::new();
     for key in KEYS {
         if key.is_repeated() {
-            if key.field() == "uid" {
-                settings.extend(operators(values, config));
+            match key.name {
+                "operators[].uid" => settings.extend(operators(values, config)),
+                "probes[].name" => settings.extend(probes(values, config)),
+                _ => {}
             }
             continue;
         }
@@ -89,6 +91,17 @@ fn operators(values: &Values, config: &Config) -> Vec<Setting> {
     each.map(|(operator, section)| Setting {
         key: "operators",
         shown: format!("{} (uid {}, {})", operator.name, operator.uid, operator.role),
+        origin: Origin::Written(section.place.clone()),
+    })
+    .collect()
+}
+
+fn probes(values: &Values, config: &Config) -> Vec<Setting> {
+    let each = config.probes.iter().zip(&values.probes);
+    each.map(|(probe, section)| Setting {
+        key: "probes",
+        // The address is not shown: its query may hold what only its service should know.
+        shown: format!("{} ({})", probe.name, if probe.end_event.is_some() { "sse" } else { "http" }),
         origin: Origin::Written(section.place.clone()),
     })
     .collect()

@@ -58,6 +58,7 @@ pub(super) struct Repeated {
 pub(super) struct Values {
     pub(super) found: BTreeMap<&'static str, Found>,
     pub(super) operators: Vec<Repeated>,
+    pub(super) probes: Vec<Repeated>,
     /// What the whole speaks of when no single value is to blame.
     pub(super) whole: Place,
 }
@@ -140,15 +141,10 @@ pub(super) struct Sources<'a> {
 /// Finds and checks the value of every key.
 pub(super) fn gather(sources: &Sources<'_>, mistakes: &mut Mistakes) -> Values {
     let whole = sources.text.map_or(Place::Nowhere, Text::whole);
-    let mut values = Values { found: BTreeMap::new(), operators: Vec::new(), whole };
+    let mut values = Values { found: BTreeMap::new(), operators: Vec::new(), probes: Vec::new(), whole };
     for key in KEYS.iter().filter(|key| !key.is_repeated()) {
         let mut written = false;
-        if let Need::Default(literal) = key.need
-            && let Ok(parsed) = DeValue::parse(literal)
-            && let Ok(value) = value::from_toml(&key.kind, &parsed)
-        {
-            values.found.insert(key.name, Found { value, origin: Origin::Default });
-        }
+        values.found.extend(by_default(key));
         for candidate in sources.of(key, mistakes) {
             written = true;
             match candidate {
@@ -166,7 +162,8 @@ pub(super) fn gather(sources: &Sources<'_>, mistakes: &mut Mistakes) -> Values {
             mistakes.push(missing(key, sources.section_place(key.section())));
         }
     }
-    values.operators = sources.operators(mistakes);
+    values.operators = sources.repeated("operators[]", mistakes);
+    values.probes = sources.repeated("probes[]", mistakes);
     sources.unknown_variables(mistakes);
     values
 }
@@ -244,32 +241,32 @@ impl Sources<'_> {
         candidates
     }
 
-    fn operators(&self, mistakes: &mut Mistakes) -> Vec<Repeated> {
+    fn repeated(&self, section: &str, mistakes: &mut Mistakes) -> Vec<Repeated> {
         let Some(text) = self.text else { return Vec::new() };
-        let mut operators = BTreeMap::new();
-        for (name, index, at) in &self.contents.sections {
-            if name == "operators[]" {
-                operators.insert(*index, Repeated { fields: BTreeMap::new(), place: text.place(*at) });
-            }
+        let keys = || KEYS.iter().filter(|key| key.section() == section);
+        let mut sections = BTreeMap::new();
+        for (_, index, at) in self.contents.sections.iter().filter(|(name, ..)| name == section) {
+            let fields = keys().filter_map(by_default).collect();
+            sections.insert(*index, Repeated { fields, place: text.place(*at) });
         }
         let mut written = BTreeSet::new();
-        for entry in self.contents.entries.iter().filter(|entry| entry.key.is_repeated()) {
+        for entry in self.contents.entries.iter().filter(|entry| entry.key.section() == section) {
             written.insert((entry.index, entry.key.name));
-            match (from_entry(text, entry), operators.get_mut(&entry.index)) {
-                (Ok(found), Some(operator)) => {
-                    operator.fields.insert(entry.key.name, found);
+            match (from_entry(text, entry), sections.get_mut(&entry.index)) {
+                (Ok(found), Some(section)) => {
+                    section.fields.insert(entry.key.name, found);
                 }
                 (Ok(_), None) => {}
                 (Err(mistake), _) => mistakes.push(*mistake),
             }
         }
-        for (index, operator) in operators.iter().filter(|_| !mistakes.has_syntax()).collect::<Vec<_>>() {
-            let required = KEYS.iter().filter(|key| key.is_repeated() && key.need == Need::Required);
+        for (index, section) in sections.iter().filter(|_| !mistakes.has_syntax()).collect::<Vec<_>>() {
+            let required = keys().filter(|key| key.need == Need::Required);
             for key in required.filter(|key| !written.contains(&(*index, key.name))) {
-                mistakes.push(missing(key, operator.place.clone()));
+                mistakes.push(missing(key, section.place.clone()));
             }
         }
-        operators.into_values().collect()
+        sections.into_values().collect()
     }
 
     fn unknown_variables(&self, mistakes: &mut Mistakes) {
@@ -292,6 +289,13 @@ impl Sources<'_> {
         let header = self.contents.sections.iter().find(|(name, _, _)| name == section);
         header.map_or_else(|| text.whole(), |(_, _, at)| text.place(*at))
     }
+}
+
+/// The value when nothing is said.
+fn by_default(key: &'static Key) -> Option<(&'static str, Found)> {
+    let Need::Default(literal) = key.need else { return None };
+    let value = value::from_toml(&key.kind, &DeValue::parse(literal).ok()?).ok()?;
+    Some((key.name, Found { value, origin: Origin::Default }))
 }
 
 fn from_entry(text: &Text, entry: &Entry<'_>) -> Candidate {

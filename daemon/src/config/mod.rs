@@ -15,6 +15,7 @@ mod file;
 mod gather;
 pub mod key;
 mod mistake;
+mod probe;
 mod secret;
 mod settings;
 mod suggest;
@@ -30,7 +31,7 @@ pub use gather::Origin;
 pub use mistake::{Mistake, MistakeKind, Mistakes, Place};
 pub use settings::{
     Api, Catalog, Config, GitHub, Http, Log, Mapping, Migration, OauthApp, Operator, PostgresCatalog,
-    PostgresNames, RepoNames, RepoPlace, Rpc, Run, SocketAccess, StderrLog, Store, UserTokenNames,
+    PostgresNames, Probe, RepoNames, RepoPlace, Rpc, Run, SocketAccess, StderrLog, Store, UserTokenNames,
 };
 
 use file::{Contents, Text};

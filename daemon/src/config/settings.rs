@@ -30,6 +30,7 @@ pub struct Config {
     pub inbox: Inbox,
     pub engine: Engine,
     pub import: Import,
+    pub probes: Vec<Probe>,
     pub run: Run,
     pub log: Log,
 }
@@ -286,6 +287,23 @@ pub struct Import {
     pub max_bytes: u64,
     pub max_files: usize,
     pub keep_artifacts: Duration,
+}
+
+/// A call of a service downstream, before and after an import.
+#[derive(Clone, Debug)]
+pub struct Probe {
+    /// Of one probe only.
+    pub name: String,
+    /// With `{project}`, `{tenant}`, `{repository}` in path or query, never in scheme or host.
+    pub url: String,
+    pub token: Option<SecretString>,
+    /// None: a plain answer over HTTP.
+    pub end_event: Option<String>,
+    pub contains: Option<String>,
+    pub digest: bool,
+    /// 0 to 10,000.
+    pub length_permille: u32,
+    pub timeout: Duration,
 }
 
 /// Runs.

@@ -10,6 +10,7 @@ pub mod installations;
 pub mod kill;
 pub mod measure;
 pub mod next;
+pub mod probe;
 pub mod status;
 pub mod tokens;
 pub mod webhook_event;

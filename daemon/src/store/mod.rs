@@ -1,6 +1,7 @@
 //! The only place with SQL on our own tables. Areas see typed operations and the traits of `read`; no
 //! transaction handle leaves this folder.
 
+mod downstream;
 mod inbox;
 mod installed;
 mod integration;
@@ -20,6 +21,7 @@ use async_trait::async_trait;
 use cutover_shared::rpc::Topic;
 use tokio::sync::watch;
 
+pub use downstream::{DownstreamOp, DownstreamRead, DownstreamRow};
 pub use inbox::{
     DeliveryRow, InboxCounts, InboxOp, InboxRead, MOST_COUNTED, MinuteRow, NewDelivery, QueueHead,
 };
@@ -81,6 +83,7 @@ pub type Versions = std::collections::BTreeMap<Topic, u64>;
 pub trait Store:
     AuditRead
     + CatalogRead
+    + DownstreamRead
     + InboxRead
     + IndexRead
     + IntegrationRead

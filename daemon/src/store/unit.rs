@@ -4,6 +4,7 @@ use cutover_shared::ids::{LinkKey, RunId};
 use cutover_shared::rpc::Topic;
 use cutover_shared::run::{ItemState, RunState};
 
+use super::downstream::DownstreamOp;
 use super::inbox::InboxOp;
 use super::integration::IntegrationOp;
 use super::learned::Learned;
@@ -65,6 +66,7 @@ macro_rules! ops {
 ops! {
     Run(RunOp),
     Catalog(CatalogOp),
+    Downstream(DownstreamOp),
     Mapping(MappingOp),
     Index(IndexOp),
     Inbox(InboxOp),
@@ -256,6 +258,7 @@ impl Op {
             Self::Inbox(InboxOp::Replay { seqs }) => seqs.len(),
             Self::Rescore(RescoreOp::Paid { ids }) => ids.len(),
             Self::Probe(ProbeOp::Forget { keys, .. }) => keys.len(),
+            Self::Downstream(DownstreamOp::Put { rows, .. }) => rows.len(),
             Self::Outbox(OutboxOp::Replay { seqs }) => seqs.len(),
             Self::Outbox(OutboxOp::Put(new)) => match &new.to {
                 DispatchTo::Workflows(workflows) => workflows.len(),
@@ -276,6 +279,7 @@ impl Op {
             )
             | Self::Act(_)
             | Self::Probe(_)
+            | Self::Downstream(_)
             | Self::Integration(_)
             | Self::Rescore(RescoreOp::Paid { .. })
             | Self::Mapping(MappingOp::Expect { .. }) => None,

@@ -8,7 +8,7 @@ use cutover_tests::world::CatalogRow;
 use super::stage::{Stage, plan, set_going, until_state};
 
 /// A project with one repository whose stored token reads it.
-fn project(stage: &Stage) -> CatalogRow {
+pub fn project(stage: &Stage) -> CatalogRow {
     let rows = &stage.catalog.rows;
     let mut count = BTreeMap::<&str, usize>::new();
     for row in rows {

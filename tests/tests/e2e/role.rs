@@ -26,7 +26,7 @@ use tokio::net::{UnixListener, UnixStream};
 use super::stage::{EXE, Stage, audit, plan, set_going, show, until_audited, until_state};
 
 /// Kinds of acts.
-const ACTS: usize = 26;
+const ACTS: usize = 27;
 
 /// Counts every act. Exhaustive on purpose: whoever adds one adds it to [`every_act`], too.
 fn ordinal(act: &Act) -> usize {
@@ -61,14 +61,17 @@ fn ordinal(act: &Act) -> usize {
             WebhookAct::ReplayAll { .. } => 18,
             WebhookAct::Recover { .. } => 20,
         },
-        Act::Hooks(HooksAct::Plan { .. }) => 25,
+        Act::Hooks(HooksAct::Plan { .. }) => 19,
         Act::Workflow(act) => match act {
             WorkflowAct::Put { .. } => 21,
             WorkflowAct::Remove { .. } => 22,
             WorkflowAct::Replay { .. } => 23,
         },
-        Act::App(AppAct::Create { .. }) => 23,
-        Act::Import(_) => 24,
+        Act::App(AppAct::Create { .. }) => 24,
+        Act::Import(act) => match act {
+            ImportAct::Run { .. } => 25,
+            ImportAct::Record { .. } => 26,
+        },
     }
 }
 
@@ -108,13 +111,15 @@ fn every_act(run: &cutover_shared::run::RunView, installation: InstallationId) -
         Act::Workflow(WorkflowAct::Remove { id: "wf".into() }),
         Act::Workflow(WorkflowAct::Replay { filter: "state:dead".into(), expected: 0 }),
         Act::App(AppAct::Create { code: Code("0123456789".into()) }),
+        Act::Hooks(HooksAct::Plan { scope: MapScope::All }),
         Act::Import(ImportAct::Run {
-            project: "p1".into(),
+            project: "a".into(),
             repository: None,
             reference: None,
-            method: Wanted::default(),
+            method: Wanted::Auto,
+            probe: true,
         }),
-        Act::Hooks(HooksAct::Plan { scope: MapScope::All }),
+        Act::Import(ImportAct::Record { project: "a".into(), repository: None }),
     ]
 }
 
@@ -223,6 +228,7 @@ async fn the_command_line_refuses_a_viewer_every_verb_that_changes_something() {
         &["workflow", "remove", "wf"],
         &["workflow", "replay", "--filter", "state:dead", "--yes", "0"],
         &["import", "p1"],
+        &["import", "p1", "--probe", "record"],
         &["kill"],
     ];
     let mut verbs = BTreeSet::new();

@@ -1,6 +1,6 @@
 //! `cutover import`.
 
-use cutover_shared::import::{ImportAct, ImportView, Method, Wanted};
+use cutover_shared::import::{ImportAct, ImportView, Method, ProbeStep, ProbeView, RecordView, Wanted};
 use cutover_shared::rpc::{Act, Receipt};
 
 use super::{Outcome, Verdict};
@@ -22,20 +22,65 @@ pub(super) struct Args {
     /// Less than mode and mapping allow; never more
     #[arg(long, value_parser = words::wanted(), default_value = "auto")]
     method: Wanted,
+    /// What stands downstream: `record` its answers before the move (imports nothing), `compare` after this import
+    #[arg(long, value_name = "STEP", value_parser = words::probe_step())]
+    probe: Option<ProbeStep>,
 }
 
 pub(super) async fn run(args: Args, session: &mut Session<'_>) -> Verdict {
-    let act = ImportAct::Run {
-        project: args.project.into(),
-        repository: args.repository,
-        reference: args.reference,
-        method: args.method,
-    };
+    let (project, repository) = (args.project.into(), args.repository);
+    if args.probe == Some(ProbeStep::Record) {
+        if args.reference.is_some() || args.method != Wanted::Auto {
+            let hint = "leave them out: it only calls the probes";
+            return Err(Failure::usage(
+                "`--probe record` imports nothing, so --ref and --method mean nothing",
+                hint,
+            ));
+        }
+        let Receipt::Recorded(view) =
+            session.act(Act::Import(ImportAct::Record { project, repository })).await?
+        else {
+            return Err(Failure::unexpected("import --probe record"));
+        };
+        session.out.answer(&*view, |style| recorded(&view, style))?;
+        return Ok(outcome(&view.probes));
+    }
+    let (reference, method, probe) = (args.reference, args.method, args.probe.is_some());
+    let act = ImportAct::Run { project, repository, reference, method, probe };
     let Receipt::Import(view) = session.act(Act::Import(act)).await? else {
         return Err(Failure::unexpected("import"));
     };
     session.out.answer(&*view, |style| text(&view, style))?;
-    Ok(Outcome::Done)
+    Ok(outcome(&view.probes))
+}
+
+fn outcome(probes: &[ProbeView]) -> Outcome {
+    if probes.iter().all(|probe| probe.passed == Some(true)) { Outcome::Done } else { Outcome::Found }
+}
+
+fn recorded(view: &RecordView, style: Style) -> String {
+    let mut block = Block::new();
+    block.line("Repository", &view.repository);
+    probes(&mut block, &view.probes, "recorded", "NOT RECORDED");
+    block.render(style)
+}
+
+fn probes(block: &mut Block, probes: &[ProbeView], good: &str, bad: &str) {
+    for probe in probes {
+        let (word, tone) = match probe.passed {
+            Some(true) => (good, Tone::Good),
+            Some(false) => (bad, Tone::Bad),
+            None => ("NOT COMPARED", Tone::Warn),
+        };
+        let mut said = format!("{word} in {} ms", number(probe.ms));
+        for check in probe.checks.iter().filter(|check| !check.passed) {
+            said += &format!("; {}: wanted {}, found {}", check.what, check.wanted, check.found);
+        }
+        if let Some(error) = &probe.error {
+            said += &format!("; {error}");
+        }
+        block.toned(&format!("Probe {}", probe.name), said, tone);
+    }
 }
 
 fn text(view: &ImportView, style: Style) -> String {
@@ -58,5 +103,6 @@ fn text(view: &ImportView, style: Style) -> String {
     block.line("Digest", &view.digest);
     block.line("Artifact", format!("{}, kept until {}", view.artifact, time(view.artifact_expires_at)));
     block.line("Took", format!("{} ms", number(view.duration_ms)));
+    probes(&mut block, &view.probes, "passed", "FAILED");
     block.render(style)
 }

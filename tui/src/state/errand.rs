@@ -265,6 +265,10 @@ fn said(receipt: &Receipt) -> String {
         Receipt::Import(view) => {
             format!("{} at {}, by {}", view.repository, view.commit_sha, view.method)
         }
+        Receipt::Recorded(view) => {
+            let kept = view.probes.iter().filter(|probe| probe.passed == Some(true)).count();
+            format!("{kept} of {} probes recorded for {}", view.probes.len(), view.repository)
+        }
         Receipt::Kill(kill) => format!(
             "KILLED: every decision is legacy since {}, {} runs told to pause{}",
             crate::plain::time(kill.at),

@@ -462,5 +462,6 @@ pub fn import() -> cutover_shared::import::ImportView {
         reason: "mapped to installation 4000001".into(),
         fallback_reason: None,
         duration_ms: 420,
+        probes: Vec::new(),
     }
 }

@@ -151,3 +151,54 @@ fn addresses_of_the_http_door_are_checked() {
         ["10.0.0.0/8", "192.0.2.7/32", "::1/128"].map(|net| net.parse().unwrap())
     );
 }
+
+fn probe(more: &str) -> String {
+    format!("[[probes]]\nname = \"docs\"\nkind = \"sse\"\n{more}\n")
+}
+
+#[test]
+fn probes_have_their_defaults() {
+    let bench = Bench::new();
+    let text = bench.minimal(&format!(
+        "{}{}",
+        probe("url = \"https://app.example.com/p/{project}?t={tenant}&r={repository}\"\ntoken = \"hush\""),
+        "[[probes]]\nname = \"page\"\nkind = \"http\"\nurl = \"https://app.example.com\"\ndigest = true\nlength_permille = 7\ntimeout = \"3s\"\n",
+    ));
+    let loaded = bench.load(&text, &[]).unwrap();
+    let [docs, page] = &loaded.config.probes[..] else { panic!("{:?}", loaded.config.probes) };
+    assert_eq!((docs.end_event.as_deref(), docs.digest, docs.length_permille), (Some("done"), false, 500));
+    assert_eq!((docs.timeout.as_secs(), docs.contains.as_deref()), (60, None));
+    assert_eq!((page.end_event.as_deref(), page.digest, page.length_permille), (None, true, 7));
+    assert!(page.token.is_none() && page.timeout.as_secs() == 3);
+    let shown: Vec<&str> =
+        loaded.settings.iter().filter(|set| set.key == "probes").map(|set| set.shown.as_str()).collect();
+    assert_eq!(shown, ["docs (sse)", "page (http)"]);
+    assert!(!format!("{:?}", loaded.config).contains("hush"));
+}
+
+#[test]
+fn a_probe_that_could_call_elsewhere_is_refused() {
+    let bench = Bench::new();
+    for (url, what) in [
+        ("https://{tenant}.example.com/x", "a placeholder stands in the host"),
+        ("https://app.example.com:{project}/x", "a placeholder stands in the host"),
+        ("https://app.example.com{project}", "a placeholder stands in the host"),
+        ("{project}://app.example.com", "this is no http or https address"),
+        ("ftp://app.example.com", "this is no http or https address"),
+        ("https://ana:pw@app.example.com/", "it holds a user or password"),
+        ("https://app.example.com/{branch}", "there is no such placeholder"),
+        ("https://app.example.com/{project", "there is no such placeholder"),
+        ("https://app.example.com/#{project}", "it has a fragment"),
+        ("https:///x", "this is no address"),
+        ("https://a b/x", "this is no address"),
+    ] {
+        has(&bench.errors(&bench.minimal(&probe(&format!("url = \"{url}\""))), &[]), what);
+    }
+    let plain = bench.minimal(&probe("url = \"http://app.example.com/x\"\ntoken = \"x\""));
+    has(&bench.errors(&plain, &[]), "the token would cross the network in clear");
+    let lax = plain.replace("environment = \"staging\"", "environment = \"demo\"");
+    assert_eq!(bench.errors(&lax, &[]), "no mistakes");
+    let twice = bench.minimal(&probe("url = \"https://a.example\"").repeat(2));
+    has(&bench.errors(&twice, &[]), "name docs also stands at");
+    has(&bench.errors(&bench.minimal(&probe("")), &[]), "probes.url: is required and not set");
+}

@@ -151,7 +151,7 @@ async fn dispatch(parts: &Arc<Parts>, act: Act, who: &Who) -> Outcome {
         Act::Webhook(act) => Receipt::Webhook(webhook::act(parts, act, who).await?),
         Act::App(_) => return Err(app::already(&parts.github.app_id().to_string())),
         Act::Workflow(act) => Receipt::Workflow(workflow::act(parts, act, who).await?),
-        Act::Import(act) => Receipt::Import(Box::new(import::act(parts, act, who).await?)),
+        Act::Import(act) => import::act(parts, act, who).await?,
         Act::Kill { reason } => Receipt::Kill(parts.kill.pull(&reason, who).await),
     })
 }

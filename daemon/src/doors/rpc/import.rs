@@ -1,26 +1,74 @@
 //! Imports on an operator's word.
 
 use cutover_shared::error::{ErrorCode, RpcError};
-use cutover_shared::import::{ImportAct, ImportView};
+use cutover_shared::ids::ProjectId;
+use cutover_shared::import::{ImportAct, ProbeView, RecordView};
+use cutover_shared::rpc::Receipt;
 use serde_json::json;
 
-use super::{Parts, write_error};
+use super::{Parts, read_error, write_error};
 use crate::audit::Who;
 use crate::flows::import::{ImportAsk, ImportError};
 use crate::store::{Lane, Unit};
 
-pub(super) async fn act(parts: &Parts, act: ImportAct, who: &Who) -> Result<ImportView, RpcError> {
-    let ImportAct::Run { project, repository, reference, method } = act;
-    let subject = project.0.clone();
-    let ask = ImportAsk { project: Some(project), repository, reference, method, ..ImportAsk::default() };
+pub(super) async fn act(parts: &Parts, act: ImportAct, who: &Who) -> Result<Receipt, RpcError> {
+    match act {
+        ImportAct::Run { project, repository, reference, method, probe } => {
+            let ask =
+                ImportAsk { project: Some(project), repository, reference, method, ..ImportAsk::default() };
+            run(parts, ask, probe, who).await
+        }
+        ImportAct::Record { project, repository } => record(parts, project, repository, who).await,
+    }
+}
+
+async fn run(parts: &Parts, ask: ImportAsk, probe: bool, who: &Who) -> Result<Receipt, RpcError> {
+    if probe {
+        with_probes(parts)?;
+    }
     let outcome = parts.imports.run(&ask).await;
-    let detail = match &outcome {
+    let mut detail = match &outcome {
         Ok(view) => json!({ "method": view.method, "commit": view.commit_sha, "digest": view.digest }),
-        Err(error) => json!({ "asked": method, "error": error.code() }),
+        Err(error) => json!({ "asked": ask.method, "error": error.code() }),
     };
+    let (mut outcome, mut compared) = (outcome.map_err(|error| rpc_error(&error)), Ok(()));
+    if let (Ok(view), true) = (&mut outcome, probe) {
+        compared = compare(parts, &ask).await.map(|probes| view.probes = probes);
+        let passed = view.probes.iter().filter(|probe| probe.passed == Some(true)).count();
+        detail["probes"] = json!({ "passed": passed, "of": view.probes.len() });
+    }
+    let subject = ask.project.map(|project| project.0).unwrap_or_default();
     let record = who.did(parts.clock.now(), "import", subject, detail);
     parts.db.write(Lane::Handler, Unit::new().with(record)).await.map_err(write_error)?;
-    outcome.map_err(|error| rpc_error(&error))
+    compared?;
+    Ok(Receipt::Import(Box::new(outcome?)))
+}
+
+async fn compare(parts: &Parts, ask: &ImportAsk) -> Result<Vec<ProbeView>, RpcError> {
+    let link = parts.imports.link(ask).await.map_err(|error| rpc_error(&error))?;
+    parts.probes.compare(&link).await.map_err(read_error)
+}
+
+async fn record(
+    parts: &Parts,
+    project: ProjectId,
+    repository: Option<String>,
+    who: &Who,
+) -> Result<Receipt, RpcError> {
+    with_probes(parts)?;
+    let ask = ImportAsk { project: Some(project), repository, ..ImportAsk::default() };
+    let link = parts.imports.link(&ask).await.map_err(|error| rpc_error(&error))?;
+    let probes = parts.probes.record(&link, who).await.map_err(write_error)?;
+    let (project_id, tenant_id, repository) = (link.project, link.tenant, link.repo_full_name);
+    Ok(Receipt::Recorded(Box::new(RecordView { project_id, tenant_id, repository, probes })))
+}
+
+fn with_probes(parts: &Parts) -> Result<(), RpcError> {
+    if !parts.probes.is_empty() {
+        return Ok(());
+    }
+    let hint = "write [[probes]] into the daemon's configuration and restart it; docs/import.md shows how";
+    Err(RpcError::new(ErrorCode::WrongState, "no probes are configured", hint))
 }
 
 fn rpc_error(error: &ImportError) -> RpcError {

@@ -33,6 +33,7 @@ use crate::clock::Clock;
 use crate::flows::doctor::Doctor;
 use crate::flows::import::Imports;
 use crate::flows::kill::KillSwitch;
+use crate::flows::probe::Probes;
 use crate::flows::status::{self, Identity, Sources};
 use crate::gateway::inbox::Inbox;
 use crate::gateway::outbox::Outbox;
@@ -65,6 +66,7 @@ pub struct Parts {
     pub importer: Importer,
     pub kill: KillSwitch,
     pub imports: Imports,
+    pub probes: Probes,
     pub inbox: Arc<Inbox>,
     pub recoverer: Arc<Recoverer>,
     pub triggers: Arc<Triggers>,

@@ -134,6 +134,14 @@ impl Imports {
         Ok(view(found.link, method, done, artifact, (reason, fallback_reason), took))
     }
 
+    /// The repository that is meant, as the catalog has it. Nothing is asked of GitHub.
+    ///
+    /// # Errors
+    /// As for [`Imports::run`], where it can't be told or is not there.
+    pub async fn link(&self, ask: &ImportAsk) -> Result<LinkRow, ImportError> {
+        self.find(ask).await
+    }
+
     /// Where the archive of an import is, while it is kept.
     pub fn artifact(&self, id: &ArtifactId) -> Option<std::path::PathBuf> {
         self.0.artifacts.find(id)
@@ -289,6 +297,7 @@ fn view(
         reason,
         fallback_reason,
         duration_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+        probes: Vec::new(),
     }
 }
 

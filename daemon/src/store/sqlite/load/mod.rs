@@ -2,6 +2,7 @@
 
 pub(super) mod audit;
 pub(super) mod catalog;
+mod downstream;
 pub(super) mod inbox;
 mod index;
 mod installed;

@@ -2,6 +2,7 @@
 
 mod audit;
 mod catalog;
+mod downstream;
 mod inbox;
 mod index;
 mod index_event;
@@ -33,6 +34,7 @@ pub(super) async fn op(
     match op {
         Op::Run(op) => run::op(connection, op).await,
         Op::Catalog(op) => catalog::op(connection, op).await,
+        Op::Downstream(op) => downstream::op(connection, op).await,
         Op::Mapping(op) => mapping::op(connection, op).await,
         Op::Inbox(op) => inbox::op(connection, op, packed).await,
         Op::Integration(op) => integration::op(connection, op).await,
