@@ -46,11 +46,11 @@ impl RepositoryContext {
         let reader = self.github.reader(Traffic::Live);
         let missing = || missing(format!("pull request {repo}#{number}"));
         let (pr, diff, files, comments, repository) = tokio::try_join!(
-            reader.pull_request(id, repo, number),
-            reader.pull_request_diff(id, repo, number),
-            reader.pull_request_changes(id, repo, number),
-            reader.comments(id, repo, number),
-            reader.repository_value(id, repo),
+            Box::pin(reader.pull_request(id, repo, number)),
+            Box::pin(reader.pull_request_diff(id, repo, number)),
+            Box::pin(reader.pull_request_changes(id, repo, number)),
+            Box::pin(reader.comments(id, repo, number)),
+            Box::pin(reader.repository_value(id, repo)),
         )?;
         let pr = pr.ok_or_else(missing)?;
         let (files, comments) = (rows(files), rows(comments));
@@ -74,8 +74,10 @@ impl RepositoryContext {
     /// There is no such commit, or GitHub has no answer.
     pub async fn commit(&self, id: i64, repo: &str, sha: &str) -> Result<Value, ContextError> {
         let reader = self.github.reader(Traffic::Live);
-        let (commit, repository) =
-            tokio::try_join!(reader.commit_with_files(id, repo, sha), reader.repository_value(id, repo))?;
+        let (commit, repository) = tokio::try_join!(
+            Box::pin(reader.commit_with_files(id, repo, sha)),
+            Box::pin(reader.repository_value(id, repo))
+        )?;
         Ok(of_commit(commit.ok_or_else(|| missing(format!("commit {sha} of {repo}")))?, repository))
     }
 
@@ -175,8 +177,10 @@ impl RepositoryContext {
     /// There is no such issue, or GitHub has no answer.
     pub async fn issue(&self, id: i64, repo: &str, number: i64) -> Result<Value, ContextError> {
         let reader = self.github.reader(Traffic::Live);
-        let (issue, comments) =
-            tokio::try_join!(reader.issue(id, repo, number), reader.comments(id, repo, number))?;
+        let (issue, comments) = tokio::try_join!(
+            Box::pin(reader.issue(id, repo, number)),
+            Box::pin(reader.comments(id, repo, number))
+        )?;
         let issue = issue.ok_or_else(|| missing(format!("issue {repo}#{number}")))?;
         let comments = rows(comments);
         Ok(json!({ "issue": issue, "comments": comments.rows, "complete": comments.complete }))

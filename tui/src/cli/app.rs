@@ -25,13 +25,17 @@ const NOWHERE: &str = "http://127.0.0.1:9/created";
 /// The most that is read of a pasted line, in bytes.
 const LONGEST_LINE: u64 = 4_096;
 
+const HOW: &str = "\
+A page on this machine has a button that asks GitHub for an App with the
+permissions and events that Cutover needs: reads only, unless a feature is
+named. When somebody agrees there, GitHub sends the browser back with a code
+that works once; the daemon turns it into id, key and secrets, and goes on with
+its start.";
+
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
     /// Makes the App at GitHub and hands its key to the daemon, which seals it
-    ///
-    /// Opens a page on this machine whose button asks GitHub for an App with the permissions and events that Cutover needs:
-    /// reads only, unless a feature is named. When somebody agrees there, GitHub sends the browser back with a code that
-    /// works once; the daemon turns it into id, key and secrets, and goes on with its start.
+    #[command(after_help = HOW)]
     Create(Create),
     /// The App that the daemon speaks as
     Show,
