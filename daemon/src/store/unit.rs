@@ -45,6 +45,18 @@ impl Unit {
         self
     }
 
+    /// Adds all of another unit: both are written, or neither is.
+    #[must_use]
+    pub fn joined(mut self, other: Self) -> Self {
+        self.ops.extend(other.ops);
+        self
+    }
+
+    /// How many rows all its operations carry.
+    pub fn rows(&self) -> usize {
+        self.ops.iter().map(Op::rows).sum()
+    }
+
     /// Adds operations.
     #[must_use]
     pub fn with_all(mut self, ops: impl IntoIterator<Item = Op>) -> Self {

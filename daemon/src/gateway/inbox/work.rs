@@ -20,6 +20,9 @@ use crate::store::{DeliveryRow, InboxOp, Lane, QueueHead, ReadError, Unit, Write
 /// Deliveries of one installation that are handled before another installation gets the place.
 const TURN: u32 = 64;
 
+/// Rows after which a unit of ended deliveries takes no other: what holds a group commit up, holds up acknowledgements.
+const ROWS: usize = 256;
+
 /// Heads of queues that are looked at in one page.
 const HEADS: u32 = 256;
 
@@ -154,37 +157,84 @@ impl Inbox {
 
     /// One turn at a queue: its waiting deliveries in order, as long as they are due and succeed.
     async fn turn(&self, queue: i64, handler: &dyn Handler, tries: u32) -> Turn {
-        let waiting = match self.db.queue(queue, TURN).await {
-            Ok(waiting) => waiting,
-            Err(error) => return Turn::NoStore(error.to_string()),
-        };
-        for delivery in waiting {
-            if delivery.due_at > self.clock.now() {
-                return Turn::Over;
+        match self.go(queue, handler, tries).await {
+            Ok(()) => Turn::Over,
+            Err(why) => Turn::NoStore(why),
+        }
+    }
+
+    async fn go(&self, queue: i64, handler: &dyn Handler, tries: u32) -> Result<(), String> {
+        let waiting = self.db.queue(queue, TURN).await.map_err(|error| error.to_string())?;
+        let now = self.clock.now();
+        let mut due = waiting.iter().take_while(|delivery| delivery.due_at <= now);
+        loop {
+            let (mut good, mut unit, mut bad) = (Vec::new(), Unit::new(), None);
+            for delivery in due.by_ref() {
+                match self.outcome(delivery, handler).await? {
+                    Ok(effects) => {
+                        unit = unit.joined(self.end(delivery, &effects));
+                        good.push((delivery, effects));
+                        if unit.rows() >= ROWS {
+                            break;
+                        }
+                    }
+                    Err(error) => {
+                        bad = Some((delivery, error));
+                        break;
+                    }
+                }
             }
-            match self.one(&delivery, handler, tries).await {
-                Ok(true) => {}
-                Ok(false) => return Turn::Over,
-                Err(why) => return Turn::NoStore(why),
+            let ended = good.is_empty() && bad.is_none();
+            if ended || !self.ends(good, unit, handler, tries).await? {
+                return Ok(());
+            }
+            if let Some((delivery, error)) = bad
+                && !self.settle(delivery, Err(error), handler, tries).await?
+            {
+                return Ok(());
             }
         }
-        Turn::Over
     }
 
-    /// Handles one; true when the next of its queue may follow.
-    async fn one(&self, delivery: &DeliveryRow, handler: &dyn Handler, tries: u32) -> Result<bool, String> {
-        let begun = self.clock.monotonic();
-        let went = self.try_one(delivery, handler, tries).await;
-        self.metrics.webhook_handling(self.clock.monotonic().saturating_sub(begun));
-        went
-    }
-
-    async fn try_one(
+    /// Ends deliveries that succeeded, all in one unit: a commit is what a delivery without effects costs most. What can't go
+    /// together goes one by one. True when the next of the queue may follow.
+    async fn ends(
         &self,
-        delivery: &DeliveryRow,
+        good: Vec<(&DeliveryRow, Effects)>,
+        unit: Unit,
         handler: &dyn Handler,
         tries: u32,
     ) -> Result<bool, String> {
+        if good.len() > 1 {
+            match self.db.write(Lane::Handler, unit).await {
+                Ok(()) => {
+                    for (delivery, effects) in &good {
+                        handler.committed(effects);
+                        self.metrics.webhook_processed(self.lag(delivery));
+                    }
+                    return Ok(true);
+                }
+                Err(error @ (WriteError::Unavailable(_) | WriteError::Closed)) => {
+                    return Err(error.to_string());
+                }
+                Err(_) => {}
+            }
+        }
+        for (delivery, effects) in good {
+            if !self.settle(delivery, Ok(effects), handler, tries).await? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// What the handler says of a delivery; a panic of its is a failure.
+    async fn outcome(
+        &self,
+        delivery: &DeliveryRow,
+        handler: &dyn Handler,
+    ) -> Result<Result<Effects, HandleError>, String> {
+        let begun = self.clock.monotonic();
         let outcome = match self.db.delivery_body(delivery.seq).await {
             Err(error) => return Err(error.to_string()),
             Ok(None) => Err(HandleError::Hopeless("its payload is not kept any more".to_owned())),
@@ -193,6 +243,18 @@ impl Inbox {
                 .await
                 .unwrap_or_else(|_| Err(HandleError::Failed("the handler panicked; see the log".to_owned()))),
         };
+        self.metrics.webhook_handling(self.clock.monotonic().saturating_sub(begun));
+        Ok(outcome)
+    }
+
+    /// Stores what came of one; true when the next of its queue may follow.
+    async fn settle(
+        &self,
+        delivery: &DeliveryRow,
+        outcome: Result<Effects, HandleError>,
+        handler: &dyn Handler,
+        tries: u32,
+    ) -> Result<bool, String> {
         let (unit, effects, over) = match outcome {
             Ok(effects) => (self.end(delivery, &effects), Some(effects), true),
             Err(error) => {
