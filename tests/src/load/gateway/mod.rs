@@ -217,7 +217,7 @@ fn ratios(load: &GatewayLoad, all: &[(Arm, Vec<Figures>)], report: &mut Report) 
         report.add(what, middle, "x", bar);
     };
     let full = |bar| if load.small { Bar::None } else { bar };
-    let ceiling = if load.small { 0.3 } else { 0.7 };
+    let ceiling = if load.small { 0.2 } else { 0.7 };
     add("durable 202 / insert only", Arm::Durable, Arm::Ceiling, Bar::AtLeast(ceiling));
     add("durable 202 / probot (aim 1.5)", Arm::Durable, Arm::Probot, full(Bar::AtLeast(1.0)));
     add("durable 202 / @octokit/webhooks (aim 1)", Arm::Durable, Arm::Octokit, Bar::None);
