@@ -2,6 +2,7 @@
 
 use cutover_shared::webhook::InboxFigures;
 
+use crate::gateway::recover;
 use crate::store::{Db, ReadError};
 
 /// Minutes that are shown.
@@ -9,7 +10,7 @@ const MINUTES: usize = 60;
 
 const MINUTE_MS: i64 = 60_000;
 
-/// The figures at this moment, milliseconds since the epoch. What is not counted here is 0 or none.
+/// The figures at this moment, milliseconds since the epoch.
 pub async fn figures(db: &Db, now: i64) -> Result<InboxFigures, ReadError> {
     let counts = db.inbox_counts().await?;
     let last = now.div_euclid(MINUTE_MS);
@@ -23,12 +24,15 @@ pub async fn figures(db: &Db, now: i64) -> Result<InboxFigures, ReadError> {
             *broke += row.failed;
         }
     }
+    let (dispatches_waiting, dispatches_dead) = db.outbox_counts().await?;
     Ok(InboxFigures {
         received,
         failed,
         waiting: counts.waiting,
         dead: counts.dead,
         lag_ms: counts.oldest.map_or(0, |at| now.saturating_sub(at).max(0)),
-        ..InboxFigures::default()
+        dispatches_waiting,
+        dispatches_dead,
+        recovery: recover::last_recovery(db).await?,
     })
 }

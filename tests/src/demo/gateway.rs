@@ -8,7 +8,7 @@ use std::time::Duration;
 use cutover_daemon::client::{Client, ClientError};
 use cutover_daemon::clock::Clock;
 use cutover_shared::rpc::{Answer, Query, Topic};
-use cutover_shared::webhook::{WebhookAnswer, WebhookQuery};
+use cutover_shared::webhook::{InboxFigures, WebhookAnswer, WebhookQuery};
 use cutover_shared::window::WindowAsk;
 use jsonwebtoken::{EncodingKey, Header};
 use serde_json::{Value, json};
@@ -235,6 +235,14 @@ async fn end(stage: &mut Stage, daemon: Daemon) -> Result<u64, DemoError> {
         check(rows["total"] == 0, format!("nothing is left as {state}: {rows}"))?;
     }
     let all = stage.ask(&[0], &["webhook", "list", "--filter", "seq>0"]).await?;
+    let figures = figures(stage).await?;
+    let compared = figures.recovery.as_ref().map(|recovery| (recovery.here, recovery.lost));
+    check(
+        (figures.waiting, figures.dead, figures.dispatches_waiting, figures.dispatches_dead) == (0, 0, 0, 0)
+            && compared.is_some_and(|(here, lost)| here > 0 && lost == 0)
+            && all["total"] == figures.received.iter().sum::<u32>(),
+        format!("the console's figures say the same: {figures:?}"),
+    )?;
     let (status, metrics) = get_text(stage, "/metrics", None).await?;
     check(status == 200 && metrics.contains("workflow_triggers_executed 1"), "the figures say the same")?;
     stage.run(&[0], &["audit", "verify"]).await?;
@@ -268,6 +276,13 @@ async fn repositories(stage: &mut Stage, cast: &Cast, dana: u64, erin: u64) -> R
         check(found == Some(wanted), format!("installation {id} has {wanted} repositories, not {found:?}"))?;
     }
     Ok(())
+}
+
+async fn figures(stage: &Stage) -> Result<InboxFigures, DemoError> {
+    match stage.connect().await?.query(Query::Webhook(WebhookQuery::Figures)).await? {
+        Answer::Webhook(WebhookAnswer::Figures(figures)) => Ok(*figures),
+        _ => Err(DemoError::Check("another answer than figures".to_owned())),
+    }
 }
 
 /// Waits until no delivery waits any more.
