@@ -77,11 +77,20 @@ impl Stage {
     pub(crate) async fn pump<T>(&self, step: Duration, work: impl Future<Output = T>) -> T {
         let real = Clock::system();
         tokio::pin!(work);
+        // A request that was sent and has not arrived is in flight, too: only a silence that lasts moves the clock.
+        let (mut silent, mut seen) = (0, 0);
         loop {
             match real.timeout(Duration::from_millis(2), &mut work).await {
                 Ok(out) => return out,
-                Err(_) if self.sim.calls().in_flight() == 0 => self.clock.advance(step),
-                Err(_) => {}
+                Err(_) => {
+                    let calls = self.sim.calls();
+                    let quiet = calls.in_flight() == 0 && calls.total() == seen;
+                    (silent, seen) = (if quiet { silent + 1 } else { 0 }, calls.total());
+                    if silent == SILENCE {
+                        silent = 0;
+                        self.clock.advance(step);
+                    }
+                }
             }
         }
     }
@@ -91,6 +100,9 @@ impl Stage {
         self.sim.calls().log().iter().map(|call| (call.at - START) / 1_000).collect()
     }
 }
+
+/// Looks at a silent stand-in before the clock is moved.
+const SILENCE: u32 = 4;
 
 /// A reader that waits as long as it takes.
 pub(crate) fn patient(github: &GitHub, traffic: Traffic) -> Reader {
