@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use backon::BackoffBuilder as _;
 use cutover_shared::ids::RunId;
 use cutover_shared::run::{ItemState, RunState};
 use serde_json::json;
@@ -14,7 +13,7 @@ use super::kind::{Direction, Effect, Kind, KindError};
 use super::progress::{chunk, pace};
 use super::{local, outside};
 use crate::audit::Who;
-use crate::store::{ItemChange, Lane, RunOp, RunPatch, RunRow, StoredItem, Unit, WriteError};
+use crate::store::{ItemChange, Lane, RunOp, RunPatch, RunRow, StoredItem, Unit, Waits, WriteError};
 
 /// Tries of something outside that does not answer, before the run pauses.
 const TRIES: usize = 5;
@@ -59,26 +58,17 @@ impl From<KindError> for Halt {
 
 /// Works on the run until it stands. While the store does not answer it tries again, ever slower.
 pub(super) async fn drive(inner: &Inner, id: &RunId) {
-    let mut waits = waits();
+    let mut waits = Waits::default();
     loop {
         match step(inner, id).await {
-            Ok(true) => waits = self::waits(),
+            Ok(true) => waits = Waits::default(),
             Ok(false) => return,
             Err(error) => {
                 tracing::error!(run = %id, %error, "the run can't go on now; trying again");
-                inner.clock.sleep(waits.next().unwrap_or(Duration::from_secs(30))).await;
+                inner.clock.sleep(waits.longer()).await;
             }
         }
     }
-}
-
-fn waits() -> impl Iterator<Item = Duration> {
-    backon::ExponentialBuilder::default()
-        .with_min_delay(Duration::from_millis(200))
-        .with_max_delay(Duration::from_secs(30))
-        .without_max_times()
-        .with_jitter()
-        .build()
 }
 
 /// One step; true when there is more to do.
@@ -196,7 +186,7 @@ async fn attempt(
     direction: Direction,
     items: &[StoredItem],
 ) -> Result<(), Halt> {
-    let mut waits = waits().take(TRIES - 1);
+    let mut waits = Waits::default().take(TRIES - 1);
     loop {
         let tried = match kind.effect() {
             Effect::Local(local) => local::chunk(inner, plan, direction, local, items).await,

@@ -14,6 +14,7 @@ mod rows;
 mod select;
 mod sqlite;
 mod unit;
+mod wait;
 
 use std::sync::Arc;
 
@@ -43,6 +44,7 @@ pub use unit::{
     ActOp, AuditDraft, CatalogOp, IndexOp, ItemChange, Lane, MappingOp, Op, ProbeOp, RunOp, RunPatch,
     SettingOp, UNIT_ROWS, Unit,
 };
+pub use wait::Waits;
 
 /// Why reading failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

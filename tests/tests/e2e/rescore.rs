@@ -170,7 +170,7 @@ async fn a_kill_between_the_fact_and_the_mapping_loses_nothing() {
         let all = subjects.len();
         subjects.sort();
         subjects.dedup();
-        assert_eq!((subjects.len(), all > 0), (all, true), "each change once");
+        assert_eq!((subjects.len(), all > 0), (all, true), "each change once: {records:#?}");
         assert_eq!(daemon.stop().await.unwrap(), Ended::Code(0));
     }
 }

@@ -11,7 +11,7 @@ use cutover_tests::github_sim::{Effect, Fault, RouteKind};
 use cutover_tests::world::objects::Object;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::stage::Stage;
+use super::stage::{Stage, until};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -77,12 +77,7 @@ impl Bench {
     }
 
     async fn until(&self, what: &str, condition: impl Fn(&Self) -> bool) {
-        let waiting = async {
-            while !condition(self) {
-                Clock::system().sleep(Duration::from_millis(10)).await;
-            }
-        };
-        assert!(Clock::system().timeout(Duration::from_secs(30), waiting).await.is_ok(), "{what}");
+        until(what, || condition(self)).await;
     }
 }
 

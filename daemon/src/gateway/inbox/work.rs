@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use backon::BackoffBuilder as _;
 use cutover_shared::webhook::DeliveryState;
 use futures::FutureExt as _;
 use tokio::task::JoinSet;
@@ -15,7 +14,7 @@ use tokio::task::JoinSet;
 use super::Inbox;
 use super::tries::{self, Next};
 use crate::gateway::events::Effects;
-use crate::store::{DeliveryRow, InboxOp, Lane, QueueHead, ReadError, Unit, WriteError};
+use crate::store::{DeliveryRow, InboxOp, Lane, QueueHead, ReadError, Unit, Waits, WriteError};
 
 /// Deliveries of one installation that are handled before another installation gets the place.
 const TURN: u32 = 64;
@@ -75,14 +74,14 @@ impl Inbox {
     /// Handles deliveries until it is dropped.
     pub async fn work(self: Arc<Self>, handler: Arc<dyn Handler>, settings: WorkSettings) {
         let (mut turns, mut busy, mut from) = (JoinSet::new(), HashSet::new(), None);
-        let mut waits = waits();
+        let mut waits = Waits::default();
         loop {
             let free = settings.parallel.max(1).saturating_sub(busy.len());
             let found = match self.look(&busy, &mut from, free).await {
                 Ok(found) => found,
                 Err(error) => {
                     tracing::error!(%error, "the inbox can't be read now; trying again");
-                    self.clock.sleep(waits.next().unwrap_or(LONGEST_WAIT)).await;
+                    self.clock.sleep(waits.longer()).await;
                     continue;
                 }
             };
@@ -108,10 +107,10 @@ impl Inbox {
                     };
                     busy.remove(&queue);
                     match turn {
-                        Turn::Over => waits = self::waits(),
+                        Turn::Over => waits = Waits::default(),
                         Turn::NoStore(why) => {
                             tracing::error!(why, "the inbox can't be worked on now; trying again");
-                            self.clock.sleep(waits.next().unwrap_or(LONGEST_WAIT)).await;
+                            self.clock.sleep(waits.longer()).await;
                         }
                     }
                 }
@@ -349,18 +348,6 @@ impl Found {
             self.next_due = Some(self.next_due.map_or(head.due_at, |due| due.min(head.due_at)));
         }
     }
-}
-
-const LONGEST_WAIT: Duration = Duration::from_secs(30);
-
-/// How long to wait for a store that does not answer, ever longer.
-fn waits() -> impl Iterator<Item = Duration> {
-    backon::ExponentialBuilder::default()
-        .with_min_delay(Duration::from_millis(200))
-        .with_max_delay(LONGEST_WAIT)
-        .without_max_times()
-        .with_jitter()
-        .build()
 }
 
 fn until(at: i64, now: i64) -> Duration {

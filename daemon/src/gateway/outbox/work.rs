@@ -6,7 +6,6 @@ use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use backon::BackoffBuilder as _;
 use futures::FutureExt as _;
 use reqwest::Method;
 use secrecy::ExposeSecret as _;
@@ -19,15 +18,13 @@ use super::{Outbox, Service, Target};
 use crate::client::ClientError;
 use crate::gateway::inbox::tries::{self, Next};
 use crate::metrics::{Dispatch, Metrics};
-use crate::store::{DispatchHead, DispatchRow, Lane, OutboxOp, ReadError, Unit, WriteError};
+use crate::store::{DispatchHead, DispatchRow, Lane, OutboxOp, ReadError, Unit, Waits, WriteError};
 
 /// Dispatches of one queue before another queue gets the place.
 const TURN: u32 = 32;
 
 /// Heads of queues that are looked at in one page.
 const HEADS: u32 = 256;
-
-const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// What looking for work found.
 struct Found {
@@ -47,14 +44,14 @@ impl Outbox {
     /// Sends until it is dropped.
     pub async fn work(self: Arc<Self>) {
         let (mut turns, mut busy, mut from) = (JoinSet::new(), HashSet::new(), None);
-        let mut waits = waits();
+        let mut waits = Waits::default();
         loop {
             let free = self.settings.parallel.max(1).saturating_sub(busy.len());
             let found = match self.look(&busy, &mut from, free).await {
                 Ok(found) => found,
                 Err(error) => {
                     tracing::error!(%error, "the outbox can't be read now; trying again");
-                    self.clock.sleep(waits.next().unwrap_or(LONGEST_WAIT)).await;
+                    self.clock.sleep(waits.longer()).await;
                     continue;
                 }
             };
@@ -82,10 +79,10 @@ impl Outbox {
                     };
                     busy.remove(&queue);
                     match turn {
-                        Turn::Over => waits = self::waits(),
+                        Turn::Over => waits = Waits::default(),
                         Turn::NoStore(why) => {
                             tracing::error!(why, "the outbox can't be worked on now; trying again");
-                            self.clock.sleep(waits.next().unwrap_or(LONGEST_WAIT)).await;
+                            self.clock.sleep(waits.longer()).await;
                         }
                     }
                 }
@@ -323,16 +320,6 @@ impl Drop for Leave<'_> {
         let now = self.outbox.clock.monotonic();
         self.outbox.breaker(self.target, |breaker| breaker.left(now));
     }
-}
-
-/// How long to wait for a store that does not answer, ever longer.
-fn waits() -> impl Iterator<Item = Duration> {
-    backon::ExponentialBuilder::default()
-        .with_min_delay(Duration::from_millis(200))
-        .with_max_delay(LONGEST_WAIT)
-        .without_max_times()
-        .with_jitter()
-        .build()
 }
 
 fn until(at: i64, now: i64) -> Duration {
