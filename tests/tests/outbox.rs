@@ -121,6 +121,7 @@ impl Room {
             received_at: NOW,
             digest: "00".repeat(32),
             body: Bytes::from(body),
+            ended_at: None,
         };
         self.db.write(Lane::Urgent, Unit::new().with(InboxOp::Receive(Box::new(delivery)))).await.unwrap();
         let seq = self.db.delivery(guid).await.unwrap().unwrap().seq;
@@ -408,6 +409,7 @@ async fn files_of_a_pull_request_decide_and_workflows_are_known_after_a_restart(
             received_at: NOW,
             digest: "00".repeat(32),
             body: Bytes::from(body.clone()),
+            ended_at: None,
         };
         room.db.write(Lane::Urgent, Unit::new().with(InboxOp::Receive(Box::new(delivery)))).await.unwrap();
         let row = room.db.delivery(&guid).await.unwrap().unwrap();

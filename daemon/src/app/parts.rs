@@ -25,6 +25,7 @@ use crate::flows::kill::KillSwitch;
 use crate::flows::probe::rule::Rule;
 use crate::flows::probe::{Probe, ProbeParts, Probes};
 use crate::flows::status::Identity;
+use crate::flows::webhook_event::WebhookEvents;
 use crate::gateway::context::RepositoryContext;
 use crate::gateway::inbox::Inbox;
 use crate::gateway::outbox::{Context, Outbox, OutboxSettings, Service};
@@ -58,6 +59,8 @@ type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// The parts, and what is still to be started.
 pub(super) struct Built {
     pub(super) door: Arc<Parts>,
+    /// What the inbox works for.
+    pub(super) events: Arc<WebhookEvents>,
     pub(super) artifacts: Artifacts,
     /// Stores kills that could not be stored at once.
     pub(super) kill_worker: Mutex<Option<Task>>,
@@ -174,19 +177,23 @@ pub(super) async fn build(
         app_database,
         certificate,
     };
-    let inbox = Inbox::new(db.clone(), clock.clone());
+    let triggers = Triggers::new(db.clone(), clock.clone(), Arc::new(GitHubFiles(github.clone())));
+    let context: Option<Arc<dyn Context>> = Some(Arc::new(RepositoryContext::new(github.clone())));
+    let outbox = Outbox::new(db.clone(), clock.clone(), Client::new()?, outbox_settings(config)?, context);
+    let events = WebhookEvents::new(github.clone(), triggers.clone(), outbox.clone(), clock.clone());
+    let events = Arc::new(events);
+    let inbox = Inbox::judged(db.clone(), clock.clone(), events.clone());
     let probes = probes(config, &db, clock)?;
     let horizon = RecoverSettings::of(config.github.delivery_horizon);
     let recoverer =
         Recoverer::open(inbox.clone(), db.clone(), &github, clock.clone(), faults, horizon).await?;
-    let context: Option<Arc<dyn Context>> = Some(Arc::new(RepositoryContext::new(github.clone())));
     let door = Arc::new(Parts {
         identity,
         importer: Importer::new(db.clone(), seal.clone(), clock.clone()),
         inbox,
         recoverer,
-        triggers: Triggers::new(db.clone(), clock.clone(), Arc::new(GitHubFiles(github.clone()))),
-        outbox: Outbox::new(db.clone(), clock.clone(), Client::new()?, outbox_settings(config)?, context),
+        triggers,
+        outbox,
         db,
         clock: clock.clone(),
         seal,
@@ -207,7 +214,15 @@ pub(super) async fn build(
         operators: operators(config),
         epoch: u64::try_from(started_at).unwrap_or(1).max(1),
     });
-    Ok(Built { door, artifacts, kill_worker: Mutex::new(Some(Box::pin(worker))), tls, allow, rescorer })
+    Ok(Built {
+        door,
+        events,
+        artifacts,
+        kill_worker: Mutex::new(Some(Box::pin(worker))),
+        tls,
+        allow,
+        rescorer,
+    })
 }
 
 fn imports(

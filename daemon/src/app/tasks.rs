@@ -9,7 +9,6 @@ use crate::config::{Config, Env};
 use crate::doors::rpc::Parts;
 use crate::flows::kill::watch_marker;
 use crate::flows::measure::Measure;
-use crate::flows::webhook_event::WebhookEvents;
 use crate::gateway::inbox::WorkSettings;
 use crate::instance::notify::Notifier;
 use crate::log::Logging;
@@ -44,10 +43,9 @@ pub(super) fn spawn(
     }
     until_stop(shutdown, "kill marker", watch_marker(parts.kill.clone()));
     shutdown.spawn("audit heads", sign_heads(shutdown.clone(), parts.clone()));
-    let (triggers, outbox) = (parts.triggers.clone(), parts.outbox.clone());
-    let handler = WebhookEvents::new(parts.github.clone(), triggers, outbox.clone(), parts.clock.clone());
-    let (handler, work) = (Arc::new(handler), work_settings(config));
-    until_stop(shutdown, "inbox", parts.inbox.clone().work(handler, work));
+    let outbox = parts.outbox.clone();
+    let inbox = parts.inbox.clone().work(built.events.clone(), work_settings(config));
+    until_stop(shutdown, "inbox", inbox);
     until_stop(shutdown, "inbox retention", parts.inbox.clone().retain(config.inbox.keep_payloads));
     until_stop(shutdown, "sweep", parts.periodic.clone().work());
     until_stop(shutdown, "rescore", built.rescorer.clone().work());

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 use crate::clock::Clock;
 use crate::gateway::events::{self, Effects};
-use crate::gateway::inbox::{HandleError, Handler};
+use crate::gateway::inbox::{HandleError, Handler, Judge};
 use crate::gateway::integrations;
 use crate::gateway::outbox::Outbox;
 use crate::gateway::triggers::{MatchError, Triggers};
@@ -65,6 +65,12 @@ impl WebhookEvents {
         let notes: Vec<String> = [effects.note.take(), matched, forwarded].into_iter().flatten().collect();
         effects.note = (!notes.is_empty()).then(|| notes.join("; "));
         Ok(())
+    }
+}
+
+impl Judge for WebhookEvents {
+    fn awaits(&self, event: &str, repository: Option<&str>) -> bool {
+        events::is_read(event) || self.outbox.forwards() || self.triggers.awaits(event, repository)
     }
 }
 

@@ -24,6 +24,8 @@ pub struct NewDelivery {
     pub digest: String,
     /// The body as it came.
     pub body: Bytes,
+    /// Nothing follows from it, and it ends here, as ignored, in milliseconds since the epoch, UTC; none: it waits to be handled.
+    pub ended_at: Option<i64>,
 }
 
 /// A delivery as stored, without its body.

@@ -106,6 +106,24 @@ async fn a_unit_whose_precondition_fails_leaves_nothing_and_hurts_no_other() {
 }
 
 #[tokio::test]
+async fn what_is_urgent_slows_the_other_lanes_and_never_stops_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = sqlite(&dir).await;
+    let record = |n: usize| Unit::new().with(Who::daemon().did(1, "t", &n.to_string(), json!({})));
+    let done = std::sync::atomic::AtomicUsize::new(0);
+    let urgent = futures::future::join_all((0..900).map(async |n| {
+        db.write(Lane::Urgent, record(n)).await.unwrap();
+        done.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+    }));
+    let others = [Lane::Handler, Lane::Run].map(async |lane| {
+        db.write(lane, record(900)).await.unwrap();
+        done.load(std::sync::atomic::Ordering::SeqCst)
+    });
+    let (_, before) = tokio::join!(urgent, futures::future::join_all(others));
+    assert!(before.iter().all(|before| *before < 300), "after so many urgent ones: {before:?}");
+}
+
+#[tokio::test]
 async fn one_live_run_for_each_kind_and_scope() {
     let dir = tempfile::tempdir().unwrap();
     let db = sqlite(&dir).await;

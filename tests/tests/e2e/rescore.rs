@@ -10,6 +10,8 @@ use cutover_tests::harness::{Daemon, Ended, Hook};
 use cutover_tests::world::Selection;
 use cutover_tui::conn::Conn;
 use serde_json::{Value, json};
+use sqlx::ConnectOptions as _;
+use sqlx::sqlite::SqliteConnectOptions;
 
 use super::stage::{EXE, Stage, audit, plan, set_going, until_state};
 
@@ -77,6 +79,22 @@ impl Scene {
             Ok(mapping) => mapping,
             Err(_) => panic!("waited in vain for {reason}: {}", self.mapping().await),
         }
+    }
+
+    /// Waits until nothing is owed: a stop in between would leave the next life to find it.
+    async fn until_paid(&self) {
+        let store = self.stage.home.state().join("cutover.db");
+        let mut store = SqliteConnectOptions::new().filename(store).read_only(true).connect().await.unwrap();
+        let waiting = async {
+            while sqlx::query_scalar::<_, bool>("SELECT EXISTS (SELECT 1 FROM rescore)")
+                .fetch_one(&mut store)
+                .await
+                .unwrap()
+            {
+                tokio::task::yield_now().await;
+            }
+        };
+        Clock::system().timeout(Duration::from_secs(60), waiting).await.expect("the debt is never paid");
     }
 
     fn head(&self) -> Value {
@@ -149,6 +167,7 @@ async fn a_kill_between_the_fact_and_the_mapping_loses_nothing() {
     let secret = "planted-webhook-secret-of-the-rescores";
     let (scene, daemon, conn) = scene(secret, "").await;
     drop(conn);
+    scene.until_paid().await;
     assert_eq!(daemon.stop().await.unwrap(), Ended::Code(0));
     scene.stage.reconfigure("[mapping]\n", "[mapping]\nauto_map = \"on\"\n");
     for (guid, point, granted, reason) in [
@@ -162,6 +181,7 @@ async fn a_kill_between_the_fact_and_the_mapping_loses_nothing() {
         let daemon = scene.stage.daemon().await;
         let mapping = scene.until_reason(reason).await;
         assert_eq!(mapping["status"] == "mapped", granted, "{mapping}");
+        scene.until_paid().await;
         let conn = scene.stage.connect().await;
         let records = audit(&conn).await;
         let because = json!([format!("delivery {guid}")]);

@@ -28,10 +28,9 @@ pub struct Unreadable {
     pub what: String,
 }
 
-/// What follows from this event. `received_at`: when GitHub's delivery first came (not when it is handled or replayed),
-/// milliseconds since the epoch, UTC; it decides which of two facts is newer where GitHub's own times don't.
-pub fn effects(host: &str, event: &str, body: &[u8], received_at: i64) -> Result<Effects, Unreadable> {
-    let handled = matches!(
+/// Whether anything can follow from events of this name.
+pub fn is_read(event: &str) -> bool {
+    matches!(
         event,
         "ping"
             | "installation"
@@ -40,8 +39,13 @@ pub fn effects(host: &str, event: &str, body: &[u8], received_at: i64) -> Result
             | "repository"
             | "public"
             | "github_app_authorization"
-    );
-    if !handled {
+    )
+}
+
+/// What follows from this event. `received_at`: when GitHub's delivery first came (not when it is handled or replayed),
+/// milliseconds since the epoch, UTC; it decides which of two facts is newer where GitHub's own times don't.
+pub fn effects(host: &str, event: &str, body: &[u8], received_at: i64) -> Result<Effects, Unreadable> {
+    if !is_read(event) {
         return Ok(Effects::default());
     }
     let payload: Payload = serde_json::from_slice(body)

@@ -8,6 +8,7 @@ pub(super) mod tries;
 mod work;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
@@ -32,11 +33,19 @@ pub struct Arrival {
     pub body: Bytes,
 }
 
+/// What is known of a delivery before anybody reads it.
+pub trait Judge: Send + Sync {
+    /// Whether anything may follow from an event, in this repository. What it does not await is ended as it is taken, so that
+    /// it costs no more than its insert.
+    fn awaits(&self, event: &str, repository: Option<&str>) -> bool;
+}
+
 /// Deliveries on their way through.
 pub struct Inbox {
     db: Db,
     clock: Clock,
     metrics: Metrics,
+    judge: Option<Arc<dyn Judge>>,
     /// Something may be there to be handled.
     news: Notify,
 }
@@ -44,7 +53,12 @@ pub struct Inbox {
 impl Inbox {
     /// An inbox over the store. Nothing is handled until [`Inbox::work`] goes.
     pub fn new(db: Db, clock: Clock) -> Arc<Self> {
-        Arc::new(Self { db, clock, metrics: Metrics::process(), news: Notify::new() })
+        Arc::new(Self { db, clock, metrics: Metrics::process(), judge: None, news: Notify::new() })
+    }
+
+    /// As [`Inbox::new`], but only what is awaited has to be handled.
+    pub fn judged(db: Db, clock: Clock, judge: Arc<dyn Judge>) -> Arc<Self> {
+        Arc::new(Self { db, clock, metrics: Metrics::process(), judge: Some(judge), news: Notify::new() })
     }
 
     /// Takes a delivery. When this answers `Ok`, it survives whatever happens next.
@@ -66,6 +80,9 @@ impl Inbox {
     }
 
     async fn keep(&self, lane: Lane, arrival: Arrival, received_at: i64) -> Result<(), WriteError> {
+        let repository = arrival.envelope.repository.as_deref();
+        let awaited = self.judge.as_ref().is_none_or(|judge| judge.awaits(&arrival.event, repository));
+        let now = self.clock.now();
         let delivery = NewDelivery {
             guid: arrival.guid,
             event: arrival.event,
@@ -76,9 +93,15 @@ impl Inbox {
             received_at,
             digest: digest(&arrival.body).await?,
             body: arrival.body,
+            ended_at: (!awaited).then_some(now),
         };
         let unit = Unit::new().with(InboxOp::Receive(Box::new(delivery)));
         self.db.write(lane, unit).await?;
+        if !awaited {
+            let lag = Duration::from_millis(u64::try_from(now.saturating_sub(received_at)).unwrap_or(0));
+            self.metrics.webhook_processed(lag);
+        }
+        // Also for what is not awaited: it may have woken a dead one of its GUID.
         self.news.notify_one();
         Ok(())
     }

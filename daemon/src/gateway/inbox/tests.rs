@@ -72,6 +72,19 @@ struct Room {
 }
 
 impl Room {
+    /// Where nothing follows from a push.
+    async fn without_pushes() -> Self {
+        struct Judging;
+        impl Judge for Judging {
+            fn awaits(&self, event: &str, _: Option<&str>) -> bool {
+                event != "push"
+            }
+        }
+        let mut room = Self::with(Script::default()).await;
+        room.inbox = Inbox::judged(room.db.clone(), room.clock.clone(), Arc::new(Judging));
+        room
+    }
+
     async fn with(script: Script) -> Self {
         let dir = TempDir::new().unwrap();
         let url = format!("sqlite:{}", dir.path().join("cutover.db").display());
@@ -134,6 +147,24 @@ async fn what_was_taken_is_handled_in_order_by_whoever_comes_next() {
         Some(r#"{"of":"b"}"#),
         "the effect is in the store, from the body as it came"
     );
+    worker.abort();
+}
+
+#[tokio::test]
+async fn what_nothing_follows_from_ends_as_it_is_taken_and_can_be_replayed() {
+    let room = Room::without_pushes().await;
+    room.take("a", "push", Some(7)).await;
+    let row = room.row("a").await;
+    assert_eq!((row.state, row.ended_at, row.kept), (DeliveryState::Ignored, Some(NOW), true));
+    let worker = room.work(4, 8);
+    room.take("b", "ping", Some(7)).await;
+    room.handled("b").await;
+    assert_eq!(room.script.asked(), ["b"]);
+    let unit = Unit::new().with(InboxOp::Replay { seqs: vec![row.seq] });
+    room.db.write(Lane::Handler, unit).await.unwrap();
+    room.take("a", "push", Some(7)).await;
+    let replayed = room.handled("a").await;
+    assert_eq!((replayed.repeats, room.script.asked()), (1, vec!["b".to_owned(), "a".to_owned()]));
     worker.abort();
 }
 

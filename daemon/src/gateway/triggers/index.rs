@@ -99,6 +99,14 @@ impl Index {
         found
     }
 
+    /// Whether [`Index::candidates`] would find any.
+    pub fn awaits(&self, event: &str, repository: Option<&str>) -> bool {
+        let (Some(at), Some(repository)) = (self.events.get(event), repository) else { return false };
+        let repository = repository.to_ascii_lowercase();
+        let owner = repository.split_once('/').map_or("", |(owner, _)| owner);
+        at.exact.contains_key(&repository) || at.owners.contains_key(owner) || at.set.is_match(&repository)
+    }
+
     /// The triggers that match, by id.
     pub fn matching(&self, event: &Event) -> Vec<Arc<Trigger>> {
         let mut found = self.candidates(&event.name, event.repository.as_deref());

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
+use arc_swap::ArcSwapOption;
 use cutover_shared::workflow::{Explanation, NewWorkflow};
 use serde_json::json;
 use tokio::sync::Mutex;
@@ -70,7 +70,8 @@ pub struct Triggers {
     db: Db,
     clock: Clock,
     files: Arc<dyn Files>,
-    index: ArcSwap<Index>,
+    /// None until it was read from the store.
+    index: ArcSwapOption<Index>,
     /// Held while the store and the index are changed, so that they agree.
     known: Mutex<Known>,
 }
@@ -84,8 +85,13 @@ struct Known {
 impl Triggers {
     /// None is known until [`Triggers::load`] was called.
     pub fn new(db: Db, clock: Clock, files: Arc<dyn Files>) -> Arc<Self> {
-        let index = ArcSwap::from_pointee(Index::default());
-        Arc::new(Self { db, clock, files, index, known: Mutex::new(Known::default()) })
+        Arc::new(Self {
+            db,
+            clock,
+            files,
+            index: ArcSwapOption::empty(),
+            known: Mutex::new(Known::default()),
+        })
     }
 
     /// Reads the registered workflows. One that this version does not understand is left out and said in the log.
@@ -117,7 +123,8 @@ impl Triggers {
 
     fn replace(&self, known: &Known) {
         let before = self.index.load();
-        self.index.store(Arc::new(Index::new(known.all.values().cloned(), Some(&before))));
+        let index = Index::new(known.all.values().cloned(), before.as_deref());
+        self.index.store(Some(Arc::new(index)));
     }
 
     /// Registers a workflow, or replaces the one of this id. True when it is a new one.
@@ -176,13 +183,18 @@ impl Triggers {
         Ok(true)
     }
 
+    /// Whether a workflow may match an event in this repository; yes as long as the workflows are not known.
+    pub fn awaits(&self, event: &str, repository: Option<&str>) -> bool {
+        self.index.load().as_ref().is_none_or(|index| index.awaits(event, repository))
+    }
+
     /// Ids of the workflows that are to run for a delivery, sorted. GitHub is asked for a pull request's files when a rule about
     /// paths has passed all else.
     ///
     /// # Errors
     /// See [`MatchError`].
     pub async fn of(&self, delivery: &DeliveryRow, body: &[u8]) -> Result<Vec<String>, MatchError> {
-        let index = self.index.load_full();
+        let index = self.index.load_full().unwrap_or_default();
         let candidates = index.candidates(&delivery.event, delivery.repository.as_deref());
         if candidates.is_empty() {
             return Ok(Vec::new());

@@ -284,6 +284,9 @@ proptest! {
         let found = index.matching(&event);
         let found: Vec<&str> = found.iter().map(|t| t.id.as_str()).collect();
         prop_assert_eq!(found, scan);
+        let repository = event.repository.as_deref();
+        let candidates = index.candidates(&event.name, repository);
+        prop_assert_eq!(index.awaits(&event.name, repository), !candidates.is_empty());
     }
 
     #[test]

@@ -127,6 +127,13 @@ impl Desk {
             };
             let (mut rows, mut bytes) = weight(&first);
             let mut group = vec![first];
+            // However much is urgent, the other lanes have a place in each group: a flood may slow them and never stop them.
+            let others = [handler.try_recv().ok(), run.try_recv().ok()];
+            for request in others.into_iter().flatten() {
+                let more = weight(&request);
+                (rows, bytes) = (rows + more.0, bytes + more.1);
+                group.push(request);
+            }
             while group.len() < GROUP_UNITS && rows < GROUP_ROWS && bytes < GROUP_BYTES {
                 let next = urgent.try_recv().or_else(|_| handler.try_recv()).or_else(|_| run.try_recv());
                 let Ok(request) = next else { break };

@@ -21,6 +21,7 @@ fn new(guid: &str, installation: Option<i64>, body: impl Into<Bytes>) -> NewDeli
         received_at: 1_000,
         digest: format!("digest of {guid}"),
         body: body.into(),
+        ended_at: None,
     }
 }
 

@@ -40,6 +40,7 @@ fn delivery(guid: &str, installation: i64, received_at: i64) -> Op {
         received_at,
         digest: String::new(),
         body: bytes::Bytes::new(),
+        ended_at: None,
     }))
     .into()
 }
@@ -68,6 +69,24 @@ async fn an_installation_in_figures() {
     assert_eq!((rows[1].waiting, rows[1].account_login.as_str()), (1, "zeta"));
     assert_eq!(db.installed(HOST, Some(7)).await.unwrap(), rows[..1]);
     assert_eq!(db.installed("other", None).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn what_nothing_follows_from_is_the_last_delivery_of_its_installation_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = sqlite(&dir).await;
+    write(&db, [seen(7, "Acme", 10), seen(8, "zeta", 10)]).await;
+    let ended = |guid: &str, installation, received_at| match delivery(guid, installation, received_at) {
+        Op::Inbox(InboxOp::Receive(new)) => {
+            InboxOp::Receive(Box::new(NewDelivery { ended_at: Some(1), ..*new })).into()
+        }
+        other => other,
+    };
+    write(&db, [ended("b", 7, 2 * MINUTE), ended("c", 7, 2 * MINUTE + 1), ended("d", 8, MINUTE)]).await;
+    let rows = db.installed(HOST, None).await.unwrap();
+    let shown: Vec<_> =
+        rows.iter().map(|row| (row.waiting, row.delivered_at, row.event.as_deref())).collect();
+    assert_eq!(shown, [(0, Some(2 * MINUTE), Some("push.forced")), (0, Some(MINUTE), Some("push"))]);
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Operations on the inbox.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::LazyLock;
 
 use cutover_shared::webhook::DeliveryState;
@@ -82,8 +82,8 @@ pub(super) async fn op(connection: &mut SqliteConnection, op: &InboxOp, packed: 
 /// row says that it has one: for a new delivery, and for a dead one whose body was dropped.
 const DELIVERIES: Rows = Rows {
     head: "INSERT INTO deliveries
-              (guid, event, action, installation, repo_id, repository, received_at, digest, bytes, state) VALUES ",
-    row: "(?, ?, ?, ?, ?, ?, ?, ?, ?, 'waiting')",
+              (guid, event, action, installation, repo_id, repository, received_at, digest, bytes, state, ended_at) VALUES ",
+    row: "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     tail: " ON CONFLICT (guid) DO UPDATE SET
                 repeats  = repeats + 1,
                 state    = CASE WHEN state = 'dead' THEN 'waiting' ELSE state END,
@@ -103,7 +103,15 @@ const BODIES: Rows = Rows {
     tail: " ON CONFLICT (seq) DO NOTHING",
 };
 
+const DELIVERED: Rows = Rows {
+    head: "INSERT INTO delivered (installation, at, event) VALUES ",
+    row: "(?, ?, ?)",
+    tail: " ON CONFLICT (installation) DO UPDATE SET at = excluded.at, event = excluded.event
+             WHERE excluded.at >= delivered.at + 60000",
+};
+
 static INSERT_DELIVERIES: LazyLock<Vec<String>> = LazyLock::new(|| DELIVERIES.statements());
+static INSERT_DELIVERED: LazyLock<Vec<String>> = LazyLock::new(|| DELIVERED.statements());
 static INSERT_BODIES: LazyLock<Vec<String>> = LazyLock::new(|| BODIES.statements());
 
 /// Takes deliveries in this order; of one that comes twice, the first brings the body. When it fails, some may be there.
@@ -125,7 +133,12 @@ pub(in crate::store::sqlite) async fn receive(
                 .bind(&delivery.repository)
                 .bind(delivery.received_at)
                 .bind(&delivery.digest)
-                .bind(i64::try_from(delivery.body.len()).unwrap_or(i64::MAX));
+                .bind(i64::try_from(delivery.body.len()).unwrap_or(i64::MAX))
+                .bind(
+                    if delivery.ended_at.is_some() { DeliveryState::Ignored } else { DeliveryState::Waiting }
+                        .word(),
+                )
+                .bind(delivery.ended_at);
         }
         let met: Vec<(String, i64, bool)> = insert.fetch_all(&mut *connection).await.map_err(failed(WHAT))?;
         places.extend(met.into_iter().map(|(guid, seq, kept)| (guid, (seq, kept))));
@@ -146,6 +159,27 @@ pub(in crate::store::sqlite) async fn receive(
         let mut insert = query(statement);
         for (seq, packed) in now {
             insert = insert.bind(*seq).bind(packed.packing).bind(packed.body.as_ref());
+        }
+        insert.execute(&mut *connection).await.map_err(failed(WHAT))?;
+        rest = later;
+    }
+    let ended = deliveries.iter().filter(|(delivery, _)| delivery.ended_at.is_some());
+    let mut last: BTreeMap<i64, &NewDelivery> = BTreeMap::new();
+    for (delivery, _) in ended {
+        let Some(installation) = delivery.installation else { continue };
+        let last = last.entry(installation).or_insert(delivery);
+        if delivery.received_at >= last.received_at {
+            *last = delivery;
+        }
+    }
+    let last: Vec<_> = last.into_iter().collect();
+    let mut rest = last.as_slice();
+    while let Some((statement, now, later)) = chunk(&INSERT_DELIVERED, rest) {
+        let mut insert = query(statement);
+        for (installation, delivery) in now {
+            let action = delivery.action.as_ref().map(|action| format!(".{action}")).unwrap_or_default();
+            let event = format!("{}{action}", delivery.event);
+            insert = insert.bind(*installation).bind(delivery.received_at).bind(event);
         }
         insert.execute(&mut *connection).await.map_err(failed(WHAT))?;
         rest = later;

@@ -21,9 +21,13 @@ async fn dead_without_body(db: &Db, guid: &str) {
 async fn deliveries_written_together_are_as_if_written_one_by_one() {
     let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let (alone, together) = (sqlite(&one).await, sqlite(&other).await);
-    // Doubles with other bytes, some that were dead, some without a body.
-    let arrivals: Vec<_> =
-        (0..150).map(|n| new(&format!("g{}", n % 97), Some(n % 3), format!("body {n}"))).collect();
+    // Doubles with other bytes, some that were dead, some without a body, some that nothing follows from.
+    let arrivals: Vec<_> = (0..150)
+        .map(|n| NewDelivery {
+            ended_at: (n % 4 == 0).then_some(40),
+            ..new(&format!("g{}", n % 97), Some(n % 3), format!("body {n}"))
+        })
+        .collect();
     for db in [&alone, &together] {
         dead_without_body(db, "g5").await;
         ended(db, "g6", Dead, 7).await;

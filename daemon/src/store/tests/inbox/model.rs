@@ -8,7 +8,7 @@ use super::*;
 
 #[derive(Clone, Debug)]
 enum Step {
-    Receive { guid: u8, body: u8 },
+    Receive { guid: u8, body: u8, ended_at: Option<i64> },
     End { guid: u8, state: DeliveryState, at: i64 },
     Retry { guid: u8, attempts: u32, due_at: i64 },
     Replay { guids: Vec<u8> },
@@ -20,7 +20,8 @@ fn step() -> impl Strategy<Value = Step> {
     let guid = || 0..6_u8;
     let at = || 0..20_i64;
     prop_oneof![
-        4 => (guid(), 0..4_u8).prop_map(|(guid, body)| Step::Receive { guid, body }),
+        4 => (guid(), 0..4_u8, prop::option::of(at()))
+            .prop_map(|(guid, body, ended_at)| Step::Receive { guid, body, ended_at }),
         3 => (guid(), prop::sample::select(DeliveryState::ALL), at())
             .prop_map(|(guid, state, at)| Step::End { guid, state, at }),
         1 => (guid(), 1..9_u32, at()).prop_map(|(guid, attempts, due_at)| Step::Retry { guid, attempts, due_at }),
@@ -35,10 +36,10 @@ fn body(guid: u8, body: u8) -> Bytes {
     Bytes::from(vec![guid; usize::from(body) * 40])
 }
 
-fn delivery(guid: u8, nth: u8) -> NewDelivery {
+fn delivery(guid: u8, nth: u8, ended_at: Option<i64>) -> NewDelivery {
     let installation = (!guid.is_multiple_of(3)).then_some(i64::from(guid % 3));
     let digest = format!("digest {nth}");
-    NewDelivery { digest, ..new(&guid.to_string(), installation, body(guid, nth)) }
+    NewDelivery { digest, ended_at, ..new(&guid.to_string(), installation, body(guid, nth)) }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -56,8 +57,8 @@ impl Model {
     fn apply(&mut self, step: &Step) -> (InboxOp, bool) {
         let seq = |model: &Self, guid: u8| model.0.get(&guid).map_or(-1, |known| known.row.seq);
         match step {
-            Step::Receive { guid, body } => {
-                let new = delivery(*guid, *body);
+            Step::Receive { guid, body, ended_at } => {
+                let new = delivery(*guid, *body, *ended_at);
                 self.receive(*guid, &new);
                 (InboxOp::Receive(Box::new(new)), true)
             }
@@ -118,10 +119,10 @@ impl Model {
                 received_at: new.received_at,
                 digest: new.digest.clone(),
                 bytes: i64::try_from(new.body.len()).unwrap(),
-                state: Waiting,
+                state: if new.ended_at.is_some() { Ignored } else { Waiting },
                 attempts: 0,
                 due_at: 0,
-                ended_at: None,
+                ended_at: new.ended_at,
                 note: None,
                 repeats: 0,
                 kept: true,

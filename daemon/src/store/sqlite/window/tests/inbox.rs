@@ -90,6 +90,7 @@ impl Delivery {
             received_at: self.received_at,
             digest: String::new(),
             body: Bytes::from(vec![b'x'; self.bytes.into()]),
+            ended_at: None,
         };
         // Again in the same place: a gap would be no mistake, and is not what this is about.
         let mut ops = vec![InboxOp::Receive(Box::new(new.clone()))];
