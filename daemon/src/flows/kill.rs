@@ -294,12 +294,15 @@ fn write_durably(dir: &Path, text: &str) -> std::io::Result<()> {
 pub async fn watch_marker(switch: KillSwitch) {
     use notify::Watcher as _;
     let (seen, mut changes) = mpsc::channel(16);
-    let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+    // The store lies in the same folder, and each of its writes would be an event: only what appears is told.
+    let config = notify::Config::default().with_event_kinds(notify::EventKindMask::CREATE);
+    let tell = move |event: notify::Result<notify::Event>| {
         // A full channel already says what there is to say.
         if event.is_ok() {
             let _ = seen.try_send(());
         }
-    });
+    };
+    let watcher = notify::RecommendedWatcher::new(tell, config);
     let watching = watcher.and_then(|mut watcher| {
         watcher.watch(&switch.0.state_dir, notify::RecursiveMode::NonRecursive).map(|()| watcher)
     });

@@ -1,6 +1,7 @@
 //! The SQLite store: WAL, `synchronous=FULL`, one writer with group commit, a pool of readers.
 
 mod body;
+mod checkpoint;
 mod load;
 mod window;
 mod write;
@@ -10,10 +11,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sqlx::ConnectOptions as _;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
+use sqlx::{ConnectOptions as _, Connection as _};
 use tokio::sync::watch;
 
 use self::writer::Writer;
@@ -60,6 +61,13 @@ impl Sqlite {
             .await
             .map_err(refused)?;
         let (announce, versions) = watch::channel(Versions::new());
+        // What a unit's savepoint keeps to take back is a file otherwise, made anew for each group commit.
+        let options = options
+            .create_if_missing(false)
+            .pragma("temp_store", "MEMORY")
+            .pragma("wal_autocheckpoint", checkpoint::MOST_PAGES.to_string());
+        connection.close().await.map_err(refused)?;
+        let connection = options.connect().await.map_err(refused)?;
         let writer = Writer::start(connection, options, announce, faults).await.map_err(refused)?;
         Ok(Self { readers, writer, versions })
     }
