@@ -1,7 +1,6 @@
 //! The SQLite store: WAL, `synchronous=FULL`, one writer with group commit, a pool of readers.
 
 mod body;
-mod checkpoint;
 mod load;
 mod window;
 mod write;
@@ -62,10 +61,7 @@ impl Sqlite {
             .map_err(refused)?;
         let (announce, versions) = watch::channel(Versions::new());
         // What a unit's savepoint keeps to take back is a file otherwise, made anew for each group commit.
-        let options = options
-            .create_if_missing(false)
-            .pragma("temp_store", "MEMORY")
-            .pragma("wal_autocheckpoint", checkpoint::MOST_PAGES.to_string());
+        let options = options.create_if_missing(false).pragma("temp_store", "MEMORY");
         connection.close().await.map_err(refused)?;
         let connection = options.connect().await.map_err(refused)?;
         let writer = Writer::start(connection, options, announce, faults).await.map_err(refused)?;

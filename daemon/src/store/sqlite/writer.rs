@@ -10,7 +10,6 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use super::body::{Packed, SMALL, pack};
-use super::checkpoint::{self, Tell};
 use super::write::{self, Chain};
 use crate::faults::Faults;
 use crate::store::{InboxOp, Lane, NewDelivery, Op, UNIT_ROWS, Unit, Versions, WriteError};
@@ -59,8 +58,7 @@ impl Writer {
         let (handler, handler_in) = mpsc::channel(LANE);
         let (run, run_in) = mpsc::channel(LANE);
         let (tell, trouble) = watch::channel(None);
-        let log = checkpoint::start(options.clone());
-        let desk = Desk { connection, options, log, chain, announce, trouble: tell, faults };
+        let desk = Desk { connection, options, chain, announce, trouble: tell, faults };
         let task = tokio::spawn(desk.work(urgent_in, handler_in, run_in));
         let lanes = Mutex::new(Some(Lanes { urgent, handler, run }));
         Ok(Self { lanes, task: Mutex::new(Some(task)), trouble })
@@ -106,7 +104,6 @@ impl Writer {
 struct Desk {
     connection: SqliteConnection,
     options: SqliteConnectOptions,
-    log: Tell,
     chain: Chain,
     announce: watch::Sender<Versions>,
     trouble: watch::Sender<Option<String>>,
@@ -145,7 +142,6 @@ impl Desk {
                 group.push(request);
             }
             self.commit(group).await;
-            self.log.committed((rows, bytes));
         }
         if let Err(error) = self.connection.close().await {
             tracing::warn!(%error, "the store did not close cleanly");
