@@ -27,7 +27,7 @@ const SMALL_KIB: usize = 32 * 1024;
 const SMALL_STEP_KIB: u32 = 16;
 
 /// Room of all large parts, in KiB. With it goes that of the one body that is let through.
-const LARGE_KIB: usize = 75 * 1024;
+const LARGE_KIB: usize = 50 * 1024;
 const LARGE_STEP_KIB: u32 = 256;
 
 /// Bytes a second that a body has to come with, after a time of grace as long as that of a head.

@@ -14,7 +14,7 @@ const ZSTD: &str = "zstd";
 const PLAIN: &str = "plain";
 
 /// The largest body that is packed beside other work, in bytes: a millisecond of it at most.
-pub(super) const SMALL: usize = 256 * 1024;
+pub(in crate::store::sqlite) const SMALL: usize = 256 * 1024;
 
 thread_local! {
     /// Making one costs more than packing a small body.

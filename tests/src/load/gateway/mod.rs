@@ -57,6 +57,7 @@ pub struct GatewayLoad {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Arm {
     Durable,
+    Matched,
     Ceiling,
     Door,
     Probot,
@@ -64,11 +65,13 @@ enum Arm {
 }
 
 impl Arm {
-    const ALL: [Self; 5] = [Self::Durable, Self::Ceiling, Self::Door, Self::Probot, Self::Octokit];
+    const ALL: [Self; 6] =
+        [Self::Durable, Self::Matched, Self::Ceiling, Self::Door, Self::Probot, Self::Octokit];
 
     fn name(self) -> &'static str {
         match self {
             Self::Durable => "durable 202",
+            Self::Matched => "durable 202, each held against a workflow",
             Self::Ceiling => "insert only, no HTTP",
             Self::Door => "door alone, not stored",
             Self::Probot => "probot, not stored",
@@ -134,9 +137,13 @@ async fn measure(load: &GatewayLoad, arm: Arm, payloads: &Arc<Vec<Signed>>) -> R
                 ceiling::insert(folder.path(), payloads, load.connections, WARM_UP, load.length).await?;
             return Ok(Figures { rate: float(taken) / took.as_secs_f64(), ..Figures::default() });
         }
-        (Arm::Durable, _) => {
+        (Arm::Durable | Arm::Matched, _) => {
             let home = server::home(&load.program, &folder.path().join("home")).await?;
-            Server::daemon(&load.program, &home).await?
+            let server = Server::daemon(&load.program, &home).await?;
+            if arm == Arm::Matched {
+                server.watch_pushes().await?;
+            }
+            server
         }
         (Arm::Probot, Some(peers)) => Server::probot(peers, folder.path()).await?,
         (Arm::Octokit, Some(peers)) => Server::octokit(peers).await?,

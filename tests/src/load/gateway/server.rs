@@ -6,6 +6,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use cutover_daemon::clock::Clock;
+use serde_json::json;
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
@@ -16,6 +17,9 @@ use crate::harness::Home;
 use crate::harness::role::ROLE;
 use crate::load::mapping::LoadError;
 use crate::load::meter::Process;
+
+/// What a service shows.
+const SERVICE: &str = "the-service-token-of-the-load-tool";
 
 /// A start that takes longer has failed.
 const START: Duration = Duration::from_secs(60);
@@ -43,7 +47,7 @@ pub(crate) async fn home(program: &Program, folder: &Path) -> Result<Home, LoadE
         "http://127.0.0.1:9",
         APP,
         TestKey::First.private_pem(),
-        "[http]\nlisten = \"127.0.0.1:0\"\n",
+        &format!("[http]\nlisten = \"127.0.0.1:0\"\n\n[api]\nservice_token = \"{SERVICE}\"\n"),
     )?;
     let text = std::fs::read_to_string(home.config())?;
     let text = text.replace("app_id = ", &format!("webhook_secret = {SECRET:?}\napp_id = "));
@@ -125,6 +129,28 @@ impl Server {
             }
             clock.sleep(Duration::from_millis(10)).await;
         }
+    }
+
+    /// Registers a workflow that has to be held against every push, and matches none.
+    pub(crate) async fn watch_pushes(&self) -> Result<(), LoadError> {
+        let wrong = |error: reqwest::Error| LoadError::Wrong(error.to_string());
+        let workflow = json!({
+            "name": "every push",
+            "trigger": { "repository": "**", "events": ["push"], "branches": ["no-such-branch"] },
+            "definition": {},
+        });
+        let answer = reqwest::Client::new()
+            .put(format!("http://{}/api/v1/workflows/every-push", self.target.address))
+            .bearer_auth(SERVICE)
+            .header("content-type", "application/json")
+            .body(workflow.to_string())
+            .send()
+            .await
+            .map_err(wrong)?;
+        if answer.status().is_success() {
+            return Ok(());
+        }
+        Err(LoadError::Wrong(format!("the workflow: {}", answer.text().await.map_err(wrong)?)))
     }
 
     /// Where it listens.

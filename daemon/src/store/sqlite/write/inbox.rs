@@ -8,7 +8,7 @@ use sqlx::query;
 use sqlx::sqlite::SqliteConnection;
 
 use super::{Done, failed, rows};
-use crate::store::sqlite::body::{Packed, pack};
+use crate::store::sqlite::body::{Packed, SMALL, pack};
 use crate::store::{InboxOp, NewDelivery, UNIT_ROWS, WriteError};
 
 const WHAT: &str = "the delivery";
@@ -155,13 +155,17 @@ pub(in crate::store::sqlite) async fn receive(
         }
     }
     let mut rest = bodies.as_slice();
-    while let Some((statement, now, later)) = chunk(&INSERT_BODIES, rest) {
+    loop {
+        // A large one goes alone: it is copied for its statement, and again by SQLite.
+        let small = rest.iter().take_while(|(_, packed)| packed.body.len() <= SMALL).count();
+        let run = rest.get(..small.max(1)).unwrap_or(rest);
+        let Some((statement, now, _)) = chunk(&INSERT_BODIES, run) else { break };
         let mut insert = query(statement);
         for (seq, packed) in now {
             insert = insert.bind(*seq).bind(packed.packing).bind(packed.body.as_ref());
         }
         insert.execute(&mut *connection).await.map_err(failed(WHAT))?;
-        rest = later;
+        rest = rest.get(now.len()..).unwrap_or_default();
     }
     let ended = deliveries.iter().filter(|(delivery, _)| delivery.ended_at.is_some());
     let mut last: BTreeMap<i64, &NewDelivery> = BTreeMap::new();
