@@ -10,7 +10,7 @@ use serde_json::json;
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
-use super::client::Target;
+use super::client::{Target, exchange};
 use super::payload::{APP, SECRET};
 use crate::github_sim::TestKey;
 use crate::harness::Home;
@@ -133,24 +133,22 @@ impl Server {
 
     /// Registers a workflow that has to be held against every push, and matches none.
     pub(crate) async fn watch_pushes(&self) -> Result<(), LoadError> {
-        let wrong = |error: reqwest::Error| LoadError::Wrong(error.to_string());
         let workflow = json!({
             "name": "every push",
             "trigger": { "repository": "**", "events": ["push"], "branches": ["no-such-branch"] },
             "definition": {},
-        });
-        let answer = reqwest::Client::new()
-            .put(format!("http://{}/api/v1/workflows/every-push", self.target.address))
-            .bearer_auth(SERVICE)
-            .header("content-type", "application/json")
-            .body(workflow.to_string())
-            .send()
-            .await
-            .map_err(wrong)?;
-        if answer.status().is_success() {
-            return Ok(());
+        })
+        .to_string();
+        let request = format!(
+            "PUT /api/v1/workflows/every-push HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {SERVICE}\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{workflow}",
+            self.target.address,
+            workflow.len(),
+        );
+        match exchange(&mut None, self.target.address, request.as_bytes(), &mut Vec::new()).await? {
+            200..=299 => Ok(()),
+            status => Err(LoadError::Wrong(format!("the workflow was answered with {status}"))),
         }
-        Err(LoadError::Wrong(format!("the workflow: {}", answer.text().await.map_err(wrong)?)))
     }
 
     /// Where it listens.
