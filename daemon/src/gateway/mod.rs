@@ -10,6 +10,7 @@ pub mod events;
 pub mod inbox;
 pub mod integrations;
 pub mod outbox;
+mod queue;
 pub mod recover;
 pub mod signature;
 pub mod state_token;
