@@ -12,6 +12,7 @@ pub mod integrations;
 pub mod outbox;
 mod queue;
 pub mod recover;
+mod replay;
 pub mod signature;
 pub mod state_token;
 pub mod triggers;
