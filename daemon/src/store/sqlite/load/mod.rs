@@ -14,7 +14,7 @@ pub(super) mod run;
 mod setting;
 
 use sqlx::sqlite::SqliteRow;
-use sqlx::{AssertSqlSafe, Row as _};
+use sqlx::{QueryBuilder, Row as _, SqlStr, Sqlite};
 
 use crate::store::ReadError;
 
@@ -42,8 +42,8 @@ fn small(row: &SqliteRow, column: &str) -> Result<u32, sqlx::Error> {
 
 /// Heads of up to `$2` queues after `$1`, by queue: from each queue's head straight to the next queue's, however many wait in
 /// between.
-fn heads(table: &'static str) -> AssertSqlSafe<String> {
-    AssertSqlSafe(format!(
+fn heads(table: &'static str) -> SqlStr {
+    QueryBuilder::<Sqlite>::new(format!(
         "WITH RECURSIVE head (queue, seq, due_at) AS (
            SELECT queue, seq, due_at FROM {table}
             WHERE seq = (SELECT seq FROM {table} INDEXED BY {table}_waiting
@@ -55,4 +55,5 @@ fn heads(table: &'static str) -> AssertSqlSafe<String> {
            LIMIT $2)
          SELECT queue, seq, due_at FROM head ORDER BY queue"
     ))
+    .into_sql()
 }

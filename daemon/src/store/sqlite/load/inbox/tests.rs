@@ -37,7 +37,7 @@ async fn heads_are_found_queue_by_queue_without_a_scan_of_what_waits() {
     assert_eq!(db.queue_heads(Some(106), 5).await.unwrap(), []);
     assert_eq!(db.queue_heads(None, 0).await.unwrap(), []);
 
-    let plan = plan(&mut connection, &heads("deliveries").0).await;
+    let plan = plan(&mut connection, heads("deliveries").as_str()).await;
     let touching: Vec<&String> = plan.iter().filter(|step| !step.starts_with("SCAN head")).collect();
     assert!(!touching.iter().any(|step| step.starts_with("SCAN")), "{plan:#?}");
     let probes = touching.iter().filter(|step| step.contains("deliveries_waiting (queue>?)")).count();
@@ -63,7 +63,7 @@ async fn heads_take_steps_by_queue_and_not_by_row() {
         query(AssertSqlSafe(sql)).bind(i64::MIN).bind(1_000).fetch_all(connection).await.unwrap();
         steps.load(std::sync::atomic::Ordering::Relaxed) - before
     };
-    let by_queue = taken(&heads("deliveries").0, &mut connection).await;
+    let by_queue = taken(heads("deliveries").as_str(), &mut connection).await;
     assert!(by_queue < 100 * 60, "{by_queue} steps for 100 queues");
     let scan = "SELECT queue, min(seq), due_at FROM deliveries WHERE state = 'waiting' AND queue > $1
                  GROUP BY queue ORDER BY queue LIMIT $2";
