@@ -201,9 +201,9 @@ impl Worker {
     /// Counted once it is stored.
     fn failed(&self, delivery: &DeliveryRow, over: bool) {
         if over {
-            self.inbox.metrics.webhook_dead(self.inbox.lag(delivery))
+            self.inbox.metrics.webhook_dead(self.inbox.lag(delivery));
         } else {
-            self.inbox.metrics.webhook_retried()
+            self.inbox.metrics.webhook_retried();
         }
     }
 
