@@ -70,11 +70,11 @@ pub enum InboxOp {
     Forget { before: i64 },
 }
 
-/// The first waiting delivery of a queue.
+/// The first that waits in a queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct QueueHead {
-    /// The installation, or 0.
-    pub queue: i64,
+pub struct QueueHead<K = i64> {
+    /// Of deliveries the installation, or 0.
+    pub queue: K,
     pub seq: i64,
     pub due_at: i64,
 }

@@ -30,9 +30,7 @@ pub use installed::{InstalledRead, InstalledRow, MOST_INSTALLATIONS};
 pub use integration::{IntegrationOp, IntegrationRead, IntegrationRow, IntegrationState, Proof};
 pub use learned::{Learned, Version};
 pub use open::{OpenError, open};
-pub use outbox::{
-    DispatchHead, DispatchRow, DispatchTo, NewDispatches, OutboxOp, OutboxRead, PutWorkflow, WorkflowRow,
-};
+pub use outbox::{DispatchRow, DispatchTo, NewDispatches, OutboxOp, OutboxRead, PutWorkflow, WorkflowRow};
 pub use read::{AuditRead, CatalogRead, IndexRead, MappingRead, ProbeRead, RunRead, SettingRead, UploadRead};
 pub use rescore::{OwedRow, RescoreOp, RescoreRead, Scope};
 pub use rows::{

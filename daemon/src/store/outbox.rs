@@ -5,6 +5,7 @@ use cutover_shared::window::Window;
 use cutover_shared::workflow::{DispatchState, LastMatch, Rule};
 
 use super::ReadError;
+use super::inbox::QueueHead;
 use super::select::Select;
 
 /// What is registered for a workflow. JSON travels as text: the definition is handed on as it came.
@@ -104,14 +105,6 @@ pub struct DispatchRow {
     pub round: u32,
 }
 
-/// The first waiting dispatch of a queue.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DispatchHead {
-    pub queue: String,
-    pub seq: i64,
-    pub due_at: i64,
-}
-
 type Read<T> = Result<T, ReadError>;
 
 /// What can be read of the outbox.
@@ -123,7 +116,7 @@ pub trait OutboxRead {
     /// By id, unless sorted.
     async fn workflows_window(&self, select: &Select) -> Read<Window<WorkflowRow>>;
     /// Heads of up to `limit` queues with a greater name than `after`, by queue.
-    async fn dispatch_heads(&self, after: Option<&str>, limit: u32) -> Read<Vec<DispatchHead>>;
+    async fn dispatch_heads(&self, after: Option<&str>, limit: u32) -> Read<Vec<QueueHead<String>>>;
     /// Up to `limit` waiting dispatches of a queue, in order.
     async fn dispatch_queue(&self, queue: &str, limit: u32) -> Read<Vec<DispatchRow>>;
     /// Up to `limit` dispatches of a delivery, in order.

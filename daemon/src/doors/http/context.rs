@@ -46,7 +46,11 @@ pub fn routes(parts: Arc<ContextParts>) -> OpenApiRouter {
 
 type Answer = Result<Value, Refusal>;
 type Asked<Q> = Result<Query<Q>, QueryRejection>;
+type Named = Path<(String, String, String)>;
 type Numbered = Path<(String, String, String, i64)>;
+
+/// Who asks, as far as it is the same everywhere.
+type Asker = (State<Arc<ContextParts>>, Extension<RequestId>, Extension<Client>, HeaderMap);
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -98,15 +102,21 @@ impl ContextParts {
     }
 }
 
-fn told(id: &RequestId, answer: Answer, status: StatusCode) -> Response {
+/// Asks GitHub as the installation that the workflow may ask as.
+async fn ask(
+    (State(parts), Extension(request), Extension(client), headers): Asker,
+    workflow: &str,
+    good: StatusCode,
+    question: impl AsyncFnOnce(RepositoryContext, i64) -> Answer,
+) -> Response {
+    let answer = match parts.installation(&headers, client, workflow).await {
+        Ok(installation) => question(parts.context.clone(), installation).await,
+        Err(refusal) => Err(refusal),
+    };
     match answer {
-        Ok(value) => json(status, &value),
-        Err(refusal) => refusal.answer(id),
+        Ok(value) => json(good, &value),
+        Err(refusal) => refusal.answer(&request),
     }
-}
-
-fn ok(id: &RequestId, answer: Answer) -> Response {
-    told(id, answer, StatusCode::OK)
 }
 
 fn bad(why: impl Into<String>) -> Refusal {
@@ -144,38 +154,23 @@ fn refused(error: ContextError) -> Refusal {
 #[utoipa::path(get, path = "/api/v1/workflows/{id}/github/repositories", tag = "context",
     params(("id" = String, Path, description = "The workflow"), ("cursor" = Option<String>, Query, description = "`next` of the page before")),
     responses((status = 200, description = "{repositories, next, total}"), (status = 401, description = "No service token")))]
-async fn repositories(
-    State(parts): State<Arc<ContextParts>>,
-    Extension(request): Extension<RequestId>,
-    Extension(client): Extension<Client>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    query: Asked<Page>,
-) -> Response {
-    let answer = async {
-        let installation = parts.installation(&headers, client, &id).await?;
-        parts.context.repositories(installation, asked(query)?.cursor.as_deref()).await.map_err(refused)
-    };
-    ok(&request, answer.await)
+async fn repositories(asker: Asker, Path(id): Path<String>, query: Asked<Page>) -> Response {
+    ask(asker, &id, StatusCode::OK, async move |context, installation| {
+        context.repositories(installation, asked(query)?.cursor.as_deref()).await.map_err(refused)
+    })
+    .await
 }
 
 /// A pull request with its diff, files, comments and repository.
 #[utoipa::path(get, path = "/api/v1/workflows/{id}/github/repos/{owner}/{repo}/pulls/{number}", tag = "context",
     params(("id" = String, Path, description = "The workflow"), ("owner" = String, Path, description = "Login of the owner"), ("repo" = String, Path, description = "Name of the repository"), ("number" = i64, Path, description = "Number of the pull request")),
     responses((status = 200, description = "pr_context {pr, diff, files, comments, repository, complete}"), (status = 404, description = "Not there, or not to be seen")))]
-async fn pull_request(
-    State(parts): State<Arc<ContextParts>>,
-    Extension(request): Extension<RequestId>,
-    Extension(client): Extension<Client>,
-    Path((id, owner, repo, number)): Numbered,
-    headers: HeaderMap,
-) -> Response {
-    let answer = async {
-        let installation = parts.installation(&headers, client, &id).await?;
+async fn pull_request(asker: Asker, Path((id, owner, repo, number)): Numbered) -> Response {
+    ask(asker, &id, StatusCode::OK, async move |context, installation| {
         let name = format!("{owner}/{repo}");
-        parts.context.pull_request(installation, &name, number).await.map_err(refused)
-    };
-    ok(&request, answer.await)
+        context.pull_request(installation, &name, number).await.map_err(refused)
+    })
+    .await
 }
 
 /// A commit with its files and repository.
@@ -183,95 +178,60 @@ async fn pull_request(
     params(("id" = String, Path, description = "The workflow"), ("owner" = String, Path, description = "Login of the owner"), ("repo" = String, Path, description = "Name of the repository"), ("sha" = String, Path, description = "Of the commit")),
     responses((status = 200, description = "commit_context {commit, diff, repository}"), (status = 404, description = "Not there, or not to be seen")))]
 async fn commit(
-    State(parts): State<Arc<ContextParts>>,
-    Extension(request): Extension<RequestId>,
-    Extension(client): Extension<Client>,
+    asker: Asker,
     Path((id, owner, repo, sha)): Path<(String, String, String, String)>,
-    headers: HeaderMap,
 ) -> Response {
-    let answer = async {
-        let installation = parts.installation(&headers, client, &id).await?;
-        parts.context.commit(installation, &format!("{owner}/{repo}"), &sha).await.map_err(refused)
-    };
-    ok(&request, answer.await)
+    ask(asker, &id, StatusCode::OK, async move |context, installation| {
+        context.commit(installation, &format!("{owner}/{repo}"), &sha).await.map_err(refused)
+    })
+    .await
 }
 
 /// A file, in base64.
 #[utoipa::path(get, path = "/api/v1/workflows/{id}/github/repos/{owner}/{repo}/file", tag = "context",
     params(("id" = String, Path, description = "The workflow"), ("owner" = String, Path, description = "Login of the owner"), ("repo" = String, Path, description = "Name of the repository"), ("path" = String, Query, description = "In the repository"), ("ref" = Option<String>, Query, description = "Branch, tag or commit; else the default branch")),
     responses((status = 200, description = "{path, ref, size, encoding, content}"), (status = 404, description = "Not there, or not to be seen"), (status = 413, description = "Too large")))]
-async fn file(
-    State(parts): State<Arc<ContextParts>>,
-    Extension(request): Extension<RequestId>,
-    Extension(client): Extension<Client>,
-    Path((id, owner, repo)): Path<(String, String, String)>,
-    headers: HeaderMap,
-    query: Asked<File>,
-) -> Response {
-    let answer = async {
-        let installation = parts.installation(&headers, client, &id).await?;
+async fn file(asker: Asker, Path((id, owner, repo)): Named, query: Asked<File>) -> Response {
+    ask(asker, &id, StatusCode::OK, async move |context, installation| {
         let (file, name) = (asked(query)?, format!("{owner}/{repo}"));
-        parts.context.file(installation, &name, &file.path, file.reference.as_deref()).await.map_err(refused)
-    };
-    ok(&request, answer.await)
+        context.file(installation, &name, &file.path, file.reference.as_deref()).await.map_err(refused)
+    })
+    .await
 }
 
 /// A page of branches.
 #[utoipa::path(get, path = "/api/v1/workflows/{id}/github/repos/{owner}/{repo}/branches", tag = "context",
     params(("id" = String, Path, description = "The workflow"), ("owner" = String, Path, description = "Login of the owner"), ("repo" = String, Path, description = "Name of the repository"), ("cursor" = Option<String>, Query, description = "`next` of the page before")),
     responses((status = 200, description = "{branches, next}"), (status = 404, description = "Not there, or not to be seen")))]
-async fn branches(
-    State(parts): State<Arc<ContextParts>>,
-    Extension(request): Extension<RequestId>,
-    Extension(client): Extension<Client>,
-    Path((id, owner, repo)): Path<(String, String, String)>,
-    headers: HeaderMap,
-    query: Asked<Page>,
-) -> Response {
-    let answer = async {
-        let installation = parts.installation(&headers, client, &id).await?;
+async fn branches(asker: Asker, Path((id, owner, repo)): Named, query: Asked<Page>) -> Response {
+    ask(asker, &id, StatusCode::OK, async move |context, installation| {
         let (page, name) = (asked(query)?, format!("{owner}/{repo}"));
-        parts.context.branches(installation, &name, page.cursor.as_deref()).await.map_err(refused)
-    };
-    ok(&request, answer.await)
+        context.branches(installation, &name, page.cursor.as_deref()).await.map_err(refused)
+    })
+    .await
 }
 
 /// What leads from one commit or branch to another.
 #[utoipa::path(get, path = "/api/v1/workflows/{id}/github/repos/{owner}/{repo}/compare", tag = "context",
     params(("id" = String, Path, description = "The workflow"), ("owner" = String, Path, description = "Login of the owner"), ("repo" = String, Path, description = "Name of the repository"), ("base" = String, Query, description = "Branch or commit"), ("head" = String, Query, description = "Branch or commit")),
     responses((status = 200, description = "As GitHub's compare"), (status = 404, description = "Not there, or not to be seen")))]
-async fn compare(
-    State(parts): State<Arc<ContextParts>>,
-    Extension(request): Extension<RequestId>,
-    Extension(client): Extension<Client>,
-    Path((id, owner, repo)): Path<(String, String, String)>,
-    headers: HeaderMap,
-    query: Asked<Between>,
-) -> Response {
-    let answer = async {
-        let installation = parts.installation(&headers, client, &id).await?;
+async fn compare(asker: Asker, Path((id, owner, repo)): Named, query: Asked<Between>) -> Response {
+    ask(asker, &id, StatusCode::OK, async move |context, installation| {
         let (between, name) = (asked(query)?, format!("{owner}/{repo}"));
-        parts.context.compare(installation, &name, &between.base, &between.head).await.map_err(refused)
-    };
-    ok(&request, answer.await)
+        context.compare(installation, &name, &between.base, &between.head).await.map_err(refused)
+    })
+    .await
 }
 
 /// An issue with its comments.
 #[utoipa::path(get, path = "/api/v1/workflows/{id}/github/repos/{owner}/{repo}/issues/{number}", tag = "context",
     params(("id" = String, Path, description = "The workflow"), ("owner" = String, Path, description = "Login of the owner"), ("repo" = String, Path, description = "Name of the repository"), ("number" = i64, Path, description = "Number of the issue")),
     responses((status = 200, description = "{issue, comments, complete}"), (status = 404, description = "Not there, or not to be seen")))]
-async fn issue(
-    State(parts): State<Arc<ContextParts>>,
-    Extension(request): Extension<RequestId>,
-    Extension(client): Extension<Client>,
-    Path((id, owner, repo, number)): Numbered,
-    headers: HeaderMap,
-) -> Response {
-    let answer = async {
-        let installation = parts.installation(&headers, client, &id).await?;
-        parts.context.issue(installation, &format!("{owner}/{repo}"), number).await.map_err(refused)
-    };
-    ok(&request, answer.await)
+async fn issue(asker: Asker, Path((id, owner, repo, number)): Numbered) -> Response {
+    ask(asker, &id, StatusCode::OK, async move |context, installation| {
+        context.issue(installation, &format!("{owner}/{repo}"), number).await.map_err(refused)
+    })
+    .await
 }
 
 /// Comments on an issue, or on a pull request's conversation. Not repeated by itself: after 502 nobody knows whether it was posted.
@@ -279,16 +239,8 @@ async fn issue(
     params(("id" = String, Path, description = "The workflow"), ("owner" = String, Path, description = "Login of the owner"), ("repo" = String, Path, description = "Name of the repository"), ("number" = i64, Path, description = "Number of the issue or pull request")),
     request_body(content = String, content_type = "application/json", description = "{\"body\": \"...\"}"),
     responses((status = 201, description = "The comment as GitHub shows it"), (status = 403, description = "The App may not comment there"), (status = 404, description = "Not there, or not to be seen")))]
-async fn comment(
-    State(parts): State<Arc<ContextParts>>,
-    Extension(request): Extension<RequestId>,
-    Extension(client): Extension<Client>,
-    Path((id, owner, repo, number)): Numbered,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
-    let answer = async {
-        let installation = parts.installation(&headers, client, &id).await?;
+async fn comment(asker: Asker, Path((id, owner, repo, number)): Numbered, body: Body) -> Response {
+    ask(asker, &id, StatusCode::CREATED, async move |context, installation| {
         let body = axum::body::to_bytes(body, LONGEST).await.map_err(|_| {
             Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "the comment broke off, or is too long")
         })?;
@@ -297,7 +249,7 @@ async fn comment(
             return Err(bad(format!("body: a comment has 1 to {LONGEST_COMMENT} characters")));
         }
         let name = format!("{owner}/{repo}");
-        parts.context.post_comment(installation, &name, number, &comment.body).await.map_err(refused)
-    };
-    told(&request, answer.await, StatusCode::CREATED)
+        context.post_comment(installation, &name, number, &comment.body).await.map_err(refused)
+    })
+    .await
 }

@@ -8,7 +8,6 @@ pub(super) mod tries;
 mod work;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
@@ -16,6 +15,7 @@ use tokio::sync::Notify;
 
 pub use self::work::{HandleError, Handler, WorkSettings};
 use super::envelope::Envelope;
+use super::queue::until;
 use crate::clock::Clock;
 use crate::hex::hex;
 use crate::metrics::Metrics;
@@ -98,8 +98,7 @@ impl Inbox {
         let unit = Unit::new().with(InboxOp::Receive(Box::new(delivery)));
         self.db.write(lane, unit).await?;
         if !awaited {
-            let lag = Duration::from_millis(u64::try_from(now.saturating_sub(received_at)).unwrap_or(0));
-            self.metrics.webhook_processed(lag);
+            self.metrics.webhook_processed(until(now, received_at));
         }
         // Also for what is not awaited: it may have woken a dead one of its GUID.
         self.news.notify_one();

@@ -5,14 +5,8 @@ use serde_json::json;
 
 use super::Inbox;
 use crate::audit::Who;
-use crate::store::{DeliveryRow, InboxOp, Lane, ReadError, Select, UNIT_ROWS, Unit, WriteError};
-
-/// Deliveries of one act. Their places are held in memory, so that what is replayed is what was counted.
-pub const MOST: u64 = 1_000_000;
-
-/// Places that one question to the store answers, and one unit takes.
-const BATCH: u32 = 256;
-const _: () = assert!(BATCH as usize <= UNIT_ROWS);
+use crate::gateway::replay::{BATCH, MOST, length, places, subject};
+use crate::store::{DeliveryRow, InboxOp, Lane, ReadError, Select, Unit, WriteError};
 
 /// Why deliveries were not replayed. Nothing was done, except where the variant says otherwise.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -66,7 +60,8 @@ impl Inbox {
         who: &Who,
     ) -> Result<u64, ReplayError> {
         agree(expected, self.db.replayable(select).await?)?;
-        let seqs = self.places(select, expected).await?;
+        let more = |after| self.db.replayable_seqs(select, after, BATCH);
+        let seqs = places(expected, more).await?;
         // Asked again, since deliveries end between the count and the list of their places.
         agree(expected, length(&seqs))?;
         let mut done = 0;
@@ -80,18 +75,6 @@ impl Inbox {
             self.wake();
         }
         Ok(done)
-    }
-
-    /// The places of what a filter takes, one more than `expected` at most: enough to see that there are more.
-    async fn places(&self, select: &Select, expected: u64) -> Result<Vec<i64>, ReplayError> {
-        let (mut seqs, mut after) = (Vec::new(), 0);
-        while length(&seqs) <= expected {
-            let more = self.db.replayable_seqs(select, after, BATCH).await?;
-            let Some(last) = more.last().copied().filter(|last| *last > after) else { break };
-            after = last;
-            seqs.extend(more);
-        }
-        Ok(seqs)
     }
 
     /// Says that deliveries wait again.
@@ -115,15 +98,6 @@ fn agree(expected: u64, found: u64) -> Result<(), ReplayError> {
         return Err(ReplayError::Changed { expected, found });
     }
     if found > MOST { Err(ReplayError::TooMany(found)) } else { Ok(()) }
-}
-
-fn subject(filter: &str) -> &str {
-    let filter = filter.trim();
-    if filter.is_empty() { "all" } else { filter }
-}
-
-fn length(seqs: &[i64]) -> u64 {
-    u64::try_from(seqs.len()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ use serde_json::{Map, Value};
 use tokio::sync::{Notify, Semaphore};
 
 use self::breaker::Breaker;
-pub use self::replay::{MOST, ReplayError};
+pub use self::replay::ReplayError;
 use super::triggers::Event;
 use crate::client::Client;
 use crate::clock::Clock;

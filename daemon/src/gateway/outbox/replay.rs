@@ -4,14 +4,8 @@ use serde_json::json;
 
 use super::Outbox;
 use crate::audit::Who;
-use crate::store::{Lane, OutboxOp, ReadError, Select, UNIT_ROWS, Unit, WriteError};
-
-/// Dispatches of one act. Their places are held in memory, so that what is replayed is what was counted.
-pub const MOST: u64 = 1_000_000;
-
-/// Places that one question to the store answers, and one unit takes.
-const BATCH: u32 = 256;
-const _: () = assert!(BATCH as usize <= UNIT_ROWS);
+use crate::gateway::replay::{BATCH, MOST, length, places, subject};
+use crate::store::{Lane, OutboxOp, ReadError, Select, Unit, WriteError};
 
 /// Why dispatches were not replayed. Nothing was done, except where the variant says otherwise.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -42,14 +36,14 @@ impl Outbox {
         who: &Who,
     ) -> Result<u64, ReplayError> {
         agree(expected, self.db.dispatches_replayable(select).await?)?;
-        let seqs = self.places(select, expected).await?;
+        let more = |after| self.db.dispatches_replayable_seqs(select, after, BATCH);
+        let seqs = places(expected, more).await?;
         // Asked again, since dispatches end between the count and the list of their places.
         agree(expected, length(&seqs))?;
         let mut done = 0;
         for seqs in seqs.chunks(BATCH as usize) {
             let detail = json!({ "filter": filter, "expected": expected, "before": done, "count": seqs.len(), "seqs": seqs });
-            let subject = if filter.trim().is_empty() { "all" } else { filter.trim() };
-            let record = who.did(self.clock.now(), "workflow.replay", subject, detail);
+            let record = who.did(self.clock.now(), "workflow.replay", subject(filter), detail);
             let unit = Unit::new().with(OutboxOp::Replay { seqs: seqs.to_vec() }).with(record);
             let written = self.db.write(Lane::Handler, unit).await;
             written.map_err(|cause| ReplayError::Write { done, total: expected, cause })?;
@@ -57,18 +51,6 @@ impl Outbox {
             self.wake();
         }
         Ok(done)
-    }
-
-    /// The places of what a filter takes, one more than `expected` at most: enough to see that there are more.
-    async fn places(&self, select: &Select, expected: u64) -> Result<Vec<i64>, ReplayError> {
-        let (mut seqs, mut after) = (Vec::new(), 0);
-        while length(&seqs) <= expected {
-            let more = self.db.dispatches_replayable_seqs(select, after, BATCH).await?;
-            let Some(last) = more.last().copied().filter(|last| *last > after) else { break };
-            after = last;
-            seqs.extend(more);
-        }
-        Ok(seqs)
     }
 }
 
@@ -78,8 +60,4 @@ fn agree(expected: u64, found: u64) -> Result<(), ReplayError> {
         return Err(ReplayError::Changed { expected, found });
     }
     if found > MOST { Err(ReplayError::TooMany(found)) } else { Ok(()) }
-}
-
-fn length(seqs: &[i64]) -> u64 {
-    u64::try_from(seqs.len()).unwrap_or(u64::MAX)
 }

@@ -1,15 +1,14 @@
 //! The worker: parallel across queues, in order within each. A dispatch that fails holds its queue until its next try is due, or
 //! until it is dead; while the other side is left alone, nothing of it is begun.
 
-use std::collections::HashSet;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use futures::FutureExt as _;
 use reqwest::Method;
 use secrecy::ExposeSecret as _;
-use tokio::task::JoinSet;
 
 use super::answer::{Verdict, judge};
 use super::breaker::{Breaker, Gate};
@@ -17,133 +16,67 @@ use super::call::NoCall;
 use super::{Outbox, Service, Target};
 use crate::client::ClientError;
 use crate::gateway::inbox::tries::{self, Next};
+use crate::gateway::queue::{self, Queues};
 use crate::metrics::{Dispatch, Metrics};
-use crate::store::{DispatchHead, DispatchRow, Lane, OutboxOp, ReadError, Unit, Waits, WriteError};
+use crate::store::{DispatchRow, Lane, OutboxOp, QueueHead, ReadError, Unit, WriteError};
 
 /// Dispatches of one queue before another queue gets the place.
 const TURN: u32 = 32;
 
-/// Heads of queues that are looked at in one page.
-const HEADS: u32 = 256;
+#[async_trait]
+impl Queues for Outbox {
+    type Key = String;
+    const NAME: &'static str = "outbox";
 
-/// What looking for work found.
-struct Found {
-    ready: Vec<String>,
-    /// When the first of those that are not due yet is, monotonic.
-    next: Option<Duration>,
-}
+    async fn heads(&self, after: Option<&String>, limit: u32) -> Result<Vec<QueueHead<String>>, ReadError> {
+        self.db.dispatch_heads(after.map(String::as_str), limit).await
+    }
 
-/// What one turn at a queue ended with.
-enum Turn {
-    Over,
-    /// Our own store does not answer; whoever goes on must wait.
-    NoStore(String),
+    fn opens(&self, queue: &String, now: Duration) -> Option<Duration> {
+        let target = Target::of(queue);
+        // What is not configured is given up, and for that nobody has to be asked.
+        let gate = self.service(target).map(|_| self.breaker(target, |breaker| breaker.gate(now)));
+        match gate.unwrap_or(Gate::Go) {
+            Gate::Go => Some(now),
+            Gate::Shut(at) => Some(at),
+            // The end of the call under way wakes whoever waits.
+            Gate::Trying => None,
+        }
+    }
+
+    async fn turn(&self, queue: &String) -> Result<(), String> {
+        let waiting = self.db.dispatch_queue(queue, TURN).await.map_err(|error| error.to_string())?;
+        let target = Target::of(queue);
+        for dispatch in waiting {
+            if dispatch.due_at > self.clock.now() {
+                break;
+            }
+            let verdict = match self.service(target) {
+                Some(service) => {
+                    if self.breaker(target, |breaker| breaker.enter(self.clock.monotonic())) != Gate::Go {
+                        break;
+                    }
+                    let _leave = Leave { outbox: self, target };
+                    let tried = AssertUnwindSafe(self.attempt(&dispatch, target, service)).catch_unwind();
+                    tried.await.unwrap_or_else(|_| {
+                        let why = "sending it panicked; see the log".to_owned();
+                        Ok(Verdict::Again { why, wait: None, sick: false })
+                    })?
+                }
+                None => Verdict::Refused { why: format!("{} is not configured", target.name()) },
+            };
+            if !self.end(&dispatch, target, verdict).await? {
+                break;
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Outbox {
     /// Sends until it is dropped.
     pub async fn work(self: Arc<Self>) {
-        let (mut turns, mut busy, mut from) = (JoinSet::new(), HashSet::new(), None);
-        let mut waits = Waits::default();
-        loop {
-            let free = self.settings.parallel.max(1).saturating_sub(busy.len());
-            let found = match self.look(&busy, &mut from, free).await {
-                Ok(found) => found,
-                Err(error) => {
-                    tracing::error!(%error, "the outbox can't be read now; trying again");
-                    self.clock.sleep(waits.longer()).await;
-                    continue;
-                }
-            };
-            for queue in found.ready {
-                busy.insert(queue.clone());
-                let outbox = Arc::clone(&self);
-                turns.spawn(async move {
-                    let turn = outbox.turn(&queue).await;
-                    (queue, turn)
-                });
-            }
-            let due = async {
-                match found.next {
-                    Some(at) => self.clock.sleep_until(at).await,
-                    None => std::future::pending().await,
-                }
-            };
-            tokio::select! {
-                Some(ended) = turns.join_next() => {
-                    // A turn catches what the call throws; nothing else in it may panic.
-                    let Ok((queue, turn)) = ended else {
-                        busy.clear();
-                        turns.shutdown().await;
-                        continue;
-                    };
-                    busy.remove(&queue);
-                    match turn {
-                        Turn::Over => waits = Waits::default(),
-                        Turn::NoStore(why) => {
-                            tracing::error!(why, "the outbox can't be worked on now; trying again");
-                            self.clock.sleep(waits.longer()).await;
-                        }
-                    }
-                }
-                () = self.news.notified() => {}
-                () = due => {}
-            }
-        }
-    }
-
-    /// Up to `most` queues whose first dispatch is due, beginning after the one that was begun with last, so that each gets its
-    /// turn.
-    async fn look(
-        &self,
-        busy: &HashSet<String>,
-        from: &mut Option<String>,
-        most: usize,
-    ) -> Result<Found, ReadError> {
-        let mut found = Found { ready: Vec::new(), next: None };
-        if most == 0 {
-            return Ok(found);
-        }
-        let (start, mut after, mut wrapped) = (from.clone(), from.clone(), from.is_none());
-        loop {
-            let heads = self.db.dispatch_heads(after.as_deref(), HEADS).await?;
-            for head in &heads {
-                if wrapped && start.as_ref().is_some_and(|start| head.queue > *start) {
-                    return Ok(found);
-                }
-                if !busy.contains(&head.queue) {
-                    self.take(&mut found, head);
-                }
-                if found.ready.len() == most {
-                    *from = Some(head.queue.clone());
-                    return Ok(found);
-                }
-            }
-            match heads.last() {
-                Some(last) if heads.len() == HEADS as usize => after = Some(last.queue.clone()),
-                _ if wrapped => return Ok(found),
-                _ => (wrapped, after) = (true, None),
-            }
-        }
-    }
-
-    fn take(&self, found: &mut Found, head: &DispatchHead) {
-        let (now, monotonic) = (self.clock.now(), self.clock.monotonic());
-        let target = Target::of(&head.queue);
-        let gate = match self.service(target) {
-            Some(_) => self.breaker(target, |breaker| breaker.gate(monotonic)),
-            // It is given up, and for that nobody has to be asked.
-            None => Gate::Go,
-        };
-        let due = monotonic.saturating_add(until(head.due_at, now));
-        let at = match gate {
-            Gate::Go if due <= monotonic => return found.ready.push(head.queue.clone()),
-            Gate::Go => due,
-            Gate::Shut(at) => at.max(due),
-            // The end of the call under way wakes whoever waits.
-            Gate::Trying => return,
-        };
-        found.next = Some(found.next.map_or(at, |next| next.min(at)));
+        queue::work(Arc::clone(&self), &self.clock, &self.news, self.settings.parallel).await;
     }
 
     fn breaker<T>(&self, target: Target, f: impl FnOnce(&mut Breaker) -> T) -> T {
@@ -152,48 +85,6 @@ impl Outbox {
             Target::Scheduler => &self.scheduler,
         };
         f(&mut breaker.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// One turn at a queue: its waiting dispatches in order, as long as they are due and taken.
-    async fn turn(&self, queue: &str) -> Turn {
-        let waiting = match self.db.dispatch_queue(queue, TURN).await {
-            Ok(waiting) => waiting,
-            Err(error) => return Turn::NoStore(error.to_string()),
-        };
-        let target = Target::of(queue);
-        for dispatch in waiting {
-            if dispatch.due_at > self.clock.now() {
-                return Turn::Over;
-            }
-            let Some(service) = self.service(target) else {
-                let why = format!("{} is not configured", target.name());
-                match self.end(&dispatch, target, Verdict::Refused { why }).await {
-                    Ok(true) => continue,
-                    Ok(false) => return Turn::Over,
-                    Err(why) => return Turn::NoStore(why),
-                }
-            };
-            if self.breaker(target, |breaker| breaker.enter(self.clock.monotonic())) != Gate::Go {
-                return Turn::Over;
-            }
-            let leave = Leave { outbox: self, target };
-            let verdict =
-                match AssertUnwindSafe(self.attempt(&dispatch, target, service)).catch_unwind().await {
-                    Ok(Ok(verdict)) => verdict,
-                    Ok(Err(why)) => return Turn::NoStore(why),
-                    Err(_) => {
-                        let why = "sending it panicked; see the log".to_owned();
-                        Verdict::Again { why, wait: None, sick: false }
-                    }
-                };
-            drop(leave);
-            match self.end(&dispatch, target, verdict).await {
-                Ok(true) => {}
-                Ok(false) => return Turn::Over,
-                Err(why) => return Turn::NoStore(why),
-            }
-        }
-        Turn::Over
     }
 
     /// One try.
@@ -320,8 +211,4 @@ impl Drop for Leave<'_> {
         let now = self.outbox.clock.monotonic();
         self.outbox.breaker(self.target, |breaker| breaker.left(now));
     }
-}
-
-fn until(at: i64, now: i64) -> Duration {
-    Duration::from_millis(u64::try_from(at.saturating_sub(now)).unwrap_or(0))
 }

@@ -5,7 +5,7 @@ use cutover_shared::window::Window;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, query};
 
-use super::{Read, array, corrupt, unsigned};
+use super::{Read, array, corrupt, heads, small, unsigned};
 use crate::store::sqlite::body::unpack;
 use crate::store::sqlite::{Sqlite, unavailable, window};
 use crate::store::{DeliveryRow, InboxCounts, InboxRead, MinuteRow, QueueHead, Select};
@@ -13,18 +13,6 @@ use crate::store::{DeliveryRow, InboxCounts, InboxRead, MinuteRow, QueueHead, Se
 mod figures;
 
 const DOING: &str = "reading the inbox";
-
-/// From each queue's head straight to the next queue's, however many wait in between.
-const HEADS: &str = "WITH RECURSIVE head (queue, seq, due_at) AS (
-       SELECT queue, seq, due_at FROM deliveries
-        WHERE seq = (SELECT seq FROM deliveries INDEXED BY deliveries_waiting
-                      WHERE state = 'waiting' AND queue > $1 ORDER BY queue, seq LIMIT 1)
-       UNION ALL
-       SELECT next.queue, next.seq, next.due_at FROM head CROSS JOIN deliveries AS next
-        WHERE next.seq = (SELECT seq FROM deliveries INDEXED BY deliveries_waiting
-                           WHERE state = 'waiting' AND queue > head.queue ORDER BY queue, seq LIMIT 1)
-       LIMIT $2)
-     SELECT queue, seq, due_at FROM head ORDER BY queue";
 
 const QUEUE: &str = "SELECT * FROM deliveries INDEXED BY deliveries_waiting
       WHERE state = 'waiting' AND queue = $1 ORDER BY seq LIMIT $2";
@@ -59,7 +47,7 @@ impl InboxRead for Sqlite {
     }
 
     async fn queue_heads(&self, after: Option<i64>, limit: u32) -> Read<Vec<QueueHead>> {
-        let rows: Vec<(i64, i64, i64)> = sqlx::query_as(HEADS)
+        let rows: Vec<(i64, i64, i64)> = sqlx::query_as(heads("deliveries"))
             .bind(after.unwrap_or(i64::MIN))
             .bind(limit)
             .fetch_all(&self.readers)
@@ -83,11 +71,11 @@ impl InboxRead for Sqlite {
     }
 
     async fn replayable(&self, select: &Select) -> Read<u64> {
-        window::replayable(self, select).await
+        window::DELIVERY_QUEUE.replayable(self, select).await
     }
 
     async fn replayable_seqs(&self, select: &Select, after: i64, limit: u32) -> Read<Vec<i64>> {
-        window::replayable_seqs(self, select, after, limit).await
+        window::DELIVERY_QUEUE.replayable_seqs(self, select, after, limit).await
     }
 
     async fn is_forgettable(&self, bodies: i64, rows: i64) -> Read<bool> {
@@ -135,7 +123,6 @@ pub(in crate::store::sqlite) fn delivery(row: &SqliteRow) -> Read<DeliveryRow> {
 }
 
 fn columns(row: &SqliteRow, state: DeliveryState) -> Result<DeliveryRow, sqlx::Error> {
-    let count = |name: &str| row.try_get::<i64, _>(name).map(|n| u32::try_from(n.max(0)).unwrap_or(u32::MAX));
     Ok(DeliveryRow {
         seq: row.try_get("seq")?,
         guid: row.try_get("guid")?,
@@ -148,11 +135,11 @@ fn columns(row: &SqliteRow, state: DeliveryState) -> Result<DeliveryRow, sqlx::E
         digest: row.try_get("digest")?,
         bytes: row.try_get("bytes")?,
         state,
-        attempts: count("attempts")?,
+        attempts: small(row, "attempts")?,
         due_at: row.try_get("due_at")?,
         ended_at: row.try_get("ended_at")?,
         note: row.try_get("note")?,
-        repeats: count("repeats")?,
+        repeats: small(row, "repeats")?,
         kept: row.try_get::<i64, _>("kept")? != 0,
     })
 }

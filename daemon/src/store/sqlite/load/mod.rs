@@ -13,6 +13,9 @@ mod rescore;
 pub(super) mod run;
 mod setting;
 
+use sqlx::sqlite::SqliteRow;
+use sqlx::{QueryBuilder, Row as _, SqlStr, Sqlite};
+
 use crate::store::ReadError;
 
 pub(super) type Read<T> = Result<T, ReadError>;
@@ -30,4 +33,27 @@ pub(super) fn unsigned(n: i64) -> u64 {
 /// A list as the JSON array that `json_each` takes apart.
 pub(super) fn array<T: serde::Serialize>(rows: &[T]) -> Read<String> {
     serde_json::to_string(rows).map_err(|error| corrupt("list", error))
+}
+
+/// A small count as the database gives it, held within its bounds.
+fn small(row: &SqliteRow, column: &str) -> Result<u32, sqlx::Error> {
+    row.try_get::<i64, _>(column).map(|n| u32::try_from(n.max(0)).unwrap_or(u32::MAX))
+}
+
+/// Heads of up to `$2` queues after `$1`, by queue: from each queue's head straight to the next queue's, however many wait in
+/// between.
+fn heads(table: &'static str) -> SqlStr {
+    QueryBuilder::<Sqlite>::new(format!(
+        "WITH RECURSIVE head (queue, seq, due_at) AS (
+           SELECT queue, seq, due_at FROM {table}
+            WHERE seq = (SELECT seq FROM {table} INDEXED BY {table}_waiting
+                          WHERE state = 'waiting' AND queue > $1 ORDER BY queue, seq LIMIT 1)
+           UNION ALL
+           SELECT next.queue, next.seq, next.due_at FROM head CROSS JOIN {table} AS next
+            WHERE next.seq = (SELECT seq FROM {table} INDEXED BY {table}_waiting
+                               WHERE state = 'waiting' AND queue > head.queue ORDER BY queue, seq LIMIT 1)
+           LIMIT $2)
+         SELECT queue, seq, due_at FROM head ORDER BY queue"
+    ))
+    .into_sql()
 }

@@ -4,23 +4,11 @@ use cutover_shared::workflow::{DispatchState, LastMatch};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, query};
 
-use super::{Read, corrupt, unsigned};
+use super::{Read, corrupt, heads, small, unsigned};
 use crate::store::sqlite::{Sqlite, unavailable, window};
-use crate::store::{DispatchHead, DispatchRow, OutboxRead, Select, WorkflowRow};
+use crate::store::{DispatchRow, OutboxRead, QueueHead, Select, WorkflowRow};
 
 const DOING: &str = "reading the outbox";
-
-/// From each queue's head straight to the next queue's, however many wait in between.
-const HEADS: &str = "WITH RECURSIVE head (queue, seq, due_at) AS (
-       SELECT queue, seq, due_at FROM dispatches
-        WHERE seq = (SELECT seq FROM dispatches INDEXED BY dispatches_waiting
-                      WHERE state = 'waiting' AND queue > $1 ORDER BY queue, seq LIMIT 1)
-       UNION ALL
-       SELECT next.queue, next.seq, next.due_at FROM head CROSS JOIN dispatches AS next
-        WHERE next.seq = (SELECT seq FROM dispatches INDEXED BY dispatches_waiting
-                           WHERE state = 'waiting' AND queue > head.queue ORDER BY queue, seq LIMIT 1)
-       LIMIT $2)
-     SELECT queue, seq, due_at FROM head ORDER BY queue";
 
 const QUEUE: &str = "SELECT * FROM dispatches INDEXED BY dispatches_waiting
       WHERE state = 'waiting' AND queue = $1 ORDER BY seq LIMIT $2";
@@ -60,14 +48,14 @@ impl OutboxRead for Sqlite {
         window::workflows(self, select).await
     }
 
-    async fn dispatch_heads(&self, after: Option<&str>, limit: u32) -> Read<Vec<DispatchHead>> {
-        let rows: Vec<(String, i64, i64)> = sqlx::query_as(HEADS)
+    async fn dispatch_heads(&self, after: Option<&str>, limit: u32) -> Read<Vec<QueueHead<String>>> {
+        let rows: Vec<(String, i64, i64)> = sqlx::query_as(heads("dispatches"))
             .bind(after.unwrap_or_default())
             .bind(limit)
             .fetch_all(&self.readers)
             .await
             .map_err(unavailable(DOING))?;
-        Ok(rows.into_iter().map(|(queue, seq, due_at)| DispatchHead { queue, seq, due_at }).collect())
+        Ok(rows.into_iter().map(|(queue, seq, due_at)| QueueHead { queue, seq, due_at }).collect())
     }
 
     async fn dispatch_queue(&self, queue: &str, limit: u32) -> Read<Vec<DispatchRow>> {
@@ -95,11 +83,11 @@ impl OutboxRead for Sqlite {
     }
 
     async fn dispatches_replayable(&self, select: &Select) -> Read<u64> {
-        window::dispatches_replayable(self, select).await
+        window::DISPATCH_QUEUE.replayable(self, select).await
     }
 
     async fn dispatches_replayable_seqs(&self, select: &Select, after: i64, limit: u32) -> Read<Vec<i64>> {
-        window::dispatches_replayable_seqs(self, select, after, limit).await
+        window::DISPATCH_QUEUE.replayable_seqs(self, select, after, limit).await
     }
 
     async fn is_dispatch_forgettable(&self, before: i64) -> Read<bool> {
@@ -150,7 +138,6 @@ pub(in crate::store::sqlite) fn dispatch(row: &SqliteRow) -> Read<DispatchRow> {
 }
 
 fn dispatch_columns(row: &SqliteRow, state: DispatchState) -> Result<DispatchRow, sqlx::Error> {
-    let count = |name: &str| row.try_get::<i64, _>(name).map(|n| u32::try_from(n.max(0)).unwrap_or(u32::MAX));
     Ok(DispatchRow {
         seq: row.try_get("seq")?,
         queue: row.try_get("queue")?,
@@ -161,11 +148,11 @@ fn dispatch_columns(row: &SqliteRow, state: DispatchState) -> Result<DispatchRow
         repository: row.try_get("repository")?,
         created_at: row.try_get("created_at")?,
         state,
-        attempts: count("attempts")?,
+        attempts: small(row, "attempts")?,
         due_at: row.try_get("due_at")?,
         ended_at: row.try_get("ended_at")?,
         execution_id: row.try_get("execution_id")?,
         note: row.try_get("note")?,
-        round: count("round")?,
+        round: small(row, "round")?,
     })
 }

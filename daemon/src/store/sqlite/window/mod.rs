@@ -7,13 +7,14 @@ mod column;
 mod inbox;
 mod outbox;
 mod pick;
+mod queue;
 mod run;
 
 pub(super) use self::audit::audit;
 pub(super) use self::catalog::{links, tenants};
 use self::column::{AUDIT, Column, DELIVERIES, DISPATCHES, ITEMS, LINKS, List, RUNS, TENANTS, WORKFLOWS};
-pub(super) use self::inbox::{deliveries, replayable, replayable_seqs};
-pub(super) use self::outbox::{dispatches, dispatches_replayable, dispatches_replayable_seqs, workflows};
+pub(super) use self::inbox::{DELIVERY_QUEUE, deliveries};
+pub(super) use self::outbox::{DISPATCH_QUEUE, dispatches, workflows};
 use self::pick::{condition, count, order, pick};
 pub(super) use self::run::{items, runs};
 

@@ -227,17 +227,7 @@ async fn end(connection: &mut SqliteConnection, sweep: &str, host: &str, at: i64
     }
     add_changes(connection, sweep, gone).await?;
     forget_seen(connection, sweep, host).await?;
-    query(
-        "INSERT INTO settings (name, value, changed_at, changed_by)
-         SELECT 'index.epoch', '1', $2, 'daemon' FROM sweeps WHERE id = $1 AND changes > 0
-         ON CONFLICT (name) DO UPDATE SET value = CAST(CAST(settings.value AS INTEGER) + 1 AS TEXT),
-                changed_at = excluded.changed_at",
-    )
-    .bind(sweep)
-    .bind(at)
-    .execute(&mut *connection)
-    .await
-    .map_err(failed(WHAT))?;
+    index_event::raise_epoch(connection, Some(sweep), at).await?;
     query("DELETE FROM sweeps WHERE host_id = $1 AND id <> $2")
         .bind(host)
         .bind(sweep)

@@ -14,17 +14,23 @@ type Count = Result<u64, WriteError>;
 /// Takes a fact in; the epoch rises when the index changed.
 pub(super) async fn learned(connection: &mut SqliteConnection, host: &str, fact: &Learned, at: i64) -> Done {
     let changed = take(connection, host, fact).await?;
-    if changed > 0 {
-        query(
-            "INSERT INTO settings (name, value, changed_at, changed_by) VALUES ('index.epoch', '1', $1, 'daemon')
-             ON CONFLICT (name) DO UPDATE SET value = CAST(CAST(settings.value AS INTEGER) + 1 AS TEXT),
-                    changed_at = excluded.changed_at",
-        )
-        .bind(at)
-        .execute(connection)
-        .await
-        .map_err(failed(WHAT))?;
-    }
+    if changed > 0 { raise_epoch(connection, None, at).await } else { Ok(()) }
+}
+
+/// The index changed; by a sweep, only if that counted changes.
+pub(super) async fn raise_epoch(connection: &mut SqliteConnection, sweep: Option<&str>, at: i64) -> Done {
+    query(
+        "INSERT INTO settings (name, value, changed_at, changed_by)
+         SELECT 'index.epoch', '1', $2, 'daemon'
+          WHERE $1 IS NULL OR EXISTS (SELECT 1 FROM sweeps WHERE id = $1 AND changes > 0)
+         ON CONFLICT (name) DO UPDATE SET value = CAST(CAST(settings.value AS INTEGER) + 1 AS TEXT),
+                changed_at = excluded.changed_at",
+    )
+    .bind(sweep)
+    .bind(at)
+    .execute(connection)
+    .await
+    .map_err(failed(WHAT))?;
     Ok(())
 }
 
