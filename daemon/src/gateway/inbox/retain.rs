@@ -27,10 +27,12 @@ impl Inbox {
     /// Forgets what ended longer ago than `keep`, until it is dropped.
     pub async fn retain(self: Arc<Self>, keep: Duration) {
         loop {
+            // From its beginning: what the clock does meanwhile counts.
+            let next = self.clock.monotonic().saturating_add(EVERY);
             if let Err(error) = self.forget(keep).await {
                 tracing::warn!(%error, "old deliveries could not be forgotten; trying again in a minute");
             }
-            self.clock.sleep(EVERY).await;
+            self.clock.sleep_until(next).await;
         }
     }
 

@@ -22,10 +22,12 @@ impl Outbox {
     /// Forgets dispatches that ended longer ago than `keep` and whose delivery is forgotten, until it is dropped.
     pub async fn retain(self: Arc<Self>, keep: Duration) {
         loop {
+            // From its beginning: what the clock does meanwhile counts.
+            let next = self.clock.monotonic().saturating_add(EVERY);
             if let Err(error) = self.forget(keep).await {
                 tracing::warn!(%error, "old dispatches could not be forgotten; trying again in a minute");
             }
-            self.clock.sleep(EVERY).await;
+            self.clock.sleep_until(next).await;
         }
     }
 
