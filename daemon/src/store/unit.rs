@@ -227,6 +227,18 @@ pub enum SettingOp {
 /// Operations on receipts of acts.
 #[derive(Clone, Debug)]
 pub enum ActOp {
+    /// An act that can't be asked for its outcome is about to be done: until it is remembered its receipt is empty.
+    Begin {
+        key: String,
+        at: i64,
+        operator: String,
+        request: String,
+    },
+    /// What was begun was not done.
+    Withdraw {
+        key: String,
+    },
+    /// The first receipt of a key stays.
     Remember {
         key: String,
         at: i64,
