@@ -6,8 +6,8 @@ use std::time::Duration;
 use cutover_shared::error::{ErrorCode, RpcError};
 use cutover_shared::ids::ActKey;
 use cutover_shared::rpc::{
-    ACT_DEADLINE, Act, Answer, CHANGES_WAIT, Changes, ControlClient, Hello, PROTOCOL, Query,
-    Receipt, Role, Topic, Welcome,
+    ACT_DEADLINE, Act, Answer, CHANGES_WAIT, Changes, ControlClient, Hello, PROTOCOL, Query, Receipt, Role,
+    Topic, Welcome,
 };
 use cutover_shared::transport;
 use tarpc::client::RpcError as CallError;

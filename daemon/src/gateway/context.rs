@@ -20,7 +20,6 @@ use crate::github::{Credential, Diff, GitHub, GitHubError, Rows, Traffic};
 /// Commits of one push whose context is attached; the oldest first.
 pub const MOST_COMMITS: usize = 20;
 
-
 /// Why there is no answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ContextError {

@@ -155,9 +155,7 @@ async fn dispatch(parts: &Arc<Parts>, key: &ActKey, request: &str, act: Act, who
         Act::App(_) => return Err(app::already(&parts.github.app_id().to_string())),
         Act::Workflow(act) => Receipt::Workflow(workflow::act(parts, act, who).await?),
         Act::Import(act) => import::act(parts, act, who).await?,
-        Act::Context(act) => {
-            Receipt::Context(Box::new(context::act(parts, act, who, key, request).await?))
-        }
+        Act::Context(act) => Receipt::Context(Box::new(context::act(parts, act, who, key, request).await?)),
         Act::Kill { reason } => Receipt::Kill(parts.kill.pull(&reason, who).await),
     })
 }

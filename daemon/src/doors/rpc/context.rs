@@ -47,7 +47,10 @@ pub(super) async fn act(
                 OperatorError::Unrecorded { .. } => error.to_string(),
                 _ => format!("{error}; nobody knows whether the comment was posted"),
             };
-            let look = format!("look with `cutover context issue {} {number}` before you post it again", place.repository);
+            let look = format!(
+                "look with `cutover context issue {} {number}` before you post it again",
+                place.repository
+            );
             Err(RpcError::new(ErrorCode::GitHub, text, look))
         }
         Err(error) => {
@@ -62,7 +65,11 @@ pub(super) async fn act(
 
 fn forgotten() -> RpcError {
     let text = OperatorError::Forgotten.to_string();
-    RpcError::new(ErrorCode::NotFound, text, "ask again from the start: long answers are kept for five minutes, a few at a time")
+    RpcError::new(
+        ErrorCode::NotFound,
+        text,
+        "ask again from the start: long answers are kept for five minutes, a few at a time",
+    )
 }
 
 fn rpc_error(error: OperatorError, place: &Place) -> RpcError {

@@ -51,7 +51,9 @@ impl OperatorError {
             Self::Unrecorded { .. } => true,
             Self::Context(ContextError::GitHub(error)) => matches!(
                 error,
-                GitHubError::Unavailable { .. } | GitHubError::BadAnswer { .. } | GitHubError::TooLarge { .. }
+                GitHubError::Unavailable { .. }
+                    | GitHubError::BadAnswer { .. }
+                    | GitHubError::TooLarge { .. }
             ),
             _ => false,
         }
@@ -128,7 +130,9 @@ impl OperatorContext {
             return Err(OperatorError::BadInput(what));
         }
         if number < 1 {
-            return Err(OperatorError::BadInput(format!("{number} is no number of an issue or pull request")));
+            return Err(OperatorError::BadInput(format!(
+                "{number} is no number of an issue or pull request"
+            )));
         }
         let installation = self.installation(place).await?;
         let posted = self.context.post_comment(installation.0, &place.repository, number, text).await;

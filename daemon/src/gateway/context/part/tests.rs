@@ -17,7 +17,9 @@ fn together(text: &str) -> String {
 
 #[test]
 fn parts_make_the_whole() {
-    for text in ["", "{}", &"é".repeat(MAX_PART), &format!("a{}", "😀".repeat(MAX_PART / 2)), &"x".repeat(MAX_PART)] {
+    for text in
+        ["", "{}", &"é".repeat(MAX_PART), &format!("a{}", "😀".repeat(MAX_PART / 2)), &"x".repeat(MAX_PART)]
+    {
         assert!(together(text) == *text);
     }
 }
