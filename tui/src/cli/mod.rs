@@ -106,7 +106,7 @@ enum Verb {
     /// Workflows that events trigger, and what was sent to the engine for them
     #[command(subcommand)]
     Workflow(workflow::Verb),
-    /// What GitHub says about a repository: pull requests, commits, files, issues
+    /// What GitHub says about a repository, for operators; commenting there
     #[command(subcommand)]
     Context(context::Verb),
     /// The GitHub App: making it, and what it is

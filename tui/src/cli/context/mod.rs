@@ -26,6 +26,7 @@ pub(super) enum Verb {
         #[command(flatten)]
         of: Of,
         /// Of the pull request
+        #[arg(value_name = "N")]
         number: i64,
         /// Print its diff instead, and nothing else
         #[arg(long)]
@@ -73,6 +74,7 @@ pub(super) enum Verb {
         #[command(flatten)]
         of: Of,
         /// Of the issue
+        #[arg(value_name = "N")]
         number: i64,
     },
     /// Comments on an issue or a pull request, in the App's name
@@ -80,6 +82,7 @@ pub(super) enum Verb {
         #[command(flatten)]
         of: Of,
         /// Of the issue or pull request
+        #[arg(value_name = "N")]
         number: i64,
         /// What to say; `-` is standard input
         #[arg(long, value_name = "FILE")]

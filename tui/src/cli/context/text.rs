@@ -5,7 +5,7 @@ use cutover_shared::ids::InstallationId;
 use serde_json::Value;
 
 use super::Fetched;
-use crate::plain::{Block, Cell, Column, Style, Table, Tone, age, clean, number, time, wrap};
+use crate::plain::{Block, Cell, Column, Style, Table, Tone, age, clean, number, shell_word, time, wrap};
 
 /// Rows of a list that are shown: the first.
 const ROWS: usize = 20;
@@ -263,8 +263,8 @@ pub(super) fn branches(found: &Fetched, _now: i64, style: Style) -> String {
         ]
     };
     let rows: Vec<Vec<Cell>> = branches.iter().map(row).collect();
-    let more =
-        at(&found.value, "/next").map_or(String::new(), |next| format!("more: --after '{}'\n", clean(next)));
+    let more = at(&found.value, "/next")
+        .map_or(String::new(), |next| format!("more: --after {}\n", shell_word(&clean(next))));
     Table::whole(BRANCHES, &rows, style) + &more
 }
 
