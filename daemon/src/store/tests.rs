@@ -110,7 +110,7 @@ async fn a_unit_whose_precondition_fails_leaves_nothing_and_hurts_no_other() {
 async fn what_is_urgent_slows_the_other_lanes_and_never_stops_them() {
     let dir = tempfile::tempdir().unwrap();
     let db = sqlite(&dir).await;
-    let record = |n: usize| Unit::new().with(Who::daemon().did(1, "t", &n.to_string(), json!({})));
+    let record = |n: usize| Unit::new().with(Who::daemon().did(1, "t", n.to_string(), json!({})));
     let done = std::sync::atomic::AtomicUsize::new(0);
     let urgent = futures::future::join_all((0..900).map(async |n| {
         db.write(Lane::Urgent, record(n)).await.unwrap();

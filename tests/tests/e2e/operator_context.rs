@@ -139,6 +139,7 @@ async fn an_answer_over_the_frame_comes_in_parts() {
         query = ContextQuery::Part { document, from: text.len() as u64 };
     };
     let calls = stage.sim.calls().total();
+    assert!(parts > 1, "one part of {} bytes", text.len());
     let beyond = ContextQuery::Part { document: name.unwrap_or_default(), from: u64::MAX };
     assert_eq!(conn.query(Query::Context(beyond)).await.unwrap_err().code, ErrorCode::NotFound);
     assert_eq!(stage.sim.calls().total(), calls, "parts are not asked for at GitHub");
