@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::app::{AppAct, AppAnswer, AppQuery, AppView};
 use crate::audit::{AuditAnswer, AuditQuery};
 use crate::catalog::{CatalogAct, CatalogAnswer, CatalogQuery, CatalogReceipt};
+use crate::context::{ContextAct, ContextAnswer, ContextQuery, ContextReceipt};
 use crate::error::RpcError;
 use crate::hooks::{HooksAct, HooksReceipt};
 use crate::ids::{ActKey, OperatorName};
@@ -28,6 +29,9 @@ pub const MAX_FRAME: usize = 8 * 1024 * 1024;
 
 /// How long a question may take.
 pub const QUERY_DEADLINE: Duration = Duration::from_secs(30);
+
+/// How long a question to GitHub may take: a pull request of 3,000 files is 30 pages, a file 100 MiB.
+pub const CONTEXT_DEADLINE: Duration = Duration::from_secs(5 * 60);
 
 /// How long `changes` holds on before it answers that nothing changed.
 pub const CHANGES_WAIT: Duration = Duration::from_secs(25);
@@ -86,6 +90,7 @@ pub enum Query {
     Installation(InstallationQuery),
     Workflow(WorkflowQuery),
     Audit(AuditQuery),
+    Context(ContextQuery),
 }
 
 /// The answer to the [`Query`] of the same name.
@@ -103,6 +108,7 @@ pub enum Answer {
     Installation(InstallationAnswer),
     Workflow(WorkflowAnswer),
     Audit(AuditAnswer),
+    Context(ContextAnswer),
 }
 
 /// Something that changes something.
@@ -118,6 +124,7 @@ pub enum Act {
     Workflow(WorkflowAct),
     App(AppAct),
     Import(ImportAct),
+    Context(ContextAct),
     /// Everything on legacy, every run paused.
     Kill {
         reason: String,
@@ -138,6 +145,7 @@ pub enum Receipt {
     App(Box<AppView>),
     Import(Box<ImportView>),
     Recorded(Box<RecordView>),
+    Context(Box<ContextReceipt>),
     Kill(KillReceipt),
 }
 
@@ -154,6 +162,50 @@ pub struct KillReceipt {
     pub paused: Vec<crate::ids::RunId>,
     /// What is still owed, in words; empty when nothing.
     pub owed: String,
+}
+
+impl Query {
+    /// The least role that may ask it. Exhaustive on purpose: a new question must choose.
+    pub fn least_role(&self) -> Role {
+        match self {
+            // Tenants' code, which is nobody's business who does nothing with it.
+            Self::Context(_) => Role::Operator,
+            Self::Status
+            | Self::Doctor
+            | Self::Run(_)
+            | Self::Map(_)
+            | Self::Catalog(_)
+            | Self::Token(_)
+            | Self::Webhook(_)
+            | Self::App(_)
+            | Self::Installation(_)
+            | Self::Workflow(_)
+            | Self::Audit(_) => Role::Viewer,
+        }
+    }
+
+    /// The question's name in refusals.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Status => "status",
+            Self::Doctor => "doctor",
+            Self::Run(_) => "run",
+            Self::Map(_) => "map",
+            Self::Catalog(_) => "catalog",
+            Self::Token(_) => "token",
+            Self::Webhook(_) => "webhook",
+            Self::App(_) => "app",
+            Self::Installation(_) => "installation",
+            Self::Workflow(_) => "workflow",
+            Self::Audit(_) => "audit",
+            Self::Context(query) => query.name(),
+        }
+    }
+
+    /// How long its answer may take.
+    pub fn deadline(&self) -> Duration {
+        if matches!(self, Self::Context(_)) { CONTEXT_DEADLINE } else { QUERY_DEADLINE }
+    }
 }
 
 impl Act {
@@ -200,6 +252,8 @@ impl Act {
             Self::Import(act) => match act {
                 ImportAct::Run { .. } | ImportAct::Record { .. } => Role::Operator,
             },
+            // It speaks in the App's name where tenants read it.
+            Self::Context(ContextAct::Comment { .. }) => Role::Operator,
         }
     }
 
@@ -247,6 +301,7 @@ impl Act {
                 ImportAct::Run { .. } => "import",
                 ImportAct::Record { .. } => "import.record",
             },
+            Self::Context(ContextAct::Comment { .. }) => "context.comment",
         }
     }
 }

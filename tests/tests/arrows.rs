@@ -156,6 +156,7 @@ const TUI: &[(&str, &[&str], &str)] = &[
 const PURE: &[&str] = &[
     "gateway/app/manifest",
     "doors/http/allow",
+    "gateway/context/part",
     "gateway/signature",
     "gateway/envelope",
     "gateway/inbox/tries",

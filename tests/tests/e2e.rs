@@ -44,6 +44,8 @@ mod missed;
 mod old_callback;
 #[path = "e2e/old_hooks.rs"]
 mod old_hooks;
+#[path = "e2e/operator_context.rs"]
+mod operator_context;
 #[path = "e2e/page.rs"]
 mod page;
 #[path = "e2e/probe.rs"]

@@ -6,8 +6,8 @@ use std::time::Duration;
 use cutover_shared::error::{ErrorCode, RpcError};
 use cutover_shared::ids::ActKey;
 use cutover_shared::rpc::{
-    ACT_DEADLINE, Act, Answer, CHANGES_WAIT, Changes, ControlClient, Hello, PROTOCOL, QUERY_DEADLINE, Query,
-    Receipt, Role, Topic, Welcome,
+    ACT_DEADLINE, Act, Answer, CHANGES_WAIT, Changes, ControlClient, Hello, PROTOCOL, Query, Receipt, Role,
+    Topic, Welcome,
 };
 use cutover_shared::transport;
 use tarpc::client::RpcError as CallError;
@@ -83,11 +83,12 @@ impl Conn {
         &self.welcome
     }
 
-    /// Asks. Fails with `NotReached` when no answer comes within [`QUERY_DEADLINE`].
+    /// Asks. Fails with `NotReached` when no answer comes within the question's deadline.
     pub async fn query(&self, query: Query) -> Result<Answer, RpcError> {
-        match self.client.query(context(QUERY_DEADLINE), query).await {
+        let limit = query.deadline();
+        match self.client.query(context(limit), query).await {
             Ok(answer) => answer,
-            Err(CallError::DeadlineExceeded) => Err(silent(QUERY_DEADLINE)),
+            Err(CallError::DeadlineExceeded) => Err(silent(limit)),
             Err(error) => Err(hung_up(&error, "ask again")),
         }
     }

@@ -39,7 +39,11 @@ impl NewFile {
     }
 
     pub fn write(&mut self, text: &str) -> Result<(), Failure> {
-        self.append(text).map_err(|error| failed(&self.target, &error))
+        self.write_bytes(text.as_bytes())
+    }
+
+    pub fn write_bytes(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        self.file.write_all(bytes).map_err(|error| failed(&self.target, &error))
     }
 
     pub fn append(&mut self, text: &str) -> std::io::Result<()> {

@@ -46,11 +46,16 @@ impl<'a> Out<'a> {
 
     /// Writes `text` to stdout as it is. A reader that has left is no error.
     pub fn raw(&mut self, text: &str) -> Result<(), Failure> {
+        self.bytes(text.as_bytes())
+    }
+
+    /// Writes bytes to stdout as they are.
+    pub fn bytes(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         self.end_line();
         if self.closed {
             return Ok(());
         }
-        match self.stdout.write_all(text.as_bytes()).and_then(|()| self.stdout.flush()) {
+        match self.stdout.write_all(bytes).and_then(|()| self.stdout.flush()) {
             Ok(()) => Ok(()),
             Err(error) if error.kind() == ErrorKind::BrokenPipe => {
                 self.closed = true;

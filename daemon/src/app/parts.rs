@@ -26,7 +26,7 @@ use crate::flows::probe::rule::Rule;
 use crate::flows::probe::{Probe, ProbeParts, Probes};
 use crate::flows::status::Identity;
 use crate::flows::webhook_event::WebhookEvents;
-use crate::gateway::context::RepositoryContext;
+use crate::gateway::context::{OperatorContext, RepositoryContext};
 use crate::gateway::inbox::Inbox;
 use crate::gateway::outbox::{Context, Outbox, OutboxSettings, Service};
 use crate::gateway::recover::{RecoverSettings, Recoverer};
@@ -187,7 +187,10 @@ pub(super) async fn build(
     let horizon = RecoverSettings::of(config.github.delivery_horizon);
     let recoverer =
         Recoverer::open(inbox.clone(), db.clone(), &github, clock.clone(), faults, horizon).await?;
+    let asker = RepositoryContext::new(github.clone());
+    let host = github.host_id().to_owned();
     let door = Arc::new(Parts {
+        context: OperatorContext::new(db.clone(), clock.clone(), host, asker),
         identity,
         importer: Importer::new(db.clone(), seal.clone(), clock.clone()),
         inbox,

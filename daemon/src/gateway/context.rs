@@ -1,20 +1,24 @@
 //! What a repository says about an event (G10), as an installation sees it: for dispatches that ask for it, for engine nodes
 //! over HTTP, and for operators. Shapes are those that the engine's nodes know; what was left out is said beside them.
 
+mod documents;
+mod operator;
+mod part;
+
 use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Map, Value, json};
 
+pub use cutover_shared::context::LONGEST_COMMENT;
+
+pub use self::operator::{OperatorContext, OperatorError};
 use super::outbox::{Context, ContextError as Unattached};
 use super::triggers::Event;
 use crate::github::{Credential, Diff, GitHub, GitHubError, Rows, Traffic};
 
 /// Commits of one push whose context is attached; the oldest first.
 pub const MOST_COMMITS: usize = 20;
-
-/// The longest comment that GitHub takes, in characters.
-pub const LONGEST_COMMENT: usize = 65_536;
 
 /// Why there is no answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -24,6 +28,25 @@ pub enum ContextError {
     NotFound { what: String },
     #[error(transparent)]
     GitHub(#[from] GitHubError),
+}
+
+impl ContextError {
+    /// The class alone, as the audit keeps it: no words of GitHub's, who may repeat what was sent.
+    pub fn class(&self) -> &'static str {
+        match self {
+            Self::NotFound { .. } => "not_found",
+            Self::GitHub(error) => match error {
+                GitHubError::Mint(error) => error.class(),
+                GitHubError::RateLimited { .. } => "rate_limited",
+                GitHubError::Unavailable { .. } => "unavailable",
+                GitHubError::Refused { .. } => "refused",
+                GitHubError::BadAnswer { .. } => "bad_answer",
+                GitHubError::TooLarge { .. } => "too_large",
+                GitHubError::ForeignHost => "foreign_host",
+                GitHubError::BadInput { .. } => "bad_input",
+            },
+        }
+    }
 }
 
 /// Asks as installations. Cheap to clone.

@@ -25,7 +25,7 @@ mod repo;
 mod retry;
 mod route;
 #[cfg(test)]
-mod scripted;
+pub(crate) mod scripted;
 mod server_time;
 mod settings;
 mod tokens;

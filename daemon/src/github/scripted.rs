@@ -10,7 +10,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Semaphore;
 
-use super::transport::{Transport, WireAnswer, WireFailure, WireRequest};
+use super::transport::{Transport, WireRequest};
+pub(crate) use super::transport::{WireAnswer, WireFailure};
 use super::{GitHub, GitHubSettings};
 use crate::clock::Clock;
 
@@ -36,7 +37,7 @@ impl Seen {
     }
 }
 
-type Reply = Result<WireAnswer, WireFailure>;
+pub(crate) type Reply = Result<WireAnswer, WireFailure>;
 
 pub(crate) struct Scripted {
     handler: Box<dyn Fn(&Seen) -> Reply + Send + Sync>,

@@ -5,6 +5,7 @@ mod installed;
 mod integration;
 mod learned;
 mod notes;
+mod receipt;
 
 use cutover_shared::ids::RunId;
 use cutover_shared::run::{ItemState, RunState};

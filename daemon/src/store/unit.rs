@@ -227,17 +227,14 @@ pub enum SettingOp {
 /// Operations on receipts of acts.
 #[derive(Clone, Debug)]
 pub enum ActOp {
-    Remember {
-        key: String,
-        at: i64,
-        operator: String,
-        request: String,
-        receipt: String,
-    },
+    /// An act that can't be asked for its outcome is about to be done: until it is remembered its receipt is empty.
+    Begin { key: String, at: i64, operator: String, request: String },
+    /// What was begun was not done.
+    Withdraw { key: String },
+    /// The first receipt of a key stays.
+    Remember { key: String, at: i64, operator: String, request: String, receipt: String },
     /// Forgets receipts older than this.
-    Forget {
-        before: i64,
-    },
+    Forget { before: i64 },
 }
 
 /// An audit record to be; `seq`, `prev` and `hash` are set inside the commit.

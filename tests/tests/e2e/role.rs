@@ -6,6 +6,7 @@ use std::path::Path;
 
 use cutover_shared::app::{AppAct, Code};
 use cutover_shared::catalog::{CatalogAct, CatalogFormat};
+use cutover_shared::context::{ContextAct, Place};
 use cutover_shared::error::{ErrorCode, RpcError};
 use cutover_shared::hooks::HooksAct;
 use cutover_shared::ids::{ActKey, InstallationId};
@@ -26,7 +27,7 @@ use tokio::net::{UnixListener, UnixStream};
 use super::stage::{EXE, Stage, audit, plan, set_going, show, until_audited, until_state};
 
 /// Kinds of acts.
-const ACTS: usize = 27;
+const ACTS: usize = 28;
 
 /// Counts every act. Exhaustive on purpose: whoever adds one adds it to [`every_act`], too.
 fn ordinal(act: &Act) -> usize {
@@ -72,6 +73,7 @@ fn ordinal(act: &Act) -> usize {
             ImportAct::Run { .. } => 25,
             ImportAct::Record { .. } => 26,
         },
+        Act::Context(ContextAct::Comment { .. }) => 27,
     }
 }
 
@@ -120,6 +122,11 @@ fn every_act(run: &cutover_shared::run::RunView, installation: InstallationId) -
             probe: true,
         }),
         Act::Import(ImportAct::Record { project: "a".into(), repository: None }),
+        Act::Context(ContextAct::Comment {
+            place: Place { repository: "a/b".into(), installation: Some(installation) },
+            number: 1,
+            text: "e2e".into(),
+        }),
     ]
 }
 
@@ -229,6 +236,14 @@ async fn the_command_line_refuses_a_viewer_every_verb_that_changes_something() {
         &["workflow", "replay", "--filter", "state:dead", "--yes", "0"],
         &["import", "p1"],
         &["import", "p1", "--probe", "record"],
+        // They look, at tenants' code.
+        &["context", "pr", "a/b", "1"],
+        &["context", "commit", "a/b", "main"],
+        &["context", "file", "a/b", "README.md"],
+        &["context", "compare", "a/b", "main", "topic"],
+        &["context", "branches", "a/b"],
+        &["context", "issue", "a/b", "1"],
+        &["context", "comment", "a/b", "1", "--body-file", &file],
         &["kill"],
     ];
     let mut verbs = BTreeSet::new();

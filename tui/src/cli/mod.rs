@@ -6,6 +6,7 @@ mod catalog;
 mod choose;
 mod completions;
 mod console;
+mod context;
 mod doctor;
 mod follow;
 mod hooks;
@@ -105,6 +106,9 @@ enum Verb {
     /// Workflows that events trigger, and what was sent to the engine for them
     #[command(subcommand)]
     Workflow(workflow::Verb),
+    /// What GitHub says about a repository, for operators; commenting there
+    #[command(subcommand)]
+    Context(context::Verb),
     /// The GitHub App: making it, and what it is
     #[command(subcommand)]
     App(app::Verb),
@@ -225,6 +229,7 @@ async fn dispatch(verb: Verb, session: &mut Session<'_>) -> Verdict {
         Verb::Import(args) => import::run(args, session).await,
         Verb::Webhook(verb) => webhook::run(verb, session).await,
         Verb::Workflow(verb) => workflow::run(verb, session).await,
+        Verb::Context(verb) => context::run(verb, session).await,
         Verb::App(verb) => app::run(verb, session).await,
         Verb::Audit(verb) => audit::run(verb, session).await,
         Verb::Kill(args) => kill::run(args, session).await,

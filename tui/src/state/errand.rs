@@ -269,6 +269,7 @@ fn said(receipt: &Receipt) -> String {
             let kept = view.probes.iter().filter(|probe| probe.passed == Some(true)).count();
             format!("{kept} of {} probes recorded for {}", view.probes.len(), view.repository)
         }
+        Receipt::Context(_) => "the comment is posted".to_owned(),
         Receipt::Kill(kill) => format!(
             "KILLED: every decision is legacy since {}, {} runs told to pause{}",
             crate::plain::time(kill.at),
@@ -299,6 +300,7 @@ pub fn run_of(act: &Act) -> Option<RunId> {
         | Act::Workflow(_)
         | Act::App(_)
         | Act::Import(_)
+        | Act::Context(_)
         | Act::Kill { .. } => None,
     }
 }

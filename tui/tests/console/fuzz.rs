@@ -167,6 +167,7 @@ impl Fuzz {
             Act::Catalog(_) => Receipt::Catalog(CatalogReceipt::Taken { parts: 1 }),
             Act::Token(_) => Receipt::Token(sample::token(1)),
             Act::App(_) => unreachable!("the console makes no App"),
+            Act::Context(_) => unreachable!("the console comments on nothing"),
             Act::Webhook(act) => {
                 let recovery = sample::recovery(self.dice.below(3));
                 let recovery = matches!(act, WebhookAct::Recover { .. }).then_some(recovery);

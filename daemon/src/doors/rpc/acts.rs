@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
-use super::{Parts, app, catalog, hooks, import, map, read_error, run, token, webhook, workflow};
+use super::{Parts, app, catalog, context, hooks, import, map, read_error, run, token, webhook, workflow};
 use crate::audit::Who;
 use crate::hex::hex;
 use crate::store::{ActOp, Lane, Unit};
@@ -115,6 +115,9 @@ async fn remembered(parts: &Arc<Parts>, key: &ActKey, act: Act, who: &Who, reque
         if first.operator != who.operator.as_str() || first.request != request {
             return Err(other_request(key));
         }
+        if first.receipt.is_empty() {
+            return Err(open_end(&act, key));
+        }
         return serde_json::from_str(&first.receipt).map_err(|error| {
             RpcError::new(
                 ErrorCode::Internal,
@@ -123,7 +126,7 @@ async fn remembered(parts: &Arc<Parts>, key: &ActKey, act: Act, who: &Who, reque
             )
         });
     }
-    let receipt = dispatch(parts, act, who).await?;
+    let receipt = dispatch(parts, key, &request, act, who).await?;
     let at = parts.clock.now();
     let before = at.saturating_sub(i64::try_from(KEEP.as_millis()).unwrap_or(i64::MAX));
     let remember = ActOp::Remember {
@@ -141,7 +144,7 @@ async fn remembered(parts: &Arc<Parts>, key: &ActKey, act: Act, who: &Who, reque
     Ok(receipt)
 }
 
-async fn dispatch(parts: &Arc<Parts>, act: Act, who: &Who) -> Outcome {
+async fn dispatch(parts: &Arc<Parts>, key: &ActKey, request: &str, act: Act, who: &Who) -> Outcome {
     Ok(match act {
         Act::Run(act) => Receipt::Run(Box::new(run::act(parts, act, who).await?)),
         Act::Map(act) => Receipt::Map(map::act(parts, act, who).await?),
@@ -152,6 +155,7 @@ async fn dispatch(parts: &Arc<Parts>, act: Act, who: &Who) -> Outcome {
         Act::App(_) => return Err(app::already(&parts.github.app_id().to_string())),
         Act::Workflow(act) => Receipt::Workflow(workflow::act(parts, act, who).await?),
         Act::Import(act) => import::act(parts, act, who).await?,
+        Act::Context(act) => Receipt::Context(Box::new(context::act(parts, act, who, key, request).await?)),
         Act::Kill { reason } => Receipt::Kill(parts.kill.pull(&reason, who).await),
     })
 }
@@ -167,6 +171,15 @@ fn other_request(key: &ActKey) -> RpcError {
         ErrorCode::Usage,
         format!("the key {key} was used for another act"),
         "use a fresh key for each act; repeat one only to ask again for the same",
+    )
+}
+
+/// It was begun, and the daemon or GitHub ended before it was known how it went.
+fn open_end(act: &Act, key: &ActKey) -> RpcError {
+    RpcError::new(
+        ErrorCode::WrongState,
+        format!("{} was begun with the key {key}, and nobody knows whether it was done", act.name()),
+        "look at GitHub; if it was not done, do it again with a fresh key",
     )
 }
 

@@ -5,6 +5,7 @@ mod app;
 mod audit;
 mod catalog;
 mod changes;
+mod context;
 mod hooks;
 mod import;
 mod installation;
@@ -35,6 +36,7 @@ use crate::flows::import::Imports;
 use crate::flows::kill::KillSwitch;
 use crate::flows::probe::Probes;
 use crate::flows::status::{self, Identity, Sources};
+use crate::gateway::context::OperatorContext;
 use crate::gateway::inbox::Inbox;
 use crate::gateway::outbox::Outbox;
 use crate::gateway::recover::Recoverer;
@@ -71,6 +73,7 @@ pub struct Parts {
     pub recoverer: Arc<Recoverer>,
     pub triggers: Arc<Triggers>,
     pub outbox: Arc<Outbox>,
+    pub context: OperatorContext,
     pub doctor: Doctor,
     /// Webhooks can be verified.
     pub has_webhook_secret: bool,
@@ -107,6 +110,7 @@ impl Parts {
             Query::Installation(query) => Answer::Installation(installation::query(self, query).await?),
             Query::Workflow(query) => Answer::Workflow(workflow::query(self, query).await?),
             Query::Audit(query) => Answer::Audit(audit::query(self, query).await?),
+            Query::Context(query) => Answer::Context(context::query(self, query).await?),
         })
     }
 }

@@ -95,6 +95,19 @@ impl Session {
         })
     }
 
+    /// Refuses whoever has less than this role, and records it.
+    async fn demand(&self, granted: &Granted, least: Role, what: &str) -> Result<(), RpcError> {
+        if granted.role >= least {
+            return Ok(());
+        }
+        self.refused(&granted.who, what, granted.role).await;
+        Err(RpcError::new(
+            ErrorCode::Role,
+            format!("{what} needs the role {least}; this connection has {}", granted.role),
+            "connect with a higher role, or ask somebody who has it",
+        ))
+    }
+
     /// Refusals are all that a door writes into the audit; acts are recorded where they happen.
     async fn refused(&self, who: &Who, act: &str, role: Role) {
         let detail = json!({ "role": role });
@@ -144,21 +157,14 @@ impl Control for Session {
     }
 
     async fn query(self, _: Context, query: Query) -> Result<Answer, RpcError> {
-        self.granted()?;
+        let granted = self.granted()?;
+        self.demand(granted, query.least_role(), query.name()).await?;
         self.parts.query(query).await
     }
 
     async fn act(self, _: Context, key: ActKey, act: Act) -> Result<Receipt, RpcError> {
         let granted = self.granted()?.clone();
-        let least = act.least_role();
-        if granted.role < least {
-            self.refused(&granted.who, act.name(), granted.role).await;
-            return Err(RpcError::new(
-                ErrorCode::Role,
-                format!("{} needs the role {least}; this connection has {}", act.name(), granted.role),
-                "connect with a higher role, or ask somebody who has it",
-            ));
-        }
+        self.demand(&granted, act.least_role(), act.name()).await?;
         self.acts.once(&self.parts, key, act, granted.who).await
     }
 

@@ -306,8 +306,8 @@ fn verb_of(act: &Act) -> Option<&'static str> {
             // The application registers workflows, over HTTP.
             WorkflowAct::Put { .. } => return None,
         },
-        // Uploads are files, the App is made once, old webhooks are looked for once: they have a verb and no key.
-        Act::Catalog(_) | Act::App(_) | Act::Import(_) | Act::Hooks(_) => return None,
+        // Uploads and comments are files, the App is made once, old webhooks are looked for once: they have a verb and no key.
+        Act::Catalog(_) | Act::App(_) | Act::Import(_) | Act::Hooks(_) | Act::Context(_) => return None,
     })
 }
 

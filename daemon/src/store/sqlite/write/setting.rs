@@ -25,9 +25,20 @@ pub(super) async fn op(connection: &mut SqliteConnection, op: &SettingOp) -> Don
 
 pub(super) async fn act(connection: &mut SqliteConnection, op: &ActOp) -> Done {
     let statement = match op {
+        ActOp::Begin { key, at, operator, request } => query(
+            "INSERT INTO act_receipts (act_key, at, operator, request, receipt) VALUES ($1, $2, $3, $4, '')",
+        )
+        .bind(key)
+        .bind(at)
+        .bind(operator)
+        .bind(request),
+        ActOp::Withdraw { key } => {
+            query("DELETE FROM act_receipts WHERE act_key = $1 AND receipt = ''").bind(key)
+        }
         ActOp::Remember { key, at, operator, request, receipt } => query(
             "INSERT INTO act_receipts (act_key, at, operator, request, receipt) VALUES ($1, $2, $3, $4, $5)
-             ON CONFLICT (act_key) DO NOTHING",
+             ON CONFLICT (act_key) DO UPDATE SET at = excluded.at, receipt = excluded.receipt
+              WHERE act_receipts.receipt = ''",
         )
         .bind(key)
         .bind(at)
