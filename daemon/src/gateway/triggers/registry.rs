@@ -17,7 +17,7 @@ use crate::clock::Clock;
 use crate::store::{Db, DeliveryRow, Lane, OutboxOp, PutWorkflow, ReadError, Unit, WorkflowRow, WriteError};
 
 /// Workflows that can be registered.
-pub(super) const MOST: usize = 100_000;
+pub const MOST: usize = 100_000;
 
 /// The longest definition, in bytes of JSON.
 pub const LONGEST_DEFINITION: usize = 512 * 1024;
