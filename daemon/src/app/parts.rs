@@ -12,14 +12,14 @@ use cutover_shared::rpc::Role;
 
 use super::credentials::Credentials;
 use super::{Failure, kinds};
-use crate::audit::{HeadFile, Who};
+use crate::audit::HeadFile;
 use crate::client::Client;
 use crate::clock::Clock;
 use crate::config::{self, Catalog, Config, Loaded, Origin, Store};
 use crate::doors::http::{AllowList, Certificates};
 use crate::doors::rpc::Parts;
 use crate::faults::Faults;
-use crate::flows::app_workflows::AppWorkflows;
+use crate::flows::app_workflows::{self, AppWorkflows};
 use crate::flows::doctor::{Certificate, Doctor};
 use crate::flows::import::{ImportParts, Imports};
 use crate::flows::kill::KillSwitch;
@@ -169,7 +169,7 @@ pub(super) async fn build(
     let (imports, artifacts, git) =
         imports(config, credentials.slug.clone(), &db, &github, &seal, &brake, clock)?;
     let triggers = Triggers::new(db.clone(), clock.clone(), Arc::new(GitHubFiles(github.clone())));
-    let app_workflows = app_workflows(config, app_database.as_ref(), &db, &triggers, clock);
+    let app_workflows = workflow_reader(config, app_database.as_ref(), &db, &triggers, clock);
     let doctor = Doctor {
         git,
         identity: identity.clone(),
@@ -290,11 +290,7 @@ impl Built {
         self.door.importer.resume().await?;
         self.door.triggers.load().await?;
         if self.app_workflows.is_none() {
-            let who = Who { operator: "system".into(), origin: "configuration".to_owned() };
-            let gone = self.door.triggers.disown(&who).await?;
-            if gone > 0 {
-                tracing::warn!(gone, "workflows.source is not \"application\" any more: its workflows were forgotten");
-            }
+            app_workflows::forget(&self.door.triggers).await?;
         }
         // Under a pulled brake the drivers bring moving runs to stand.
         let runs = self.door.engine.resume().await?;
@@ -304,7 +300,7 @@ impl Built {
 }
 
 /// The reader of the application's workflows, where the configuration asks for it.
-fn app_workflows(
+fn workflow_reader(
     config: &Config,
     database: Option<&AppDatabase>,
     db: &Db,

@@ -71,8 +71,21 @@ pub struct AppWorkflows {
     standing: Mutex<Standing>,
 }
 
+/// Forgets what was read in an earlier life, where the application's workflows are not read any more.
+///
+/// # Errors
+/// The store failed.
+pub async fn forget(triggers: &Triggers) -> Result<(), PutError> {
+    let who = Who { operator: "system".into(), origin: "configuration".to_owned() };
+    let gone = triggers.disown(&who).await?;
+    if gone > 0 {
+        tracing::warn!(gone, "workflows.source is not \"application\" any more: its workflows were forgotten");
+    }
+    Ok(())
+}
+
 /// Who wrote what was read.
-pub fn reader() -> Who {
+fn reader() -> Who {
     Who { operator: "system".into(), origin: "application".to_owned() }
 }
 

@@ -254,7 +254,7 @@ fn workflows(standing: &Standing, now: Millis) -> Check {
     }
     if reading.mistaken > 0 {
         text += &format!("; {} with a mistake match nothing", reading.mistaken);
-        let mend = "`cutover workflow list --filter trouble:` shows each with its mistake; mend them in the application";
+        let mend = "`cutover workflow list --filter source:application --sort -trouble` shows each with its mistake; mend them in the application";
         return check("workflows", Health::Warning, text, mend);
     }
     if let Some(why) = &standing.deaf {

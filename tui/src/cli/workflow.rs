@@ -86,6 +86,8 @@ const COLUMNS: &[Column] = &[
     Column::words("LAST MATCH"),
     Column::number("WAITING"),
     Column::number("DEAD"),
+    Column::words("SOURCE"),
+    Column::long("TROUBLE"),
 ];
 
 const DISPATCH_COLUMNS: &[Column] = &[
@@ -253,6 +255,8 @@ fn row(workflow: &WorkflowView, now: i64) -> Vec<Cell> {
         workflow.last_match.as_ref().map_or(String::new(), |last| age(now, last.at)).into(),
         number(workflow.waiting).into(),
         number(workflow.dead).into(),
+        workflow.source.word().into(),
+        Cell::toned(workflow.trouble.clone().unwrap_or_default(), Tone::Bad),
     ]
 }
 
@@ -296,6 +300,10 @@ fn text(workflow: &WorkflowView, now: i64, style: Style) -> String {
     let list = |list: &[String]| (!list.is_empty()).then(|| list.join(", "));
     let mut block = Block::new();
     block.line("Workflow", format!("{}, {}", workflow.id, workflow.name));
+    block.line("Source", workflow.source.word());
+    if let Some(trouble) = &workflow.trouble {
+        block.toned("Matches nothing", trouble, Tone::Bad);
+    }
     block.line("Repository", &rule.repository);
     block.line("Events", rule.events.join(", "));
     block.maybe("Branches", list(&rule.branches));

@@ -25,9 +25,11 @@ pub(super) struct Pass<'a> {
     database: &'a AppDatabase,
     db: &'a Db,
     triggers: &'a Triggers,
-    /// Ids that are there; at most [`MOST`].
-    seen: HashSet<String>,
+    /// Ids that are there, and whether each is a workflow's own; at most [`MOST`].
+    seen: HashMap<String, bool>,
     reading: Reading,
+    /// What was stored does not match yet.
+    moved: bool,
 }
 
 /// A row with its place among ours.
@@ -40,13 +42,13 @@ struct Placed {
 
 impl<'a> Pass<'a> {
     pub(super) fn new(database: &'a AppDatabase, db: &'a Db, triggers: &'a Triggers) -> Self {
-        Self { database, db, triggers, seen: HashSet::new(), reading: Reading::default() }
+        Self { database, db, triggers, seen: HashMap::new(), reading: Reading::default(), moved: false }
     }
 
     pub(super) async fn run(mut self) -> Result<Reading, ReadingError> {
         let read = self.all().await;
         // What was stored before a failure counts at once, too.
-        if self.reading.added + self.reading.changed + self.reading.removed + self.reading.unchanged > 0 {
+        if self.moved {
             self.triggers.publish().await;
         }
         read.map(|()| self.reading)
@@ -71,15 +73,19 @@ impl<'a> Pass<'a> {
         let mut placed = Vec::with_capacity(page.len());
         for row in page {
             // The first trigger of a workflow has the workflow's id, and each further one its own behind it.
-            let first = !self.seen.contains(&row.workflow);
-            let id = if first { row.workflow.clone() } else { format!("{}:{}", row.workflow, row.trigger) };
+            let own = self.seen.get(&row.workflow).copied();
+            let id = match own {
+                None | Some(false) => row.workflow.clone(),
+                Some(true) => format!("{}:{}", row.workflow, row.trigger),
+            };
             if let Err(error) = check_id(&id) {
                 self.leave_out(&row, &error.to_string());
             } else if self.seen.len() >= MOST {
                 self.leave_out(&row, &format!("there are more than {MOST}"));
-            } else if !self.seen.insert(id.clone()) {
+            } else if self.seen.contains_key(&id) {
                 self.leave_out(&row, &format!("another workflow of the application has the id {id}"));
             } else {
+                self.seen.insert(id.clone(), own.is_none());
                 placed.push((row, id));
             }
         }
@@ -141,6 +147,7 @@ impl<'a> Pass<'a> {
         };
         let offers: Vec<Offer> = some.into_iter().map(|placed| offer(placed, &definitions)).collect();
         let adopted = self.triggers.adopt(offers, &reader()).await?;
+        self.moved |= adopted.moved;
         self.reading.added += adopted.added;
         self.reading.changed += adopted.changed;
         self.reading.unchanged += adopted.unchanged;
@@ -158,9 +165,10 @@ impl<'a> Pass<'a> {
             let page = self.triggers.adopted_after(after.as_deref()).await?;
             let Some(last) = page.last() else { return Ok(()) };
             after = Some(last.clone());
-            let gone: Vec<String> = page.into_iter().filter(|id| !self.seen.contains(id)).collect();
+            let gone: Vec<String> = page.into_iter().filter(|id| !self.seen.contains_key(id)).collect();
             if !gone.is_empty() {
                 self.triggers.release(&gone, &reader()).await?;
+                self.moved = true;
                 self.reading.removed += gone.len() as u64;
             }
         }

@@ -54,6 +54,8 @@ pub struct Adopted {
     pub mistaken: u64,
     /// New ones that there is no place for.
     pub refused: u64,
+    /// There is something to [`Triggers::publish`].
+    pub moved: bool,
 }
 
 impl Triggers {
@@ -125,10 +127,13 @@ impl Triggers {
             self.db.write(Lane::Run, unit).await?;
         }
         for (id, trigger) in news {
-            match trigger {
-                Some(trigger) => drop(known.all.insert(id, trigger.into())),
-                None => drop(known.all.remove(&id)),
-            }
+            adopted.moved |= match trigger {
+                Some(trigger) => {
+                    known.all.insert(id, trigger.into());
+                    true
+                }
+                None => known.all.remove(&id).is_some(),
+            };
         }
         Ok(adopted)
     }
