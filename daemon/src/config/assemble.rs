@@ -11,8 +11,8 @@ use super::gather::Values;
 use super::mistake::Mistakes;
 use super::probe;
 use super::settings::{
-    Api, AppWorkflows, Catalog, Config, Engine, GitHub, Import, Inbox, Log, Mapping, Migration, OauthApp, PostgresCatalog,
-    PostgresNames, RepoNames, RepoPlace, Rpc, Run, StderrLog, UserTokenNames, WorkflowNames,
+    Api, AppWorkflows, Catalog, Config, Engine, GitHub, Import, Inbox, Log, Mapping, Migration, OauthApp,
+    PostgresCatalog, PostgresNames, RepoNames, RepoPlace, Rpc, Run, StderrLog, UserTokenNames, WorkflowNames,
 };
 
 /// Makes every cross-check, then the configuration.

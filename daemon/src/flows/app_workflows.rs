@@ -79,7 +79,10 @@ pub async fn forget(triggers: &Triggers) -> Result<(), PutError> {
     let who = Who { operator: "system".into(), origin: "configuration".to_owned() };
     let gone = triggers.disown(&who).await?;
     if gone > 0 {
-        tracing::warn!(gone, "workflows.source is not \"application\" any more: its workflows were forgotten");
+        tracing::warn!(
+            gone,
+            "workflows.source is not \"application\" any more: its workflows were forgotten"
+        );
     }
     Ok(())
 }

@@ -240,17 +240,32 @@ fn workflows(standing: &Standing, now: Millis) -> Check {
     let Some((at, reading)) = &standing.newest else {
         let why = standing.trouble.as_ref().map_or("not read yet", |(_, why)| why);
         let text = format!("the application's were not read since the start: {why}");
-        return check("workflows", Health::Warning, text, "see the check of the application; the last known stay");
+        return check(
+            "workflows",
+            Health::Warning,
+            text,
+            "see the check of the application; the last known stay",
+        );
     };
     let count = reading.added + reading.changed + reading.unchanged;
     let mut text = format!("{count} of the application's, read {} s ago", now.saturating_sub(*at) / 1_000);
     if let Some((since, why)) = &standing.trouble {
         text += &format!("; in trouble for {} s: {why}", now.saturating_sub(*since) / 1_000);
-        return check("workflows", Health::Warning, text, "see the check of the application; the last known stay");
+        return check(
+            "workflows",
+            Health::Warning,
+            text,
+            "see the check of the application; the last known stay",
+        );
     }
     if reading.left_out > 0 {
         text += &format!("; {} left out: {}", reading.left_out, reading.reasons.join("; "));
-        return check("workflows", Health::Warning, text, "mend them in the application, or what is in their way here");
+        return check(
+            "workflows",
+            Health::Warning,
+            text,
+            "mend them in the application, or what is in their way here",
+        );
     }
     if reading.mistaken > 0 {
         text += &format!("; {} with a mistake match nothing", reading.mistaken);
@@ -259,7 +274,8 @@ fn workflows(standing: &Standing, now: Millis) -> Check {
     }
     if let Some(why) = &standing.deaf {
         text += &format!("; its changes are not heard, and are seen later: {why}");
-        let mend = "workflows.notify_channel needs a connection that lasts, not one of a pool in transaction mode";
+        let mend =
+            "workflows.notify_channel needs a connection that lasts, not one of a pool in transaction mode";
         return check("workflows", Health::Warning, text, mend);
     }
     check("workflows", Health::Ok, text, "")

@@ -6,16 +6,20 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use cutover_daemon::audit::Who;
+use cutover_daemon::client::Client;
 use cutover_daemon::clock::Clock;
 use cutover_daemon::faults::Faults;
 use cutover_daemon::flows::app_workflows::{AppWorkflows, Reading, ReadingError, forget};
+use cutover_daemon::gateway::outbox::{Outbox, OutboxSettings, Service};
 use cutover_daemon::gateway::triggers::{Files, FilesError, Listing, PutError, RemoveError, Triggers};
 use cutover_daemon::mapping::catalog::app_database::{AppDatabase, AppDatabaseError};
 use cutover_daemon::mapping::catalog::ddl::quoted;
 use cutover_daemon::store::{
-    Db, DispatchTo, InboxOp, Lane, NewDelivery, NewDispatches, OutboxOp, Select, Unit, WorkflowRow, open,
+    Db, DispatchRow, DispatchTo, InboxOp, Lane, NewDelivery, NewDispatches, OutboxOp, Select, Unit,
+    WorkflowRow, open,
 };
-use cutover_shared::workflow::WorkflowSource;
+use cutover_shared::workflow::{DispatchState, WorkflowSource};
+use cutover_tests::engine_sim::EngineSim;
 use cutover_tests::services::Postgres;
 use serde_json::{Value, json};
 
@@ -47,8 +51,7 @@ impl Life {
         let triggers = Triggers::new(db.clone(), clock.clone(), Arc::new(NoFiles));
         triggers.load().await.unwrap();
         let channel = channel.map(str::to_owned);
-        let flows =
-            AppWorkflows::new(database, db.clone(), triggers.clone(), clock.clone(), DAY, channel);
+        let flows = AppWorkflows::new(database, db.clone(), triggers.clone(), clock.clone(), DAY, channel);
         Self { db, triggers, flows, clock }
     }
 
@@ -127,8 +130,10 @@ async fn tables(app: &mut App, ids: &str) {
 async fn add(app: &mut App, workflow: i64, rules: &[Value]) {
     let (q, n) = (quoted, app.names.workflows.clone());
     let schema = q(&app.names.schema);
-    let mut sql =
-        format!("INSERT INTO {schema}.{} VALUES ({workflow}, 'W{workflow}', '{{\"n\": {workflow}}}');", q(&n.table));
+    let mut sql = format!(
+        "INSERT INTO {schema}.{} VALUES ({workflow}, 'W{workflow}', '{{\"n\": {workflow}}}');",
+        q(&n.table)
+    );
     for (at, rule) in rules.iter().enumerate() {
         sql += &format!(
             "INSERT INTO {schema}.{} VALUES ({}, {workflow}, DEFAULT, '{rule}');",
@@ -146,9 +151,14 @@ fn figures(reading: &Reading) -> (u64, u64, u64, u64, u64, u64) {
 
 #[tokio::test]
 async fn workflows_are_read_changed_and_removed_and_nothing_else_is_written() {
-    let Ours { mut app, life, .. } = Ours::new("BIGINT").await;
+    let Ours { dir: _dir, mut app, life } = Ours::new("BIGINT").await;
     add(&mut app, 1, &[rule("acme/site")]).await;
-    add(&mut app, 2, &[json!({ "repository": "acme/*", "events": ["push", "release"], "attach_context": true })]).await;
+    add(
+        &mut app,
+        2,
+        &[json!({ "repository": "acme/*", "events": ["push", "release"], "attach_context": true })],
+    )
+    .await;
     add(&mut app, 3, &[]).await;
     app.sql("INSERT INTO workflow_triggers VALUES (300, 3, 'TRIGGER_CRON', '{}')").await;
     assert!(!life.triggers.awaits("push", Some("acme/site")));
@@ -180,7 +190,9 @@ async fn workflows_are_read_changed_and_removed_and_nothing_else_is_written() {
     let rows = life.rows().await;
     assert_eq!((rows["1"].name.as_str(), rows["1"].definition.as_str()), ("Named", "{\"n\": 7}"));
     assert_eq!((rows["1"].updated_at, rows["2"].updated_at), (NOW + 2_000, NOW + 1_000));
-    assert!(!life.triggers.awaits("release", Some("acme/x")) && life.triggers.awaits("issues", Some("acme/x")));
+    assert!(
+        !life.triggers.awaits("release", Some("acme/x")) && life.triggers.awaits("issues", Some("acme/x"))
+    );
 
     app.sql("DELETE FROM workflow_triggers WHERE workflow_id = 2").await;
     assert_eq!(figures(&life.read().await), (0, 0, 1, 1, 0, 0));
@@ -199,7 +211,8 @@ async fn a_mistake_is_shown_and_matches_nothing_until_it_is_mended() {
     add(&mut app, 5, &[rule("a/b")]).await;
     add(&mut app, 6, &[rule("a/b")]).await;
     app.sql("UPDATE workflows SET definition = '[1]' WHERE id = 4; UPDATE workflows SET definition = NULL WHERE id = 5").await;
-    app.sql("UPDATE workflows SET definition = jsonb_build_object('x', repeat('x', 600000)) WHERE id = 6").await;
+    app.sql("UPDATE workflows SET definition = jsonb_build_object('x', repeat('x', 600000)) WHERE id = 6")
+        .await;
     assert_eq!(figures(&life.read().await), (6, 0, 0, 0, 5, 0));
     let rows = life.rows().await;
     for (id, part) in [
@@ -218,8 +231,12 @@ async fn a_mistake_is_shown_and_matches_nothing_until_it_is_mended() {
     assert_eq!(figures(&life.read().await), (0, 0, 6, 0, 5, 0));
     assert_eq!(life.records_in_all().await, before, "the same mistakes are not written again");
 
-    app.sql("UPDATE workflow_triggers SET trigger_config = '{\"repository\":\"a/b\",\"events\":[\"push\"]}'").await;
-    app.sql("UPDATE workflow_triggers SET trigger_config = '{\"repository\":\"good\"}' WHERE workflow_id = 3").await;
+    app.sql("UPDATE workflow_triggers SET trigger_config = '{\"repository\":\"a/b\",\"events\":[\"push\"]}'")
+        .await;
+    app.sql(
+        "UPDATE workflow_triggers SET trigger_config = '{\"repository\":\"good\"}' WHERE workflow_id = 3",
+    )
+    .await;
     assert_eq!(figures(&life.read().await), (0, 3, 3, 0, 4, 0));
     assert!(life.triggers.awaits("push", Some("a/b")) && !life.triggers.awaits("push", Some("good/one")));
     // A restart knows the same.
@@ -230,8 +247,13 @@ async fn a_mistake_is_shown_and_matches_nothing_until_it_is_mended() {
 
 #[tokio::test]
 async fn several_triggers_of_a_workflow_start_it_once_for_a_delivery() {
-    let Ours { mut app, life, .. } = Ours::new("BIGINT").await;
-    add(&mut app, 42, &[rule("a/b"), json!({ "repository": "a/*", "events": ["push", "issues"] }), rule("x/y")]).await;
+    let Ours { dir: _dir, mut app, life } = Ours::new("BIGINT").await;
+    add(
+        &mut app,
+        42,
+        &[rule("a/b"), json!({ "repository": "a/*", "events": ["push", "issues"] }), rule("x/y")],
+    )
+    .await;
     assert_eq!(figures(&life.read().await), (3, 0, 0, 0, 0, 0));
     assert_eq!(life.ids().await, ["42", "42:4201", "42:4202"]);
     let body = json!({ "ref": "refs/heads/main", "repository": { "full_name": "a/b" } }).to_string();
@@ -254,14 +276,13 @@ async fn several_triggers_of_a_workflow_start_it_once_for_a_delivery() {
     let dispatch = |guid: &str, ids: &[&str]| {
         let to = DispatchTo::Workflows(ids.iter().map(|id| (*id).to_owned()).collect());
         let (event, repository) = ("push".to_owned(), Some("a/b".to_owned()));
-        let new = NewDispatches { delivery: delivery.seq, guid: guid.to_owned(), event, repository, at: NOW, to };
+        let new =
+            NewDispatches { delivery: delivery.seq, guid: guid.to_owned(), event, repository, at: NOW, to };
         life.db.write(Lane::Handler, Unit::new().with(OutboxOp::Put(Box::new(new))))
     };
     dispatch("g", &["42", "42:4201"]).await.unwrap();
     dispatch("h", &["42:4201"]).await.unwrap();
-    let select = Select { limit: 100, ..Select::default() };
-    let mut sent = life.db.dispatches_window(&select).await.unwrap().rows;
-    sent.sort_by_key(|row| row.seq);
+    let sent = dispatches(&life.db, |_| true).await;
     let told: Vec<_> =
         sent.iter().map(|row| (row.guid.as_str(), row.queue.as_str(), row.workflow.as_deref())).collect();
     assert_eq!(told, [("g", "42", Some("42")), ("h", "42", Some("42"))], "one queue, the workflow's own id");
@@ -274,11 +295,63 @@ async fn several_triggers_of_a_workflow_start_it_once_for_a_delivery() {
     life.read().await;
     assert_eq!(life.ids().await, ["42", "42:4202"]);
     assert_eq!(life.rows().await["42"].rule.repository, "a/*");
+    let engine = EngineSim::start("token").await.unwrap();
+    let worker = send(&life, &engine);
+    let ended = dispatches(&life.db, |rows| rows.iter().all(|row| row.ended_at.is_some())).await;
+    // Only one of the two deliveries was ever received.
+    assert_eq!((ended[0].state, ended[1].state), (DispatchState::Sent, DispatchState::Dead));
+    let taken: Value = serde_json::from_slice(&engine.taken()[0].body).unwrap();
+    assert_eq!(
+        (&taken["workflow_definition"], &taken["execution_context"]["workflow_id"]),
+        (&json!({ "n": 42 }), &json!("42"))
+    );
+    worker.abort();
+
+    // What waits for a workflow that is gone ends as it does after `workflow remove`.
+    life.db
+        .write(Lane::Handler, Unit::new().with(OutboxOp::Replay { seqs: vec![ended[0].seq] }))
+        .await
+        .unwrap();
+    app.sql("DELETE FROM workflow_triggers").await;
+    assert_eq!(life.read().await.removed, 2);
+    let worker = send(&life, &engine);
+    let ended = dispatches(&life.db, |rows| rows.iter().all(|row| row.ended_at.is_some())).await;
+    assert_eq!(ended[0].note.as_deref(), Some("workflow 42 is not registered any more"));
+    worker.abort();
+}
+
+fn send(life: &Life, engine: &EngineSim) -> tokio::task::JoinHandle<()> {
+    let settings = OutboxSettings {
+        engine: Some(Service { url: engine.url().parse().unwrap(), token: Some("token".into()) }),
+        scheduler: None,
+        parallel: 2,
+        tries: 1,
+        patience: Duration::from_secs(20),
+    };
+    let outbox = Outbox::new(life.db.clone(), life.clock.clone(), Client::new().unwrap(), settings, None);
+    tokio::spawn(outbox.work())
+}
+
+/// Waits until the dispatches are like this; in their order.
+async fn dispatches(db: &Db, is: impl Fn(&[DispatchRow]) -> bool) -> Vec<DispatchRow> {
+    let (mut versions, select) = (db.versions(), Select { limit: 100, ..Select::default() });
+    let waiting = async {
+        loop {
+            versions.mark_unchanged();
+            let mut rows = db.dispatches_window(&select).await.unwrap().rows;
+            rows.sort_by_key(|row| row.seq);
+            if is(&rows) {
+                return rows;
+            }
+            versions.changed().await.unwrap();
+        }
+    };
+    Clock::system().timeout(Duration::from_secs(20), waiting).await.expect("it never came to that")
 }
 
 #[tokio::test]
 async fn neither_side_overwrites_the_others() {
-    let Ours { mut app, life, .. } = Ours::new("TEXT").await;
+    let Ours { dir: _dir, mut app, life } = Ours::new("TEXT").await;
     assert!(life.register("7").await.unwrap());
     for id in [7, 8] {
         add(&mut app, id, &[rule("a/b"), rule("c/d")]).await;
@@ -298,7 +371,10 @@ async fn neither_side_overwrites_the_others() {
         assert!(reasons.contains(part), "{part}\n{reasons}");
     }
     let rows = life.rows().await;
-    assert_eq!((rows["7"].source, rows["7"].rule.repository.as_str()), (WorkflowSource::Registered, "own/repo"));
+    assert_eq!(
+        (rows["7"].source, rows["7"].rule.repository.as_str()),
+        (WorkflowSource::Registered, "own/repo")
+    );
     assert_eq!(rows["8:801"].rule.repository, "e/f");
 
     let refused = life.register("8").await.unwrap_err();
@@ -359,7 +435,7 @@ async fn while_the_database_is_away_the_last_known_stay_over_a_restart_and_it_is
 
 #[tokio::test]
 async fn ten_thousand_are_read_in_pages() {
-    let Ours { mut app, life, .. } = Ours::new("BIGINT").await;
+    let Ours { dir: _dir, mut app, life } = Ours::new("BIGINT").await;
     app.sql(
         "INSERT INTO workflows SELECT n, 'W' || n, jsonb_build_object('n', n, 'text', repeat('x', n % 3000))
            FROM generate_series(1, 10000) AS n;
@@ -370,11 +446,17 @@ async fn ten_thousand_are_read_in_pages() {
     .await;
     assert_eq!(figures(&life.read().await), (10_000, 0, 0, 0, 0, 0));
     assert_eq!(life.ids().await.len(), 10_000);
-    assert!(life.triggers.awaits("push", Some("org0/repo10000")) && life.triggers.awaits("push", Some("org1/repo1")));
+    assert!(
+        life.triggers.awaits("push", Some("org0/repo10000"))
+            && life.triggers.awaits("push", Some("org1/repo1"))
+    );
     let before = life.records_in_all().await;
     assert_eq!(figures(&life.read().await), (0, 0, 10_000, 0, 0, 0));
     assert_eq!(life.records_in_all().await, before);
-    app.sql("DELETE FROM workflow_triggers WHERE id > 5000; UPDATE workflows SET name = 'other' WHERE id = 200").await;
+    app.sql(
+        "DELETE FROM workflow_triggers WHERE id > 5000; UPDATE workflows SET name = 'other' WHERE id = 200",
+    )
+    .await;
     assert_eq!(figures(&life.read().await), (0, 1, 4_999, 5_000, 0, 0));
     assert_eq!(life.ids().await.len(), 5_000);
     assert!(!life.triggers.awaits("push", Some("org0/repo10000")));

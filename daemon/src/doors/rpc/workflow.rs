@@ -111,7 +111,9 @@ fn put_error(error: PutError) -> RpcError {
             "correct it there; docs/workflows.md has every field with an example",
         ),
         PutError::TooMany => RpcError::new(ErrorCode::WrongState, text, "remove some that are not needed"),
-        PutError::Theirs(_) => RpcError::new(ErrorCode::WrongState, text, "take another id, or change it there"),
+        PutError::Theirs(_) => {
+            RpcError::new(ErrorCode::WrongState, text, "take another id, or change it there")
+        }
         PutError::Read(error) => read_error(error),
         PutError::Write(error) => write_error(error),
     }

@@ -96,11 +96,13 @@ impl<'a> Pass<'a> {
             marks.into_iter().map(|mark| (mark.id.clone(), mark)).collect();
         let mut news = Vec::new();
         for (row, id) in placed {
-            let is_registered = |id: &String| {
-                marks.get(id).is_some_and(|mark| mark.source == WorkflowSource::Registered)
-            };
+            let is_registered =
+                |id: &String| marks.get(id).is_some_and(|mark| mark.source == WorkflowSource::Registered);
             if let Some(id) = [&row.workflow, &id].into_iter().find(|id| is_registered(id)) {
-                self.leave_out(&row, &format!("a workflow with the id {id} is registered; remove one of the two"));
+                self.leave_out(
+                    &row,
+                    &format!("a workflow with the id {id} is registered; remove one of the two"),
+                );
                 continue;
             }
             let before = marks.get(&id).cloned();
@@ -111,7 +113,9 @@ impl<'a> Pass<'a> {
                 row.definition_digest.as_deref().unwrap_or_default(),
             );
             match &before {
-                Some(mark) if self.triggers.is_current(mark, &fingerprint).await => self.reading.unchanged += 1,
+                Some(mark) if self.triggers.is_current(mark, &fingerprint).await => {
+                    self.reading.unchanged += 1
+                }
                 _ => news.push(Placed { row, id, before, fingerprint }),
             }
         }
@@ -137,7 +141,9 @@ impl<'a> Pass<'a> {
     async fn adopt(&mut self, some: Vec<Placed>) -> Result<(), ReadingError> {
         let wanted: HashSet<&str> = some
             .iter()
-            .filter(|placed| placed.row.definition_bytes.is_some_and(|bytes| bytes <= LONGEST_DEFINITION as u64))
+            .filter(|placed| {
+                placed.row.definition_bytes.is_some_and(|bytes| bytes <= LONGEST_DEFINITION as u64)
+            })
             .map(|placed| placed.row.workflow.as_str())
             .collect();
         let wanted: Vec<&str> = wanted.into_iter().collect();

@@ -260,7 +260,8 @@ fn nothing() -> Rule {
 /// The application's configuration of a trigger: the rule's fields, and `attach_context`.
 fn config(text: &str) -> Result<(Rule, bool), RuleError> {
     let wrong = |what: String| RuleError { place: "trigger".to_owned(), what };
-    let value: Value = serde_json::from_str(text).map_err(|error| wrong(format!("this is no JSON: {error}")))?;
+    let value: Value =
+        serde_json::from_str(text).map_err(|error| wrong(format!("this is no JSON: {error}")))?;
     let Value::Object(mut fields) = value else { return Err(wrong("expected a JSON object".to_owned())) };
     // The application's own code takes null for "not set" everywhere but there, where it takes it for false.
     fields.retain(|name, value| name == "ignore_bots" || !value.is_null());
@@ -297,7 +298,10 @@ mod tests {
             (r#"{"events":["push"]}"#, "trigger: missing field `repository`"),
             (r#"{"repository":"a/b","events":["push"],"branch":["x"]}"#, "trigger: unknown field `branch`"),
             (r#"{"repository":"a/b","events":["push"],"ignore_bots":null}"#, "trigger: invalid type: null"),
-            (r#"{"repository":"a/b","events":["push"],"attach_context":1}"#, "trigger.attach_context: expected"),
+            (
+                r#"{"repository":"a/b","events":["push"],"attach_context":1}"#,
+                "trigger.attach_context: expected",
+            ),
         ] {
             let error = config(text).unwrap_err().to_string();
             assert!(error.starts_with(place), "{error}");

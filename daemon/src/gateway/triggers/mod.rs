@@ -15,5 +15,7 @@ pub use self::application::{Adopted, CHUNK, Offer};
 pub use self::event::{Event, Paths};
 pub use self::files::{Files, FilesError, GitHubFiles, Listing};
 pub use self::index::Index;
-pub use self::registry::{ExplainError, LONGEST_DEFINITION, MOST, MatchError, PutError, RemoveError, Triggers};
+pub use self::registry::{
+    ExplainError, LONGEST_DEFINITION, MOST, MatchError, PutError, RemoveError, Triggers,
+};
 pub use self::rule::{Compiler, RuleError, Trigger, check_id};
