@@ -300,7 +300,7 @@ async fn several_triggers_of_a_workflow_start_it_once_for_a_delivery() {
     let ended = dispatches(&life.db, |rows| rows.iter().all(|row| row.ended_at.is_some())).await;
     // Only one of the two deliveries was ever received.
     assert_eq!((ended[0].state, ended[1].state), (DispatchState::Sent, DispatchState::Dead));
-    let taken: Value = serde_json::from_slice(&engine.taken()[0].body).unwrap();
+    let taken = engine.taken().remove(0).body;
     assert_eq!(
         (&taken["workflow_definition"], &taken["execution_context"]["workflow_id"]),
         (&json!({ "n": 42 }), &json!("42"))

@@ -8,7 +8,7 @@ use cutover_shared::filter::{DISPATCHES, WORKFLOWS};
 use cutover_shared::rpc::{Act, Answer, Query, Receipt};
 use cutover_shared::workflow::{
     DispatchState, DispatchView, Explanation, NewWorkflow, WorkflowAct, WorkflowAnswer, WorkflowQuery,
-    WorkflowReceipt, WorkflowView,
+    WorkflowReceipt, WorkflowSource, WorkflowView,
 };
 
 use super::choose::{Choice, Windowed, help, understood, windows};
@@ -86,8 +86,7 @@ const COLUMNS: &[Column] = &[
     Column::words("LAST MATCH"),
     Column::number("WAITING"),
     Column::number("DEAD"),
-    Column::words("SOURCE"),
-    Column::long("TROUBLE"),
+    Column::long("SOURCE"),
 ];
 
 const DISPATCH_COLUMNS: &[Column] = &[
@@ -255,8 +254,12 @@ fn row(workflow: &WorkflowView, now: i64) -> Vec<Cell> {
         workflow.last_match.as_ref().map_or(String::new(), |last| age(now, last.at)).into(),
         number(workflow.waiting).into(),
         number(workflow.dead).into(),
-        workflow.source.word().into(),
-        Cell::toned(workflow.trouble.clone().unwrap_or_default(), Tone::Bad),
+        match &workflow.trouble {
+            // What is usual is not said, for the room that it takes.
+            None if workflow.source == WorkflowSource::Registered => "".into(),
+            None => workflow.source.word().into(),
+            Some(trouble) => Cell::toned(format!("{}: {trouble}", workflow.source), Tone::Bad),
+        },
     ]
 }
 
