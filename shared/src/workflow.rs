@@ -59,6 +59,18 @@ pub struct NewWorkflow {
     pub attach_context: bool,
 }
 
+/// Where a workflow comes from; only from there it is changed or removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WorkflowSource {
+    /// By the command line, or over HTTP.
+    #[default]
+    Registered,
+    /// Read out of the application's own tables.
+    Application,
+}
+crate::run::words!(WorkflowSource { Registered = "registered", Application = "application" });
+
 /// One workflow.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkflowView {
@@ -66,11 +78,16 @@ pub struct WorkflowView {
     pub name: String,
     pub trigger: Rule,
     pub attach_context: bool,
+    #[serde(default)]
+    pub source: WorkflowSource,
+    /// Why it matches nothing: the mistake in it, with its place.
+    #[serde(default)]
+    pub trouble: Option<String>,
     /// Milliseconds since the epoch, UTC, as all times here.
     pub updated_at: i64,
     /// Who registered it: an operator, `http`, `application`.
     pub updated_by: String,
-    /// Deliveries that matched since it was registered.
+    /// Deliveries that matched since it is there.
     pub matches: u64,
     pub last_match: Option<LastMatch>,
     /// Dispatches that wait to be sent.

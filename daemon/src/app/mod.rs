@@ -111,7 +111,7 @@ async fn serve(loaded: Loaded, env: &Env, faults: Faults) -> Result<ExitCode, Fa
     let level = tasks::Level { file: loaded.file.clone(), env: env.clone(), logging: logging.clone() };
     tasks::spawn(&shutdown, &built, config, level, notifier.clone());
     built.take_up().await?;
-    tasks::spawn_recovery(&shutdown, &built, config);
+    tasks::spawn_late(&shutdown, &built, config);
     notifier.ready();
     tracing::info!(socket = %config.rpc.socket.display(), "cutoverd serves");
 

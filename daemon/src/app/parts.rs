@@ -19,6 +19,7 @@ use crate::config::{self, Catalog, Config, Loaded, Origin, Store};
 use crate::doors::http::{AllowList, Certificates};
 use crate::doors::rpc::Parts;
 use crate::faults::Faults;
+use crate::flows::app_workflows::{self, AppWorkflows};
 use crate::flows::doctor::{Certificate, Doctor};
 use crate::flows::import::{ImportParts, Imports};
 use crate::flows::kill::KillSwitch;
@@ -68,6 +69,8 @@ pub(super) struct Built {
     pub(super) tls: Option<Arc<Certificates>>,
     pub(super) allow: Option<Arc<AllowList>>,
     pub(super) rescorer: Rescorer,
+    /// None: the application's tables are not read for workflows.
+    pub(super) app_workflows: Option<Arc<AppWorkflows>>,
 }
 
 /// What is there before anything is known of GitHub.
@@ -165,6 +168,8 @@ pub(super) async fn build(
         .map(|tls| -> Arc<dyn Fn() -> Certificate + Send + Sync> { Arc::new(move || tls.state()) });
     let (imports, artifacts, git) =
         imports(config, credentials.slug.clone(), &db, &github, &seal, &brake, clock)?;
+    let triggers = Triggers::new(db.clone(), clock.clone(), Arc::new(GitHubFiles(github.clone())));
+    let app_workflows = workflow_reader(config, app_database.as_ref(), &db, &triggers, clock);
     let doctor = Doctor {
         git,
         identity: identity.clone(),
@@ -175,9 +180,9 @@ pub(super) async fn build(
         brake: brake.clone(),
         state_dir: config.state_dir.clone(),
         app_database,
+        app_workflows: app_workflows.clone(),
         certificate,
     };
-    let triggers = Triggers::new(db.clone(), clock.clone(), Arc::new(GitHubFiles(github.clone())));
     let context: Option<Arc<dyn Context>> = Some(Arc::new(RepositoryContext::new(github.clone())));
     let outbox = Outbox::new(db.clone(), clock.clone(), Client::new()?, outbox_settings(config)?, context);
     let events = WebhookEvents::new(github.clone(), triggers.clone(), outbox.clone(), clock.clone());
@@ -225,6 +230,7 @@ pub(super) async fn build(
         tls,
         allow,
         rescorer,
+        app_workflows,
     })
 }
 
@@ -286,11 +292,27 @@ impl Built {
         let killed = self.door.kill.start().await?;
         self.door.importer.resume().await?;
         self.door.triggers.load().await?;
+        if self.app_workflows.is_none() {
+            app_workflows::forget(&self.door.triggers).await?;
+        }
         // Under a pulled brake the drivers bring moving runs to stand.
         let runs = self.door.engine.resume().await?;
         tracing::info!(killed, runs = runs.len(), "took up what the last stop left");
         Ok(())
     }
+}
+
+/// The reader of the application's workflows, where the configuration asks for it.
+fn workflow_reader(
+    config: &Config,
+    database: Option<&AppDatabase>,
+    db: &Db,
+    triggers: &Arc<Triggers>,
+    clock: &Clock,
+) -> Option<Arc<AppWorkflows>> {
+    let (set, database) = (config.workflows.as_ref()?, database?.clone());
+    let (triggers, channel) = (triggers.clone(), set.channel.clone());
+    Some(AppWorkflows::new(database, db.clone(), triggers, clock.clone(), set.every, channel))
 }
 
 /// Which mappings events and sweeps make by themselves. The application's columns are written by runs alone.

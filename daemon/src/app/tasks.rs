@@ -74,11 +74,15 @@ pub(super) fn spawn(
     tokio::spawn(async move { notifier.keep_alive(&clock, &stop).await });
 }
 
-/// Looks for deliveries that were missed. Without the door GitHub delivers elsewhere, and none is missed here.
-pub(super) fn spawn_recovery(shutdown: &Shutdown, built: &Built, config: &Config) {
+/// What stands on what was taken up. Deliveries that were missed are looked for: without the door GitHub delivers elsewhere, and none is missed here.
+pub(super) fn spawn_late(shutdown: &Shutdown, built: &Built, config: &Config) {
     if config.http.listen.is_some() {
         let recoverer = built.door.recoverer.clone();
         until_stop(shutdown, "missed deliveries", recoverer.keep(config.inbox.recover_every));
+    }
+    // Not before the stored workflows are loaded: what is there already is not taken for new then.
+    if let Some(workflows) = built.app_workflows.clone() {
+        until_stop(shutdown, "application's workflows", workflows.work());
     }
 }
 

@@ -1,4 +1,5 @@
-//! Mistakes in how users of the application's API are told apart, and in the days of the old OAuth callback.
+//! Mistakes in how users of the application's API are told apart, in where its workflows are, and in the days of the old OAuth
+//! callback.
 
 use chrono::{DateTime, NaiveDate};
 
@@ -15,6 +16,19 @@ pub(super) fn api(values: &Values, mistakes: &mut Mistakes) {
         let what = "is set without api.jwt_issuer or api.jwt_audience: a token for another application would be taken";
         let mend = "set `jwt_issuer`, `jwt_audience` or both under [api]";
         mistakes.push(Mistake::new(MistakeKind::Contradiction, keys, values.place(keys), what, mend));
+    }
+}
+
+/// Workflows are read where the catalog is read.
+pub(super) fn workflows(values: &Values, mistakes: &mut Mistakes) {
+    if mistakes.has_syntax() {
+        return;
+    }
+    let source = "workflows.source";
+    if values.text(source) == Some("application") && values.text("catalog.source") != Some("postgres") {
+        let what = "is \"application\" while catalog.source is not \"postgres\": there is no database to read them in";
+        let mend = "set catalog.source = \"postgres\" with its database, or \"registered\" here";
+        mistakes.push(Mistake::new(MistakeKind::Contradiction, source, values.place(source), what, mend));
     }
 }
 

@@ -11,8 +11,8 @@ use super::gather::Values;
 use super::mistake::Mistakes;
 use super::probe;
 use super::settings::{
-    Api, Catalog, Config, Engine, GitHub, Import, Inbox, Log, Mapping, Migration, OauthApp, PostgresCatalog,
-    PostgresNames, RepoNames, RepoPlace, Rpc, Run, StderrLog, UserTokenNames,
+    Api, AppWorkflows, Catalog, Config, Engine, GitHub, Import, Inbox, Log, Mapping, Migration, OauthApp,
+    PostgresCatalog, PostgresNames, RepoNames, RepoPlace, Rpc, Run, StderrLog, UserTokenNames, WorkflowNames,
 };
 
 /// Makes every cross-check, then the configuration.
@@ -22,6 +22,7 @@ pub(super) fn assemble(values: &Values, mistakes: &mut Mistakes) -> Option<Confi
     let operators = crosscheck::operators(values, mistakes);
     crosscheck::catalog(values, mistakes);
     crosscheck::columns(values, mistakes);
+    application::workflows(values, mistakes);
     crosscheck::github(values, mistakes);
     let http = crosscheck::http(values, mistakes);
     application::api(values, mistakes);
@@ -64,6 +65,7 @@ pub(super) fn assemble(values: &Values, mistakes: &mut Mistakes) -> Option<Confi
             tries: number(values, "engine.tries")?,
             timeout: values.length("engine.timeout")?,
         },
+        workflows: workflows(values)?,
         import: Import {
             parallel: number(values, "import.parallel")?,
             timeout: values.length("import.timeout")?,
@@ -89,6 +91,11 @@ pub(super) fn assemble(values: &Values, mistakes: &mut Mistakes) -> Option<Confi
 fn auto_map(values: &Values) -> Option<Option<u8>> {
     let from = number(values, "mapping.auto_map_confidence")?;
     Some((values.text("mapping.auto_map")? == "on").then_some(from))
+}
+
+fn workflows(values: &Values) -> Option<Option<AppWorkflows>> {
+    let (every, channel) = (values.length("workflows.read_every")?, text(values, "workflows.notify_channel"));
+    Some((values.text("workflows.source")? == "application").then_some(AppWorkflows { every, channel }))
 }
 
 fn text(values: &Values, name: &str) -> Option<String> {
@@ -200,6 +207,17 @@ fn names(values: &Values) -> Option<PostgresNames> {
             import_method: of("import_method"),
         },
         user_tokens,
+        workflows: WorkflowNames {
+            table: of("workflow_table")?,
+            id: of("workflow_id")?,
+            name: of("workflow_name")?,
+            definition: of("workflow_definition")?,
+            triggers: of("trigger_table")?,
+            trigger_id: of("trigger_id")?,
+            trigger_workflow: of("trigger_workflow")?,
+            trigger_type: of("trigger_type")?,
+            trigger_config: of("trigger_config")?,
+        },
     })
 }
 

@@ -30,8 +30,9 @@ pub use env::Env;
 pub use gather::Origin;
 pub use mistake::{Mistake, MistakeKind, Mistakes, Place};
 pub use settings::{
-    Api, Catalog, Config, GitHub, Http, Log, Mapping, Migration, OauthApp, Operator, PostgresCatalog,
-    PostgresNames, Probe, RepoNames, RepoPlace, Rpc, Run, SocketAccess, StderrLog, Store, UserTokenNames,
+    Api, AppWorkflows, Catalog, Config, GitHub, Http, Log, Mapping, Migration, OauthApp, Operator,
+    PostgresCatalog, PostgresNames, Probe, RepoNames, RepoPlace, Rpc, Run, SocketAccess, StderrLog, Store,
+    UserTokenNames, WorkflowNames,
 };
 
 use file::{Contents, Text};

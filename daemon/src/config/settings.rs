@@ -29,6 +29,8 @@ pub struct Config {
     pub mapping: Mapping,
     pub inbox: Inbox,
     pub engine: Engine,
+    /// None: the application's own tables are not read for workflows.
+    pub workflows: Option<AppWorkflows>,
     pub import: Import,
     pub probes: Vec<Probe>,
     pub run: Run,
@@ -199,6 +201,7 @@ pub struct PostgresNames {
     pub status: String,
     pub repo: RepoNames,
     pub user_tokens: Option<UserTokenNames>,
+    pub workflows: WorkflowNames,
 }
 
 /// Where a project's repositories are, and what is known of them there.
@@ -229,6 +232,28 @@ pub struct UserTokenNames {
     pub table: String,
     pub id: String,
     pub token: String,
+}
+
+/// Where the application keeps its workflows and their triggers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkflowNames {
+    pub table: String,
+    pub id: String,
+    pub name: String,
+    pub definition: String,
+    pub triggers: String,
+    pub trigger_id: String,
+    pub trigger_workflow: String,
+    pub trigger_type: String,
+    pub trigger_config: String,
+}
+
+/// How the application's workflows are read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AppWorkflows {
+    pub every: Duration,
+    /// Where the application says that something has changed.
+    pub channel: Option<String>,
 }
 
 /// Matching.

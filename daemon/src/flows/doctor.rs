@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use cutover_shared::status::{Check, Health};
 
+use super::app_workflows::{AppWorkflows, Standing};
 use super::status::Identity;
 use crate::audit::{self, HeadFile};
 use crate::clock::{Clock, Millis};
@@ -45,6 +46,8 @@ pub struct Doctor {
     pub brake: Brake,
     pub state_dir: PathBuf,
     pub app_database: Option<AppDatabase>,
+    /// None: the application's tables are not read for workflows.
+    pub app_workflows: Option<Arc<AppWorkflows>>,
     /// None without TLS.
     pub certificate: Option<Arc<dyn Fn() -> Certificate + Send + Sync>>,
     pub git: Git,
@@ -61,6 +64,7 @@ impl Doctor {
         checks.extend(self.github().await);
         checks.push(self.index().await);
         checks.extend(self.application().await);
+        checks.extend(self.app_workflows.as_ref().map(|read| workflows(&read.standing(), self.clock.now())));
         checks.extend(self.certificate.as_ref().map(|now| certificate(&now(), self.clock.now())));
         checks.push(self.switch());
         checks
@@ -229,6 +233,52 @@ impl Doctor {
             check("kill switch", Health::Ok, "not pulled", "")
         }
     }
+}
+
+/// Those that the application's tables hold.
+fn workflows(standing: &Standing, now: Millis) -> Check {
+    let Some((at, reading)) = &standing.newest else {
+        let why = standing.trouble.as_ref().map_or("not read yet", |(_, why)| why);
+        let text = format!("the application's were not read since the start: {why}");
+        return check(
+            "workflows",
+            Health::Warning,
+            text,
+            "see the check of the application; the last known stay",
+        );
+    };
+    let count = reading.added + reading.changed + reading.unchanged;
+    let mut text = format!("{count} of the application's, read {} s ago", now.saturating_sub(*at) / 1_000);
+    if let Some((since, why)) = &standing.trouble {
+        text += &format!("; in trouble for {} s: {why}", now.saturating_sub(*since) / 1_000);
+        return check(
+            "workflows",
+            Health::Warning,
+            text,
+            "see the check of the application; the last known stay",
+        );
+    }
+    if reading.left_out > 0 {
+        text += &format!("; {} left out: {}", reading.left_out, reading.reasons.join("; "));
+        return check(
+            "workflows",
+            Health::Warning,
+            text,
+            "mend them in the application, or what is in their way here",
+        );
+    }
+    if reading.mistaken > 0 {
+        text += &format!("; {} with a mistake match nothing", reading.mistaken);
+        let mend = "`cutover workflow list --filter source:application --sort -trouble` shows each with its mistake; mend them in the application";
+        return check("workflows", Health::Warning, text, mend);
+    }
+    if let Some(why) = &standing.deaf {
+        text += &format!("; its changes are not heard, and are seen later: {why}");
+        let mend =
+            "workflows.notify_channel needs a connection that lasts, not one of a pool in transaction mode";
+        return check("workflows", Health::Warning, text, mend);
+    }
+    check("workflows", Health::Ok, text, "")
 }
 
 fn certificate(certificate: &Certificate, now: Millis) -> Check {

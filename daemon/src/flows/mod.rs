@@ -1,5 +1,6 @@
 //! Use cases that cross areas, one file each.
 
+pub mod app_workflows;
 pub mod attention;
 pub mod back;
 pub mod doctor;

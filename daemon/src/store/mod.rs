@@ -30,7 +30,10 @@ pub use installed::{InstalledRead, InstalledRow, MOST_INSTALLATIONS};
 pub use integration::{IntegrationOp, IntegrationRead, IntegrationRow, IntegrationState, Proof};
 pub use learned::{Learned, Version};
 pub use open::{OpenError, open};
-pub use outbox::{DispatchRow, DispatchTo, NewDispatches, OutboxOp, OutboxRead, PutWorkflow, WorkflowRow};
+pub use outbox::{
+    DispatchRow, DispatchTo, FromApplication, NewDispatches, OutboxOp, OutboxRead, PutWorkflow, WorkflowMark,
+    WorkflowRow,
+};
 pub use read::{AuditRead, CatalogRead, IndexRead, MappingRead, ProbeRead, RunRead, SettingRead, UploadRead};
 pub use rescore::{OwedRow, RescoreOp, RescoreRead, Scope};
 pub use rows::{

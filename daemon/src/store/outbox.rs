@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use cutover_shared::window::Window;
-use cutover_shared::workflow::{DispatchState, LastMatch, Rule};
+use cutover_shared::workflow::{DispatchState, LastMatch, Rule, WorkflowSource};
 
 use super::ReadError;
 use super::inbox::QueueHead;
@@ -20,6 +20,38 @@ pub struct PutWorkflow {
     /// Milliseconds since the epoch, UTC, as all times here.
     pub at: i64,
     pub by: String,
+    /// None: it was registered here.
+    pub application: Option<FromApplication>,
+}
+
+/// What goes with a workflow that was read out of the application's tables.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FromApplication {
+    /// The workflow that is started, where this is a further trigger of it.
+    pub workflow: Option<String>,
+    /// Of what was read.
+    pub fingerprint: String,
+    /// Why it matches nothing.
+    pub trouble: Option<String>,
+}
+
+impl PutWorkflow {
+    /// Where it comes from.
+    pub fn source(&self) -> WorkflowSource {
+        match self.application {
+            None => WorkflowSource::Registered,
+            Some(_) => WorkflowSource::Application,
+        }
+    }
+}
+
+/// What tells whether a workflow has to be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkflowMark {
+    pub id: String,
+    pub source: WorkflowSource,
+    pub fingerprint: Option<String>,
+    pub trouble: Option<String>,
 }
 
 /// A workflow as stored.
@@ -28,9 +60,12 @@ pub struct WorkflowRow {
     pub id: String,
     pub name: String,
     pub rule: Rule,
-    /// JSON.
+    /// JSON; empty where the application holds none that can be taken, and in lists.
     pub definition: String,
     pub attach_context: bool,
+    pub source: WorkflowSource,
+    /// Why it matches nothing.
+    pub trouble: Option<String>,
     pub updated_at: i64,
     pub updated_by: String,
     pub matches: u64,
@@ -55,7 +90,7 @@ pub struct NewDispatches {
 /// Where it goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DispatchTo {
-    /// The engine, once for each of these workflows that is still registered.
+    /// The engine, once for each of these workflows that is still there; several triggers of one are one.
     Workflows(Vec<String>),
     /// The outside scheduler; events of one installation stay in order.
     Scheduler { installation: Option<i64> },
@@ -64,10 +99,10 @@ pub enum DispatchTo {
 /// Operations on the outbox.
 #[derive(Clone, Debug)]
 pub enum OutboxOp {
-    /// Adds a workflow or replaces the one of this id, whose matches stay counted.
+    /// Adds a workflow or replaces the one of this id, whose matches stay counted. Demands that it is of the same source.
     PutWorkflow(Box<PutWorkflow>),
-    /// Forgets a workflow; demands that it is there. Its dispatches stay.
-    RemoveWorkflow { id: String },
+    /// Forgets a workflow; demands that it is there, and of this source. Its dispatches stay.
+    RemoveWorkflow { id: String, source: WorkflowSource },
     /// Adds dispatches. One that the same delivery has led to before is left as it is.
     Put(Box<NewDispatches>),
     /// The other side took it. Demands that it is waiting.
@@ -113,6 +148,10 @@ pub trait OutboxRead {
     async fn workflow(&self, id: &str) -> Read<Option<WorkflowRow>>;
     /// Up to `limit` workflows with a greater id than `after`, by id.
     async fn workflows_after(&self, after: Option<&str>, limit: u32) -> Read<Vec<WorkflowRow>>;
+    /// The marks of those of these workflows that are there, in no order.
+    async fn workflow_marks(&self, ids: &[String]) -> Read<Vec<WorkflowMark>>;
+    /// Up to `limit` ids of the application's workflows greater than `after`, in order.
+    async fn application_workflows_after(&self, after: Option<&str>, limit: u32) -> Read<Vec<String>>;
     /// By id, unless sorted.
     async fn workflows_window(&self, select: &Select) -> Read<Window<WorkflowRow>>;
     /// Heads of up to `limit` queues with a greater name than `after`, by queue.

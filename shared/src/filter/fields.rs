@@ -233,6 +233,8 @@ pub const WORKFLOWS: Fields = Fields {
         name("name", "its name"),
         name("repo", "the repository or glob that it waits for"),
         name("event", "push, pull_request"),
+        field("source", Kind::Word(&["registered", "application"]), "where it comes from"),
+        field("trouble", Kind::Text, "why it matches nothing"),
         field("matches", Kind::Number, "deliveries that matched"),
         field("matched", Kind::Age, "how long ago the last one matched"),
         field("waiting", Kind::Number, "dispatches that wait"),

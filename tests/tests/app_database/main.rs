@@ -6,5 +6,6 @@ mod reading;
 mod refusing;
 mod runs;
 mod syncing;
+mod workflows;
 mod world;
 mod writing;

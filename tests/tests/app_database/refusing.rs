@@ -82,10 +82,7 @@ async fn an_id_that_names_several_rows_or_is_of_no_known_type_is_refused() {
     app.sql("ALTER TABLE \"Project\" ADD COLUMN n NUMERIC UNIQUE").await;
     app.names.project_id = "n".into();
     let error = app.open().check().await.unwrap_err().to_string();
-    assert!(
-        error.contains("has the type numeric; a project's id is text, uuid or a whole number"),
-        "{error}"
-    );
+    assert!(error.contains("has the type numeric; an id is text, uuid or a whole number"), "{error}");
 }
 
 #[tokio::test]

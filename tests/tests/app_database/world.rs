@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use cutover_daemon::config::{PostgresCatalog, PostgresNames, RepoNames, RepoPlace, UserTokenNames};
+use cutover_daemon::config::{
+    PostgresCatalog, PostgresNames, RepoNames, RepoPlace, UserTokenNames, WorkflowNames,
+};
 use cutover_daemon::mapping::catalog::app_database::{AppDatabase, Held};
 use cutover_daemon::mapping::catalog::ddl::{DdlNames, ddl, quoted};
 use cutover_shared::catalog::{Ddl, DdlFormat};
@@ -40,6 +42,17 @@ pub fn prisma() -> PostgresNames {
             id: "id".into(),
             token: "githubAccessToken".into(),
         }),
+        workflows: WorkflowNames {
+            table: "workflows".into(),
+            id: "id".into(),
+            name: "name".into(),
+            definition: "definition".into(),
+            triggers: "workflow_triggers".into(),
+            trigger_id: "id".into(),
+            trigger_workflow: "workflow_id".into(),
+            trigger_type: "trigger_type".into(),
+            trigger_config: "trigger_config".into(),
+        },
     }
 }
 

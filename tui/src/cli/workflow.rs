@@ -8,7 +8,7 @@ use cutover_shared::filter::{DISPATCHES, WORKFLOWS};
 use cutover_shared::rpc::{Act, Answer, Query, Receipt};
 use cutover_shared::workflow::{
     DispatchState, DispatchView, Explanation, NewWorkflow, WorkflowAct, WorkflowAnswer, WorkflowQuery,
-    WorkflowReceipt, WorkflowView,
+    WorkflowReceipt, WorkflowSource, WorkflowView,
 };
 
 use super::choose::{Choice, Windowed, help, understood, windows};
@@ -86,6 +86,7 @@ const COLUMNS: &[Column] = &[
     Column::words("LAST MATCH"),
     Column::number("WAITING"),
     Column::number("DEAD"),
+    Column::long("SOURCE"),
 ];
 
 const DISPATCH_COLUMNS: &[Column] = &[
@@ -253,6 +254,12 @@ fn row(workflow: &WorkflowView, now: i64) -> Vec<Cell> {
         workflow.last_match.as_ref().map_or(String::new(), |last| age(now, last.at)).into(),
         number(workflow.waiting).into(),
         number(workflow.dead).into(),
+        match &workflow.trouble {
+            // What is usual is not said, for the room that it takes.
+            None if workflow.source == WorkflowSource::Registered => "".into(),
+            None => workflow.source.word().into(),
+            Some(trouble) => Cell::toned(format!("{}: {trouble}", workflow.source), Tone::Bad),
+        },
     ]
 }
 
@@ -296,6 +303,10 @@ fn text(workflow: &WorkflowView, now: i64, style: Style) -> String {
     let list = |list: &[String]| (!list.is_empty()).then(|| list.join(", "));
     let mut block = Block::new();
     block.line("Workflow", format!("{}, {}", workflow.id, workflow.name));
+    block.line("Source", workflow.source.word());
+    if let Some(trouble) = &workflow.trouble {
+        block.toned("Matches nothing", trouble, Tone::Bad);
+    }
     block.line("Repository", &rule.repository);
     block.line("Events", rule.events.join(", "));
     block.maybe("Branches", list(&rule.branches));

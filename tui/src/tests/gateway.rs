@@ -10,7 +10,7 @@ use cutover_shared::webhook::{
 };
 use cutover_shared::workflow::{
     DispatchState, DispatchView, ExplainStep, Explanation, LastMatch, Rule, WorkflowAnswer, WorkflowQuery,
-    WorkflowView,
+    WorkflowSource, WorkflowView,
 };
 
 use crate::bench::{NOW, window};
@@ -99,6 +99,8 @@ pub fn workflow(id: &str, dead: u64) -> WorkflowView {
             github_app_installation_id: Some(1),
         },
         attach_context: false,
+        source: WorkflowSource::Registered,
+        trouble: None,
         updated_at: NOW,
         updated_by: "http".into(),
         matches: 7,

@@ -12,7 +12,7 @@ use cutover_shared::webhook::{
 use cutover_shared::window::WindowAsk;
 use cutover_shared::workflow::{
     DispatchState, DispatchView, ExplainStep, Explanation, LastMatch, Rule, WorkflowAnswer, WorkflowQuery,
-    WorkflowView,
+    WorkflowSource, WorkflowView,
 };
 
 use crate::daemon::{HOUR, MINUTE, NOW, SECOND, window};
@@ -296,6 +296,8 @@ pub fn workflow(n: u64, id: &str, repository: &str) -> WorkflowView {
             github_app_installation_id: (n == 2).then_some(41_000_001),
         },
         attach_context: n.is_multiple_of(2),
+        source: WorkflowSource::Registered,
+        trouble: None,
         updated_at: NOW - (n.cast_signed() + 2) * 24 * HOUR,
         updated_by: "application".into(),
         matches: if n == 3 { 0 } else { 1_204 + n * 31 },

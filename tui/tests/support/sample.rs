@@ -20,7 +20,7 @@ use cutover_shared::status::{Attention, Check, Health, IndexView, NextStep, Stat
 use cutover_shared::token::{TokenState, TokenView};
 use cutover_shared::webhook::{DeliveryDetail, DeliveryState, DeliveryView};
 use cutover_shared::workflow::{
-    DispatchState, DispatchView, ExplainStep, Explanation, LastMatch, Rule, WorkflowView,
+    DispatchState, DispatchView, ExplainStep, Explanation, LastMatch, Rule, WorkflowSource, WorkflowView,
 };
 
 /// 2026-08-21 14:03:05Z.
@@ -458,6 +458,8 @@ pub fn workflow(id: &str) -> WorkflowView {
             github_app_installation_id: Some(41_000_001),
         },
         attach_context: false,
+        source: WorkflowSource::Registered,
+        trouble: None,
         updated_at: NOW - 60 * MINUTE,
         updated_by: "alice".into(),
         matches: 1_204,

@@ -56,6 +56,19 @@ fn a_postgres_catalog_needs_its_database() {
 }
 
 #[test]
+fn workflows_are_read_where_the_catalog_is() {
+    let bench = Bench::new();
+    let text = bench.minimal("[workflows]\nsource = \"application\"\n");
+    has(&bench.errors(&text, &[]), "error: workflows.source: is \"application\" while catalog.source is not");
+    let text = bench.minimal("[catalog]\nsource = \"postgres\"\n[workflows]\nsource = \"application\"\n");
+    assert_eq!(bench.errors(&text, &[("DATABASE_URL", "postgres://db/app")]), "no mistakes");
+    let config = bench.load(&text, &[("DATABASE_URL", "postgres://db/app")]).unwrap().config;
+    let usual = AppWorkflows { every: std::time::Duration::from_secs(60), channel: None };
+    assert_eq!(config.workflows, Some(usual));
+    assert_eq!(bench.load(&bench.minimal(""), &[]).unwrap().config.workflows, None);
+}
+
+#[test]
 fn pairs_that_contradict_each_other_are_said() {
     let bench = Bench::new();
     bench.secret("same.pem", &format!("\n{APP_KEY}\n"));

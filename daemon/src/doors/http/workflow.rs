@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use cutover_shared::filter::WORKFLOWS;
 use cutover_shared::window::{Window, WindowAsk};
-use cutover_shared::workflow::{NewWorkflow, Rule};
+use cutover_shared::workflow::{NewWorkflow, Rule, WorkflowSource};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa_axum::router::OpenApiRouter;
@@ -19,7 +19,7 @@ use super::auth::Auth;
 use super::{Client, RequestId};
 use crate::audit::Who;
 use crate::clock::Clock;
-use crate::gateway::triggers::{PutError, Triggers};
+use crate::gateway::triggers::{PutError, RemoveError, Triggers};
 use crate::store::{Db, Select, WorkflowRow};
 
 /// The longest body, in bytes.
@@ -49,6 +49,9 @@ struct Shown<'a> {
     name: &'a str,
     trigger: &'a Rule,
     attach_context: bool,
+    source: WorkflowSource,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trouble: Option<&'a str>,
     updated_at: i64,
     updated_by: &'a str,
     matches: u64,
@@ -83,6 +86,8 @@ impl<'a> Shown<'a> {
             name: &row.name,
             trigger: &row.rule,
             attach_context: row.attach_context,
+            source: row.source,
+            trouble: row.trouble.as_deref(),
             updated_at: row.updated_at,
             updated_by: &row.updated_by,
             matches: row.matches,
@@ -148,6 +153,7 @@ async fn show(
         description = "{name, trigger, definition, attach_context}; see docs/workflows.md"),
     responses((status = 200, description = "Replaced"), (status = 201, description = "Registered"),
         (status = 400, description = "A mistake, with its place"), (status = 401, description = "No service token"),
+        (status = 409, description = "It comes from the application's database, or there are too many"),
         (status = 413, description = "Longer than 1 MiB")))]
 async fn put(
     State(parts): State<Arc<WorkflowParts>>,
@@ -168,6 +174,7 @@ async fn put(
         let (row, is_new) = parts.triggers.put(&id, new, &who).await.map_err(|error| match error {
             PutError::Rule(error) => bad(error.to_string()),
             PutError::TooMany => Refusal::new(StatusCode::CONFLICT, "too_many", error.to_string()),
+            PutError::Theirs(_) => theirs(error.to_string()),
             PutError::Read(_) | PutError::Write(_) => unavailable(&error),
         })?;
         Ok(json(if is_new { StatusCode::CREATED } else { StatusCode::OK }, &Shown::of(&row)))
@@ -179,7 +186,7 @@ async fn put(
 #[utoipa::path(delete, path = "/api/v1/workflows/{id}", tag = "workflows",
     params(("id" = String, Path, description = "The workflow's id")),
     responses((status = 204, description = "Forgotten"), (status = 401, description = "No service token"),
-        (status = 404, description = "There is none")))]
+        (status = 404, description = "There is none"), (status = 409, description = "It comes from the application's database")))]
 async fn remove(
     State(parts): State<Arc<WorkflowParts>>,
     Extension(request): Extension<RequestId>,
@@ -190,7 +197,11 @@ async fn remove(
     let answer = async {
         parts.auth.service(&headers)?;
         let who = Who { operator: "http".into(), origin: format!("http {address}") };
-        match parts.triggers.remove(&id, &who).await.map_err(|error| unavailable(&error))? {
+        let removed = parts.triggers.remove(&id, &who).await.map_err(|error| match error {
+            RemoveError::Theirs(_) => theirs(error.to_string()),
+            RemoveError::Read(_) | RemoveError::Write(_) => unavailable(&error),
+        });
+        match removed? {
             true => Ok(StatusCode::NO_CONTENT.into_response()),
             false => Err(nowhere()),
         }
@@ -200,6 +211,10 @@ async fn remove(
 
 fn bad(what: String) -> Refusal {
     Refusal::new(StatusCode::BAD_REQUEST, "bad_workflow", what)
+}
+
+fn theirs(what: String) -> Refusal {
+    Refusal::new(StatusCode::CONFLICT, "application", what)
 }
 
 fn nowhere() -> Refusal {

@@ -10,7 +10,7 @@ use cutover_shared::workflow::{
 use super::{Parts, STORE_MEND, not_found, read_error, window, write_error};
 use crate::audit::Who;
 use crate::gateway::outbox::ReplayError;
-use crate::gateway::triggers::{ExplainError, MatchError, PutError};
+use crate::gateway::triggers::{ExplainError, MatchError, PutError, RemoveError};
 use crate::store::{DispatchRow, Select, WorkflowRow};
 
 pub(super) async fn query(parts: &Parts, query: WorkflowQuery) -> Result<WorkflowAnswer, RpcError> {
@@ -47,7 +47,7 @@ pub(super) async fn act(parts: &Parts, act: WorkflowAct, who: &Who) -> Result<Wo
             let (row, _) = parts.triggers.put(&id, *workflow, who).await.map_err(put_error)?;
             WorkflowReceipt::Put(Box::new(view(row)))
         }
-        WorkflowAct::Remove { id } => match parts.triggers.remove(&id, who).await.map_err(write_error)? {
+        WorkflowAct::Remove { id } => match parts.triggers.remove(&id, who).await.map_err(remove_error)? {
             true => WorkflowReceipt::Removed { id },
             false => return Err(not_found(&format!("workflow {id}"), "workflow")),
         },
@@ -72,6 +72,8 @@ pub(crate) fn view(row: WorkflowRow) -> WorkflowView {
         name: row.name,
         trigger: row.rule,
         attach_context: row.attach_context,
+        source: row.source,
+        trouble: row.trouble,
         updated_at: row.updated_at,
         updated_by: row.updated_by,
         matches: row.matches,
@@ -109,8 +111,22 @@ fn put_error(error: PutError) -> RpcError {
             "correct it there; docs/workflows.md has every field with an example",
         ),
         PutError::TooMany => RpcError::new(ErrorCode::WrongState, text, "remove some that are not needed"),
+        PutError::Theirs(_) => {
+            RpcError::new(ErrorCode::WrongState, text, "take another id, or change it there")
+        }
         PutError::Read(error) => read_error(error),
         PutError::Write(error) => write_error(error),
+    }
+}
+
+fn remove_error(error: RemoveError) -> RpcError {
+    let text = error.to_string();
+    match error {
+        RemoveError::Theirs(_) => {
+            RpcError::new(ErrorCode::WrongState, text, "remove its trigger in the application")
+        }
+        RemoveError::Read(error) => read_error(error),
+        RemoveError::Write(error) => write_error(error),
     }
 }
 

@@ -51,6 +51,9 @@ impl Outbox {
                 let workflow = self.db.workflow(id).await.map_err(store)?;
                 let workflow =
                     workflow.ok_or_else(|| refused(format!("workflow {id} is not registered any more")))?;
+                if let Some(trouble) = workflow.trouble.filter(|_| workflow.definition.is_empty()) {
+                    return Err(refused(format!("workflow {id} can't be started: {trouble}")));
+                }
                 let context = match workflow.attach_context {
                     true => self.context(&delivered).await.map_err(NoCall::Verdict)?,
                     false => Map::new(),

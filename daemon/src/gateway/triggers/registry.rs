@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
-use cutover_shared::workflow::{Explanation, NewWorkflow};
+use cutover_shared::workflow::{Explanation, NewWorkflow, WorkflowSource};
 use serde_json::json;
 use tokio::sync::Mutex;
 
@@ -17,10 +17,10 @@ use crate::clock::Clock;
 use crate::store::{Db, DeliveryRow, Lane, OutboxOp, PutWorkflow, ReadError, Unit, WorkflowRow, WriteError};
 
 /// Workflows that can be registered.
-const MOST: usize = 100_000;
+pub const MOST: usize = 100_000;
 
 /// The longest definition, in bytes of JSON.
-const LONGEST_DEFINITION: usize = 512 * 1024;
+pub const LONGEST_DEFINITION: usize = 512 * 1024;
 
 /// Explanations of one answer.
 const EXPLAINED: usize = 100;
@@ -35,6 +35,22 @@ pub enum PutError {
     Rule(#[from] RuleError),
     #[error("{MOST} workflows are registered, and that is the most")]
     TooMany,
+    /// It is the application's.
+    #[error("workflow {0} comes from the application's database, and is changed there")]
+    Theirs(String),
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error(transparent)]
+    Write(#[from] WriteError),
+}
+
+/// Why a workflow is not forgotten.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RemoveError {
+    #[error(
+        "workflow {0} comes from the application's database: it would be read again; once it is removed there, it goes here, too"
+    )]
+    Theirs(String),
     #[error(transparent)]
     Read(#[from] ReadError),
     #[error(transparent)]
@@ -67,19 +83,19 @@ pub enum ExplainError {
 
 /// All workflows. Matching reads an index that is replaced whole, and waits for nobody.
 pub struct Triggers {
-    db: Db,
-    clock: Clock,
+    pub(super) db: Db,
+    pub(super) clock: Clock,
     files: Arc<dyn Files>,
     /// None until it was read from the store.
     index: ArcSwapOption<Index>,
     /// Held while the store and the index are changed, so that they agree.
-    known: Mutex<Known>,
+    pub(super) known: Mutex<Known>,
 }
 
 #[derive(Default)]
-struct Known {
-    all: BTreeMap<String, Arc<Trigger>>,
-    compiler: Compiler,
+pub(super) struct Known {
+    pub(super) all: BTreeMap<String, Arc<Trigger>>,
+    pub(super) compiler: Compiler,
 }
 
 impl Triggers {
@@ -103,7 +119,8 @@ impl Triggers {
         let (mut all, mut after) = (BTreeMap::new(), None);
         loop {
             let rows = self.db.workflows_after(after.as_deref(), PAGE).await?;
-            for row in &rows {
+            // What has a mistake is known to match nothing.
+            for row in rows.iter().filter(|row| row.trouble.is_none()) {
                 match known.compiler.trigger(&row.id, &row.name, row.rule.clone()) {
                     Ok(trigger) => drop(all.insert(row.id.clone(), Arc::new(trigger))),
                     Err(error) => {
@@ -121,7 +138,7 @@ impl Triggers {
         Ok(known.all.len())
     }
 
-    fn replace(&self, known: &Known) {
+    pub(super) fn replace(&self, known: &Known) {
         let before = self.index.load();
         let index = Index::new(known.all.values().cloned(), before.as_deref());
         self.index.store(Some(Arc::new(index)));
@@ -150,6 +167,7 @@ impl Triggers {
             attach_context: new.attach_context,
             at,
             by: who.operator.0.clone(),
+            application: None,
         };
         let unit = Unit::new().with(OutboxOp::PutWorkflow(Box::new(put))).with(who.did(
             at,
@@ -157,7 +175,11 @@ impl Triggers {
             id,
             detail,
         ));
-        self.db.write(Lane::Handler, unit).await?;
+        match self.db.write(Lane::Handler, unit).await {
+            Ok(()) => {}
+            Err(WriteError::Precondition { .. }) => return Err(PutError::Theirs(id.to_owned())),
+            Err(error) => return Err(error.into()),
+        }
         known.all.insert(id.to_owned(), trigger);
         self.replace(&known);
         let row = self.db.workflow(id).await?;
@@ -165,18 +187,23 @@ impl Triggers {
         Ok((row.ok_or_else(gone)?, is_new))
     }
 
-    /// Forgets a workflow; false when there is none.
+    /// Forgets a workflow that was registered; false when there is none.
     ///
     /// # Errors
-    /// The store failed.
-    pub async fn remove(&self, id: &str, who: &Who) -> Result<bool, WriteError> {
+    /// It is the application's, or the store failed.
+    pub async fn remove(&self, id: &str, who: &Who) -> Result<bool, RemoveError> {
         let mut known = self.known.lock().await;
         let record = who.did(self.clock.now(), "workflow.remove", id, json!({}));
-        let unit = Unit::new().with(OutboxOp::RemoveWorkflow { id: id.to_owned() }).with(record);
-        match self.db.write(Lane::Handler, unit).await {
+        let remove = OutboxOp::RemoveWorkflow { id: id.to_owned(), source: WorkflowSource::Registered };
+        match self.db.write(Lane::Handler, Unit::new().with(remove).with(record)).await {
             Ok(()) => {}
-            Err(WriteError::Precondition { .. }) => return Ok(false),
-            Err(error) => return Err(error),
+            Err(WriteError::Precondition { .. }) => {
+                return match self.db.workflow_marks(&[id.to_owned()]).await?.is_empty() {
+                    true => Ok(false),
+                    false => Err(RemoveError::Theirs(id.to_owned())),
+                };
+            }
+            Err(error) => return Err(error.into()),
         }
         known.all.remove(id);
         self.replace(&known);
@@ -268,13 +295,28 @@ impl Triggers {
 }
 
 fn definition(value: &serde_json::Value) -> Result<String, RuleError> {
-    let wrong = |what: String| RuleError { place: "definition".to_owned(), what };
     if !value.is_object() {
         return Err(wrong("expected a JSON object".to_owned()));
     }
     let text = value.to_string();
+    check_length(&text)?;
+    Ok(text)
+}
+
+/// Whether this text can be handed to the engine as a definition.
+pub(super) fn check_definition(text: &str) -> Result<(), RuleError> {
+    check_length(text)?;
+    let read: Result<serde_json::Map<String, serde_json::Value>, _> = serde_json::from_str(text);
+    read.map(drop).map_err(|error| wrong(format!("expected a JSON object: {error}")))
+}
+
+fn check_length(text: &str) -> Result<(), RuleError> {
     if text.len() > LONGEST_DEFINITION {
         return Err(wrong(format!("at most {LONGEST_DEFINITION} bytes of JSON, found {}", text.len())));
     }
-    Ok(text)
+    Ok(())
+}
+
+fn wrong(what: String) -> RuleError {
+    RuleError { place: "definition".to_owned(), what }
 }

@@ -66,7 +66,12 @@ pub(super) static SPEC: Spec = Spec {
             weight: 3,
             right: false,
             priority: 1,
-            cell: |row, _| workflow(row, |view| trigger(&view.trigger).into()),
+            cell: |row, _| {
+                workflow(row, |view| match &view.trouble {
+                    Some(trouble) => told(trouble, Role::Bad),
+                    None => trigger(&view.trigger).into(),
+                })
+            },
         },
         Column {
             name: "matches",

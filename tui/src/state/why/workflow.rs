@@ -1,6 +1,6 @@
 //! A workflow: its rule in full, what it matched, what was sent because of it.
 
-use cutover_shared::workflow::{Rule, WorkflowView};
+use cutover_shared::workflow::{Rule, WorkflowSource, WorkflowView};
 
 use super::{Fact, fact, toned};
 use crate::plain::{age, number, time};
@@ -23,6 +23,7 @@ pub(super) fn detail(state: &State, view: &WorkflowView) -> Vec<Fact> {
     if !view.name.is_empty() {
         facts.push(fact("Name", view.name.as_str()));
     }
+    facts.extend(source(&view));
     facts.extend(rule(&view.trigger));
     facts.extend(standing(&view, now));
     let context = if view.attach_context { "attached to each dispatch" } else { "not attached" };
@@ -47,11 +48,24 @@ pub(super) fn why(state: &State, view: &WorkflowView) -> Vec<Fact> {
         fact("Workflow", view.id.as_str()),
         fact("Rule", "a delivery matches when every list below that is not empty is met"),
     ];
+    facts.extend(source(&view));
     facts.extend(rule(&view.trigger));
     facts.extend(standing(&view, now));
     facts.push(fact("Next", "E explains its last match; T asks for a delivery and says what it missed"));
     if view.dead > 0 {
         facts.push(fact("", "r sends its dead dispatches again, after their reason is mended"));
+    }
+    facts
+}
+
+/// Where it comes from when it was not registered here, and what is wrong with it.
+fn source(view: &WorkflowView) -> Vec<Fact> {
+    let mut facts = Vec::new();
+    if view.source == WorkflowSource::Application {
+        facts.push(fact("Source", "the application's own tables: it is changed and removed there"));
+    }
+    if let Some(trouble) = &view.trouble {
+        facts.push(toned("Mistake", format!("it matches nothing: {trouble}"), Role::Bad));
     }
     facts
 }

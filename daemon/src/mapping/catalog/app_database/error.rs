@@ -49,13 +49,9 @@ pub enum Unfit {
     NotWritable { table: String, column: String },
     #[error("the database takes no writes: catalog.database_url must name the primary, not a standby")]
     ReadOnly,
-    #[error(
-        "column {column} of {table} has the type {found}; a project's id is text, uuid or a whole number"
-    )]
+    #[error("column {column} of {table} has the type {found}; an id is text, uuid or a whole number")]
     IdType { table: String, column: String, found: String },
-    #[error(
-        "column {column} of {table} does not name one row: a project's id must be NOT NULL and unique by itself"
-    )]
+    #[error("column {column} of {table} does not name one row: an id must be NOT NULL and unique by itself")]
     NotUnique { table: String, column: String },
     #[error("column {column} of {table} is generated: name one that can be written")]
     Generated { table: String, column: String },

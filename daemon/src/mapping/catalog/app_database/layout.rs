@@ -17,7 +17,7 @@ const TEXT: &str = "left({}::text, 300)";
 /// The longest status that is taken, in characters; the statements read one more, so that a longer one shows.
 pub const STATUS_MOST: usize = 1_000;
 
-/// The type of a project's id.
+/// The type of an id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum IdType {
     Text,
@@ -40,7 +40,7 @@ impl IdType {
     }
 
     /// The first parameter as this type: cast on the parameter's side, so that the column's index serves.
-    fn one(self) -> Sql {
+    pub(super) fn one(self) -> Sql {
         Sql::text(match self {
             Self::Text => "$1::text",
             Self::Uuid => "$1::text::uuid",
@@ -50,7 +50,7 @@ impl IdType {
         })
     }
 
-    fn many(self) -> Sql {
+    pub(super) fn many(self) -> Sql {
         Sql::text(match self {
             Self::Text => "$1::text[]",
             Self::Uuid => "$1::text[]::uuid[]",
@@ -91,7 +91,7 @@ pub(super) struct Layout {
     pub(super) set: Statement,
 }
 
-struct Found {
+pub(super) struct Found {
     data_type: String,
     nullable: bool,
     readable: bool,
@@ -99,7 +99,7 @@ struct Found {
     generated: bool,
 }
 
-struct Table {
+pub(super) struct Table {
     oid: i64,
     columns: HashMap<String, Found>,
 }
@@ -130,7 +130,7 @@ pub(super) async fn inspect(pool: &PgPool, names: &Names) -> Result<Result<Layou
     wanted.extend(names.users.as_ref().map(|users| &users.user));
     readable(&project, &names.project, &wanted, &mut unfit);
     written(&project, names, &mut unfit);
-    let id = id_type(&project, names, &mut unfit);
+    let id = id_type(&project, &names.project, &names.id, &mut unfit);
     let mut repositories = None;
     if let Some(repo) = &names.repo_table {
         repositories = table(pool, names, &repo.table, &mut unfit).await?;
@@ -152,7 +152,7 @@ pub(super) async fn inspect(pool: &PgPool, names: &Names) -> Result<Result<Layou
     Ok(Ok(statements(names, id, project.oid, imported_at.map(|found| found.data_type.as_str()))))
 }
 
-async fn table(
+pub(super) async fn table(
     pool: &PgPool,
     names: &Names,
     name: &SqlName,
@@ -183,7 +183,7 @@ async fn table(
     Ok(Some(Table { oid, columns }))
 }
 
-fn readable(found: &Table, table: &SqlName, wanted: &[&SqlName], unfit: &mut Vec<Unfit>) {
+pub(super) fn readable(found: &Table, table: &SqlName, wanted: &[&SqlName], unfit: &mut Vec<Unfit>) {
     for name in wanted {
         let (table, column) = (table.as_str().to_owned(), name.as_str().to_owned());
         match found.columns.get(name.as_str()) {
@@ -224,9 +224,15 @@ fn written(project: &Table, names: &Names, unfit: &mut Vec<Unfit>) {
     }
 }
 
-fn id_type(project: &Table, names: &Names, unfit: &mut Vec<Unfit>) -> Option<IdType> {
-    let found = project.columns.get(names.id.as_str())?;
-    let (table, column) = (names.project.as_str().to_owned(), names.id.as_str().to_owned());
+/// The type of a column that must name one row each.
+pub(super) fn id_type(
+    found: &Table,
+    table: &SqlName,
+    column: &SqlName,
+    unfit: &mut Vec<Unfit>,
+) -> Option<IdType> {
+    let found = found.columns.get(column.as_str())?;
+    let (table, column) = (table.as_str().to_owned(), column.as_str().to_owned());
     let id = IdType::of(&found.data_type);
     if id.is_none() {
         let found = found.data_type.clone();

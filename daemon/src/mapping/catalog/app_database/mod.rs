@@ -6,6 +6,7 @@ mod layout;
 mod names;
 mod page;
 mod sql;
+mod workflows;
 
 use std::str::FromStr as _;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,11 +20,13 @@ pub use self::columns::CompareAndSet;
 pub use self::error::{AppDatabaseError, Unfit};
 pub use self::layout::STATUS_MOST;
 pub use self::page::{AppRow, PageAfter};
+pub use self::workflows::{Changes, TRIGGER_MOST, TriggerRow};
 pub use crate::mapping::link::Held;
 
 use self::error::{Meaning, meaning, scrub};
 use self::layout::Layout;
 use self::names::Names;
+use self::workflows::Workflows;
 use crate::clock::Clock;
 use crate::config::PostgresCatalog;
 
@@ -57,10 +60,18 @@ struct Inner {
     place: String,
     names: Names,
     clock: Clock,
-    layout: Mutex<Option<Arc<Layout>>>,
+    options: PgConnectOptions,
+    known: Mutex<Known>,
     /// Until when (on the monotonic clock) it counts as away, and why.
     away: Mutex<Option<(Duration, String)>>,
     reading: tokio::sync::Mutex<()>,
+}
+
+/// The statements for the tables as they were seen last.
+#[derive(Default)]
+struct Known {
+    layout: Option<Arc<Layout>>,
+    workflows: Option<Arc<Workflows>>,
 }
 
 impl std::fmt::Debug for AppDatabase {
@@ -90,14 +101,15 @@ impl AppDatabase {
             .max_connections(CONNECTIONS)
             .acquire_timeout(ACQUIRE)
             .idle_timeout(Duration::from_secs(60))
-            .connect_lazy_with(options);
+            .connect_lazy_with(options.clone());
         Ok(Self(Arc::new(Inner {
             pool,
             url: catalog.url.clone(),
             place,
             names,
             clock: Clock::system(),
-            layout: Mutex::new(None),
+            options,
+            known: Mutex::default(),
             away: Mutex::new(None),
             reading: tokio::sync::Mutex::new(()),
         })))
@@ -164,22 +176,22 @@ impl AppDatabase {
 
     /// The statements for the tables as they were seen last.
     async fn layout(&self) -> Result<Arc<Layout>, AppDatabaseError> {
-        if let Some(layout) = self.known().clone() {
+        if let Some(layout) = self.known().layout.clone() {
             return Ok(layout);
         }
         let inspected =
             self.answer("reading its tables", layout::inspect(&self.0.pool, &self.0.names)).await?;
         let layout = Arc::new(inspected.map_err(AppDatabaseError::Unfit)?);
-        *self.known() = Some(layout.clone());
+        self.known().layout = Some(layout.clone());
         Ok(layout)
     }
 
-    fn known(&self) -> std::sync::MutexGuard<'_, Option<Arc<Layout>>> {
-        self.0.layout.lock().unwrap_or_else(PoisonError::into_inner)
+    fn known(&self) -> std::sync::MutexGuard<'_, Known> {
+        self.0.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn forget(&self) {
-        *self.known() = None;
+        *self.known() = Known::default();
     }
 
     /// The answer to a question, or what its failure means.

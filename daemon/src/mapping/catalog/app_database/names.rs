@@ -23,6 +23,7 @@ pub(super) struct Names {
     pub(super) repo_imported_at: Option<SqlName>,
     pub(super) repo_method: Option<SqlName>,
     pub(super) users: Option<Users>,
+    pub(super) workflows: Workflows,
 }
 
 #[derive(Debug)]
@@ -38,6 +39,20 @@ pub(super) struct Users {
     pub(super) token: SqlName,
     /// The project's column that names the user.
     pub(super) user: SqlName,
+}
+
+/// Workflows, and their triggers in a table of their own.
+#[derive(Debug)]
+pub(super) struct Workflows {
+    pub(super) table: SqlName,
+    pub(super) id: SqlName,
+    pub(super) name: SqlName,
+    pub(super) definition: SqlName,
+    pub(super) triggers: SqlName,
+    pub(super) trigger_id: SqlName,
+    pub(super) trigger_workflow: SqlName,
+    pub(super) trigger_type: SqlName,
+    pub(super) trigger_config: SqlName,
 }
 
 impl Names {
@@ -81,6 +96,17 @@ impl Names {
             repo_imported_at: optional("column of import times", &names.repo.imported_at)?,
             repo_method: optional("column of import methods", &names.repo.import_method)?,
             users: users.transpose()?,
+            workflows: Workflows {
+                table: name("table of workflows", &names.workflows.table)?,
+                id: name("id column of a workflow", &names.workflows.id)?,
+                name: name("name column of a workflow", &names.workflows.name)?,
+                definition: name("definition column of a workflow", &names.workflows.definition)?,
+                triggers: name("table of triggers", &names.workflows.triggers)?,
+                trigger_id: name("id column of a trigger", &names.workflows.trigger_id)?,
+                trigger_workflow: name("workflow column of a trigger", &names.workflows.trigger_workflow)?,
+                trigger_type: name("type column of a trigger", &names.workflows.trigger_type)?,
+                trigger_config: name("configuration column of a trigger", &names.workflows.trigger_config)?,
+            },
         })
     }
 

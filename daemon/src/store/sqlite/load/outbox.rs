@@ -1,12 +1,12 @@
 use async_trait::async_trait;
 use cutover_shared::window::Window;
-use cutover_shared::workflow::{DispatchState, LastMatch};
+use cutover_shared::workflow::{DispatchState, LastMatch, WorkflowSource};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, query};
 
-use super::{Read, corrupt, heads, small, unsigned};
+use super::{Read, array, corrupt, heads, small, unsigned};
 use crate::store::sqlite::{Sqlite, unavailable, window};
-use crate::store::{DispatchRow, OutboxRead, QueueHead, Select, WorkflowRow};
+use crate::store::{DispatchRow, OutboxRead, QueueHead, Select, WorkflowMark, WorkflowRow};
 
 const DOING: &str = "reading the outbox";
 
@@ -17,9 +17,15 @@ const WORKFLOWS_AFTER: &str = "SELECT workflows.*, 0 AS waiting, 0 AS dead FROM 
       WHERE id > $1 ORDER BY id LIMIT $2";
 
 const WORKFLOW: &str = "SELECT workflows.*,
-        (SELECT count(*) FROM dispatches WHERE queue = workflows.id AND state = 'waiting') AS waiting,
-        (SELECT count(*) FROM dispatches WHERE queue = workflows.id AND state = 'dead') AS dead
+        (SELECT count(*) FROM dispatches WHERE queue = coalesce(workflows.workflow, workflows.id) AND state = 'waiting') AS waiting,
+        (SELECT count(*) FROM dispatches WHERE queue = coalesce(workflows.workflow, workflows.id) AND state = 'dead') AS dead
    FROM workflows WHERE id = $1";
+
+const MARKS: &str = "SELECT workflows.id, source, fingerprint, trouble
+   FROM json_each($1) AS want CROSS JOIN workflows ON workflows.id = want.value";
+
+const APPLICATION_AFTER: &str = "SELECT id FROM workflows
+      WHERE source = 'application' AND id > $1 ORDER BY id LIMIT $2";
 
 const FORGETTABLE: &str = "SELECT EXISTS (SELECT 1 FROM dispatches WHERE ended_at < $1
       AND NOT EXISTS (SELECT 1 FROM deliveries WHERE deliveries.seq = dispatches.delivery))";
@@ -42,6 +48,21 @@ impl OutboxRead for Sqlite {
             .await
             .map_err(unavailable(DOING))?;
         rows.iter().map(workflow).collect()
+    }
+
+    async fn workflow_marks(&self, ids: &[String]) -> Read<Vec<WorkflowMark>> {
+        let rows =
+            query(MARKS).bind(array(ids)?).fetch_all(&self.readers).await.map_err(unavailable(DOING))?;
+        rows.iter().map(mark).collect()
+    }
+
+    async fn application_workflows_after(&self, after: Option<&str>, limit: u32) -> Read<Vec<String>> {
+        sqlx::query_scalar(APPLICATION_AFTER)
+            .bind(after.unwrap_or_default())
+            .bind(limit)
+            .fetch_all(&self.readers)
+            .await
+            .map_err(unavailable(DOING))
     }
 
     async fn workflows_window(&self, select: &Select) -> Read<Window<WorkflowRow>> {
@@ -108,12 +129,28 @@ impl OutboxRead for Sqlite {
 pub(in crate::store::sqlite) fn workflow(row: &SqliteRow) -> Read<WorkflowRow> {
     let text: String = row.try_get("rule").map_err(unavailable(DOING))?;
     let rule = serde_json::from_str(&text).map_err(|error| corrupt("rule of a workflow", error))?;
-    workflow_columns(row, rule).map_err(unavailable(DOING))
+    workflow_columns(row, rule, source(row)?).map_err(unavailable(DOING))
+}
+
+fn source(row: &SqliteRow) -> Read<WorkflowSource> {
+    let word: String = row.try_get("source").map_err(unavailable(DOING))?;
+    WorkflowSource::from_word(&word).ok_or_else(|| corrupt("source of a workflow", word))
+}
+
+fn mark(row: &SqliteRow) -> Read<WorkflowMark> {
+    let text = |name: &str| row.try_get::<Option<String>, _>(name).map_err(unavailable(DOING));
+    Ok(WorkflowMark {
+        id: row.try_get("id").map_err(unavailable(DOING))?,
+        source: source(row)?,
+        fingerprint: text("fingerprint")?,
+        trouble: text("trouble")?,
+    })
 }
 
 fn workflow_columns(
     row: &SqliteRow,
     rule: cutover_shared::workflow::Rule,
+    source: WorkflowSource,
 ) -> Result<WorkflowRow, sqlx::Error> {
     let (guid, at): (Option<String>, Option<i64>) = (row.try_get("last_guid")?, row.try_get("last_at")?);
     Ok(WorkflowRow {
@@ -122,6 +159,8 @@ fn workflow_columns(
         rule,
         definition: row.try_get("definition")?,
         attach_context: row.try_get::<i64, _>("attach_context")? != 0,
+        source,
+        trouble: row.try_get("trouble")?,
         updated_at: row.try_get("updated_at")?,
         updated_by: row.try_get("updated_by")?,
         matches: unsigned(row.try_get("matches")?),

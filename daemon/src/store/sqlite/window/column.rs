@@ -122,13 +122,15 @@ pub(super) const WORKFLOWS: List = List {
             "name" => Column::Plain("name"),
             "repo" => Column::Plain("repository"),
             "event" => Column::Plain("events"),
+            "source" => Column::Plain("source"),
+            "trouble" => Column::Plain("trouble"),
             "matches" => Column::Plain("matches"),
             "matched" => Column::Moment("last_at"),
             "waiting" => Column::Plain(
-                "(SELECT count(*) FROM dispatches WHERE queue = workflows.id AND state = 'waiting')",
+                "(SELECT count(*) FROM dispatches WHERE queue = coalesce(workflows.workflow, workflows.id) AND state = 'waiting')",
             ),
             "dead" => Column::Plain(
-                "(SELECT count(*) FROM dispatches WHERE queue = workflows.id AND state = 'dead')",
+                "(SELECT count(*) FROM dispatches WHERE queue = coalesce(workflows.workflow, workflows.id) AND state = 'dead')",
             ),
             _ => return None,
         })

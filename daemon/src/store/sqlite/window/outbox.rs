@@ -34,9 +34,10 @@ pub(in crate::store::sqlite) async fn workflows(
     let keys: Vec<String> = picked.keys(|row| row.try_get(0)).map_err(unavailable(DOING))?;
     // The definition is not shown in lists, and may be large.
     let rows = query(
-        "SELECT workflows.id, name, rule, '' AS definition, attach_context, updated_at, updated_by, matches, last_guid, last_at,
-                (SELECT count(*) FROM dispatches WHERE queue = workflows.id AND state = 'waiting') AS waiting,
-                (SELECT count(*) FROM dispatches WHERE queue = workflows.id AND state = 'dead') AS dead
+        "SELECT workflows.id, name, rule, '' AS definition, attach_context, source, trouble, updated_at, updated_by, matches,
+                last_guid, last_at,
+                (SELECT count(*) FROM dispatches WHERE queue = coalesce(workflows.workflow, workflows.id) AND state = 'waiting') AS waiting,
+                (SELECT count(*) FROM dispatches WHERE queue = coalesce(workflows.workflow, workflows.id) AND state = 'dead') AS dead
            FROM json_each($1) AS want CROSS JOIN workflows ON workflows.id = want.value ORDER BY want.key",
     )
     .bind(array(&keys)?)
@@ -55,7 +56,8 @@ pub(in crate::store::sqlite) async fn workflows(
             &rule.label_filter,
         ];
         let lists: usize = lists.into_iter().flatten().map(|text| text.len() + 4).sum();
-        row.id.len() + row.name.len() + rule.repository.len() + lists + ROW_BYTES
+        let trouble = row.trouble.as_ref().map_or(0, String::len);
+        row.id.len() + row.name.len() + trouble + rule.repository.len() + lists + ROW_BYTES
     });
     Ok(Window { rows, offset: picked.offset, total })
 }

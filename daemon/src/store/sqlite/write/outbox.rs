@@ -12,9 +12,10 @@ const WORKFLOW: &str = "the workflow";
 pub(super) async fn op(connection: &mut SqliteConnection, op: &OutboxOp) -> Done {
     match op {
         OutboxOp::PutWorkflow(workflow) => put_workflow(connection, workflow).await,
-        OutboxOp::RemoveWorkflow { id } => {
-            let removed = query("DELETE FROM workflows WHERE id = $1")
+        OutboxOp::RemoveWorkflow { id, source } => {
+            let removed = query("DELETE FROM workflows WHERE id = $1 AND source = $2")
                 .bind(id)
+                .bind(source.word())
                 .execute(connection)
                 .await
                 .map_err(failed(WORKFLOW))?;
@@ -95,13 +96,17 @@ pub(super) async fn op(connection: &mut SqliteConnection, op: &OutboxOp) -> Done
 async fn put_workflow(connection: &mut SqliteConnection, workflow: &PutWorkflow) -> Done {
     let rule = serde_json::to_string(&workflow.rule)
         .map_err(|error| WriteError::Unavailable(format!("the rule does not serialise: {error}")))?;
-    query(
-        "INSERT INTO workflows (id, name, rule, repository, events, definition, attach_context, updated_at, updated_by)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+    let application = workflow.application.as_ref();
+    let put = query(
+        "INSERT INTO workflows (id, name, rule, repository, events, definition, attach_context, updated_at, updated_by,
+                source, workflow, fingerprint, trouble)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
          ON CONFLICT (id) DO UPDATE SET name = excluded.name, rule = excluded.rule, repository = excluded.repository,
                 events = excluded.events, definition = excluded.definition,
                 attach_context = excluded.attach_context, updated_at = excluded.updated_at,
-                updated_by = excluded.updated_by",
+                updated_by = excluded.updated_by, workflow = excluded.workflow,
+                fingerprint = excluded.fingerprint, trouble = excluded.trouble
+          WHERE workflows.source = excluded.source",
     )
     .bind(&workflow.id)
     .bind(&workflow.name)
@@ -112,10 +117,14 @@ async fn put_workflow(connection: &mut SqliteConnection, workflow: &PutWorkflow)
     .bind(workflow.attach_context)
     .bind(workflow.at)
     .bind(&workflow.by)
+    .bind(workflow.source().word())
+    .bind(application.and_then(|from| from.workflow.as_ref()))
+    .bind(application.map(|from| &from.fingerprint))
+    .bind(application.and_then(|from| from.trouble.as_ref()))
     .execute(connection)
     .await
     .map_err(failed(WORKFLOW))?;
-    Ok(())
+    expect_rows(WORKFLOW, 1, put.rows_affected())
 }
 
 async fn put(connection: &mut SqliteConnection, new: &NewDispatches) -> Done {
@@ -125,7 +134,7 @@ async fn put(connection: &mut SqliteConnection, new: &NewDispatches) -> Done {
     };
     let added: Vec<String> = sqlx::query_scalar(
         "INSERT INTO dispatches (queue, workflow, delivery, guid, event, repository, created_at, state)
-         SELECT workflows.id, workflows.id, $2, $3, $4, $5, $6, 'waiting'
+         SELECT coalesce(workflows.workflow, workflows.id), coalesce(workflows.workflow, workflows.id), $2, $3, $4, $5, $6, 'waiting'
            FROM json_each($1) AS want CROSS JOIN workflows ON workflows.id = want.value
           WHERE true ORDER BY want.key
          ON CONFLICT (guid, queue) DO NOTHING
@@ -140,13 +149,16 @@ async fn put(connection: &mut SqliteConnection, new: &NewDispatches) -> Done {
     .fetch_all(&mut *connection)
     .await
     .map_err(failed(WHAT))?;
+    // Each trigger that matched is counted, also where several of one workflow start it once.
     query(
         "UPDATE workflows SET matches = matches + 1, last_guid = $2, last_at = $3
-          WHERE id IN (SELECT value FROM json_each($1))",
+          WHERE id IN (SELECT value FROM json_each($4))
+            AND coalesce(workflow, id) IN (SELECT value FROM json_each($1))",
     )
     .bind(rows(&added)?)
     .bind(&new.guid)
     .bind(new.at)
+    .bind(rows(workflows)?)
     .execute(connection)
     .await
     .map_err(failed(WORKFLOW))?;

@@ -110,7 +110,16 @@ fn workflow(n: u8) -> OutboxOp {
         github_app_installation_id: None,
     };
     let (id, name, definition) = (format!("wf-{n}"), format!("N{n}"), "{}".to_owned());
-    let put = PutWorkflow { id, name, rule, definition, attach_context: false, at: 1, by: "ana".to_owned() };
+    let put = PutWorkflow {
+        id,
+        name,
+        rule,
+        definition,
+        attach_context: false,
+        at: 1,
+        by: "ana".to_owned(),
+        application: None,
+    };
     OutboxOp::PutWorkflow(Box::new(put))
 }
 

@@ -1,0 +1,5 @@
+-- Rows as version 0.4 wrote them. They never change: they are what an old store holds.
+
+INSERT INTO workflows (id, name, rule, repository, events, definition, attach_context, updated_at, updated_by, matches, source, workflow, fingerprint, trouble) VALUES
+  ('42', 'Deploy', '{"repository":"iris-systems-26/*","events":["push"],"branches":["main"],"paths":[],"action_filter":[],"author_filter":[],"label_filter":[],"ignore_bots":true,"github_app_installation_id":null}', 'iris-systems-26/*', 'push', '{"nodes": []}', 0, 1795300000000, 'application', 0, 'application', NULL, '5f1c2b7d0a9e4c8386f5a1d2e3b4c5d6e7f8091a2b3c4d5e6f708192a3b4c5d6', NULL),
+  ('42:7', 'Deploy', '{"repository":"iris-systems-26/*","events":["release"],"branches":["["],"paths":[],"action_filter":[],"author_filter":[],"label_filter":[],"ignore_bots":true,"github_app_installation_id":null}', 'iris-systems-26/*', 'release', '{"nodes": []}', 0, 1795300000000, 'application', 0, 'application', '42', '6f1c2b7d0a9e4c8386f5a1d2e3b4c5d6e7f8091a2b3c4d5e6f708192a3b4c5d7', 'trigger.branches[0]: this is no glob: unclosed character class; missing '']''');
