@@ -1,6 +1,6 @@
 //! GitHub's webhooks (G1 to G4): taken, kept, handled in order, and those that never came fetched; who has which installation
 //! (G5, G8); what events trigger and send on (G9), with context (G10); the App's first set-up (G13). Pure rules:
-//! `app::manifest`, `signature`, `envelope`, `events`, `inbox::tries`, `outbox::{answer, breaker}`, `recover::{ledger, statement}`,
+//! `app::manifest`, `context::part`, `signature`, `envelope`, `events`, `inbox::tries`, `outbox::{answer, breaker}`, `recover::{ledger, statement}`,
 //! `state_token`, most of `triggers`.
 
 pub mod app;
