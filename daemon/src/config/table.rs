@@ -39,7 +39,7 @@ pub static SECTIONS: &[Section] = &[
         doc: "What GitHub delivered: kept, and handled in the order of each installation.",
     },
     Section { name: "engine", doc: "The workflow engine that runs what an event triggers." },
-    Section { name: "scheduler", doc: "An outside scheduler that is told of every event." },
+    Section { name: "scheduler", doc: "An outside scheduler that is told of every event and every installation that a user connects." },
     Section { name: "import", doc: "Imports: what is fetched from GitHub by git, for the application." },
     Section {
         name: "probes[]",
@@ -312,7 +312,8 @@ pub static KEYS: &[Key] = &[
     key("engine.timeout", length(SECOND, Duration::from_secs(600)), Need::Default(r#""30s""#),
         "Longest time for one call, answer included.", r#""30s""#),
     known_as(key("scheduler.url", Kind::Address, Need::Optional,
-        "Where every event is forwarded: `POST /api/v1/triggers/github/events` below it. Without it none is.",
+        "Where every event is forwarded, `POST /api/v1/triggers/github/events` below it, and every installation that a user \
+         connects, `POST /api/v1/auth/github/callback`. Without it none is.",
         r#""https://scheduler.example.com""#), &["WORKFLOW_SCHEDULER_URL"]),
 
     key("import.parallel", whole(1, 64), Need::Default("4"),
