@@ -31,7 +31,7 @@ pub use gather::Origin;
 pub use mistake::{Mistake, MistakeKind, Mistakes, Place};
 pub use settings::{
     Api, Catalog, Config, GitHub, Http, Log, Mapping, Migration, OauthApp, Operator, PostgresCatalog,
-    PostgresNames, Probe, RepoNames, RepoPlace, Rpc, Run, SocketAccess, StderrLog, Store, UserTokenNames,
+    Post, PostgresNames, Probe, RepoNames, RepoPlace, Rpc, Run, SocketAccess, StderrLog, Store, UserTokenNames,
 };
 
 use file::{Contents, Text};
