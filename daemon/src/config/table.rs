@@ -338,7 +338,7 @@ pub static KEYS: &[Key] = &[
         "How it is called. `POST` is for a call that changes nothing of worth: each `record` and each `compare` makes it.",
         r#""POST""#),
     key("probes[].body", Kind::Text, Need::Optional,
-        "JSON that a POST sends, 64 KiB at most; the names of `url` may stand in its texts, and are escaped.",
+        "JSON that a POST sends; the names of `url` may stand in its texts, and are escaped.",
         r#"'{"project_id": "{project}"}'"#),
     key("probes[].token", Kind::Secret(SecretForm::Opaque), Need::Optional,
         "Bearer token for the service.", r#""0123456789abcdef""#),

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::crash::Script;
 use super::kill::pull;
-use super::stage::{Stage, audit, mode, plan, set_going, until_state};
+use super::stage::{Stage, audit, mode, plan, set_going, until, until_state};
 
 const OLD: &str = "https://old.example/hooks/github";
 const SECRET: &str = "what the old app signed with";
