@@ -394,7 +394,10 @@ async fn an_installation_is_sent_on_among_the_events_of_it_and_as_often_as_they_
     let rows = room.until(|rows| rows.len() == 3 && rows[2].state == DispatchState::Dead).await;
     let dead = Select { limit: 10, ..Select::default() };
     room.db.write(Lane::Run, Unit::new().with(InboxOp::DropBodies { before: i64::MAX })).await.unwrap();
-    room.db.write(Lane::Handler, Unit::new().with(OutboxOp::Replay { seqs: vec![rows[2].seq] })).await.unwrap();
+    room.db
+        .write(Lane::Handler, Unit::new().with(OutboxOp::Replay { seqs: vec![rows[2].seq] }))
+        .await
+        .unwrap();
     assert_eq!(room.db.dispatches_replayable(&dead).await.unwrap(), 2);
     room.outbox.wake();
     room.all(DispatchState::Sent).await;

@@ -30,8 +30,8 @@ pub use env::Env;
 pub use gather::Origin;
 pub use mistake::{Mistake, MistakeKind, Mistakes, Place};
 pub use settings::{
-    Api, Catalog, Config, GitHub, Http, Log, Mapping, Migration, OauthApp, Operator, PostgresCatalog,
-    Post, PostgresNames, Probe, RepoNames, RepoPlace, Rpc, Run, SocketAccess, StderrLog, Store, UserTokenNames,
+    Api, Catalog, Config, GitHub, Http, Log, Mapping, Migration, OauthApp, Operator, Post, PostgresCatalog,
+    PostgresNames, Probe, RepoNames, RepoPlace, Rpc, Run, SocketAccess, StderrLog, Store, UserTokenNames,
 };
 
 use file::{Contents, Text};

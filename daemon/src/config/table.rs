@@ -39,7 +39,10 @@ pub static SECTIONS: &[Section] = &[
         doc: "What GitHub delivered: kept, and handled in the order of each installation.",
     },
     Section { name: "engine", doc: "The workflow engine that runs what an event triggers." },
-    Section { name: "scheduler", doc: "An outside scheduler that is told of every event and every installation that a user connects." },
+    Section {
+        name: "scheduler",
+        doc: "An outside scheduler that is told of every event and every installation that a user connects.",
+    },
     Section { name: "import", doc: "Imports: what is fetched from GitHub by git, for the application." },
     Section {
         name: "probes[]",

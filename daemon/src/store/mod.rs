@@ -31,7 +31,8 @@ pub use integration::{IntegrationOp, IntegrationRead, IntegrationRow, Integratio
 pub use learned::{Learned, Version};
 pub use open::{OpenError, open};
 pub use outbox::{
-    CALLBACK_EVENT, DispatchHead, DispatchRow, DispatchTo, NewCallback, NewDispatches, OutboxOp, OutboxRead, PutWorkflow, WorkflowRow,
+    CALLBACK_EVENT, DispatchHead, DispatchRow, DispatchTo, NewCallback, NewDispatches, OutboxOp, OutboxRead,
+    PutWorkflow, WorkflowRow,
 };
 pub use read::{AuditRead, CatalogRead, IndexRead, MappingRead, ProbeRead, RunRead, SettingRead, UploadRead};
 pub use rescore::{OwedRow, RescoreOp, RescoreRead, Scope};

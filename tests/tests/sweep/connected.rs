@@ -63,11 +63,14 @@ async fn an_integration_ends_with_its_installation_and_no_other_does() {
     life.sweeper.sweep().await.unwrap();
     assert_eq!(life.state("ana", made[0]).await.0, IntegrationState::Active);
     life.db
-        .write(Lane::Handler, Unit::new().with(IntegrationOp::Revoke {
-            id: format!("ana-{}", made[1]),
-            user: "ana".to_owned(),
-            at: now(),
-        }))
+        .write(
+            Lane::Handler,
+            Unit::new().with(IntegrationOp::Revoke {
+                id: format!("ana-{}", made[1]),
+                user: "ana".to_owned(),
+                at: now(),
+            }),
+        )
         .await
         .unwrap();
 
@@ -128,7 +131,8 @@ async fn an_installation_that_an_event_told_of_since_keeps_its_integrations() {
         let version = Version { at: house.clock.now(), received: house.clock.now() };
         let fact = Learned::Seen { row, suspension: false, version };
         let host = life.github.host_id().to_owned();
-        let op: Op = cutover_daemon::store::IndexOp::Learned { host, fact: Box::new(fact), at: version.at }.into();
+        let op: Op =
+            cutover_daemon::store::IndexOp::Learned { host, fact: Box::new(fact), at: version.at }.into();
         life.db.write(Lane::Handler, Unit::new().with_all([op])).await.unwrap();
         house.clock.advance(SECOND);
     };

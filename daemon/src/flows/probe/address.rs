@@ -24,11 +24,7 @@ pub fn body(template: &str, values: &[(&str, &str)]) -> Option<String> {
     })
 }
 
-fn fill(
-    template: &str,
-    values: &[(&str, &str)],
-    escape: impl Fn(&str) -> Option<String>,
-) -> Option<String> {
+fn fill(template: &str, values: &[(&str, &str)], escape: impl Fn(&str) -> Option<String>) -> Option<String> {
     let mut out = String::with_capacity(template.len());
     let mut rest = template;
     // One pass, so that a value that looks like a placeholder stays a value.
@@ -72,10 +68,10 @@ mod tests {
         assert_eq!(put("a/../?x#y").as_deref(), Some("https://a.example/p/a%2F..%2F%3Fx%23y/d?r=acme%2Fweb"));
         assert_eq!(put(".."), None);
         let quote = r#"a"}, {repository} \ and ..""#;
-        let filled = body(r#"{"p":"{project}","r":["{repository}"],"q":"{ x }"}"#, &[
-            ("project", quote),
-            ("repository", ".."),
-        ]);
+        let filled = body(
+            r#"{"p":"{project}","r":["{repository}"],"q":"{ x }"}"#,
+            &[("project", quote), ("repository", "..")],
+        );
         let json: serde_json::Value = serde_json::from_str(&filled.unwrap()).unwrap();
         assert_eq!(json, serde_json::json!({ "p": quote, "r": [".."], "q": "{ x }" }));
         assert_eq!(address("https://a.example/{b", &[("b", "c")]).as_deref(), Some("https://a.example/{b"));

@@ -190,7 +190,9 @@ fn recorded(body: Option<&String>, call: &str) -> Result<Seen, &'static str> {
     )?;
     match serde_json::from_str::<Record>(body) {
         Ok(record) if record.call == call => Ok(record.seen),
-        Ok(_) => Err("not comparable: another call was recorded; its address, method, body or end event was changed since"),
+        Ok(_) => Err(
+            "not comparable: another call was recorded; its address, method, body or end event was changed since",
+        ),
         Err(_) => Err("not comparable: this version can't read the record; record again"),
     }
 }

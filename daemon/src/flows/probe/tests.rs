@@ -86,7 +86,8 @@ impl Stage {
         let db = store::open(&file, Faults::none()).await.unwrap();
         let clock = Clock::manual(NOW);
         let token = Some(SecretString::from("hidden-token".to_owned()));
-        let probe = Probe { name: "docs".into(), url, post: None, token, rule, timeout: Duration::from_secs(60) };
+        let probe =
+            Probe { name: "docs".into(), url, post: None, token, rule, timeout: Duration::from_secs(60) };
         let client = Client::new().unwrap();
         let probes = Probes::new(ProbeParts { db, clock: clock.clone(), client, probes: vec![probe] });
         Self { probes, clock, say, asked, _dir: dir }
@@ -263,7 +264,10 @@ async fn a_post_sends_its_body_and_is_another_call_than_a_get_or_another_post() 
     let post = stage.asked.recv().await.unwrap();
     assert!(post.starts_with("POST /docs/p-1?r=Acme%2Fweb HTTP/1.1"), "{post}");
     let lower = post.to_lowercase();
-    assert!(lower.contains("content-type: application/json") && lower.contains("bearer hidden-token"), "{post}");
+    assert!(
+        lower.contains("content-type: application/json") && lower.contains("bearer hidden-token"),
+        "{post}"
+    );
     assert!(post.ends_with("\r\n\r\n{\"project\":\"p-1\",\"r\":\"Acme/web\"}"), "{post}");
     assert_eq!(one.compare(&link()).await.unwrap()[0].passed, Some(true));
     for other in [None, Some("{}")] {

@@ -39,7 +39,9 @@ pub(super) fn acted(
 ) {
     super::kill::acted(state, act, &result, effects);
     let planned = match &result {
-        Ok(Receipt::Map(MapReceipt::Planned(run)) | Receipt::Hooks(HooksReceipt::Planned(run))) => Some(run.id.clone()),
+        Ok(Receipt::Map(MapReceipt::Planned(run)) | Receipt::Hooks(HooksReceipt::Planned(run))) => {
+            Some(run.id.clone())
+        }
         _ => None,
     };
     let report = match &result {

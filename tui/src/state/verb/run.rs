@@ -180,7 +180,8 @@ fn undone(view: &RunView, rate: Option<u32>) -> Vec<String> {
     let mut lines = match view.kind.as_str() {
         OLD_HOOKS => vec![
             format!("{done} webhooks are made anew at GitHub, with other ids."),
-            "Those whose secret is not known, or whose address has one again, are listed (superseded).".to_owned(),
+            "Those whose secret is not known, or whose address has one again, are listed (superseded)."
+                .to_owned(),
         ],
         _ => vec![
             format!("{done} values go back to what they were before this run, byte for byte."),

@@ -307,7 +307,8 @@ fn a_plan_about_old_webhooks_has_its_own_commands_and_says_what_it_does() {
         ("canary", "cutover hooks plan --canary"),
         ("tenant:-a b", "cutover hooks plan '--tenant=-a b'"),
     ] {
-        let again = plan::selected(&bench.state, Some(&Subject::Run(Box::new(of(scope, RunState::Expired))))).unwrap();
+        let again = plan::selected(&bench.state, Some(&Subject::Run(Box::new(of(scope, RunState::Expired)))))
+            .unwrap();
         let Intent::Now(plan) = again else { panic!("{again:?}") };
         assert_eq!((plan.twin.as_str(), parses(&plan.twin)), (twin, vec!["hooks plan".to_owned()]));
         assert!(acts(&plan).all(|act| matches!(act, Act::Hooks(_))));

@@ -4,7 +4,9 @@ use sqlx::query;
 use sqlx::sqlite::SqliteConnection;
 
 use super::{Done, expect_rows, failed, rows};
-use crate::store::{CALLBACK_EVENT, DispatchTo, NewCallback, NewDispatches, OutboxOp, PutWorkflow, UNIT_ROWS, WriteError};
+use crate::store::{
+    CALLBACK_EVENT, DispatchTo, NewCallback, NewDispatches, OutboxOp, PutWorkflow, UNIT_ROWS, WriteError,
+};
 
 const WHAT: &str = "the dispatch";
 const WORKFLOW: &str = "the workflow";
