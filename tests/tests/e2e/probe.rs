@@ -68,7 +68,7 @@ async fn what_stands_downstream_is_recorded_before_and_proven_after() {
     let (base, mood) = downstream().await;
     let probes = format!(
         "\n[[probes]]\nname = \"docs\"\nkind = \"sse\"\nurl = \"{base}/generate-docs-stream?project={{project}}\"\n\
-         token = \"downstream-token\"\ncontains = \"Overview\"\ntimeout = \"1s\"\n\
+         token = \"downstream-token\"\ncontains = \"Overview\"\ntimeout = \"3s\"\n\
          \n[[probes]]\nname = \"page\"\nkind = \"http\"\nurl = \"{base}/page/{{repository}}\"\ndigest = true\n"
     );
     let stage = Stage::of(REPOS, None, &probes).await;
@@ -97,7 +97,7 @@ async fn what_stands_downstream_is_recorded_before_and_proven_after() {
     for part in ["FAILED", "contains: wanted Overview", "found done, error", "passed in"] {
         assert!(failing.stdout.contains(part), "{part}: {}", failing.stdout);
     }
-    for (bad, why) in [(Mood::Cut, "before `done`"), (Mood::Silent, "no answer within 1 s")] {
+    for (bad, why) in [(Mood::Cut, "before `done`"), (Mood::Silent, "no answer within 3 s")] {
         mood.send_replace(bad);
         let view = stage.ask(&[1], &["import", project, "--probe", "compare"]).await;
         assert_eq!(view["probes"][0]["passed"], false, "{view}");

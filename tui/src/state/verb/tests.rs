@@ -305,7 +305,7 @@ fn a_plan_about_old_webhooks_has_its_own_commands_and_says_what_it_does() {
     for (scope, twin) in [
         ("all", "cutover hooks plan --all"),
         ("canary", "cutover hooks plan --canary"),
-        ("tenant:-a b", "cutover hooks plan '--tenant=-a b'"),
+        ("tenant:-a b", "cutover hooks plan --tenant='-a b'"),
     ] {
         let again = plan::selected(&bench.state, Some(&Subject::Run(Box::new(of(scope, RunState::Expired)))))
             .unwrap();
