@@ -123,8 +123,9 @@ pub struct DispatchView {
     pub seq: i64,
     /// None: forwarded to the scheduler.
     pub workflow: Option<String>,
-    /// The delivery that it follows from.
-    pub guid: String,
+    /// The delivery that it follows from; none: from an installation that a person connected.
+    pub guid: Option<String>,
+    /// `installation_callback` where it follows from no delivery.
     pub event: String,
     pub repository: Option<String>,
     pub state: DispatchState,

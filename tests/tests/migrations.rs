@@ -148,6 +148,14 @@ async fn the_store_opens_on_what_old_versions_wrote() {
     assert_eq!((workflow.rule.events.len(), workflow.matches, workflow.waiting), (2, 2, 1));
     assert_eq!(db.dispatch_heads(None, 9).await.unwrap()[0].queue, "wf-review");
     assert_eq!(db.outbox_counts().await.unwrap(), (1, 1));
+    let dispatches = store::Select::understand(
+        &filter::DISPATCHES,
+        &WindowAsk { filter: "event:installation_callback".to_owned(), limit: 9, ..WindowAsk::default() },
+        0,
+    )
+    .unwrap();
+    let dispatches = db.dispatches_window(&dispatches).await.unwrap().rows;
+    assert_eq!((dispatches.len(), dispatches[0].callback.is_some(), dispatches[0].delivery), (1, true, 0));
     db.close().await;
 }
 

@@ -364,6 +364,59 @@ async fn every_event_is_forwarded_to_the_scheduler_in_the_order_of_its_installat
 }
 
 #[tokio::test]
+async fn an_installation_is_sent_on_among_the_events_of_it_and_as_often_as_they_are() {
+    let room = Room::with(2, None, |service| (None, Some(service))).await;
+    let connect = async |installation: i64| {
+        let op = room.outbox.callback(installation, "install", "user-1", NOW).unwrap();
+        room.db.write(Lane::Handler, Unit::new().with(op)).await.unwrap();
+        room.outbox.wake();
+    };
+    room.engine.fail([Fault::Status(500, None)]);
+    connect(7).await;
+    room.deliver("g1", DispatchTo::Scheduler { installation: Some(7) }).await;
+    let rows = room.until(|rows| rows.len() == 2 && rows[0].attempts == 1).await;
+    assert_eq!((rows[0].queue.as_str(), rows[0].event.as_str()), ("@scheduler:7", "installation_callback"));
+    assert_eq!(rows[1].attempts, 0, "it waits for the one before it");
+    room.clock.advance(Duration::from_secs(1));
+    let rows = room.all(DispatchState::Sent).await;
+    let taken = room.engine.taken();
+    let paths: Vec<&str> = taken.iter().map(|taken| taken.path.as_str()).collect();
+    assert_eq!(paths, ["/api/v1/auth/github/callback", "/api/v1/triggers/github/events"]);
+    let body = json!({ "installation_id": 7, "setup_action": "install", "state": "user-1", "code": null });
+    assert_eq!(taken[0].body, body);
+    assert_eq!(taken[0].key, format!("{}-1", rows[0].guid));
+    let calls = room.engine.calls();
+    assert_eq!(calls[0], calls[1], "the same key over its tries");
+
+    // Refused, it is dead; a replay of it keeps its key, and no body of a delivery is needed.
+    room.engine.fail([Fault::Status(422, None)]);
+    connect(8).await;
+    let rows = room.until(|rows| rows.len() == 3 && rows[2].state == DispatchState::Dead).await;
+    let dead = Select { limit: 10, ..Select::default() };
+    room.db.write(Lane::Run, Unit::new().with(InboxOp::DropBodies { before: i64::MAX })).await.unwrap();
+    room.db
+        .write(Lane::Handler, Unit::new().with(OutboxOp::Replay { seqs: vec![rows[2].seq] }))
+        .await
+        .unwrap();
+    assert_eq!(room.db.dispatches_replayable(&dead).await.unwrap(), 2);
+    room.outbox.wake();
+    room.all(DispatchState::Sent).await;
+    let calls = room.engine.calls();
+    assert_eq!(calls[calls.len() - 1], calls[calls.len() - 2]);
+
+    // It is kept as long as any that ended, and no delivery holds it back.
+    room.db.write(Lane::Run, Unit::new().with(OutboxOp::Forget { before: NOW })).await.unwrap();
+    assert_eq!(room.rows().await.len(), 3);
+    room.db.write(Lane::Run, Unit::new().with(OutboxOp::Forget { before: i64::MAX })).await.unwrap();
+    let left: Vec<String> = room.rows().await.into_iter().map(|row| row.guid).collect();
+    assert_eq!(left, ["g1"]);
+
+    let quiet = Room::new(8).await;
+    assert_eq!(quiet.outbox.callback(7, "install", "user-1", NOW).is_none(), !quiet.outbox.forwards());
+    assert!(!quiet.outbox.forwards());
+}
+
+#[tokio::test]
 async fn a_delivery_leads_to_one_dispatch_for_each_workflow_and_is_forgotten_with_it() {
     let room = Room::new(8).await;
     room.workflow("a", false).await;

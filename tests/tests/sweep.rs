@@ -4,6 +4,8 @@
 
 #[path = "sweep/changes.rs"]
 mod changes;
+#[path = "sweep/connected.rs"]
+mod connected;
 #[path = "sweep/cost.rs"]
 mod cost;
 #[path = "sweep/drift.rs"]

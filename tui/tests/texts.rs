@@ -138,8 +138,9 @@ fn answer(query: Query) -> Answer {
             WorkflowQuery::Show { id } => WorkflowAnswer::Show(Box::new(sample::workflow(&id))),
             WorkflowQuery::Test { .. } => WorkflowAnswer::Test(sample::explanations()),
             WorkflowQuery::Dispatches { .. } => {
-                let rows = sample::dispatches();
-                WorkflowAnswer::Dispatches(Window { rows, offset: 0, total: 3 })
+                let mut rows = sample::dispatches();
+                rows.push(sample::connected());
+                WorkflowAnswer::Dispatches(Window { rows, offset: 0, total: 4 })
             }
             WorkflowQuery::Replayable { .. } => WorkflowAnswer::Replayable(12),
         }),

@@ -53,6 +53,7 @@ pub(super) fn build(
         seal: parts.seal.clone(),
         clock: parts.clock.clone(),
         app: credentials.client.clone(),
+        outbox: parts.outbox.clone(),
         slug: credentials.slug.clone(),
     }));
     if auth.users.is_some() && !integrations.asks_for_code() {

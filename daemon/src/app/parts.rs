@@ -24,7 +24,7 @@ use crate::flows::doctor::{Certificate, Doctor};
 use crate::flows::import::{ImportParts, Imports};
 use crate::flows::kill::KillSwitch;
 use crate::flows::probe::rule::Rule;
-use crate::flows::probe::{Probe, ProbeParts, Probes};
+use crate::flows::probe::{Post, Probe, ProbeParts, Probes};
 use crate::flows::status::Identity;
 use crate::flows::webhook_event::WebhookEvents;
 use crate::gateway::context::{OperatorContext, RepositoryContext};
@@ -272,6 +272,7 @@ fn probes(loaded: &Config, db: &Db, clock: &Clock) -> Result<Probes, Failure> {
     let probe = |probe: &config::Probe| Probe {
         name: probe.name.clone(),
         url: probe.url.clone(),
+        post: probe.post.as_ref().map(|post| Post { body: post.body.clone() }),
         token: probe.token.clone(),
         rule: Rule {
             end_event: probe.end_event.clone(),

@@ -101,7 +101,12 @@ fn probes(values: &Values, config: &Config) -> Vec<Setting> {
     each.map(|(probe, section)| Setting {
         key: "probes",
         // The address is not shown: its query may hold what only its service should know.
-        shown: format!("{} ({})", probe.name, if probe.end_event.is_some() { "sse" } else { "http" }),
+        shown: format!(
+            "{} ({}{})",
+            probe.name,
+            if probe.end_event.is_some() { "sse" } else { "http" },
+            if probe.post.is_some() { ", POST" } else { "" },
+        ),
         origin: Origin::Written(section.place.clone()),
     })
     .collect()

@@ -30,7 +30,7 @@ pub use env::Env;
 pub use gather::Origin;
 pub use mistake::{Mistake, MistakeKind, Mistakes, Place};
 pub use settings::{
-    Api, AppWorkflows, Catalog, Config, GitHub, Http, Log, Mapping, Migration, OauthApp, Operator,
+    Api, AppWorkflows, Catalog, Config, GitHub, Http, Log, Mapping, Migration, OauthApp, Operator, Post,
     PostgresCatalog, PostgresNames, Probe, RepoNames, RepoPlace, Rpc, Run, SocketAccess, StderrLog, Store,
     UserTokenNames, WorkflowNames,
 };

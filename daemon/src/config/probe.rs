@@ -7,7 +7,7 @@ use http::Uri;
 use super::address;
 use super::gather::{Repeated, Values};
 use super::mistake::{Mistake, MistakeKind, Mistakes, Place};
-use super::settings::Probe;
+use super::settings::{Post, Probe};
 use super::value::{Value, quoted};
 
 /// Most probes.
@@ -41,6 +41,9 @@ pub(super) fn probes(values: &Values, mistakes: &mut Mistakes) -> Vec<Probe> {
                 continue;
             }
         };
+        if let Err((what, mend)) = sendable(section, &probe) {
+            wrong(MistakeKind::WrongType, "probes.body", what, mend);
+        }
         if strict && probe.token.is_some() && address::in_clear(&filled) {
             let mend =
                 "write https://; plain http is for this machine (127.0.0.1), or for another `environment`";
@@ -68,6 +71,7 @@ fn probe(section: &Repeated) -> Option<Probe> {
     Some(Probe {
         name: text("name")?,
         url: text("url")?,
+        post: (text("method")? == "POST").then(|| Post { body: text("body") }),
         token: match get("token") {
             Some(Value::Secret(token)) => Some(token.clone()),
             _ => None,
@@ -87,6 +91,22 @@ fn probe(section: &Repeated) -> Option<Probe> {
 }
 
 type Complaint = (&'static str, &'static str);
+
+/// What is wrong with the body. A name can stand in a text of it only: elsewhere it would be no JSON.
+fn sendable(section: &Repeated, probe: &Probe) -> Result<(), Complaint> {
+    let body = match &probe.post {
+        Some(post) => post.body.as_deref(),
+        None if section.fields.contains_key("probes[].body") => {
+            return Err(("a GET sends no body", "set `method` to \"POST\", or take the body out"));
+        }
+        None => None,
+    };
+    let Some(body) = body else { return Ok(()) };
+    match serde_json::from_str::<serde::de::IgnoredAny>(body) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(("this is no JSON", "write JSON; names such as {project} stand inside of its quotes")),
+    }
+}
 
 /// The address with something harmless in the place of each name, or what is wrong with it.
 fn filled(template: &str) -> Result<String, Complaint> {

@@ -321,6 +321,8 @@ pub struct Probe {
     pub name: String,
     /// With `{project}`, `{tenant}`, `{repository}` in path or query, never in scheme or host.
     pub url: String,
+    /// What is sent by POST; else the call is a GET.
+    pub post: Option<Post>,
     pub token: Option<SecretString>,
     /// None: a plain answer over HTTP.
     pub end_event: Option<String>,
@@ -329,6 +331,13 @@ pub struct Probe {
     /// 0 to 10,000.
     pub length_permille: u32,
     pub timeout: Duration,
+}
+
+/// A call by POST.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Post {
+    /// JSON, in its texts `{project}`, `{tenant}`, `{repository}`; none: an empty body.
+    pub body: Option<String>,
 }
 
 /// Runs.

@@ -39,7 +39,10 @@ pub static SECTIONS: &[Section] = &[
         doc: "What GitHub delivered: kept, and handled in the order of each installation.",
     },
     Section { name: "engine", doc: "The workflow engine that runs what an event triggers." },
-    Section { name: "scheduler", doc: "An outside scheduler that is told of every event." },
+    Section {
+        name: "scheduler",
+        doc: "An outside scheduler that is told of every event and every installation that a user connects.",
+    },
     Section {
         name: "workflows",
         doc: "Workflows with a GitHub trigger: those that are registered here, and the application's own.",
@@ -335,7 +338,8 @@ pub static KEYS: &[Key] = &[
     key("engine.timeout", length(SECOND, Duration::from_secs(600)), Need::Default(r#""30s""#),
         "Longest time for one call, answer included.", r#""30s""#),
     known_as(key("scheduler.url", Kind::Address, Need::Optional,
-        "Where every event is forwarded: `POST /api/v1/triggers/github/events` below it. Without it none is.",
+        "Where every event is forwarded, `POST /api/v1/triggers/github/events` below it, and every installation that a user \
+         connects, `POST /api/v1/auth/github/callback`. Without it none is.",
         r#""https://scheduler.example.com""#), &["WORKFLOW_SCHEDULER_URL"]),
 
     key("workflows.source", Kind::Word(&["registered", "application"]), Need::Default(r#""registered""#),
@@ -363,8 +367,14 @@ pub static KEYS: &[Key] = &[
     key("probes[].kind", Kind::Word(&["http", "sse"]), Need::Required,
         "`http`: a plain answer; `sse`: a stream of server-sent events.", r#""sse""#),
     key("probes[].url", Kind::Text, Need::Required,
-        "What is asked for by GET. `{project}`, `{tenant}` and `{repository}` may stand in its path and query, and are escaped.",
+        "What is called. `{project}`, `{tenant}` and `{repository}` may stand in its path and query, and are escaped.",
         r#""https://app.example.com/generate-docs-stream?project={project}""#),
+    key("probes[].method", Kind::Word(&["GET", "POST"]), Need::Default(r#""GET""#),
+        "How it is called. `POST` is for a call that changes nothing of worth: each `record` and each `compare` makes it.",
+        r#""POST""#),
+    key("probes[].body", Kind::Text, Need::Optional,
+        "JSON that a POST sends; the names of `url` may stand in its texts, and are escaped.",
+        r#"'{"project_id": "{project}"}'"#),
     key("probes[].token", Kind::Secret(SecretForm::Opaque), Need::Optional,
         "Bearer token for the service.", r#""0123456789abcdef""#),
     key("probes[].end_event", Kind::Text, Need::Default(r#""done""#),

@@ -186,22 +186,22 @@ impl Sweeper {
         Err(SweepError::Endless { what: "installation requests" })
     }
 
-    /// What an earlier sweep knew and the list did not show: gone, or slipped to a page that was read already.
+    /// What an earlier sweep knew, or a user connected, and the list did not show: gone, or slipped to a page that was read
+    /// already.
     async fn ask_for_missed(&self, reader: &Reader, sweep: &str) -> Result<(), SweepError> {
+        let mut after = 0;
         loop {
-            let missed = self.db.installations_missed(&self.host(), sweep, BATCH).await?;
-            if missed.is_empty() {
-                return Ok(());
-            }
-            for row in missed {
-                let found = reader.installation(row.id).await.map_err(|cause| unreadable(row.id, cause))?;
-                self.write(match found {
-                    None => {
-                        IndexOp::Gone { host: self.host(), installation: row.id, sweep: sweep.to_owned() }
-                    }
+            let missed = self.db.installations_missed(&self.host(), sweep, after, BATCH).await?;
+            let Some(last) = missed.last() else { return Ok(()) };
+            after = *last;
+            for installation in missed {
+                let found = reader.installation(installation).await;
+                let (sweep, host, at) = (sweep.to_owned(), self.host(), self.clock.now());
+                self.write(match found.map_err(|cause| unreadable(installation, cause))? {
+                    None => IndexOp::Gone { host, installation, sweep, at },
                     Some(found) => IndexOp::Installations {
-                        sweep: sweep.to_owned(),
-                        host: self.host(),
+                        sweep,
+                        host,
                         rows: vec![installation_row(found)],
                         cursor: None,
                         done: true,
@@ -245,7 +245,10 @@ impl Sweeper {
             Read::Suspended(at) => {
                 return self.write(IndexOp::Suspended { sweep, host, installation, at }).await;
             }
-            Read::Gone => return self.write(IndexOp::Gone { host, installation, sweep }).await,
+            Read::Gone => {
+                let at = self.clock.now();
+                return self.write(IndexOp::Gone { host, installation, sweep, at }).await;
+            }
             Read::Refused(why) => {
                 tracing::warn!(
                     installation,

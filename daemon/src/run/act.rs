@@ -167,13 +167,15 @@ impl Engine {
     /// Takes back what the run did, as a second pass.
     pub async fn undo(&self, id: &RunId, rate: Option<u32>, who: &Who) -> Result<RunView, RunError> {
         const FROM: &[RunState] = &[RunState::Done, RunState::Failed, RunState::Cancelled, RunState::Paused];
-        let row = self.0.row(id).await?;
+        let (row, pull) = (self.0.row(id).await?, self.0.brake.newest());
+        let kind = self.0.kind(&row)?;
         match row.state {
             RunState::Undoing => return self.moving(&row),
+            state if FROM.contains(&state) && kind.undo_serves_legacy() => {}
             state if FROM.contains(&state) => self.may_move()?,
             _ => return Err(wrong(&row, "undo", "done, failed, cancelled or paused")),
         }
-        if self.0.kind(&row)?.reversibility() == Reversibility::Irreversible {
+        if kind.reversibility() == Reversibility::Irreversible {
             return Err(RunError::Irreversible(id.clone()));
         }
         let patch = RunPatch {
@@ -183,6 +185,9 @@ impl Engine {
             undo_started_at: Some(self.0.clock.now()),
             ..RunPatch::default()
         };
+        if let Some(pull) = pull {
+            self.0.let_undo(id, pull);
+        }
         self.advance(&row, "undo", FROM, RunState::Undoing, patch, who, json!({ "rate": rate })).await
     }
 
@@ -225,8 +230,7 @@ impl Engine {
 
     /// A run that moves already. While the store takes nothing, a killed run still says so of itself.
     fn moving(&self, row: &RunRow) -> Result<RunView, RunError> {
-        self.may_move()?;
-        Ok(self.show(row))
+        if self.0.is_held(&row.id) { Err(RunError::Killed) } else { Ok(self.show(row)) }
     }
 
     fn may_move(&self) -> Result<(), RunError> {

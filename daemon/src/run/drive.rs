@@ -89,7 +89,7 @@ async fn step(inner: &Inner, id: &RunId) -> Result<bool, RunError> {
     let halted = match row.state {
         RunState::Pausing => return stand(inner, &row, None).await,
         state if !state.is_moving() => return Ok(false),
-        _ if inner.brake.is_pulled() => {
+        _ if inner.is_held(id) => {
             return stand(inner, &row, Some("the kill switch was pulled".to_owned())).await;
         }
         RunState::Verifying => verify(inner, &row, kind.as_ref()).await,
@@ -147,7 +147,7 @@ async fn pass(
     let most = inner.settings.chunk.clamp(1, crate::store::UNIT_ROWS);
     let (start, mut done, mut after) = (inner.clock.monotonic(), 0_u64, None);
     loop {
-        if inner.brake.is_pulled() {
+        if inner.is_held(plan.run()) {
             return Err(Halt::Moved);
         }
         let limit = u32::try_from(chunk(row.rate, most)).unwrap_or(1);
@@ -193,7 +193,7 @@ async fn attempt(
             Effect::Outside(outside) => outside::chunk(inner, plan, direction, outside, items).await,
         };
         match tried {
-            Err(Halt::Kind(error)) if !inner.brake.is_pulled() => {
+            Err(Halt::Kind(error)) if !inner.is_held(plan.run()) => {
                 let Some(wait) = waits.next() else { return Err(Halt::Kind(error)) };
                 tracing::warn!(%error, "trying the chunk again");
                 inner.clock.sleep(wait).await;
@@ -212,7 +212,7 @@ async fn verify(inner: &Inner, row: &RunRow, kind: &dyn Kind) -> Result<(), Halt
     };
     let (mut after, mut wrong) = (None, 0_u64);
     loop {
-        if inner.brake.is_pulled() {
+        if inner.is_held(&row.id) {
             return Err(Halt::Moved);
         }
         let items = inner.db.items(&row.id, Some(state), after, VERIFY_PAGE).await?;
@@ -264,7 +264,7 @@ async fn stand(inner: &Inner, row: &RunRow, reason: Option<String>) -> Result<bo
     let from = [RunState::Applying, RunState::Undoing, RunState::Verifying, RunState::Pausing];
     match move_to(inner, row, &from, RunState::Paused, patch, json!({})).await {
         // An act was faster: look again.
-        Err(RunError::Write(WriteError::Precondition { .. })) => Ok(!inner.brake.is_pulled()),
+        Err(RunError::Write(WriteError::Precondition { .. })) => Ok(!inner.is_held(&row.id)),
         other => other.map(|()| false),
     }
 }

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::approval::{self, GateCheck};
-use super::brake::Brake;
+use super::brake::{Brake, Pull};
 use super::error::RunError;
 use super::kind::Kind;
 use super::plan::{Basis, ITEMS_PER_PAGE};
@@ -62,6 +62,8 @@ pub(super) struct Inner {
     pub(super) stop: CancellationToken,
     kinds: BTreeMap<&'static str, Arc<dyn Kind>>,
     pub(super) drivers: Mutex<HashMap<RunId, Meter>>,
+    /// Undos that a person began under this pull of the brake; a later pull holds them too.
+    undoing: Mutex<HashMap<RunId, Pull>>,
     tracker: TaskTracker,
 }
 
@@ -87,6 +89,7 @@ impl Engine {
             stop: CancellationToken::new(),
             kinds: kinds.into_iter().map(|kind| (kind.name(), kind)).collect(),
             drivers: Mutex::new(HashMap::new()),
+            undoing: Mutex::new(HashMap::new()),
             tracker: TaskTracker::new(),
         }))
     }
@@ -227,8 +230,21 @@ impl Inner {
         self.drivers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether the kill switch holds this run.
+    pub(super) fn is_held(&self, id: &RunId) -> bool {
+        let undoing = self.undoing.lock().unwrap_or_else(PoisonError::into_inner);
+        self.brake.newest().is_some_and(|pull| undoing.get(id) != Some(&pull))
+    }
+
+    /// Lets the run move under this pull, and under no later one.
+    pub(super) fn let_undo(&self, id: &RunId, pull: Pull) {
+        let mut undoing = self.undoing.lock().unwrap_or_else(PoisonError::into_inner);
+        undoing.retain(|_, under| *under == pull);
+        undoing.insert(id.clone(), pull);
+    }
+
     async fn needs_driver(&self, id: &RunId) -> bool {
-        !self.brake.is_pulled() && matches!(self.db.run(id).await, Ok(Some(row)) if row.state.is_moving())
+        !self.is_held(id) && matches!(self.db.run(id).await, Ok(Some(row)) if row.state.is_moving())
     }
 
     /// Until when a lease that is taken now holds.

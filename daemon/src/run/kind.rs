@@ -52,6 +52,11 @@ pub trait Kind: Send + Sync {
     /// What undo can do for it.
     fn reversibility(&self) -> Reversibility;
 
+    /// Whether its undo leads back to what legacy needs, so that a person may begin one while the kill switch is pulled.
+    fn undo_serves_legacy(&self) -> bool {
+        false
+    }
+
     /// Where its effects land.
     fn effect(&self) -> Effect<'_>;
 

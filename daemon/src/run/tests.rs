@@ -274,9 +274,41 @@ async fn the_brake_stops_a_run_and_nothing_starts_under_it() {
     let paused = life.until(&run.id, &[RunState::Paused]).await;
     assert_eq!(paused.reason.as_deref(), Some("the kill switch was pulled"));
     assert!(matches!(life.engine.resume_run(&run.id, None, &ana()).await, Err(RunError::Killed)));
+    assert!(matches!(life.engine.undo(&run.id, None, &ana()).await, Err(RunError::Killed)));
     let_go(&life.brake);
     life.engine.resume_run(&run.id, None, &ana()).await.unwrap();
     assert_eq!(life.ended(&run.id).await.progress.counts.done, 40);
+}
+
+#[tokio::test]
+async fn an_undo_that_serves_legacy_may_begin_under_the_brake_and_a_later_pull_holds_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = World::new(dir.path()).await;
+    let life = life(dir.path(), &world, Faults::none()).await;
+    let run = life.approved(Toy::Marked, 40).await;
+    life.engine.apply(&run.id, None, &ana()).await.unwrap();
+    assert_eq!(life.ended(&run.id).await.state, RunState::Done);
+    world.hold_after(9);
+    life.engine.undo(&run.id, None, &ana()).await.unwrap();
+    world.held().await;
+    life.brake.pull();
+    world.let_go();
+    life.until(&run.id, &[RunState::Paused]).await;
+    assert!(matches!(life.engine.resume_run(&run.id, None, &ana()).await, Err(RunError::Killed)));
+
+    world.hold_after(1);
+    life.engine.undo(&run.id, None, &ana()).await.unwrap();
+    world.held().await;
+    life.engine.undo(&run.id, None, &ana()).await.unwrap();
+    life.brake.pull();
+    world.let_go();
+    let paused = life.until(&run.id, &[RunState::Paused]).await;
+    assert_eq!(paused.reason.as_deref(), Some("the kill switch was pulled"));
+    assert!(paused.progress.counts.done > 0, "{paused:?}");
+
+    life.engine.undo(&run.id, None, &ana()).await.unwrap();
+    assert_eq!(life.until(&run.id, &[RunState::Undone]).await.progress.counts.undone, 40);
+    assert!(life.brake.is_pulled());
 }
 
 #[tokio::test]

@@ -31,8 +31,8 @@ pub use integration::{IntegrationOp, IntegrationRead, IntegrationRow, Integratio
 pub use learned::{Learned, Version};
 pub use open::{OpenError, open};
 pub use outbox::{
-    DispatchRow, DispatchTo, FromApplication, NewDispatches, OutboxOp, OutboxRead, PutWorkflow, WorkflowMark,
-    WorkflowRow,
+    CALLBACK_EVENT, DispatchRow, DispatchTo, FromApplication, NewCallback, NewDispatches, OutboxOp,
+    OutboxRead, PutWorkflow, WorkflowMark, WorkflowRow,
 };
 pub use read::{AuditRead, CatalogRead, IndexRead, MappingRead, ProbeRead, RunRead, SettingRead, UploadRead};
 pub use rescore::{OwedRow, RescoreOp, RescoreRead, Scope};

@@ -96,6 +96,21 @@ pub enum DispatchTo {
     Scheduler { installation: Option<i64> },
 }
 
+/// An installation that is sent on to the outside scheduler.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewCallback {
+    /// Names it in the idempotency key; no other has it.
+    pub key: String,
+    /// What it is sent in the order of.
+    pub installation: i64,
+    /// JSON, without a secret: it is stored as it is.
+    pub body: String,
+    pub at: i64,
+}
+
+/// What stands for the event of a [`NewCallback`]; GitHub has none of this name.
+pub const CALLBACK_EVENT: &str = "installation_callback";
+
 /// Operations on the outbox.
 #[derive(Clone, Debug)]
 pub enum OutboxOp {
@@ -105,6 +120,8 @@ pub enum OutboxOp {
     RemoveWorkflow { id: String, source: WorkflowSource },
     /// Adds dispatches. One that the same delivery has led to before is left as it is.
     Put(Box<NewDispatches>),
+    /// Adds the dispatch of an installation.
+    PutCallback(Box<NewCallback>),
     /// The other side took it. Demands that it is waiting.
     Sent { seq: i64, at: i64, execution_id: Option<String>, note: Option<String> },
     /// Given up. Demands that it is waiting.
@@ -124,7 +141,9 @@ pub struct DispatchRow {
     /// The workflow's id, or `@scheduler:INSTALLATION`.
     pub queue: String,
     pub workflow: Option<String>,
+    /// 0 with a callback.
     pub delivery: i64,
+    /// The delivery's; with a callback [`NewCallback::key`].
     pub guid: String,
     pub event: String,
     pub repository: Option<String>,
@@ -138,6 +157,8 @@ pub struct DispatchRow {
     pub note: Option<String>,
     /// How often somebody asked for it again after it was sent.
     pub round: u32,
+    /// What is sent, where no delivery holds it: [`NewCallback::body`].
+    pub callback: Option<String>,
 }
 
 type Read<T> = Result<T, ReadError>;

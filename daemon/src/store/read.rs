@@ -96,8 +96,9 @@ pub trait IndexRead {
     async fn sweep_open(&self, host: &str) -> Read<Option<SweepRow>>;
     /// Installations whose repositories this sweep has still to read.
     async fn installations_owed(&self, host: &str, sweep: &str, limit: u32) -> Read<Vec<InstallationRow>>;
-    /// Installations that an earlier sweep knew and this one has not seen.
-    async fn installations_missed(&self, host: &str, sweep: &str, limit: u32) -> Read<Vec<InstallationRow>>;
+    /// Up to `limit` ids greater than `after` of installations that this sweep has not seen, and that an earlier one knew or a
+    /// user had connected by its beginning.
+    async fn installations_missed(&self, host: &str, sweep: &str, after: i64, limit: u32) -> Read<Vec<i64>>;
     async fn installations(&self, host: &str, after: Option<i64>, limit: u32) -> Read<Vec<InstallationRow>>;
     async fn repositories(
         &self,

@@ -199,9 +199,9 @@ pub enum IndexOp {
     Suspended { sweep: String, host: String, installation: i64, at: i64 },
     /// The installation's list could not be read, for a reason of its own: what was known of it stays.
     Unread { sweep: String, host: String, installation: i64, why: String },
-    /// The installation vanished while its repositories were being read.
-    Gone { host: String, installation: i64, sweep: String },
-    /// Ends the sweep: what it did not see is gone; the epoch rises when anything changed.
+    /// GitHub does not know the installation any more. Integrations of before the sweep's beginning end with it.
+    Gone { host: String, installation: i64, sweep: String, at: i64 },
+    /// Ends the sweep: what it did not see is gone, with its integrations; the epoch rises when anything changed.
     End { sweep: String, host: String, at: i64 },
     /// An event told a fact; the epoch rises when the index changed.
     Learned { host: String, fact: Box<Learned>, at: i64 },

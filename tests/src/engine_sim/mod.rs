@@ -83,6 +83,7 @@ impl EngineSim {
         let router = Router::new()
             .route("/workflows/execute", post(take))
             .route("/api/v1/triggers/github/events", post(take))
+            .route("/api/v1/auth/github/callback", post(take))
             .layer(axum::extract::DefaultBodyLimit::max(LONGEST))
             .with_state(inner.clone());
         let serving = tokio::spawn(async move {

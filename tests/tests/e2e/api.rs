@@ -14,9 +14,11 @@ use cutover_daemon::doors::http::{
 use cutover_daemon::faults::Faults;
 use cutover_daemon::gateway::inbox::Inbox;
 use cutover_daemon::gateway::integrations::{AppClient, Integrations, Setup as IntegrationSetup};
+use cutover_daemon::gateway::outbox::{Outbox, OutboxSettings, Service};
 use cutover_daemon::github::{GitHub, GitHubSettings};
 use cutover_daemon::seal::Seal;
 use cutover_daemon::store::{self, Db};
+use cutover_tests::engine_sim::EngineSim;
 use cutover_tests::github_sim::{Sim, SimSettings};
 use cutover_tests::world::{AccountKind, World};
 use http::Method;
@@ -28,6 +30,7 @@ use tokio_util::sync::CancellationToken;
 pub const SECRET: &str = "planted-jwt-secret-0123456789abcdef";
 pub const START: i64 = 1_795_000_000_000;
 pub const CALLBACK: &str = "/api/v1/public/webhooks/github/auth";
+const SCHEDULER_TOKEN: &str = "scheduler-token";
 pub const AFTER: &str = "https://app.example/settings?tab=github";
 
 /// What differs from the usual.
@@ -38,6 +41,8 @@ pub struct Options {
     pub api_per_minute: u32,
     pub oauth_target: Option<&'static str>,
     pub sunset: Option<i64>,
+    /// Events and installations go on to a stand-in scheduler.
+    pub forwards: bool,
 }
 
 impl Default for Options {
@@ -48,6 +53,7 @@ impl Default for Options {
             api_per_minute: 1_000,
             oauth_target: Some("https://app.example/oauth"),
             sunset: Some(START + 60_000),
+            forwards: false,
         }
     }
 }
@@ -60,6 +66,8 @@ pub struct Api {
     pub ana: i64,
     pub mallory: i64,
     pub acme: i64,
+    pub scheduler: Option<EngineSim>,
+    pub outbox: Arc<Outbox>,
     client: Client,
     base: String,
     _stop: tokio_util::sync::DropGuard,
@@ -87,6 +95,27 @@ impl Api {
             client_id: sim.client_id().to_owned(),
             client_secret: SecretString::from(sim.client_secret().to_owned()),
         });
+        let scheduler = match options.forwards {
+            true => Some(EngineSim::start(SCHEDULER_TOKEN).await.unwrap()),
+            false => None,
+        };
+        let service = |sim: &EngineSim| Service {
+            url: sim.url().parse().unwrap(),
+            token: Some(SecretString::from(SCHEDULER_TOKEN)),
+        };
+        let outbox = Outbox::new(
+            db.clone(),
+            clock.clone(),
+            client.clone(),
+            OutboxSettings {
+                engine: None,
+                scheduler: scheduler.as_ref().map(service),
+                parallel: 2,
+                tries: 8,
+                patience: Duration::from_secs(20),
+            },
+            None,
+        );
         let made = Arc::new(Integrations::new(IntegrationSetup {
             db: db.clone(),
             github,
@@ -94,6 +123,7 @@ impl Api {
             seal,
             clock: clock.clone(),
             app,
+            outbox: outbox.clone(),
             slug: None,
         }));
         let demands = Demands { leeway: 30, tenant_claim: "org_id".into(), ..Demands::default() };
@@ -143,7 +173,20 @@ impl Api {
         let base = format!("http://{}", listener.address());
         let stop = CancellationToken::new();
         tokio::spawn(listener.serve(door, stop.clone()));
-        Self { sim, clock, db, ana, mallory, acme, client, base, _stop: stop.drop_guard(), _dir: dir }
+        Self {
+            sim,
+            clock,
+            db,
+            ana,
+            mallory,
+            acme,
+            scheduler,
+            outbox,
+            client,
+            base,
+            _stop: stop.drop_guard(),
+            _dir: dir,
+        }
     }
 
     /// One request; `headers` as they are.

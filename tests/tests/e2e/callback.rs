@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cutover_daemon::gateway::integrations::event;
-use cutover_daemon::store::{Lane, Unit};
+use cutover_daemon::store::{Lane, Select, Unit};
 use cutover_tests::github_sim::{Effect, Fault, RouteKind};
 use cutover_tests::world::Selection;
 use http::Method;
@@ -73,6 +73,47 @@ async fn an_installation_is_connected_listed_for_its_user_only_and_let_go() {
     for path in ["/api/v1/app/integrations", "/api/v1/app/integrations/github/install"] {
         assert_eq!(api.send(Method::GET, path, &[]).await.status, 401, "{path}");
     }
+}
+
+#[tokio::test]
+async fn what_was_verified_and_stored_goes_on_to_the_scheduler_and_nothing_else() {
+    let api = Api::new(Options { forwards: true, ..Options::default() }).await;
+    let sent = async || {
+        let all = Select { limit: 10, ..Select::default() };
+        api.db.dispatches_window(&all).await.unwrap().rows
+    };
+    let link = api.link("user-1").await;
+    let (id, query) = api.sim.person(api.ana).install(&link, api.acme, Selection::All).unwrap();
+    // Claimed by somebody else, changed by nobody we know, asked for, declined: none of it is an installation of a user here.
+    let claim = api.link("user-m").await;
+    let code = api.sim.person(api.mallory).code();
+    let claim = format!("installation_id={id}&setup_action=install&state={}&code={code}", state_of(&claim));
+    assert_eq!(code_of(&api.back(&claim).await.1), "installation_not_yours");
+    assert_eq!(api.back(&format!("installation_id={id}&setup_action=update")).await.0, 200);
+    let request = api.link("user-m").await;
+    let request = api.sim.person(api.mallory).request(&request, api.acme).unwrap();
+    assert_eq!(api.back(&request).await.0, 200);
+    assert_eq!(api.back("error=access_denied").await.0, 400);
+    assert_eq!(sent().await, []);
+
+    assert_eq!(api.back(&query).await.0, 200);
+    assert_eq!(api.back(&query).await.0, 410, "the state was good once");
+    let rows = sent().await;
+    assert_eq!(rows.len(), 1, "{rows:?}");
+    let stored = format!("{:?}", rows[0]);
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        let secret = matches!(&*name, "state" | "code");
+        assert!(!secret || !stored.contains(&*value), "{name} is in {stored}");
+    }
+    // It was durable before anything was sent; a worker of any later process sends it.
+    let scheduler = api.scheduler.as_ref().unwrap();
+    assert_eq!(scheduler.calls(), [] as [String; 0]);
+    let worker = tokio::spawn(api.outbox.clone().work());
+    scheduler.until(|scheduler| !scheduler.taken().is_empty()).await;
+    worker.abort();
+    let taken = scheduler.taken().remove(0);
+    let body = json!({ "installation_id": id, "setup_action": "install", "state": "user-1", "code": null });
+    assert_eq!((taken.path.as_str(), &taken.body), ("/api/v1/auth/github/callback", &body));
 }
 
 #[tokio::test]

@@ -4,14 +4,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cutover_daemon::run::CRASH_POINTS;
-use cutover_shared::run::RunState;
+use cutover_shared::ids::{ActKey, RunId};
+use cutover_shared::rpc::Act;
+use cutover_shared::run::{RunAct, RunState};
 use cutover_tests::github_sim::{Effect, Fault, RepoHook, RouteKind};
 use cutover_tests::harness::Daemon;
 use cutover_tests::world::{Level, World};
 use serde_json::Value;
 
 use super::crash::Script;
-use super::stage::{Stage, audit, plan, set_going, until_state};
+use super::kill::pull;
+use super::stage::{Stage, audit, mode, plan, set_going, until, until_state};
 
 const OLD: &str = "https://old.example/hooks/github";
 const SECRET: &str = "what the old app signed with";
@@ -231,6 +234,48 @@ async fn what_the_app_may_not_see_is_left_out_and_said_and_no_plan_is_made_witho
     let skipped = stage.ask(&[0], &["run", "items", id, "--state", "skipped"]).await;
     assert!(skipped["rows"].as_array().unwrap().iter().all(|row| row["body"]["hook"].is_null()));
     assert_eq!(count(&stage, RouteKind::DeleteRepoHook, 204), repos.len() - mine);
+}
+
+/// The kill switch: legacy needs the old webhooks, so none goes, and those that went may come back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kill_refuses_and_stops_a_removal_and_lets_it_be_undone() {
+    let (stage, daemon, repos) = mapped(&with_secret()).await;
+    hang(&stage, &repos, Some(SECRET));
+    let before = hooks(&stage, &repos);
+    let planned = stage.ask(&[0], &["hooks", "plan", "--all"]).await;
+    let (id, digest) = (planned["id"].as_str().unwrap(), planned["digest"].as_str().unwrap());
+    stage.sim.calls().reset();
+
+    let conn = stage.connect().await;
+    pull(&conn, "wait with the webhooks").await;
+    let refused = stage.say(&[3], &["hooks", "apply", id, "--approve", digest]).await;
+    assert!(refused.stderr.contains("cutover mode set"), "{}", refused.stderr);
+    assert_eq!(hooks(&stage, &repos), before);
+    stage.say(&[0], &["mode", "set", "canary"]).await;
+
+    // One that moves stands at once, and stays so.
+    let run = RunId(id.to_owned());
+    conn.act(ActKey::fresh(), Act::Run(RunAct::Apply { id: run.clone(), rate: Some(4) })).await.unwrap();
+    until(&conn, &run, |view| view.progress.counts.done > 0).await;
+    pull(&conn, "and now").await;
+    let paused = until_state(&conn, &run, RunState::Paused).await;
+    assert!(paused.progress.counts.pending > 0, "it stood before its end: {paused:?}");
+    stage.say(&[3], &["run", "resume", id]).await;
+    let gone = count(&stage, RouteKind::DeleteRepoHook, 204);
+    assert!(gone > 0 && gone < repos.len());
+
+    // Neither does a restart let it move; but a person may bring the webhooks back, and no run of another kind.
+    daemon.stop().await.unwrap();
+    let _daemon = stage.daemon().await;
+    let conn = stage.connect().await;
+    assert!(mode(&conn).await.killed);
+    assert_eq!(until_state(&conn, &run, RunState::Paused).await.progress.counts.done, gone as u64);
+    let map = stage.ask(&[0], &["run", "list", "--filter", "kind:map state:done"]).await;
+    stage.say(&[3], &["run", "undo", map["rows"][0]["id"].as_str().unwrap()]).await;
+    stage.ask(&[0], &["run", "undo", id]).await;
+    assert_eq!(hooks(&stage, &repos), before);
+    assert_eq!(count(&stage, RouteKind::DeleteRepoHook, 204), gone);
+    assert!(mode(&conn).await.killed, "it is still pulled");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,10 @@
 //! `cutover import --probe`: what stands downstream is recorded before the move and compared after an import; a difference, a
 //! broken stream and silence are exit 1 with the reason.
 
+use std::sync::{Arc, Mutex};
+
 use cutover_shared::audit::AuditView;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -65,7 +68,7 @@ async fn what_stands_downstream_is_recorded_before_and_proven_after() {
     let (base, mood) = downstream().await;
     let probes = format!(
         "\n[[probes]]\nname = \"docs\"\nkind = \"sse\"\nurl = \"{base}/generate-docs-stream?project={{project}}\"\n\
-         token = \"downstream-token\"\ncontains = \"Overview\"\ntimeout = \"1s\"\n\
+         token = \"downstream-token\"\ncontains = \"Overview\"\ntimeout = \"3s\"\n\
          \n[[probes]]\nname = \"page\"\nkind = \"http\"\nurl = \"{base}/page/{{repository}}\"\ndigest = true\n"
     );
     let stage = Stage::of(REPOS, None, &probes).await;
@@ -94,7 +97,7 @@ async fn what_stands_downstream_is_recorded_before_and_proven_after() {
     for part in ["FAILED", "contains: wanted Overview", "found done, error", "passed in"] {
         assert!(failing.stdout.contains(part), "{part}: {}", failing.stdout);
     }
-    for (bad, why) in [(Mood::Cut, "before `done`"), (Mood::Silent, "no answer within 1 s")] {
+    for (bad, why) in [(Mood::Cut, "before `done`"), (Mood::Silent, "no answer within 3 s")] {
         mood.send_replace(bad);
         let view = stage.ask(&[1], &["import", project, "--probe", "compare"]).await;
         assert_eq!(view["probes"][0]["passed"], false, "{view}");
@@ -114,6 +117,61 @@ async fn what_stands_downstream_is_recorded_before_and_proven_after() {
     assert!(done.iter().any(|record| record.detail["recorded"] == serde_json::json!(["docs", "page"])));
     assert!(records.iter().any(|record| record.act == "import" && record.detail["probes"]["of"] == 2));
     assert!(!format!("{records:?}{}", stage.log()).contains("downstream-token"));
+}
+
+/// A service that answers a POST with what it was sent, and remembers that.
+async fn echo() -> (String, Arc<Mutex<Vec<Value>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    let heard: Arc<Mutex<Vec<Value>>> = Arc::default();
+    let told = heard.clone();
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut asked = Vec::new();
+            // Headers and body may come apart.
+            let body = loop {
+                let mut part = [0; 4096];
+                let n = stream.read(&mut part).await.unwrap();
+                asked.extend_from_slice(&part[..n]);
+                let text = String::from_utf8_lossy(&asked).into_owned();
+                match text.split_once("\r\n\r\n") {
+                    Some((head, body)) if head.starts_with("POST /generate ") && body.ends_with('}') => {
+                        break body.to_owned();
+                    }
+                    _ => assert!(n > 0, "{text}"),
+                }
+            };
+            told.lock().unwrap().push(serde_json::from_str(&body).unwrap());
+            let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+            let _ = stream.write_all(answer.as_bytes()).await;
+        }
+    });
+    (base, heard)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_post_is_sent_once_by_each_step_and_by_no_import_without_one() {
+    let (base, heard) = echo().await;
+    let probes = format!(
+        "\n[[probes]]\nname = \"docs\"\nkind = \"http\"\nurl = \"{base}/generate\"\nmethod = \"POST\"\n\
+         body = '{{\"project_id\": \"{{project}}\", \"of\": [\"{{repository}}\"]}}'\ndigest = true\n"
+    );
+    let stage = Stage::of(REPOS, None, &probes).await;
+    let _daemon = stage.daemon().await;
+    stage.import().await;
+    let row = project(&stage);
+    let project = row.project_id.as_str();
+    stage.ask(&[0], &["import", project]).await;
+    assert_eq!(*heard.lock().unwrap(), [] as [Value; 0]);
+
+    stage.ask(&[1], &["import", project, "--probe", "compare"]).await;
+    assert_eq!(*heard.lock().unwrap(), [] as [Value; 0], "nothing was recorded to compare with");
+    stage.ask(&[0], &["import", project, "--probe", "record"]).await;
+    let same = stage.ask(&[0], &["import", project, "--probe", "compare"]).await;
+    assert_eq!(same["probes"][0]["passed"], true, "{same}");
+    let body = json!({ "project_id": project, "of": [row.repo_full_name] });
+    assert_eq!(*heard.lock().unwrap(), [body.clone(), body]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -273,7 +273,8 @@ fn dispatch_row(dispatch: &DispatchView, now: i64) -> Vec<Cell> {
         age(now, dispatch.created_at).into(),
         Cell::toned(dispatch.state.word(), tone(dispatch.state)),
         target(dispatch).into(),
-        dispatch.guid.as_str().into(),
+        // One that follows from no delivery says at least what it tells.
+        dispatch.guid.as_deref().map_or_else(|| format!("({})", dispatch.event), str::to_owned).into(),
         dispatch.execution_id.as_deref().unwrap_or_default().into(),
         dispatch.note.as_deref().unwrap_or_default().into(),
     ]

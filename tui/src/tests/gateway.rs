@@ -123,7 +123,7 @@ pub fn dispatch(workflow: &str, state: DispatchState) -> DispatchView {
     DispatchView {
         seq: 1,
         workflow: Some(workflow.into()),
-        guid: "guid-1".into(),
+        guid: Some("guid-1".into()),
         event: "push".into(),
         repository: Some("acme/web".into()),
         state,

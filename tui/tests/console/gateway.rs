@@ -119,7 +119,12 @@ impl Gateway {
             digest: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08".into(),
             payload: (payload && delivery.kept).then(text),
             cut: false,
-            dispatches: self.dispatches.iter().filter(|one| one.guid == delivery.guid).cloned().collect(),
+            dispatches: self
+                .dispatches
+                .iter()
+                .filter(|one| one.guid.as_ref() == Some(&delivery.guid))
+                .cloned()
+                .collect(),
         }
     }
 }
@@ -317,7 +322,7 @@ pub fn dispatch(n: u64, workflow: &str, delivery: &DeliveryView, state: Dispatch
     DispatchView {
         seq: 88_120 - n.cast_signed(),
         workflow: Some(workflow.to_owned()),
-        guid: delivery.guid.clone(),
+        guid: Some(delivery.guid.clone()),
         event: delivery.event.clone(),
         repository: delivery.repository.clone(),
         state,

@@ -1,6 +1,7 @@
 //! Each layer as it comes to be in use, as text.
 
 use cutover_shared::error::{ErrorCode, RpcError};
+use cutover_shared::hooks::{HooksSummary, LeftOut};
 use cutover_shared::ids::{Digest, InstallationId, LinkKey, OperatorName, RunId, TenantId};
 use cutover_shared::mapping::{
     MapReceipt, MappingCounts, Mode, PlanSummary, Reason, SpotCheckReport, SpotCheckRow, SpotOutcome,
@@ -87,6 +88,26 @@ fn fake() -> Fake {
     fake
 }
 
+/// The same as a plan to remove old webhooks.
+fn old_hooks(run: RunView) -> RunView {
+    let undo = "irreversible for 3 hooks: GitHub masks their secret";
+    let summary = HooksSummary {
+        repositories: 1_990,
+        hooks: 1_940,
+        irreversible: 3,
+        left_out: vec![(LeftOut::HookPermissionMissing, 50)],
+        undo: undo.into(),
+        mend: "let the owners accept repository_hooks".into(),
+    };
+    RunView {
+        kind: "old_hooks".into(),
+        effect: EffectClass::Remote,
+        reversibility: Reversibility::IrreversibleFor("3 hooks: GitHub masks their secret".into()),
+        summary: serde_json::to_value(summary).unwrap(),
+        ..run
+    }
+}
+
 fn runs(size: (u16, u16)) -> Console {
     runs_of(fake(), size)
 }
@@ -165,6 +186,12 @@ pub fn all(size: (u16, u16)) -> Vec<(&'static str, Console)> {
     console.lose(gone());
     console.wait(12 * SECOND);
     add("dialog_stale", console);
+
+    let mut hooks = fake();
+    hooks.runs = vec![old_hooks(plan("all"))];
+    let mut console = runs_of(hooks, size);
+    console.press(&["a"]);
+    add("dialog_old_hooks", console);
 
     let mut closed = fake();
     closed.runs = vec![RunView { planned_at: NOW - 5 * HOUR, ..plan("tenant:acme") }];

@@ -473,7 +473,7 @@ pub fn dispatches() -> Vec<DispatchView> {
     let dispatch = |seq, state, workflow: Option<&str>, note: Option<&str>| DispatchView {
         seq,
         workflow: workflow.map(str::to_owned),
-        guid: "72d3162e-cc78-11e3-81ab-000000001202".into(),
+        guid: Some("72d3162e-cc78-11e3-81ab-000000001202".into()),
         event: "push".into(),
         repository: Some("acme/widgets".into()),
         state,
@@ -489,6 +489,20 @@ pub fn dispatches() -> Vec<DispatchView> {
         dispatch(8, DispatchState::Sent, Some("wf-deploy"), None),
         dispatch(7, DispatchState::Dead, None, Some("the scheduler answered 400: no such repository")),
     ]
+}
+
+/// One that follows from no delivery.
+pub fn connected() -> DispatchView {
+    let [.., dead] = &dispatches()[..] else { unreachable!() };
+    DispatchView {
+        seq: 6,
+        guid: None,
+        event: "installation_callback".into(),
+        repository: None,
+        state: DispatchState::Sent,
+        note: None,
+        ..dead.clone()
+    }
 }
 
 pub fn explanations() -> Vec<Explanation> {

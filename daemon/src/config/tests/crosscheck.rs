@@ -182,11 +182,34 @@ fn probes_have_their_defaults() {
     assert_eq!((docs.end_event.as_deref(), docs.digest, docs.length_permille), (Some("done"), false, 500));
     assert_eq!((docs.timeout.as_secs(), docs.contains.as_deref()), (60, None));
     assert_eq!((page.end_event.as_deref(), page.digest, page.length_permille), (None, true, 7));
+    assert_eq!((&docs.post, &page.post), (&None, &None), "nothing is sent unless somebody asks for it");
     assert!(page.token.is_none() && page.timeout.as_secs() == 3);
     let shown: Vec<&str> =
         loaded.settings.iter().filter(|set| set.key == "probes").map(|set| set.shown.as_str()).collect();
     assert_eq!(shown, ["docs (sse)", "page (http)"]);
     assert!(!format!("{:?}", loaded.config).contains("hush"));
+}
+
+#[test]
+fn a_probe_sends_json_by_post_and_nothing_by_get() {
+    let bench = Bench::new();
+    let with = |more: &str| bench.minimal(&probe(&format!("url = \"https://app.example.com/x\"\n{more}")));
+    let body = r#"{"project": "{project}", "query": "{ files }"}"#;
+    let loaded = bench.load(&with(&format!("method = \"POST\"\nbody = '{body}'")), &[]).unwrap();
+    assert_eq!(loaded.config.probes[0].post, Some(Post { body: Some(body.to_owned()) }));
+    assert!(loaded.settings.iter().any(|set| set.shown == "docs (sse, POST)"));
+    let empty = bench.load(&with("method = \"POST\""), &[]).unwrap();
+    assert_eq!(empty.config.probes[0].post, Some(Post { body: None }));
+    for (more, what) in [
+        ("body = '{}'", "a GET sends no body"),
+        ("method = \"GET\"\nbody = '{}'", "a GET sends no body"),
+        ("method = \"POST\"\nbody = '{\"project\": {project}}'", "this is no JSON"),
+        ("method = \"POST\"\nbody = '{} {}'", "this is no JSON"),
+        ("method = \"PUT\"", "probes.method"),
+        (&format!("method = \"POST\"\nbody = '\"{}\"'", "x".repeat(4096)), "4098 bytes are too long"),
+    ] {
+        has(&bench.errors(&with(more), &[]), what);
+    }
 }
 
 #[test]

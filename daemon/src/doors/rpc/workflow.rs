@@ -89,7 +89,7 @@ pub(super) fn dispatch_view(row: DispatchRow) -> DispatchView {
     DispatchView {
         seq: row.seq,
         workflow: row.workflow,
-        guid: row.guid,
+        guid: row.callback.is_none().then_some(row.guid),
         event: row.event,
         repository: row.repository,
         state: row.state,

@@ -1,4 +1,5 @@
-//! Where a probe calls for one repository. Only path and query may depend on it: a credential is meant for one host.
+//! Where a probe calls for one repository, and what it sends. Only path, query and the texts of a body may depend on it: a
+//! credential is meant for one host.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -8,6 +9,22 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 /// Puts the values, escaped, in the place of `{name}`. None: a value is `.` or `..`, which would be taken for a way up however
 /// it is written.
 pub fn address(template: &str, values: &[(&str, &str)]) -> Option<String> {
+    fill(template, values, |value| match value {
+        ".." | "." => None,
+        value => Some(utf8_percent_encode(value, ESCAPED).to_string()),
+    })
+}
+
+/// Puts the values in the place of `{name}` in the texts of a JSON template, whatever they hold. None for no value that JSON could
+/// not hold.
+pub fn body(template: &str, values: &[(&str, &str)]) -> Option<String> {
+    fill(template, values, |value| {
+        let quoted = serde_json::to_string(value).ok()?;
+        Some(quoted.strip_prefix('"')?.strip_suffix('"')?.to_owned())
+    })
+}
+
+fn fill(template: &str, values: &[(&str, &str)], escape: impl Fn(&str) -> Option<String>) -> Option<String> {
     let mut out = String::with_capacity(template.len());
     let mut rest = template;
     // One pass, so that a value that looks like a placeholder stays a value.
@@ -17,9 +34,8 @@ pub fn address(template: &str, values: &[(&str, &str)]) -> Option<String> {
             .iter()
             .find_map(|(name, value)| Some((*value, after.strip_prefix(name)?.strip_prefix('}')?)));
         rest = match found {
-            Some((".." | ".", _)) => return None,
             Some((value, after)) => {
-                out.extend(utf8_percent_encode(value, ESCAPED));
+                out.push_str(&escape(value)?);
                 after
             }
             None => {
@@ -51,6 +67,13 @@ mod tests {
         );
         assert_eq!(put("a/../?x#y").as_deref(), Some("https://a.example/p/a%2F..%2F%3Fx%23y/d?r=acme%2Fweb"));
         assert_eq!(put(".."), None);
+        let quote = r#"a"}, {repository} \ and ..""#;
+        let filled = body(
+            r#"{"p":"{project}","r":["{repository}"],"q":"{ x }"}"#,
+            &[("project", quote), ("repository", "..")],
+        );
+        let json: serde_json::Value = serde_json::from_str(&filled.unwrap()).unwrap();
+        assert_eq!(json, serde_json::json!({ "p": quote, "r": [".."], "q": "{ x }" }));
         assert_eq!(address("https://a.example/{b", &[("b", "c")]).as_deref(), Some("https://a.example/{b"));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use reqwest::header::{ACCEPT, HeaderValue};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use reqwest::{Method, Url};
 use secrecy::ExposeSecret as _;
 use sha2::{Digest as _, Sha256};
@@ -25,8 +25,22 @@ struct Gathered {
     too_many: bool,
 }
 
-pub(super) async fn call(client: &Client, clock: &Clock, probe: &Probe, url: Url) -> Result<Seen, String> {
-    let mut request = client.request(Method::GET, url);
+/// Where a call goes, and what it sends.
+pub(super) struct Sent {
+    pub(super) url: Url,
+    /// None: a GET.
+    pub(super) post: Option<String>,
+}
+
+pub(super) async fn call(client: &Client, clock: &Clock, probe: &Probe, sent: Sent) -> Result<Seen, String> {
+    let mut request = match sent.post {
+        None => client.request(Method::GET, sent.url),
+        Some(body) if body.is_empty() => client.request(Method::POST, sent.url).body(body),
+        Some(body) => {
+            let json = HeaderValue::from_static("application/json");
+            client.request(Method::POST, sent.url).header(CONTENT_TYPE, json).body(body)
+        }
+    };
     if let Some(token) = &probe.token {
         request = request.bearer_auth(token.expose_secret());
     }

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
+use self::call::Sent;
 use self::rule::{Rule, Seen};
 use crate::audit::Who;
 use crate::client::Client;
@@ -34,12 +35,21 @@ pub struct Probe {
     pub name: String,
     /// With `{project}`, `{tenant}` and `{repository}` in path or query.
     pub url: String,
+    /// None: a GET.
+    pub post: Option<Post>,
     /// Shown as bearer token.
     pub token: Option<SecretString>,
     /// A rule with an end event reads a stream of events.
     pub rule: Rule,
     /// For the whole answer.
     pub timeout: Duration,
+}
+
+/// A call by POST: each record and each comparison makes it.
+#[derive(Clone, Debug)]
+pub struct Post {
+    /// JSON with the same names in its texts; none: an empty body.
+    pub body: Option<String>,
 }
 
 /// What probes need.
@@ -140,8 +150,8 @@ impl Probes {
 
     async fn call(&self, probe: &Probe, link: &LinkRow) -> Called {
         let started = self.0.clock.monotonic();
-        let outcome = match where_to(probe, link) {
-            Some(url) => call::call(&self.0.client, &self.0.clock, probe, url).await,
+        let outcome = match sent(probe, link) {
+            Some(sent) => call::call(&self.0.client, &self.0.clock, probe, sent).await,
             None => Err("its names make no address for this repository".to_owned()),
         };
         let took = self.0.clock.monotonic().saturating_sub(started);
@@ -149,16 +159,29 @@ impl Probes {
     }
 }
 
-fn where_to(probe: &Probe, link: &LinkRow) -> Option<reqwest::Url> {
+fn sent(probe: &Probe, link: &LinkRow) -> Option<Sent> {
     let values =
         [("project", &*link.project.0), ("tenant", &*link.tenant.0), ("repository", &*link.repo_full_name)];
-    address::address(&probe.url, &values)?.parse().ok()
+    let url = address::address(&probe.url, &values)?.parse().ok()?;
+    let post = match &probe.post {
+        None => None,
+        Some(Post { body: None }) => Some(String::new()),
+        Some(Post { body: Some(template) }) => Some(address::body(template, &values)?),
+    };
+    Some(Sent { url, post })
 }
 
 /// Names a call without holding it: its query may be secret.
 fn call_of(probe: &Probe, link: &LinkRow) -> String {
-    let url = where_to(probe, link).map(String::from).unwrap_or_default();
-    hex(&Sha256::digest(json!([url, probe.rule.end_event]).to_string().as_bytes()))
+    let (url, post) =
+        sent(probe, link).map_or_else(Default::default, |sent| (String::from(sent.url), sent.post));
+    let end = &probe.rule.end_event;
+    // What was recorded of a GET before there was another way stays comparable.
+    let call = match post {
+        None => json!([url, end]),
+        Some(body) => json!([url, end, "POST", body]),
+    };
+    hex(&Sha256::digest(call.to_string().as_bytes()))
 }
 
 fn recorded(body: Option<&String>, call: &str) -> Result<Seen, &'static str> {
@@ -167,7 +190,9 @@ fn recorded(body: Option<&String>, call: &str) -> Result<Seen, &'static str> {
     )?;
     match serde_json::from_str::<Record>(body) {
         Ok(record) if record.call == call => Ok(record.seen),
-        Ok(_) => Err("not comparable: another call was recorded; its address or end event was changed since"),
+        Ok(_) => Err(
+            "not comparable: another call was recorded; its address, method, body or end event was changed since",
+        ),
         Err(_) => Err("not comparable: this version can't read the record; record again"),
     }
 }

@@ -86,7 +86,8 @@ impl Stage {
         let db = store::open(&file, Faults::none()).await.unwrap();
         let clock = Clock::manual(NOW);
         let token = Some(SecretString::from("hidden-token".to_owned()));
-        let probe = Probe { name: "docs".into(), url, token, rule, timeout: Duration::from_secs(60) };
+        let probe =
+            Probe { name: "docs".into(), url, post: None, token, rule, timeout: Duration::from_secs(60) };
         let client = Client::new().unwrap();
         let probes = Probes::new(ProbeParts { db, clock: clock.clone(), client, probes: vec![probe] });
         Self { probes, clock, say, asked, _dir: dir }
@@ -236,4 +237,47 @@ async fn a_record_of_another_call_is_not_compared() {
     let view = Probes::new(parts).compare(&link()).await.unwrap().remove(0);
     assert_eq!(view.passed, None);
     assert!(view.error.unwrap().contains("another call was recorded"));
+}
+
+#[tokio::test]
+async fn a_post_sends_its_body_and_is_another_call_than_a_get_or_another_post() {
+    let mut stage = Stage::new(Say::Parts(good()), stream_rule()).await;
+    assert_eq!(stage.record().await.passed, Some(true));
+    let get = stage.asked.recv().await.unwrap();
+    assert!(!get.to_lowercase().contains("content-type"), "{get}");
+    let with = |body: Option<&str>| {
+        let mut probe = stage.probes.0.probes[0].clone();
+        probe.post = Some(Post { body: body.map(str::to_owned) });
+        Probes::new(ProbeParts {
+            db: stage.probes.0.db.clone(),
+            clock: stage.clock.clone(),
+            client: Client::new().unwrap(),
+            probes: vec![probe],
+        })
+    };
+    let one = with(Some(r#"{"project":"{project}","r":"{repository}"}"#));
+    let view = one.compare(&link()).await.unwrap().remove(0);
+    assert!(view.passed.is_none() && view.error.unwrap().contains("another call"));
+    assert!(stage.asked.try_recv().is_err(), "what can't be compared is not called");
+
+    assert_eq!(one.record(&link(), &Who::daemon()).await.unwrap()[0].passed, Some(true));
+    let post = stage.asked.recv().await.unwrap();
+    assert!(post.starts_with("POST /docs/p-1?r=Acme%2Fweb HTTP/1.1"), "{post}");
+    let lower = post.to_lowercase();
+    assert!(
+        lower.contains("content-type: application/json") && lower.contains("bearer hidden-token"),
+        "{post}"
+    );
+    assert!(post.ends_with("\r\n\r\n{\"project\":\"p-1\",\"r\":\"Acme/web\"}"), "{post}");
+    assert_eq!(one.compare(&link()).await.unwrap()[0].passed, Some(true));
+    for other in [None, Some("{}")] {
+        assert_eq!(with(other).compare(&link()).await.unwrap()[0].passed, None, "{other:?}");
+    }
+    // It is not led elsewhere with its body.
+    let away = Say::Status("HTTP/1.1 307 Go\r\nlocation: /elsewhere\r\ncontent-length: 0\r\n\r\n");
+    stage.say.send_replace(away);
+    while stage.asked.try_recv().is_ok() {}
+    let view = one.compare(&link()).await.unwrap().remove(0);
+    assert!(failing(&view).contains(&"status"), "{view:?}");
+    assert!(stage.asked.recv().await.is_some() && stage.asked.try_recv().is_err(), "one call");
 }

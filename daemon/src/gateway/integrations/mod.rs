@@ -14,6 +14,7 @@ use secrecy::SecretString;
 use serde_json::json;
 use tokio::sync::OnceCell;
 
+use super::outbox::Outbox;
 use super::state_token::{self, InstallState, StateError};
 use crate::audit::Who;
 use crate::client::Client;
@@ -52,6 +53,8 @@ pub struct Setup {
     pub clock: Clock,
     /// None: a person can't prove who they are at GitHub, see [`Proof::App`].
     pub app: Option<AppClient>,
+    /// Where each installation that is stored is sent on from, if it is configured to forward.
+    pub outbox: Arc<Outbox>,
     /// The App's name in addresses; GitHub is asked once when there is none.
     pub slug: Option<String>,
 }
@@ -288,7 +291,9 @@ impl Integrations {
         let record =
             self.record(&state.user, &returned.origin, "integration.connect", &id.to_string(), detail);
         let bind = IntegrationOp::Bind(Box::new(row.clone()));
-        self.write(self.used(state).with(bind).with(record)).await?;
+        let sent_on = self.setup.outbox.callback(id, action, &state.user, row.callback_at);
+        self.write(self.used(state).with(bind).with(record).with_all(sent_on.map(Into::into))).await?;
+        self.setup.outbox.wake();
         // A row that was there keeps its id.
         let now = self.setup.db.integrations(&state.user, false, MOST).await?;
         let stored = now.into_iter().find(|stored| stored.installation == Some(id) && stored.host == host);

@@ -54,6 +54,16 @@ struct Forwarded<'a> {
     timestamp: String,
 }
 
+#[derive(Serialize)]
+struct CameBack<'a> {
+    installation_id: i64,
+    setup_action: &'a str,
+    /// The user, as in the reference; the signed state that stood in the address is used up, and is nobody else's.
+    state: &'a str,
+    /// Always null: whoever takes a code here has used it.
+    code: Option<&'a str>,
+}
+
 /// What every dispatch says of its delivery.
 pub(super) struct Delivered<'a> {
     pub(super) guid: &'a str,
@@ -110,6 +120,18 @@ pub(super) fn forward(delivered: &Delivered<'_>) -> Result<Vec<u8>, serde_json::
         repository_name: delivered.repository,
         timestamp: moment(delivered.received_at),
     })
+}
+
+/// What is sent to the scheduler of a person who came back from GitHub.
+///
+/// # Errors
+/// None is known: numbers and texts can be written as JSON.
+pub(super) fn callback(
+    installation: i64,
+    setup_action: &str,
+    user: &str,
+) -> Result<String, serde_json::Error> {
+    serde_json::to_string(&CameBack { installation_id: installation, setup_action, state: user, code: None })
 }
 
 /// `2026-11-21T10:00:00.000Z`.

@@ -30,12 +30,16 @@ impl Outbox {
     pub(super) async fn call(&self, dispatch: &DispatchRow, service: &Service) -> Result<Call, NoCall> {
         let store = |error: ReadError| NoCall::Store(error.to_string());
         let refused = |why: String| NoCall::Verdict(Verdict::Refused { why });
+        if let Some(body) = &dispatch.callback {
+            let room = self.room(1).await?;
+            let url = address(service, "api/v1/auth/github/callback").map_err(refused)?;
+            return Ok(Call { url, key: key(dispatch), body: body.clone().into_bytes(), _room: room });
+        }
         let gone = || refused("the payload of its delivery is not kept any more".to_owned());
         let delivery = self.db.delivery(&dispatch.guid).await.map_err(store)?;
         let delivery = delivery.filter(|delivery| delivery.kept).ok_or_else(gone)?;
         let kib = usize::try_from(delivery.bytes / 512).unwrap_or(ROOM_KIB).clamp(1, ROOM_KIB);
-        let room = self.room.clone().acquire_many_owned(u32::try_from(kib).unwrap_or(u32::MAX)).await;
-        let room = room.map_err(|_| NoCall::Store("the outbox is closed".to_owned()))?;
+        let room = self.room(kib).await?;
         let payload = self.db.delivery_body(delivery.seq).await.map_err(store)?.ok_or_else(gone)?;
         let delivered = Delivered {
             guid: &dispatch.guid,
@@ -62,10 +66,13 @@ impl Outbox {
             }
         };
         let body = body.map_err(|error| refused(format!("it can't be written as JSON: {error}")))?;
-        // The service's own address may have a path.
-        let url = format!("{}/{path}", service.url.as_str().trim_end_matches('/'));
-        let url = Url::parse(&url).map_err(|error| refused(format!("its address is none: {error}")))?;
+        let url = address(service, path).map_err(refused)?;
         Ok(Call { url, key: key(dispatch), body, _room: room })
+    }
+
+    async fn room(&self, kib: usize) -> Result<OwnedSemaphorePermit, NoCall> {
+        let room = self.room.clone().acquire_many_owned(u32::try_from(kib).unwrap_or(u32::MAX)).await;
+        room.map_err(|_| NoCall::Store("the outbox is closed".to_owned()))
     }
 
     async fn context(&self, delivered: &Delivered<'_>) -> Result<Map<String, serde_json::Value>, Verdict> {
@@ -84,6 +91,12 @@ impl Outbox {
             ContextError::Hopeless(why) => Verdict::Refused { why: format!("its context: {why}") },
         })
     }
+}
+
+/// The service's own address may have a path.
+fn address(service: &Service, path: &str) -> Result<Url, String> {
+    let url = format!("{}/{path}", service.url.as_str().trim_end_matches('/'));
+    Url::parse(&url).map_err(|error| format!("its address is none: {error}"))
 }
 
 /// Stays the same over every try, so that the other side can tell a repeat; another one when somebody wants it once more.

@@ -25,7 +25,7 @@ pub use self::replay::ReplayError;
 use super::triggers::Event;
 use crate::client::Client;
 use crate::clock::Clock;
-use crate::store::Db;
+use crate::store::{Db, NewCallback, OutboxOp};
 
 /// Bodies under way, in KiB: a payload has up to 25 MB, and is held twice while it is sent.
 const ROOM_KIB: usize = 128 * 1024;
@@ -131,9 +131,26 @@ impl Outbox {
         })
     }
 
-    /// Whether each event is forwarded to an outside scheduler.
+    /// Whether each event and installation is forwarded to an outside scheduler.
     pub fn forwards(&self) -> bool {
         self.settings.scheduler.is_some()
+    }
+
+    /// What sends an installation on that `user` connected; none where nothing is forwarded. It is written in the unit that stores
+    /// the installation, and [`Outbox::wake`] follows. `at`: milliseconds since the epoch, UTC.
+    pub fn callback(&self, installation: i64, setup_action: &str, user: &str, at: i64) -> Option<OutboxOp> {
+        if !self.forwards() {
+            return None;
+        }
+        let body = match body::callback(installation, setup_action, user) {
+            Ok(body) => body,
+            Err(error) => {
+                tracing::error!(%error, installation, "an installation can't be sent on");
+                return None;
+            }
+        };
+        let key = format!("callback-{}", uuid::Uuid::now_v7());
+        Some(OutboxOp::PutCallback(Box::new(NewCallback { key, installation, body, at })))
     }
 
     /// Says that something waits.

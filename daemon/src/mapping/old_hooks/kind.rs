@@ -214,6 +214,11 @@ impl Kind for RemoveOldHooks {
         Reversibility::Reversible
     }
 
+    /// Legacy hears nothing without its webhooks.
+    fn undo_serves_legacy(&self) -> bool {
+        true
+    }
+
     fn effect(&self) -> Effect<'_> {
         Effect::Outside(self)
     }

@@ -317,6 +317,9 @@ impl Kind for OutsideToy {
     fn reversibility(&self) -> Reversibility {
         Reversibility::Reversible
     }
+    fn undo_serves_legacy(&self) -> bool {
+        self.toy == Toy::Marked
+    }
     fn effect(&self) -> Effect<'_> {
         Effect::Outside(self)
     }

@@ -1,6 +1,7 @@
 //! Acts on their way.
 
 use cutover_shared::error::RpcError;
+use cutover_shared::hooks::HooksReceipt;
 use cutover_shared::mapping::MapReceipt;
 use cutover_shared::rpc::{Act, Receipt, Topic};
 use cutover_shared::webhook::{WebhookAct, WebhookReceipt};
@@ -38,7 +39,9 @@ pub(super) fn acted(
 ) {
     super::kill::acted(state, act, &result, effects);
     let planned = match &result {
-        Ok(Receipt::Map(MapReceipt::Planned(run))) => Some(run.id.clone()),
+        Ok(Receipt::Map(MapReceipt::Planned(run)) | Receipt::Hooks(HooksReceipt::Planned(run))) => {
+            Some(run.id.clone())
+        }
         _ => None,
     };
     let report = match &result {

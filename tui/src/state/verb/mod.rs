@@ -23,6 +23,7 @@ use crate::keymap::{Action, Tier};
 pub use delivery::{recover, recover_found};
 pub use mode::{mode_choice, toggle_canary};
 pub use plan::{ScopeChoice, dry_run};
+pub(super) use run::hooks;
 
 /// What a key comes to.
 #[derive(Clone, Debug)]
@@ -117,7 +118,7 @@ fn of_tenant(subject: Option<&Subject>, action: Action) -> Result<Intent, RpcErr
             "no run of this tenant alone was applied; one of scope canary or all is on the Runs screen",
         ),
     };
-    Ok(Intent::Look { filter: format!("state:{states} scope:{scope}"), action, missing })
+    Ok(Intent::Look { filter: format!("kind:map state:{states} scope:{scope}"), action, missing })
 }
 
 /// A refusal of this console.

@@ -1,9 +1,11 @@
 //! Dry-runs: they change nothing, so they ask nothing.
 
 use cutover_shared::error::RpcError;
+use cutover_shared::hooks::HooksAct;
 use cutover_shared::mapping::{MapAct, MapScope};
 use cutover_shared::rpc::Act;
 
+use super::run::OLD_HOOKS;
 use super::{Intent, no, scope_of};
 use crate::plain::{number, shell_option};
 use crate::state::State;
@@ -28,6 +30,12 @@ pub(super) fn selected(state: &State, subject: Option<&Subject>) -> Result<Inten
             "a dry-run covers one tenant, the canary list or all; several rows are marked",
             "take the marks away, or put the tenants on the canary list (n) and choose `canary` (D)",
         ));
+    }
+    if let Some(Subject::Run(run)) = subject
+        && run.kind == OLD_HOOKS
+        && let Some(scope) = scope_of(&run.scope)
+    {
+        return Ok(Intent::Now(old_hooks(&scope)));
     }
     let scope = match subject {
         Some(Subject::Run(run)) => scope_of(&run.scope),
@@ -60,16 +68,30 @@ pub(super) fn menu(state: &State, subject: Option<&Subject>) -> Intent {
 
 /// A dry-run of a scope.
 pub fn dry_run(scope: &MapScope, refresh: bool) -> Plan {
-    let mut twin = match scope {
-        MapScope::All => "cutover map plan --all".to_owned(),
-        MapScope::Canary => "cutover map plan --canary".to_owned(),
-        MapScope::Tenant(tenant) => format!("cutover map plan {}", shell_option("--tenant", tenant.as_str())),
-    };
+    let mut twin = format!("cutover map plan {}", option(scope));
     if refresh {
         twin += " --refresh";
     }
     let act = Act::Map(MapAct::Plan { scope: scope.clone(), refresh });
     Plan { title: format!("dry-run of {scope}"), twin, steps: vec![Step::Act(act)], run: None }
+}
+
+/// A dry-run of the removal of old webhooks, where there was one of this scope: the first is asked for by command.
+fn old_hooks(scope: &MapScope) -> Plan {
+    Plan {
+        title: format!("dry-run of old webhooks, {scope}"),
+        twin: format!("cutover hooks plan {}", option(scope)),
+        steps: vec![Step::Act(Act::Hooks(HooksAct::Plan { scope: scope.clone() }))],
+        run: None,
+    }
+}
+
+fn option(scope: &MapScope) -> String {
+    match scope {
+        MapScope::All => "--all".to_owned(),
+        MapScope::Canary => "--canary".to_owned(),
+        MapScope::Tenant(tenant) => shell_option("--tenant", tenant.as_str()),
+    }
 }
 
 /// A comparison of a sample. The time is the seed: each check looks at others, and its command repeats it.

@@ -1,13 +1,14 @@
 //! Acts on runs: apply, undo, rollback, hold, cancel, retry, settle.
 
 use cutover_shared::error::RpcError;
+use cutover_shared::hooks::HooksSummary;
 use cutover_shared::mapping::PlanSummary;
 use cutover_shared::rpc::Act;
 use cutover_shared::run::{EffectClass, ItemState, Reversibility, RunAct, RunState, RunView};
 
 use super::{Intent, name_of, no, tier_of, title};
 use crate::keymap::Tier;
-use crate::plain::{number, shell_argument, span};
+use crate::plain::{noun_of, number, shell_argument, span};
 use crate::state::State;
 use crate::state::dialog::{Dialog, Field};
 use crate::state::errand::{Plan, Step};
@@ -23,6 +24,9 @@ const STANDING: &[RunState] = &[
     RunState::Undoing,
     RunState::Undone,
 ];
+
+/// The kind whose runs remove old webhooks.
+pub(super) const OLD_HOOKS: &str = "old_hooks";
 
 fn dialog(state: &State, view: &RunView, verb: &str, tier: Tier, plan: Plan) -> Dialog {
     let mut dialog = Dialog::new(title(verb, view), tier, verb, plan, state.now);
@@ -73,10 +77,11 @@ pub(super) fn apply(state: &State, view: &RunView) -> Result<Intent, RpcError> {
     let planned = view.state == RunState::Planned;
     let approve = RunAct::Approve { id: id.clone(), digest: view.digest.clone(), override_reason: None };
     let start = RunAct::Apply { id: id.clone(), rate };
+    let noun = noun_of(&view.kind).unwrap_or("map");
     let twin = if planned {
-        format!("cutover map apply {id} --approve {}{}", view.digest, pace(rate))
+        format!("cutover {noun} apply {id} --approve {}{}", view.digest, pace(rate))
     } else {
-        format!("cutover map apply {id}{}", pace(rate))
+        format!("cutover {noun} apply {id}{}", pace(rate))
     };
     let mut steps = if planned { vec![Step::Act(Act::Run(approve))] } else { Vec::new() };
     steps.push(Step::Act(Act::Run(start)));
@@ -101,13 +106,15 @@ fn effect(view: &RunView, rate: Option<u32>) -> Vec<String> {
     let place = match view.effect {
         EffectClass::Local => "in Cutover's own store; GitHub and the application are not touched",
         EffectClass::Marked => "in a database that holds our marker beside each",
-        EffectClass::Remote if view.kind == "old_hooks" => "at GitHub: webhooks of repositories are removed",
+        EffectClass::Remote if view.kind == OLD_HOOKS => "at GitHub: webhooks of repositories are removed",
         EffectClass::Remote => {
             "in the application's database: the installation and status columns, by compare-and-set"
         }
     };
     let mut lines = Vec::new();
+    let hooks = hooks(view).map(|plan| removed(&plan));
     match serde_json::from_value::<PlanSummary>(view.summary.clone()) {
+        _ if hooks.is_some() => lines.extend(hooks.unwrap_or_default()),
         Ok(plan) if view.kind == "map" => {
             lines.push(format!("{} of {items} stored mappings change, {place}.", number(plan.changes)));
             lines.push(format!(
@@ -128,6 +135,20 @@ fn effect(view: &RunView, rate: Option<u32>) -> Vec<String> {
         lines.push(format!("At most {rate} items a second: about {}.", span(seconds)));
     }
     lines
+}
+
+/// What a plan about old webhooks found; none of another kind.
+pub(in crate::state) fn hooks(view: &RunView) -> Option<HooksSummary> {
+    (view.kind == OLD_HOOKS).then(|| serde_json::from_value(view.summary.clone()).ok()).flatten()
+}
+
+fn removed(plan: &HooksSummary) -> Vec<String> {
+    let (hooks, of) = (number(plan.hooks), number(plan.repositories));
+    let left_out = plan.left_out.iter();
+    let left_out = left_out.map(|(why, n)| format!("{} repositories are left out: {why}.", number(*n)));
+    std::iter::once(format!("{hooks} old webhooks of {of} mapped repositories are removed at GitHub."))
+        .chain(left_out)
+        .collect()
 }
 
 fn undo_line(view: &RunView) -> String {
@@ -156,10 +177,17 @@ fn may_undo(view: &RunView) -> Result<u64, RpcError> {
 
 fn undone(view: &RunView, rate: Option<u32>) -> Vec<String> {
     let done = number(view.progress.counts.done);
-    let mut lines = vec![
-        format!("{done} values go back to what they were before this run, byte for byte."),
-        "Values that somebody changed since are left as they are, and listed (superseded).".to_owned(),
-    ];
+    let mut lines = match view.kind.as_str() {
+        OLD_HOOKS => vec![
+            format!("{done} webhooks are made anew at GitHub, with other ids."),
+            "Those whose secret is not known, or whose address has one again, are listed (superseded)."
+                .to_owned(),
+        ],
+        _ => vec![
+            format!("{done} values go back to what they were before this run, byte for byte."),
+            "Values that somebody changed since are left as they are, and listed (superseded).".to_owned(),
+        ],
+    };
     if let Some(rate) = rate {
         let seconds = view.progress.counts.done.div_ceil(u64::from(rate).max(1));
         lines.push(format!("At most {rate} items a second: about {}.", span(seconds)));

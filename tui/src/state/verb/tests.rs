@@ -1,10 +1,11 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
+use cutover_shared::hooks::{HooksSummary, LeftOut};
 use cutover_shared::ids::TenantId;
 use cutover_shared::mapping::{MapAct, Mode};
 use cutover_shared::rpc::Act;
-use cutover_shared::run::{ItemState, Reversibility, RunAct, RunState};
+use cutover_shared::run::{ItemState, Reversibility, RunAct, RunState, RunView};
 use cutover_shared::token::{TokenAct, TokenState};
 use cutover_shared::webhook::WebhookAct;
 use cutover_shared::workflow::WorkflowAct;
@@ -260,6 +261,58 @@ fn a_plan_that_is_too_old_can_not_be_applied() {
     let mut view = bench::run("run-1", "all", RunState::Planned);
     view.expires_at = bench::NOW;
     assert!(with_run(&bench.state, Action::Apply, &view).unwrap_err().message.contains("too old"));
+}
+
+#[test]
+fn a_plan_about_old_webhooks_has_its_own_commands_and_says_what_it_does() {
+    let bench = Bench::ready(World::default());
+    let summary = HooksSummary {
+        repositories: 1_200,
+        hooks: 60,
+        irreversible: 3,
+        left_out: vec![(LeftOut::NotVisible, 2)],
+        undo: "irreversible for 3 hooks".into(),
+        mend: String::new(),
+    };
+    let of = |scope: &str, state| RunView {
+        kind: "old_hooks".into(),
+        effect: cutover_shared::run::EffectClass::Remote,
+        reversibility: Reversibility::IrreversibleFor("3 hooks".into()),
+        summary: serde_json::to_value(&summary).unwrap(),
+        ..bench::run("run-1", scope, state)
+    };
+    let asked = |action, view: &RunView| match with_run(&bench.state, action, view) {
+        Ok(Intent::Ask(dialog)) => dialog,
+        other => panic!("{other:?}"),
+    };
+    for (state, twin) in [
+        (RunState::Planned, "cutover hooks apply run-1 --approve 3f79bb7b"),
+        (RunState::Approved, "cutover hooks apply run-1"),
+    ] {
+        let dialog = asked(Action::Apply, &of("all", state));
+        assert_eq!(dialog.plan.twin, twin);
+        assert_eq!(parses(&dialog.plan.twin), ["hooks apply"]);
+        assert_eq!(
+            dialog.effect[..2],
+            [
+                "60 old webhooks of 1,200 mapped repositories are removed at GitHub.",
+                "2 repositories are left out: not_visible."
+            ]
+        );
+    }
+    let dialog = asked(Action::Undo, &of("all", RunState::Done));
+    assert!(dialog.effect[0].contains("made anew") && dialog.effect[1].contains("superseded"), "{dialog:?}");
+    for (scope, twin) in [
+        ("all", "cutover hooks plan --all"),
+        ("canary", "cutover hooks plan --canary"),
+        ("tenant:-a b", "cutover hooks plan --tenant='-a b'"),
+    ] {
+        let again = plan::selected(&bench.state, Some(&Subject::Run(Box::new(of(scope, RunState::Expired)))))
+            .unwrap();
+        let Intent::Now(plan) = again else { panic!("{again:?}") };
+        assert_eq!((plan.twin.as_str(), parses(&plan.twin)), (twin, vec!["hooks plan".to_owned()]));
+        assert!(acts(&plan).all(|act| matches!(act, Act::Hooks(_))));
+    }
 }
 
 #[test]

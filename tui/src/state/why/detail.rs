@@ -178,6 +178,15 @@ fn run(view: &RunView, now: i64) -> Vec<Fact> {
         toned("State", view.state.word(), run_role(view)),
         fact("Items", format!("{}: {}", number(progress.counts.total()), counts(&progress.counts))),
     ];
+    if let Some(plan) = crate::state::verb::hooks(view) {
+        let planned = format!("{} of {} repositories", number(plan.hooks), number(plan.repositories));
+        facts.push(fact("Webhooks", planned));
+        let role = if plan.irreversible > 0 { Role::Warn } else { Role::Text };
+        facts.push(toned("Undo", plan.undo.as_str(), role));
+        if !plan.mend.is_empty() {
+            facts.push(fact("Mend", plan.mend.as_str()));
+        }
+    }
     if let Some(reason) = &view.reason {
         facts.push(toned("Reason", reason.as_str(), Role::Warn));
     }

@@ -33,9 +33,10 @@ pub(super) fn detail(state: &State, view: &WorkflowView) -> Vec<Fact> {
     for (i, one) in sent.iter().take(DISPATCHES).enumerate() {
         let line = super::delivery::dispatch(one, now);
         let repository = one.repository.as_ref().map_or(String::new(), |name| format!(" of {name}"));
+        let guid = one.guid.as_ref().map_or(String::new(), |guid| format!(", {guid}"));
         facts.push(Fact {
             key: if i == 0 { "Sent last".to_owned() } else { String::new() },
-            value: format!("{}{repository}, {}: {}", one.event, one.guid, line.value),
+            value: format!("{}{repository}{guid}: {}", one.event, line.value),
             role: line.role,
         });
     }

@@ -10,6 +10,15 @@ use crate::store::{InstallationRow, RepositoryRow, RequestRow, SweepRow};
 
 const DOING: &str = "reading the index";
 
+/// What somebody connected since the sweep began is left to the next: its list may be older.
+const MISSED: &str = "SELECT id FROM installations WHERE host_id = $1 AND sweep_id <> $2 AND id > $3
+     UNION
+     SELECT installation FROM integrations
+      WHERE host_id = $1 AND state = 'active' AND installation > $3
+        AND callback_at < (SELECT started_at FROM sweeps WHERE id = $2)
+        AND NOT EXISTS (SELECT 1 FROM installations AS i WHERE i.host_id = $1 AND i.id = integrations.installation)
+     ORDER BY 1 LIMIT $4";
+
 #[async_trait]
 impl IndexRead for Sqlite {
     async fn sweep_open(&self, host: &str) -> Read<Option<SweepRow>> {
@@ -48,16 +57,15 @@ impl IndexRead for Sqlite {
         rows.iter().map(installation).collect::<Result<_, _>>().map_err(unavailable(DOING))
     }
 
-    async fn installations_missed(&self, host: &str, sweep: &str, limit: u32) -> Read<Vec<InstallationRow>> {
-        let rows =
-            query("SELECT * FROM installations WHERE host_id = $1 AND sweep_id <> $2 ORDER BY id LIMIT $3")
-                .bind(host)
-                .bind(sweep)
-                .bind(limit)
-                .fetch_all(&self.readers)
-                .await
-                .map_err(unavailable(DOING))?;
-        rows.iter().map(installation).collect::<Result<_, _>>().map_err(unavailable(DOING))
+    async fn installations_missed(&self, host: &str, sweep: &str, after: i64, limit: u32) -> Read<Vec<i64>> {
+        sqlx::query_scalar(MISSED)
+            .bind(host)
+            .bind(sweep)
+            .bind(after)
+            .bind(limit)
+            .fetch_all(&self.readers)
+            .await
+            .map_err(unavailable(DOING))
     }
 
     async fn installations(&self, host: &str, after: Option<i64>, limit: u32) -> Read<Vec<InstallationRow>> {

@@ -193,5 +193,6 @@ fn dispatch_columns(row: &SqliteRow, state: DispatchState) -> Result<DispatchRow
         execution_id: row.try_get("execution_id")?,
         note: row.try_get("note")?,
         round: small(row, "round")?,
+        callback: row.try_get("callback")?,
     })
 }

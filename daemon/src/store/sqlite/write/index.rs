@@ -5,6 +5,7 @@ use sqlx::query;
 use sqlx::sqlite::SqliteConnection;
 
 use super::index_sweep::{forget_listed, forget_seen, keep, over_installations, over_repositories};
+use super::integration::unseen;
 use super::{Done, failed, index_event, rows};
 use crate::store::IndexOp;
 
@@ -82,7 +83,7 @@ pub(super) async fn op(connection: &mut SqliteConnection, op: &IndexOp) -> Done 
         IndexOp::Unread { sweep, host, installation, why } => {
             listed(connection, sweep, host, *installation, Some(why)).await
         }
-        IndexOp::Gone { host, installation, sweep } => {
+        IndexOp::Gone { host, installation, sweep, at } => {
             if keep(connection, sweep, host, *installation).await? {
                 return Ok(());
             }
@@ -98,7 +99,9 @@ pub(super) async fn op(connection: &mut SqliteConnection, op: &IndexOp) -> Done 
                 .execute(&mut *connection)
                 .await
                 .map_err(failed(WHAT))?;
-            add_changes(connection, sweep, repositories.rows_affected() + itself.rows_affected()).await
+            let gone = repositories.rows_affected() + itself.rows_affected();
+            add_changes(connection, sweep, gone).await?;
+            unseen(connection, host, sweep, &[*installation], *at).await
         }
         IndexOp::End { sweep, host, at } => end(connection, sweep, host, *at).await,
         IndexOp::Learned { host, fact, at } => index_event::learned(connection, host, fact, *at).await,
@@ -207,12 +210,20 @@ async fn listed(
 }
 
 async fn end(connection: &mut SqliteConnection, sweep: &str, host: &str, at: i64) -> Done {
-    let mut gone = 0;
-    for sql in [
-        // What an event told since the sweep began stays.
+    // What an event told since the sweep began stays.
+    let ids: Vec<i64> = sqlx::query_scalar(
         "DELETE FROM installations WHERE host_id = $1 AND sweep_id <> $2 AND NOT EXISTS
             (SELECT 1 FROM installation_facts AS f WHERE f.host_id = $1 AND f.id = installations.id
-                AND f.received >= (SELECT started_at FROM sweeps WHERE id = $2))",
+                AND f.received >= (SELECT started_at FROM sweeps WHERE id = $2)) RETURNING id",
+    )
+    .bind(host)
+    .bind(sweep)
+    .fetch_all(&mut *connection)
+    .await
+    .map_err(failed(WHAT))?;
+    unseen(connection, host, sweep, &ids, at).await?;
+    let mut gone = u64::try_from(ids.len()).unwrap_or(u64::MAX);
+    for sql in [
         "DELETE FROM repositories WHERE host_id = $1 AND installation NOT IN
             (SELECT id FROM installations WHERE host_id = $1) AND $2 = $2",
         "DELETE FROM installation_requests WHERE host_id = $1 AND sweep_id <> $2",

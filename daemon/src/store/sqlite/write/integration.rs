@@ -3,7 +3,7 @@
 use sqlx::query;
 use sqlx::sqlite::SqliteConnection;
 
-use super::{Done, expect_rows, failed};
+use super::{Done, expect_rows, failed, rows};
 use crate::store::{IntegrationOp, IntegrationRow, UNIT_ROWS};
 
 const WHAT: &str = "the integration";
@@ -101,6 +101,30 @@ pub(super) async fn op(connection: &mut SqliteConnection, op: &IntegrationOp) ->
             Ok(())
         }
     }
+}
+
+/// A sweep found that these installations are gone. Whoever connected one since it began was confirmed by GitHub later than
+/// the sweep's list, and is left to the next.
+pub(super) async fn unseen(
+    connection: &mut SqliteConnection,
+    host: &str,
+    sweep: &str,
+    installations: &[i64],
+    at: i64,
+) -> Done {
+    query(
+        "UPDATE integrations SET state = 'uninstalled', ended_at = $4
+          WHERE host_id = $1 AND installation IN (SELECT value FROM json_each($3)) AND state = 'active'
+            AND callback_at < (SELECT started_at FROM sweeps WHERE id = $2)",
+    )
+    .bind(host)
+    .bind(sweep)
+    .bind(rows(installations)?)
+    .bind(at)
+    .execute(connection)
+    .await
+    .map_err(failed(WHAT))?;
+    Ok(())
 }
 
 async fn bind(connection: &mut SqliteConnection, row: &IntegrationRow) -> Done {

@@ -4,7 +4,9 @@ use sqlx::query;
 use sqlx::sqlite::SqliteConnection;
 
 use super::{Done, expect_rows, failed, rows};
-use crate::store::{DispatchTo, NewDispatches, OutboxOp, PutWorkflow, UNIT_ROWS, WriteError};
+use crate::store::{
+    CALLBACK_EVENT, DispatchTo, NewCallback, NewDispatches, OutboxOp, PutWorkflow, UNIT_ROWS, WriteError,
+};
 
 const WHAT: &str = "the dispatch";
 const WORKFLOW: &str = "the workflow";
@@ -22,6 +24,7 @@ pub(super) async fn op(connection: &mut SqliteConnection, op: &OutboxOp) -> Done
             expect_rows(WORKFLOW, 1, removed.rows_affected())
         }
         OutboxOp::Put(dispatches) => put(connection, dispatches).await,
+        OutboxOp::PutCallback(new) => put_callback(connection, new).await,
         OutboxOp::Sent { seq, at, execution_id, note } => {
             let sent = query(
                 "UPDATE dispatches SET state = 'sent', ended_at = $2, execution_id = $3, note = $4, due_at = 0
@@ -170,7 +173,7 @@ async fn forward(connection: &mut SqliteConnection, new: &NewDispatches, install
         "INSERT INTO dispatches (queue, delivery, guid, event, repository, created_at, state)
          VALUES ($1, $2, $3, $4, $5, $6, 'waiting') ON CONFLICT (guid, queue) DO NOTHING",
     )
-    .bind(format!("@scheduler:{}", installation.unwrap_or(0)))
+    .bind(queue_of(installation.unwrap_or(0)))
     .bind(new.delivery)
     .bind(&new.guid)
     .bind(&new.event)
@@ -180,6 +183,27 @@ async fn forward(connection: &mut SqliteConnection, new: &NewDispatches, install
     .await
     .map_err(failed(WHAT))?;
     Ok(())
+}
+
+async fn put_callback(connection: &mut SqliteConnection, new: &NewCallback) -> Done {
+    query(
+        "INSERT INTO dispatches (queue, delivery, guid, event, created_at, state, callback)
+         VALUES ($1, 0, $2, $3, $4, 'waiting', $5)",
+    )
+    .bind(queue_of(new.installation))
+    .bind(&new.key)
+    .bind(CALLBACK_EVENT)
+    .bind(new.at)
+    .bind(&new.body)
+    .execute(connection)
+    .await
+    .map_err(failed(WHAT))?;
+    Ok(())
+}
+
+/// What is sent on of one installation stays in order: its events, and who connected it.
+fn queue_of(installation: i64) -> String {
+    format!("@scheduler:{installation}")
 }
 
 /// Demands that a row was met, and says what is there instead.
