@@ -114,7 +114,7 @@ impl<'a> Pass<'a> {
             );
             match &before {
                 Some(mark) if self.triggers.is_current(mark, &fingerprint).await => {
-                    self.reading.unchanged += 1
+                    self.reading.unchanged += 1;
                 }
                 _ => news.push(Placed { row, id, before, fingerprint }),
             }

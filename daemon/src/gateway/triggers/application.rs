@@ -16,6 +16,9 @@ use crate::store::{
 /// Workflows that one unit writes: each is an operation and a record of it.
 pub const CHUNK: usize = UNIT_ROWS / 2;
 
+/// Ids that are listed at once: one unit's.
+const IDS: u32 = 128;
+
 /// The longest mistake that is kept, in characters.
 const TROUBLE_MOST: usize = 500;
 
@@ -174,7 +177,7 @@ impl Triggers {
     pub async fn disown(&self, who: &Who) -> Result<u64, PutError> {
         let mut gone = 0;
         loop {
-            let ids = self.db.application_workflows_after(None, CHUNK as u32).await?;
+            let ids = self.db.application_workflows_after(None, IDS).await?;
             if ids.is_empty() {
                 break;
             }
@@ -192,7 +195,7 @@ impl Triggers {
     /// # Errors
     /// The store failed.
     pub async fn adopted_after(&self, after: Option<&str>) -> Result<Vec<String>, ReadError> {
-        self.db.application_workflows_after(after, CHUNK as u32).await
+        self.db.application_workflows_after(after, IDS).await
     }
 }
 
