@@ -121,7 +121,8 @@ fn full(field: &str) -> String {
 pub(super) fn check(values: &Values, mistakes: &mut Mistakes) {
     let on = |field: &str| values.flag(&full(field)) == Some(true);
     let elsewhere = values.text("catalog.source") != Some("postgres");
-    for (flag, prefixes) in [("installations", &["installation_"][..]), ("integrations", &["integration_", "token_"])]
+    for (flag, prefixes) in
+        [("installations", &["installation_"][..]), ("integrations", &["integration_", "token_"])]
     {
         if !on(flag) {
             continue;
@@ -148,7 +149,13 @@ fn one_column_each(values: &Values, mistakes: &mut Mistakes, prefix: &str) {
         let Some((other, _)) = columns.iter().take(at).find(|(_, other)| other == column) else { continue };
         let (one, two) = if values.is_written(name) { (*name, *other) } else { (*other, *name) };
         let field = two.rsplit_once('.').map_or(two, |(_, field)| field);
-        push(values, mistakes, one.to_owned(), format!("is the same column as `{field}`"), "name a column of its own");
+        push(
+            values,
+            mistakes,
+            one.to_owned(),
+            format!("is the same column as `{field}`"),
+            "name a column of its own",
+        );
     }
 }
 

@@ -310,7 +310,9 @@ impl Op {
             Self::Catalog(_) => Some(Topic::Catalog),
             Self::Mapping(_) => Some(Topic::Mapping),
             // Who has an installation is told where installations are.
-            Self::Index(_) | Self::Integration(_) | Self::Rescore(RescoreOp::Owe { .. }) => Some(Topic::Index),
+            Self::Index(_) | Self::Integration(_) | Self::Rescore(RescoreOp::Owe { .. }) => {
+                Some(Topic::Index)
+            }
             Self::Inbox(_) => Some(Topic::Inbox),
             Self::Setting(SettingOp::Set { name, .. }) if name.starts_with("inbox.") => Some(Topic::Inbox),
             Self::Outbox(_) => Some(Topic::Outbox),

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use cutover_daemon::config::{PostgresCatalog, PostgresNames, RepoNames, RepoPlace, UserTokenNames};
+use cutover_daemon::config::{
+    MirrorNames, PostgresCatalog, PostgresNames, RepoNames, RepoPlace, UserTokenNames,
+};
 use cutover_daemon::mapping::catalog::app_database::{AppDatabase, Held};
 use cutover_daemon::mapping::catalog::ddl::{DdlNames, ddl, quoted};
 use cutover_shared::catalog::{Ddl, DdlFormat};
@@ -152,7 +154,11 @@ impl App {
     }
 
     pub fn catalog(&self) -> PostgresCatalog {
-        PostgresCatalog { url: self.database.url.clone().into(), names: self.names.clone() }
+        PostgresCatalog {
+            url: self.database.url.clone().into(),
+            names: self.names.clone(),
+            mirror: MirrorNames::default(),
+        }
     }
 
     pub fn open(&self) -> AppDatabase {

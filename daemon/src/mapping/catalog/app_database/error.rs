@@ -57,7 +57,9 @@ pub enum Unfit {
         "column {column} of {table} does not name one row: a project's id must be NOT NULL and unique by itself"
     )]
     NotUnique { table: String, column: String },
-    #[error("rows can't be added to {table}: GRANT INSERT ({columns}) on it to the user of catalog.database_url")]
+    #[error(
+        "rows can't be added to {table}: GRANT INSERT ({columns}) on it to the user of catalog.database_url"
+    )]
     NotAddable { table: String, columns: String },
     #[error(
         "column {column} of {table} is NOT NULL without a default, so no row can be added: give it a default"

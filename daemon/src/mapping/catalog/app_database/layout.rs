@@ -142,7 +142,9 @@ const COLUMNS: &str = "
 /// Reads the tables and says what does not fit, or makes the statements.
 pub(super) async fn inspect(pool: &PgPool, names: &Names) -> Result<Result<Layout, Vec<Unfit>>, sqlx::Error> {
     let mut unfit = Vec::new();
-    let Some(project) = table(pool, &names.schema, &names.project, &mut unfit).await? else { return Ok(Err(unfit)) };
+    let Some(project) = table(pool, &names.schema, &names.project, &mut unfit).await? else {
+        return Ok(Err(unfit));
+    };
     let mut wanted = vec![&names.id, &names.tenant];
     if names.repo_table.is_none() {
         wanted.extend(names.repo_columns());

@@ -69,9 +69,8 @@ impl Form {
         match self {
             // json has no equality of its own.
             Self::Json => Sql::fill("{}::jsonb IS DISTINCT FROM ({})::jsonb", &[column, value]),
-            Self::Jsonb | Self::Text | Self::Array => {
-                Sql::fill("{} IS DISTINCT FROM {}", &[column, value])
-            }
+            Self::Array => Sql::fill("{}::text[] IS DISTINCT FROM {}", &[column, value]),
+            Self::Jsonb | Self::Text => Sql::fill("{} IS DISTINCT FROM {}", &[column, value]),
         }
     }
 }

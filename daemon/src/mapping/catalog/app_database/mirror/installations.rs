@@ -72,7 +72,9 @@ impl AppDatabase {
         if let Some(known) = known {
             return Ok(known);
         }
-        let Some(names) = &self.0.mirror.installations else { return Err(AppDatabaseError::Unfit(Vec::new())) };
+        let Some(names) = &self.0.mirror.installations else {
+            return Err(AppDatabaseError::Unfit(Vec::new()));
+        };
         let inspected = self.answer("reading its table of installations", inspect(self, names)).await?;
         let sql = std::sync::Arc::new(inspected.map_err(AppDatabaseError::Unfit)?);
         self.0.mirror.known().installations = Some(sql.clone());
@@ -153,10 +155,15 @@ fn statements(
     );
     let mut put = vec![update.statement()];
     if names.add {
-        let columns: Vec<Sql> =
-            [&names.id, &names.repositories].into_iter().chain(accounts.iter().map(|(column, _)| *column)).map(SqlName::sql).collect();
-        let values: Vec<Sql> =
-            [w_id.clone(), repositories].into_iter().chain(accounts.iter().map(|(_, value)| value.clone())).collect();
+        let columns: Vec<Sql> = [&names.id, &names.repositories]
+            .into_iter()
+            .chain(accounts.iter().map(|(column, _)| *column))
+            .map(SqlName::sql)
+            .collect();
+        let values: Vec<Sql> = [w_id.clone(), repositories]
+            .into_iter()
+            .chain(accounts.iter().map(|(_, value)| value.clone()))
+            .collect();
         // What is gone or not read yet needs no row.
         let insert = Sql::fill(
             "INSERT INTO {} ({}) SELECT {} FROM {}

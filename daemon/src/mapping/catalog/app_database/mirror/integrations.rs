@@ -52,7 +52,7 @@ impl AppDatabase {
                 Row { subject: row.id.clone(), value }
             })
             .collect();
-        let mut put = if rows.is_empty() { Put::default() } else { self.put(WRITING, &sql.put, &rows).await? };
+        let mut put = self.put(WRITING, &sql.put, &rows).await?;
         put.refused.extend(unfit.into_iter().map(|row| Refusal {
             subject: row.id.clone(),
             why: "the user's id is not of the column's type".to_owned(),
@@ -65,7 +65,9 @@ impl AppDatabase {
         if let Some(known) = known {
             return Ok(known);
         }
-        let Some(names) = &self.0.mirror.integrations else { return Err(AppDatabaseError::Unfit(Vec::new())) };
+        let Some(names) = &self.0.mirror.integrations else {
+            return Err(AppDatabaseError::Unfit(Vec::new()));
+        };
         let inspected = self.answer(READING, inspect(self, names)).await?;
         let sql = std::sync::Arc::new(inspected.map_err(AppDatabaseError::Unfit)?);
         self.0.mirror.known().integrations = Some(sql.clone());
@@ -84,8 +86,10 @@ async fn inspect(
 ) -> Result<Result<IntegrationSql, Vec<Unfit>>, sqlx::Error> {
     let mut unfit = Vec::new();
     let (pool, schema) = (&database.0.pool, &database.0.names.schema);
-    let (integrations, tokens) =
-        (table(pool, schema, &names.table, &mut unfit).await?, table(pool, schema, &names.tokens.table, &mut unfit).await?);
+    let (integrations, tokens) = (
+        table(pool, schema, &names.table, &mut unfit).await?,
+        table(pool, schema, &names.tokens.table, &mut unfit).await?,
+    );
     let ensure = integrations.as_ref().and_then(|found| ensure(schema, names, found, &mut unfit));
     let rows = tokens.as_ref().and_then(|found| rows(schema, names, found, &mut unfit));
     let (Some(ensure), Some((user, data, rows)), true) = (ensure, rows, unfit.is_empty()) else {
@@ -96,7 +100,12 @@ async fn inspect(
 }
 
 /// Adds the one row of the integration; what is there is the application's.
-fn ensure(schema: &SqlName, names: &Integrations, found: &Table, unfit: &mut Vec<Unfit>) -> Option<Statement> {
+fn ensure(
+    schema: &SqlName,
+    names: &Integrations,
+    found: &Table,
+    unfit: &mut Vec<Unfit>,
+) -> Option<Statement> {
     const NAME: &str = "'GitHub App Integration'";
     const ABOUT: &str = "'GitHub App for repository access and automation'";
     const CONFIGURATION: &str = r#"'{"callback_url":"/api/v1/public/webhooks/github/auth"}'"#;
@@ -200,7 +209,17 @@ fn rows(
     // A row that is in the way is no row of ours: refused, and told.
     let insert = Sql::fill(
         "INSERT INTO {} ({}, {}) SELECT {}, {} FROM {} WHERE NOT EXISTS (SELECT FROM {} AS t WHERE t.{} = {})",
-        &[&table, &tokens.id.sql(), &Sql::list(&columns), &w_id, &Sql::list(&given), &rows, &table, &tokens.id.sql(), &w_id],
+        &[
+            &table,
+            &tokens.id.sql(),
+            &Sql::list(&columns),
+            &w_id,
+            &Sql::list(&given),
+            &rows,
+            &table,
+            &tokens.id.sql(),
+            &w_id,
+        ],
     );
     Some((user, data, [update.statement(), insert.statement()]))
 }

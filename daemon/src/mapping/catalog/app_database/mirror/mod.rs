@@ -120,8 +120,8 @@ impl AppDatabase {
         if copies.integrations {
             note(self.integration_sql().await.map(|_| ()))?;
         }
-        let read_only =
-            sqlx::query_scalar("SELECT current_setting('transaction_read_only') = 'on'").fetch_one(&self.0.pool);
+        let read_only = sqlx::query_scalar("SELECT current_setting('transaction_read_only') = 'on'")
+            .fetch_one(&self.0.pool);
         if self.answer("asking whether it can be written", read_only).await? {
             unfit.push(Unfit::ReadOnly);
         }
@@ -138,7 +138,8 @@ impl AppDatabase {
         match self.attempt(doing, statements, rows).await? {
             Ok(written) => return Ok(Put { written, refused: Vec::new() }),
             Err(why) if rows.len() < 2 => {
-                let refused = rows.iter().map(|row| Refusal { subject: row.subject.clone(), why: why.clone() });
+                let refused =
+                    rows.iter().map(|row| Refusal { subject: row.subject.clone(), why: why.clone() });
                 return Ok(Put { written: 0, refused: refused.collect() });
             }
             Err(_) => {}
@@ -197,7 +198,14 @@ fn is_about_values(code: Option<&str>) -> bool {
 }
 
 /// Columns that are read and written: there, readable, with the grants, and not generated. `adds`: rows are added.
-fn writable(found: &Table, table: &SqlName, id: &SqlName, columns: &[&SqlName], adds: bool, unfit: &mut Vec<Unfit>) {
+fn writable(
+    found: &Table,
+    table: &SqlName,
+    id: &SqlName,
+    columns: &[&SqlName],
+    adds: bool,
+    unfit: &mut Vec<Unfit>,
+) {
     readable(found, table, &[&[id], columns].concat(), unfit);
     let name = |column: &SqlName| (table.as_str().to_owned(), column.as_str().to_owned());
     for column in columns {
@@ -228,7 +236,12 @@ fn addable(found: &Table, table: &SqlName, columns: &[&SqlName], unfit: &mut Vec
     let mut demanded: Vec<&String> = found
         .columns
         .iter()
-        .filter(|(name, is)| !is.nullable && !is.defaulted && !is.generated && !columns.iter().any(|ours| ours.as_str() == name.as_str()))
+        .filter(|(name, is)| {
+            !is.nullable
+                && !is.defaulted
+                && !is.generated
+                && !columns.iter().any(|ours| ours.as_str() == name.as_str())
+        })
         .map(|(name, _)| name)
         .collect();
     demanded.sort();
