@@ -2,9 +2,9 @@
 
 use cutover_daemon::config::MirrorNames;
 use cutover_daemon::faults::Faults;
-use cutover_daemon::store::{IntegrationOp, IntegrationRow, Learned, MirrorKind};
+use cutover_daemon::store::{IntegrationOp, IntegrationRow, IntegrationState, Learned, MirrorKind};
 use rand::rngs::StdRng;
-use rand::{Rng as _, SeedableRng as _};
+use rand::{RngExt as _, SeedableRng as _};
 
 use super::copies_world::{
     HOST, Ours, TABLES, Theirs, at, bind, both, id, installations, integrations, repository, row,
@@ -13,7 +13,8 @@ use super::copies_world::{
 #[tokio::test]
 async fn an_installations_row_follows_events_sweeps_renames_and_its_end() {
     let dir = tempfile::tempdir().unwrap();
-    let mut theirs = Theirs::new(both(), TABLES).await;
+    let names = MirrorNames { installations: Some(installations()), integrations: None };
+    let mut theirs = Theirs::new(names, TABLES).await;
     theirs.knows(&[7, 8, 9]).await;
     let ours = Ours::new(dir.path(), theirs.open(), Faults::none()).await;
     ours.learn(Learned::Seen { row: row(7, "acme"), suspension: false, version: at(5) }).await;
@@ -119,6 +120,7 @@ async fn each_connection_has_a_row_that_ends_with_it_and_holds_no_token() {
     let requested = IntegrationOp::Request(Box::new(IntegrationRow {
         installation: None,
         requester: Some(5),
+        state: IntegrationState::Requested,
         ..match bind(4, "w", 1) {
             IntegrationOp::Bind(row) => *row,
             _ => unreachable!(),
