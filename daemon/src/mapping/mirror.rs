@@ -193,15 +193,21 @@ impl Mirror {
             let ids: Vec<i64> = ids.iter().filter_map(|id| number(id)).collect();
             tally.add(self.put_installations(&ids).await?);
         }
-        let mut after = None;
-        while adds {
+        if adds {
+            tally.add(self.every_known().await?);
+        }
+        Ok(tally)
+    }
+
+    async fn every_known(&self) -> Result<Tally, MirrorError> {
+        let (mut tally, mut after) = (Tally::default(), None);
+        loop {
             let rows = self.0.db.installations(&self.0.host, after, BATCH).await?;
-            let Some(last) = rows.last() else { break };
+            let Some(last) = rows.last() else { return Ok(tally) };
             after = Some(last.id);
             let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
             tally.add(self.put_installations(&ids).await?);
         }
-        Ok(tally)
     }
 
     async fn every_integration(&self) -> Result<Tally, MirrorError> {

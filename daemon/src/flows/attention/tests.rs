@@ -196,5 +196,5 @@ fn copies_that_are_behind_are_told_with_their_words() {
     assert!(of(None).is_empty());
     let said = of(Some((NOW - HOUR, "it is down"))).remove(0);
     assert_eq!((said.health, said.command.as_deref()), (Health::Warning, Some("cutover doctor")));
-    assert!(said.text.ends_with("are behind: it is down") && said.why.contains("failed 1 h"), "{said:?}");
+    assert!(said.text.ends_with("are behind: it is down") && said.why.contains("failed 60 min"), "{said:?}");
 }
