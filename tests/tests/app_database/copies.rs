@@ -250,14 +250,15 @@ async fn however_facts_come_the_copy_ends_as_the_index() {
             match dice.random_range(0..8) {
                 0 => {
                     ours.learn(Learned::Seen { row: row(installation, login), suspension: false, version })
-                        .await
+                        .await;
                 }
                 1 => {
                     ours.learn(Learned::Renamed { installation, login: format!("{login}-{step}"), version })
-                        .await
+                        .await;
                 }
                 2 => {
-                    ours.learn(Learned::Withdrawn { installation, repositories: vec![one.id], version }).await
+                    ours.learn(Learned::Withdrawn { installation, repositories: vec![one.id], version })
+                        .await;
                 }
                 3 => ours.learn(Learned::Deleted { repository: one.id, version }).await,
                 4 => {
