@@ -161,25 +161,26 @@ impl Mirror {
         let ended = db.mirror_owed(host, MirrorKind::All, 1).await?;
         if !ended.is_empty() || !self.state().compared {
             self.state().refused.clear();
-            let mut tally = Tally::default();
-            if lists {
-                tally = self.every_installation(copies.adds).await?;
-            }
-            if copies.integrations {
-                tally.add(self.every_integration().await?);
-            }
+            // One copy that can't be made stops no other.
+            let installations = match (lists, copies.installations) {
+                (true, _) => self.every_installation(copies.adds).await,
+                // What is wrong with the table is said before it is needed.
+                (false, true) => {
+                    app.copied_installations(None, 1).await.map(|_| Tally::default()).map_err(Into::into)
+                }
+                (false, false) => Ok(Tally::default()),
+            };
+            let integrations =
+                if copies.integrations { self.every_integration().await } else { Ok(Tally::default()) };
+            let mut tally = installations?;
+            tally.add(integrations?);
             self.strike(ended, "mirror.compare", tally).await?;
             self.state().compared = true;
             return Ok(true);
         }
-        let mut paid = false;
-        if lists {
-            paid |= self.owed_installations().await?;
-        }
-        if copies.integrations {
-            paid |= self.owed_integrations().await?;
-        }
-        Ok(paid)
+        let installations = if lists { self.owed_installations().await } else { Ok(false) };
+        let integrations = if copies.integrations { self.owed_integrations().await } else { Ok(false) };
+        Ok(installations? | integrations?)
     }
 
     /// Every row that the application has, and every installation where rows are added.

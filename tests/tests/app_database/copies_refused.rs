@@ -27,6 +27,13 @@ async fn an_application_without_the_tables_is_told_so_and_gets_all_once_it_has_t
     ours.mirror.pay().await.unwrap_err();
     assert!(ours.mirror.trouble().unwrap().why.contains("there is no table"));
     assert!(ours.db.mirror_count(HOST, MirrorKind::Installation).await.unwrap() > 0);
+    // One copy that can't be made stops no other.
+    let (_, others) = TABLES.split_once("CREATE TABLE integrations").unwrap();
+    let others = others.split_once("CREATE TABLE touched").unwrap().0;
+    theirs.sql(&format!("CREATE TABLE integrations {others}")).await;
+    ours.mirror.pay().await.unwrap_err();
+    assert_eq!(theirs.tokens().await, ["u 7 true"]);
+    theirs.sql("DROP TABLE oauth_tokens, integrations").await;
     theirs.sql(TABLES).await;
     theirs.knows(&[7]).await;
     ours.pay().await;
