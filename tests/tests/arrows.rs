@@ -76,7 +76,8 @@ const DAEMON: &[(&str, &[&str], &str)] = &[
 ];
 
 /// All that an area may take from the configuration: how the application calls its tables and columns.
-const NAMES: &[&str] = &["PostgresCatalog", "PostgresNames", "RepoPlace"];
+const NAMES: &[&str] =
+    &["PostgresCatalog", "PostgresNames", "RepoPlace", "MirrorNames", "InstallationCopy", "IntegrationCopy"];
 
 /// Areas. None names another: what needs two is a flow.
 const AREAS: &[&str] = &["gateway", "mapping"];

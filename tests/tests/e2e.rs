@@ -20,6 +20,8 @@ mod callback;
 mod connect;
 #[path = "e2e/context.rs"]
 mod context;
+#[path = "e2e/copies.rs"]
+mod copies;
 #[path = "e2e/crash.rs"]
 mod crash;
 #[path = "e2e/disk.rs"]

@@ -39,6 +39,7 @@ use crate::mapping::catalog::app_database::AppDatabase;
 use crate::mapping::catalog::ddl::DdlNames;
 use crate::mapping::catalog::import::Importer;
 use crate::mapping::gate::CanaryFirst;
+use crate::mapping::mirror::Mirror;
 use crate::mapping::mode;
 use crate::mapping::old_hooks::planner::HooksPlanner;
 use crate::mapping::periodic::Periodic;
@@ -170,7 +171,11 @@ pub(super) async fn build(
         imports(config, credentials.slug.clone(), &db, &github, &seal, &brake, clock)?;
     let triggers = Triggers::new(db.clone(), clock.clone(), Arc::new(GitHubFiles(github.clone())));
     let app_workflows = workflow_reader(config, app_database.as_ref(), &db, &triggers, clock);
+    let mirror = app_database
+        .clone()
+        .and_then(|app| Mirror::new(db.clone(), app, github.host_id(), clock.clone(), faults.clone()));
     let doctor = Doctor {
+        mirror,
         git,
         identity: identity.clone(),
         db: db.clone(),

@@ -49,6 +49,9 @@ pub(super) fn spawn(
     until_stop(shutdown, "inbox retention", parts.inbox.clone().retain(config.inbox.keep_payloads));
     until_stop(shutdown, "sweep", parts.periodic.clone().work());
     until_stop(shutdown, "rescore", built.rescorer.clone().work());
+    if let Some(mirror) = parts.doctor.mirror.clone() {
+        until_stop(shutdown, "copies", mirror.work());
+    }
     until_stop(shutdown, "outbox", outbox.clone().work());
     until_stop(shutdown, "outbox retention", outbox.retain(config.inbox.keep_payloads));
     until_stop(shutdown, "artifacts", built.artifacts.clone().sweep());

@@ -8,6 +8,7 @@ use cutover_shared::mapping::Mode;
 use super::application;
 use super::crosscheck;
 use super::gather::Values;
+use super::mirror;
 use super::mistake::Mistakes;
 use super::probe;
 use super::settings::{
@@ -23,6 +24,7 @@ pub(super) fn assemble(values: &Values, mistakes: &mut Mistakes) -> Option<Confi
     crosscheck::catalog(values, mistakes);
     crosscheck::columns(values, mistakes);
     application::workflows(values, mistakes);
+    mirror::check(values, mistakes);
     crosscheck::github(values, mistakes);
     let http = crosscheck::http(values, mistakes);
     application::api(values, mistakes);
@@ -173,7 +175,11 @@ fn catalog(values: &Values) -> Option<Catalog> {
         return Some(Catalog::Embedded);
     }
     let url = values.secret("catalog.database_url")?.clone();
-    Some(Catalog::Postgres(Box::new(PostgresCatalog { url, names: names(values)? })))
+    Some(Catalog::Postgres(Box::new(PostgresCatalog {
+        url,
+        names: names(values)?,
+        mirror: mirror::names(values)?,
+    })))
 }
 
 fn names(values: &Values) -> Option<PostgresNames> {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// One key: it drives loading, the commented file that `cutoverd init` writes, and `docs/configuration.md`.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Key {
     /// `section.field`; `operators[].field` for a field of each `[[operators]]`.
     pub name: &'static str,

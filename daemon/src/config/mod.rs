@@ -14,6 +14,7 @@ mod env;
 mod file;
 mod gather;
 pub mod key;
+mod mirror;
 mod mistake;
 mod probe;
 mod secret;
@@ -30,9 +31,9 @@ pub use env::Env;
 pub use gather::Origin;
 pub use mistake::{Mistake, MistakeKind, Mistakes, Place};
 pub use settings::{
-    Api, AppWorkflows, Catalog, Config, GitHub, Http, Log, Mapping, Migration, OauthApp, Operator, Post,
-    PostgresCatalog, PostgresNames, Probe, RepoNames, RepoPlace, Rpc, Run, SocketAccess, StderrLog, Store,
-    UserTokenNames, WorkflowNames,
+    Api, AppWorkflows, Catalog, Config, GitHub, Http, InstallationCopy, IntegrationCopy, Log, Mapping,
+    Migration, MirrorNames, OauthApp, Operator, Post, PostgresCatalog, PostgresNames, Probe, RepoNames,
+    RepoPlace, Rpc, Run, SocketAccess, StderrLog, Store, TokenCopy, UserTokenNames, WorkflowNames,
 };
 
 use file::{Contents, Text};

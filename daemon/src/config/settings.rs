@@ -186,6 +186,55 @@ pub enum Catalog {
 pub struct PostgresCatalog {
     pub url: SecretString,
     pub names: PostgresNames,
+    pub mirror: MirrorNames,
+}
+
+/// What is copied into the application's tables, and where; nothing without a word.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MirrorNames {
+    pub installations: Option<InstallationCopy>,
+    pub integrations: Option<IntegrationCopy>,
+}
+
+/// The application's table of installations.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InstallationCopy {
+    pub table: String,
+    pub id: String,
+    pub repositories: String,
+    pub account_id: Option<String>,
+    pub account_login: Option<String>,
+    pub account_type: Option<String>,
+    /// Whether rows that are not there are added.
+    pub add: bool,
+}
+
+/// The application's table of integrations; columns that it does not have are none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IntegrationCopy {
+    pub table: String,
+    pub id: String,
+    pub kind: Option<String>,
+    pub name: Option<String>,
+    pub description: Option<String>,
+    pub version: Option<String>,
+    pub configuration: Option<String>,
+    pub operations: Option<String>,
+    pub scopes: Option<String>,
+    pub tokens: TokenCopy,
+}
+
+/// The application's table of tokens, which never gets one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenCopy {
+    pub table: String,
+    pub id: String,
+    pub integration: String,
+    pub provider: String,
+    pub access: String,
+    pub data: String,
+    pub user: String,
+    pub active: String,
 }
 
 /// Table and column names in the application's database, as the database has them, unquoted, 1 to 63 bytes.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::key::{Key, Kind, Need, SecretForm};
+use super::mirror;
 
 /// A section and what stands over it in the commented file and the document.
 #[derive(Debug)]
@@ -32,6 +33,10 @@ pub static SECTIONS: &[Section] = &[
     Section {
         name: "catalog.postgres",
         doc: "Names in the application's PostgreSQL database, used when `catalog.source` is \"postgres\".",
+    },
+    Section {
+        name: "catalog.postgres.mirror",
+        doc: "Copies that are kept true in that database; each is off unless it is switched on. `docs/application-database.md` has the grants.",
     },
     Section { name: "mapping", doc: "Matching repositories to installations." },
     Section {
@@ -80,9 +85,23 @@ const fn length(min: Duration, max: Duration) -> Kind {
     Kind::Length { min, max }
 }
 
-/// All keys, in the order of the file.
+/// All keys; those of one section in the order of the file.
+pub static KEYS: &[Key] = &ALL;
+
+static ALL: [Key; OURS.len() + mirror::KEYS.len()] = joined(OURS, mirror::KEYS);
+
+const fn joined<const N: usize>(one: &[Key], other: &[Key]) -> [Key; N] {
+    let mut all = [one[0]; N];
+    let mut at = 1;
+    while at < N {
+        all[at] = if at < one.len() { one[at] } else { other[at - one.len()] };
+        at += 1;
+    }
+    all
+}
+
 #[rustfmt::skip]
-pub static KEYS: &[Key] = &[
+const OURS: &[Key] = &[
     key("environment", Kind::Label, Need::Required,
         "What this daemon works on; shown everywhere. Plain http to other machines is refused in `staging` and `production`.",
         r#""staging""#),

@@ -23,6 +23,8 @@ pub struct Facts<'a> {
     pub runs: &'a [RunView],
     pub index: &'a IndexView,
     pub sweeps: &'a SweepView,
+    /// Since when and why the copies in the application's database are behind.
+    pub copies: Option<(i64, &'a str)>,
     pub projects: u64,
     /// An index older than this is worth a warning.
     pub index_max_age_ms: i64,
@@ -48,6 +50,7 @@ pub fn attention(facts: &Facts<'_>) -> Vec<Attention> {
     }
     webhooks(facts, &mut all);
     index(facts, &mut all);
+    copies(facts, &mut all);
     mode(facts, &mut all);
     // Stable: what is said first of the same weight stays first.
     all.sort_by_key(|attention| match attention.health {
@@ -225,6 +228,17 @@ fn index(facts: &Facts<'_>, all: &mut Vec<Attention>) {
             all.push(command(say(Health::Warning, "the index of GitHub's lists is old", why), REFRESH));
         }
         _ => {}
+    }
+}
+
+fn copies(facts: &Facts<'_>, all: &mut Vec<Attention>) {
+    if let Some((at, cause)) = facts.copies {
+        let why = format!(
+            "The newest try failed {} ago with these words; what is owed stands in the store, and is tried again by itself.",
+            ago(facts.now, Some(at))
+        );
+        let text = format!("the copies in the application's database are behind: {cause}");
+        all.push(command(say(Health::Warning, text, why), "cutover doctor"));
     }
 }
 

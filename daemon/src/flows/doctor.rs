@@ -12,6 +12,7 @@ use crate::clock::{Clock, Millis};
 use crate::git::Git;
 use crate::github::{GitHub, GitHubError, MintError, Traffic};
 use crate::mapping::catalog::app_database::AppDatabase;
+use crate::mapping::mirror::Mirror;
 use crate::run::Brake;
 use crate::seal::Seal;
 use crate::store::{ActOp, Db, Lane, Unit};
@@ -48,6 +49,8 @@ pub struct Doctor {
     pub app_database: Option<AppDatabase>,
     /// None: the application's tables are not read for workflows.
     pub app_workflows: Option<Arc<AppWorkflows>>,
+    /// None where nothing is copied.
+    pub mirror: Option<Mirror>,
     /// None without TLS.
     pub certificate: Option<Arc<dyn Fn() -> Certificate + Send + Sync>>,
     pub git: Git,
@@ -65,6 +68,7 @@ impl Doctor {
         checks.push(self.index().await);
         checks.extend(self.application().await);
         checks.extend(self.app_workflows.as_ref().map(|read| workflows(&read.standing(), self.clock.now())));
+        checks.extend(self.mirror().await);
         checks.extend(self.certificate.as_ref().map(|now| certificate(&now(), self.clock.now())));
         checks.push(self.switch());
         checks
@@ -223,6 +227,29 @@ impl Doctor {
                 error.to_string(),
                 "`cutover catalog ddl` prints the migration; catalog.postgres names tables and columns",
             ),
+        })
+    }
+
+    async fn mirror(&self) -> Option<Check> {
+        let mirror = self.mirror.as_ref()?;
+        let owed = match mirror.check().await {
+            Ok(owed) => owed,
+            Err(error) => {
+                let mend = "catalog.postgres.mirror names tables and columns; docs/application-database.md has the grants";
+                return Some(check("copies", Health::Bad, error.to_string(), mend));
+            }
+        };
+        Some(match mirror.trouble() {
+            Some(trouble) => {
+                let mend = "change what the words name; it is tried again by itself, at the latest after the next sweep";
+                check("copies", Health::Warning, trouble.why, mend)
+            }
+            None if owed > 0 => {
+                let text =
+                    format!("the application's tables can be written; {owed} changes are on their way");
+                check("copies", Health::Ok, text, "")
+            }
+            None => check("copies", Health::Ok, "the application's tables hold what we know", ""),
         })
     }
 

@@ -10,6 +10,7 @@ use super::next::{self, Canary, Situation};
 use crate::clock::Clock;
 use crate::gateway::recover;
 use crate::mapping::gate::{CanaryFirst, CanaryStage};
+use crate::mapping::mirror::Mirror;
 use crate::mapping::mode;
 use crate::mapping::periodic::Periodic;
 use crate::run::{Brake, Engine};
@@ -50,11 +51,13 @@ pub struct Sources<'a> {
     pub clock: &'a Clock,
     pub canary: &'a CanaryFirst,
     pub periodic: &'a Periodic,
+    /// None where nothing is copied.
+    pub mirror: Option<&'a Mirror>,
 }
 
 /// Reads the whole.
 pub async fn status(from: Sources<'_>) -> Result<Status, ReadError> {
-    let Sources { identity, db, engine, brake, clock, canary, periodic } = from;
+    let Sources { identity, db, engine, brake, clock, canary, periodic, mirror } = from;
     let mode = mode::view(db, identity.configured_mode, brake.is_pulled()).await?;
     let index = db.index_view(&identity.github_host).await?;
     let (tenants, projects, repositories) = db.catalog_counts().await?;
@@ -68,6 +71,7 @@ pub async fn status(from: Sources<'_>) -> Result<Status, ReadError> {
         next_at: periodic.next(),
         trouble: periodic.trouble().map(|trouble| (trouble.at, trouble.why)),
     };
+    let copies = mirror.and_then(Mirror::trouble);
     let attention = attention(&Facts {
         now,
         mode: &mode,
@@ -75,6 +79,7 @@ pub async fn status(from: Sources<'_>) -> Result<Status, ReadError> {
         runs: &noted,
         index: &index,
         sweeps: &sweeps,
+        copies: copies.as_ref().map(|trouble| (trouble.at, trouble.why.as_str())),
         projects,
         index_max_age_ms: identity.index_max_age_ms,
         webhooks: Webhooks {

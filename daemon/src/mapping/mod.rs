@@ -12,6 +12,7 @@ pub mod kind_outside;
 mod link;
 pub mod load;
 pub mod matching;
+pub mod mirror;
 pub mod mode;
 pub mod next_steps;
 pub mod old_hooks;

@@ -6,6 +6,7 @@ mod inbox;
 mod installed;
 mod integration;
 mod learned;
+mod mirror;
 mod open;
 mod outbox;
 mod read;
@@ -29,6 +30,7 @@ pub use inbox::{
 pub use installed::{InstalledRead, InstalledRow, MOST_INSTALLATIONS};
 pub use integration::{IntegrationOp, IntegrationRead, IntegrationRow, IntegrationState, Proof};
 pub use learned::{Learned, Version};
+pub use mirror::{MirrorDebt, MirrorInstallation, MirrorKind, MirrorOp, MirrorRead};
 pub use open::{OpenError, open};
 pub use outbox::{
     CALLBACK_EVENT, DispatchRow, DispatchTo, FromApplication, NewCallback, NewDispatches, OutboxOp,
@@ -92,6 +94,7 @@ pub trait Store:
     + IntegrationRead
     + InstalledRead
     + MappingRead
+    + MirrorRead
     + OutboxRead
     + ProbeRead
     + RescoreRead

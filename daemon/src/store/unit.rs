@@ -8,6 +8,7 @@ use super::downstream::DownstreamOp;
 use super::inbox::InboxOp;
 use super::integration::IntegrationOp;
 use super::learned::Learned;
+use super::mirror::MirrorOp;
 use super::outbox::{DispatchTo, OutboxOp};
 use super::rescore::RescoreOp;
 use super::rows::{InstallationRow, LinkRow, MappingRow, NewItem, NewRun, RepositoryRow, RequestRow};
@@ -80,6 +81,7 @@ ops! {
     Catalog(CatalogOp),
     Downstream(DownstreamOp),
     Mapping(MappingOp),
+    Mirror(MirrorOp),
     Index(IndexOp),
     Inbox(InboxOp),
     Integration(IntegrationOp),
@@ -264,6 +266,7 @@ impl Op {
             Self::Mapping(MappingOp::Expect { rows }) => rows.len(),
             Self::Mapping(MappingOp::Put { rows, .. }) => rows.len(),
             Self::Index(IndexOp::Installations { rows, .. }) => rows.len(),
+            Self::Mirror(MirrorOp::Paid { debts, .. }) => debts.len(),
             Self::Inbox(InboxOp::Replay { seqs }) => seqs.len(),
             Self::Rescore(RescoreOp::Paid { ids }) => ids.len(),
             Self::Probe(ProbeOp::Forget { keys, .. }) => keys.len(),
@@ -289,7 +292,8 @@ impl Op {
             | Self::Act(_)
             | Self::Probe(_)
             | Self::Downstream(_)
-            | Self::Integration(_)
+            | Self::Integration(IntegrationOp::UseState { .. })
+            | Self::Mirror(_)
             | Self::Rescore(RescoreOp::Paid { .. })
             | Self::Mapping(MappingOp::Expect { .. }) => None,
             Self::Run(_) => Some(Topic::Runs),
@@ -302,7 +306,10 @@ impl Op {
             ) => None,
             Self::Catalog(_) => Some(Topic::Catalog),
             Self::Mapping(_) => Some(Topic::Mapping),
-            Self::Index(_) | Self::Rescore(RescoreOp::Owe { .. }) => Some(Topic::Index),
+            // Who has an installation is told where installations are.
+            Self::Index(_) | Self::Integration(_) | Self::Rescore(RescoreOp::Owe { .. }) => {
+                Some(Topic::Index)
+            }
             Self::Inbox(_) => Some(Topic::Inbox),
             Self::Setting(SettingOp::Set { name, .. }) if name.starts_with("inbox.") => Some(Topic::Inbox),
             Self::Outbox(_) => Some(Topic::Outbox),

@@ -12,7 +12,7 @@ use super::runs::{Life, several};
 use super::world::{App, held, with_repo_table};
 
 /// Faults that stop for ever at the `nth` pass of `point`, and tell.
-fn dies_at(point: &'static str, nth: usize) -> (Faults, Arc<Notify>) {
+pub fn dies_at(point: &'static str, nth: usize) -> (Faults, Arc<Notify>) {
     let (passed, dead) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
     let told = dead.clone();
     let faults = Faults::with(Arc::new(move |name| {
@@ -28,7 +28,7 @@ fn dies_at(point: &'static str, nth: usize) -> (Faults, Arc<Notify>) {
     (faults, dead)
 }
 
-fn runtime() -> tokio::runtime::Runtime {
+pub fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
 }
 

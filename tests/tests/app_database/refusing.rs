@@ -1,14 +1,19 @@
 use std::time::Duration;
 
 use cutover_daemon::clock::Clock;
-use cutover_daemon::config::PostgresCatalog;
+use cutover_daemon::config::{MirrorNames, PostgresCatalog};
 use cutover_daemon::mapping::catalog::app_database::{AppDatabase, AppDatabaseError, Unfit};
 use cutover_tests::services::PASSWORD;
 
 use super::world::{App, held, prisma, with_repo_table};
 
 fn with_url(app: &App, url: &str) -> AppDatabase {
-    AppDatabase::new(&PostgresCatalog { url: url.to_owned().into(), names: app.names.clone() }).unwrap()
+    AppDatabase::new(&PostgresCatalog {
+        url: url.to_owned().into(),
+        names: app.names.clone(),
+        mirror: MirrorNames::default(),
+    })
+    .unwrap()
 }
 
 #[tokio::test]
@@ -29,7 +34,8 @@ async fn no_error_tells_the_password() {
     }
     for url in [format!("postgres://u:{PASSWORD}@h:port/x"), PASSWORD.to_owned(), format!("://:{PASSWORD}@")]
     {
-        let catalog = PostgresCatalog { url: url.into(), names: app.names.clone() };
+        let catalog =
+            PostgresCatalog { url: url.into(), names: app.names.clone(), mirror: MirrorNames::default() };
         let Err(error @ AppDatabaseError::Address(_)) = AppDatabase::new(&catalog) else { panic!("taken") };
         assert!(!format!("{error} {error:?}").contains(PASSWORD), "{error}");
         assert!(error.to_string().contains("postgres://USER:PASSWORD@HOST/NAME"));
@@ -38,7 +44,11 @@ async fn no_error_tells_the_password() {
 
 #[tokio::test]
 async fn a_database_that_is_away_is_waited_for_once_and_not_by_every_project_in_turn() {
-    let catalog = PostgresCatalog { url: "postgres://u@127.0.0.1:9/x".into(), names: prisma() };
+    let catalog = PostgresCatalog {
+        url: "postgres://u@127.0.0.1:9/x".into(),
+        names: prisma(),
+        mirror: MirrorNames::default(),
+    };
     let (database, clock) = (AppDatabase::new(&catalog).unwrap(), Clock::system());
     for _ in 0..100 {
         let error = database.held(&["p".into()]).await.unwrap_err().to_string();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use cutover_daemon::config::{
-    PostgresCatalog, PostgresNames, RepoNames, RepoPlace, UserTokenNames, WorkflowNames,
+    MirrorNames, PostgresCatalog, PostgresNames, RepoNames, RepoPlace, UserTokenNames, WorkflowNames,
 };
 use cutover_daemon::mapping::catalog::app_database::{AppDatabase, Held};
 use cutover_daemon::mapping::catalog::ddl::{DdlNames, ddl, quoted};
@@ -165,7 +165,11 @@ impl App {
     }
 
     pub fn catalog(&self) -> PostgresCatalog {
-        PostgresCatalog { url: self.database.url.clone().into(), names: self.names.clone() }
+        PostgresCatalog {
+            url: self.database.url.clone().into(),
+            names: self.names.clone(),
+            mirror: MirrorNames::default(),
+        }
     }
 
     pub fn open(&self) -> AppDatabase {

@@ -238,3 +238,23 @@ fn a_probe_that_could_call_elsewhere_is_refused() {
     has(&bench.errors(&twice, &[]), "name docs also stands at");
     has(&bench.errors(&bench.minimal(&probe("")), &[]), "probes.url: is required and not set");
 }
+
+#[test]
+fn copies_need_the_applications_database_and_a_column_each() {
+    let bench = Bench::new();
+    let text = |more: &str| {
+        bench.minimal(&format!("[catalog]\nsource = \"postgres\"\n[catalog.postgres.mirror]\n{more}"))
+    };
+    let env = [("DATABASE_URL", "postgres://db/app")];
+    assert_eq!(bench.errors(&text("installations = true\nintegrations = true\n"), &env), "no mistakes");
+    let errors = bench.errors(&text("installations = true\ninstallation_id = \"repositories\"\n"), &env);
+    has(&errors, "error: catalog.postgres.mirror.installation_");
+    has(&errors, "is the same column as `installation_");
+    has(&errors, "1 mistake in");
+    let errors = bench.errors(&text("integrations = true\ntoken_user = \"access_token\"\n"), &env);
+    has(&errors, "error: catalog.postgres.mirror.token_user: is the same column as `token_access`");
+    // What is switched off can't harm.
+    assert_eq!(bench.errors(&text("token_user = \"access_token\"\n"), &env), "no mistakes");
+    let errors = bench.errors(&bench.minimal("[catalog.postgres.mirror]\nintegrations = true\n"), &[]);
+    has(&errors, "mirror.integrations: is set, and the catalog is not the application's database");
+}

@@ -132,6 +132,7 @@ fn every_key_has_an_effect() {
             ("github", "app_id = 7\nprivate_key_file = \"app.pem\"\n"),
             ("catalog", "source = \"postgres\"\ndatabase_url_file = \"db\"\n"),
             ("catalog.postgres", ""),
+            ("catalog.postgres.mirror", ""),
             ("store", ""),
             ("rpc", ""),
             ("migration", ""),
@@ -170,6 +171,11 @@ fn every_key_has_an_effect() {
         let beside = match key.name {
             "catalog.postgres.repo_project" | "catalog.postgres.repo_name" => {
                 "repo_table = \"R\"\n".to_owned()
+            }
+            // A name counts where its copy is made.
+            name if key.section() == "catalog.postgres.mirror" => {
+                let flag = if name.contains(".installation_") { "installations" } else { "integrations" };
+                if name.ends_with(flag) { String::new() } else { format!("{flag} = true\n") }
             }
             _ => beside,
         };

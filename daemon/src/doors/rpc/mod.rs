@@ -97,6 +97,7 @@ impl Parts {
                     clock: &self.clock,
                     canary: &self.canary,
                     periodic: &self.periodic,
+                    mirror: self.doctor.mirror.as_ref(),
                 };
                 Answer::Status(Box::new(status::status(from).await.map_err(read_error)?))
             }

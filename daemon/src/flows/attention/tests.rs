@@ -64,6 +64,7 @@ fn facts<'a>(
         runs,
         index,
         sweeps: &NO_SWEEPS,
+        copies: None,
         projects: 1,
         index_max_age_ms: 6 * HOUR,
         webhooks: Webhooks::default(),
@@ -148,6 +149,7 @@ fn an_index_that_was_never_read_matters_only_with_projects() {
         runs: &[],
         index: &index,
         sweeps: &sweeps,
+        copies: None,
         projects,
         index_max_age_ms: HOUR,
         webhooks: Webhooks::default(),
@@ -185,4 +187,14 @@ fn a_sweep_that_stopped_is_told_until_one_ends() {
     let [told] = said(&stopped).try_into().unwrap();
     assert_eq!(told.text, "the sweep of GitHub's lists stopped: no route");
     assert!(told.why.contains("60 min ago"), "{}", told.why);
+}
+
+#[test]
+fn copies_that_are_behind_are_told_with_their_words() {
+    let (mode, index) = (mode(), index());
+    let of = |copies| of_facts(&Facts { copies, ..facts(&mode, None, &[], &index) });
+    assert!(of(None).is_empty());
+    let said = of(Some((NOW - HOUR, "it is down"))).remove(0);
+    assert_eq!((said.health, said.command.as_deref()), (Health::Warning, Some("cutover doctor")));
+    assert!(said.text.ends_with("are behind: it is down") && said.why.contains("failed 60 min"), "{said:?}");
 }

@@ -53,6 +53,18 @@ pub enum Unfit {
     IdType { table: String, column: String, found: String },
     #[error("column {column} of {table} does not name one row: an id must be NOT NULL and unique by itself")]
     NotUnique { table: String, column: String },
+    #[error(
+        "rows can't be added to {table}: GRANT INSERT ({columns}) on it to the user of catalog.database_url"
+    )]
+    NotAddable { table: String, columns: String },
+    #[error(
+        "column {column} of {table} is NOT NULL without a default, so no row can be added: give it a default"
+    )]
+    Demanded { table: String, column: String },
+    #[error("column {column} of {table} has the type {found}; {wanted} is needed")]
+    Type { table: String, column: String, found: String, wanted: &'static str },
+    #[error("column {column} of {table} does not name one row: it must be unique by itself")]
+    Ambiguous { table: String, column: String },
     #[error("column {column} of {table} is generated: name one that can be written")]
     Generated { table: String, column: String },
     #[error("table {table}: {error}")]

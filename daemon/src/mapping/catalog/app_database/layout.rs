@@ -28,7 +28,7 @@ pub(super) enum IdType {
 }
 
 impl IdType {
-    fn of(data_type: &str) -> Option<Self> {
+    pub(super) fn of(data_type: &str) -> Option<Self> {
         Some(match data_type {
             "text" | "character varying" => Self::Text,
             "uuid" => Self::Uuid,
@@ -36,6 +36,17 @@ impl IdType {
             "integer" => Self::Integer,
             "bigint" => Self::Bigint,
             _ => return None,
+        })
+    }
+
+    /// Its name.
+    pub(super) fn name(self) -> Sql {
+        Sql::text(match self {
+            Self::Text => "text",
+            Self::Uuid => "uuid",
+            Self::Smallint => "smallint",
+            Self::Integer => "integer",
+            Self::Bigint => "bigint",
         })
     }
 
@@ -91,17 +102,23 @@ pub(super) struct Layout {
     pub(super) set: Statement,
 }
 
+/// A column as the database has it.
 pub(super) struct Found {
-    data_type: String,
-    nullable: bool,
+    pub(super) data_type: String,
+    pub(super) nullable: bool,
     readable: bool,
-    unique: bool,
-    generated: bool,
+    pub(super) updatable: bool,
+    pub(super) insertable: bool,
+    pub(super) unique: bool,
+    pub(super) generated: bool,
+    /// A row can be added that does not say it.
+    pub(super) defaulted: bool,
 }
 
+/// A table with all its columns.
 pub(super) struct Table {
     oid: i64,
-    columns: HashMap<String, Found>,
+    pub(super) columns: HashMap<String, Found>,
 }
 
 const COLUMNS: &str = "
@@ -109,6 +126,9 @@ const COLUMNS: &str = "
            format_type(coalesce(nullif(t.typbasetype, 0), a.atttypid), NULL) AS data_type,
            a.attnotnull OR t.typnotnull AS not_null,
            has_column_privilege(c.oid, a.attnum, 'SELECT') AS readable,
+           has_column_privilege(c.oid, a.attnum, 'UPDATE') AS updatable,
+           has_column_privilege(c.oid, a.attnum, 'INSERT') AS insertable,
+           a.atthasdef OR a.attidentity <> '' OR t.typdefault IS NOT NULL AS defaulted,
            a.attgenerated <> '' AS generated,
            EXISTS (SELECT FROM pg_index i
                     WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indpred IS NULL
@@ -122,7 +142,9 @@ const COLUMNS: &str = "
 /// Reads the tables and says what does not fit, or makes the statements.
 pub(super) async fn inspect(pool: &PgPool, names: &Names) -> Result<Result<Layout, Vec<Unfit>>, sqlx::Error> {
     let mut unfit = Vec::new();
-    let Some(project) = table(pool, names, &names.project, &mut unfit).await? else { return Ok(Err(unfit)) };
+    let Some(project) = table(pool, &names.schema, &names.project, &mut unfit).await? else {
+        return Ok(Err(unfit));
+    };
     let mut wanted = vec![&names.id, &names.tenant];
     if names.repo_table.is_none() {
         wanted.extend(names.repo_columns());
@@ -133,14 +155,14 @@ pub(super) async fn inspect(pool: &PgPool, names: &Names) -> Result<Result<Layou
     let id = id_type(&project, &names.project, &names.id, &mut unfit);
     let mut repositories = None;
     if let Some(repo) = &names.repo_table {
-        repositories = table(pool, names, &repo.table, &mut unfit).await?;
+        repositories = table(pool, &names.schema, &repo.table, &mut unfit).await?;
         if let Some(found) = &repositories {
             let wanted: Vec<_> = names.repo_columns().into_iter().chain([&repo.project]).collect();
             readable(found, &repo.table, &wanted, &mut unfit);
         }
     }
     if let Some(users) = &names.users
-        && let Some(found) = table(pool, names, &users.table, &mut unfit).await?
+        && let Some(found) = table(pool, &names.schema, &users.table, &mut unfit).await?
     {
         readable(&found, &users.table, &[&users.id, &users.token], &mut unfit);
     }
@@ -154,11 +176,11 @@ pub(super) async fn inspect(pool: &PgPool, names: &Names) -> Result<Result<Layou
 
 pub(super) async fn table(
     pool: &PgPool,
-    names: &Names,
+    schema: &SqlName,
     name: &SqlName,
     unfit: &mut Vec<Unfit>,
 ) -> Result<Option<Table>, sqlx::Error> {
-    let schema = names.schema.as_str().to_owned();
+    let schema = schema.as_str().to_owned();
     let rows = sqlx::query(COLUMNS).bind(&schema).bind(name.as_str()).fetch_all(pool).await?;
     let Some(first) = rows.first() else {
         unfit.push(Unfit::NoTable { schema, table: name.as_str().to_owned() });
@@ -175,6 +197,9 @@ pub(super) async fn table(
             data_type: row.try_get("data_type")?,
             nullable: !row.try_get::<bool, _>("not_null")?,
             readable: row.try_get("readable")?,
+            updatable: row.try_get("updatable")?,
+            insertable: row.try_get("insertable")?,
+            defaulted: row.try_get("defaulted")?,
             unique: row.try_get("unique_by_itself")?,
             generated: row.try_get("generated")?,
         };

@@ -1,8 +1,10 @@
-//! The application's own PostgreSQL (B1): read in pages, and written in two columns only, by compare-and-set.
+//! The application's own PostgreSQL (B1): read in pages, and written in two columns only, by compare-and-set. Copies, where they
+//! are switched on, have tables of their own.
 
 mod columns;
 mod error;
 mod layout;
+mod mirror;
 mod names;
 mod page;
 mod sql;
@@ -19,6 +21,7 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 pub use self::columns::CompareAndSet;
 pub use self::error::{AppDatabaseError, Unfit};
 pub use self::layout::STATUS_MOST;
+pub use self::mirror::{Copies, Put, Refusal};
 pub use self::page::{AppRow, PageAfter};
 pub use self::workflows::{Changes, TRIGGER_MOST, TriggerRow};
 pub use crate::mapping::link::Held;
@@ -62,6 +65,7 @@ struct Inner {
     clock: Clock,
     options: PgConnectOptions,
     known: Mutex<Known>,
+    mirror: mirror::Mirror,
     /// Until when (on the monotonic clock) it counts as away, and why.
     away: Mutex<Option<(Duration, String)>>,
     reading: tokio::sync::Mutex<()>,
@@ -87,6 +91,7 @@ impl AppDatabase {
     /// `Address` and `Name`: what the configuration says can't be used.
     pub fn new(catalog: &PostgresCatalog) -> Result<Self, AppDatabaseError> {
         let names = Names::check(&catalog.names)?;
+        let mirror = mirror::Mirror::new(&catalog.mirror)?;
         let options = PgConnectOptions::from_str(catalog.url.expose_secret())
             .map_err(|error| AppDatabaseError::Address(scrub(&catalog.url, &error.to_string())))?
             .application_name("cutover")
@@ -110,6 +115,7 @@ impl AppDatabase {
             clock: Clock::system(),
             options,
             known: Mutex::default(),
+            mirror,
             away: Mutex::new(None),
             reading: tokio::sync::Mutex::new(()),
         })))
@@ -192,6 +198,7 @@ impl AppDatabase {
 
     fn forget(&self) {
         *self.known() = Known::default();
+        self.0.mirror.forget();
     }
 
     /// The answer to a question, or what its failure means.

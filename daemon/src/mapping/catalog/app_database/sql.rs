@@ -67,6 +67,11 @@ impl Sql {
         Self(pieces.iter().map(|piece| piece.0.as_str()).collect::<Vec<_>>().join(", "))
     }
 
+    /// One of these conditions.
+    pub(super) fn any(conditions: &[Self]) -> Self {
+        Self(conditions.iter().map(|piece| piece.0.as_str()).collect::<Vec<_>>().join(" OR "))
+    }
+
     /// The finished statement.
     pub(super) fn statement(self) -> Statement {
         Statement(self.0.into())

@@ -140,9 +140,9 @@ impl std::fmt::Debug for Changes {
 async fn inspect(pool: &PgPool, names: &Names) -> Result<Result<Workflows, Vec<Unfit>>, sqlx::Error> {
     let ours = &names.workflows;
     let mut unfit = Vec::new();
-    let found = table(pool, names, &ours.table, &mut unfit).await?;
+    let found = table(pool, &names.schema, &ours.table, &mut unfit).await?;
     let workflow = key(found.as_ref(), &ours.table, &ours.id, &[&ours.name, &ours.definition], &mut unfit);
-    let found = table(pool, names, &ours.triggers, &mut unfit).await?;
+    let found = table(pool, &names.schema, &ours.triggers, &mut unfit).await?;
     let others = [&ours.trigger_workflow, &ours.trigger_type, &ours.trigger_config];
     let trigger = key(found.as_ref(), &ours.triggers, &ours.trigger_id, &others, &mut unfit);
     match (unfit.is_empty(), workflow, trigger) {

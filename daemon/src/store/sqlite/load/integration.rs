@@ -56,7 +56,7 @@ impl IntegrationRead for Sqlite {
     }
 }
 
-fn integration(row: &SqliteRow) -> Read<IntegrationRow> {
+pub(super) fn integration(row: &SqliteRow) -> Read<IntegrationRow> {
     let word = |name: &str| row.try_get::<String, _>(name).map_err(unavailable(DOING));
     let (state, proof) = (word("state")?, word("proof")?);
     let state =

@@ -8,6 +8,7 @@ mod index;
 mod installed;
 mod integration;
 mod mapping;
+mod mirror;
 pub(super) mod outbox;
 mod rescore;
 pub(super) mod run;

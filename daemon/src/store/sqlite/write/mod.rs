@@ -9,6 +9,7 @@ mod index_event;
 mod index_sweep;
 mod integration;
 mod mapping;
+mod mirror;
 mod outbox;
 mod rescore;
 mod run;
@@ -36,6 +37,7 @@ pub(super) async fn op(
         Op::Catalog(op) => catalog::op(connection, op).await,
         Op::Downstream(op) => downstream::op(connection, op).await,
         Op::Mapping(op) => mapping::op(connection, op).await,
+        Op::Mirror(op) => mirror::op(connection, op).await,
         Op::Inbox(op) => inbox::op(connection, op, packed).await,
         Op::Integration(op) => integration::op(connection, op).await,
         Op::Outbox(op) => outbox::op(connection, op).await,
