@@ -44,7 +44,9 @@ async fn the_applications_list_follows_a_sweep_and_a_webhook() {
     };
     clock.timeout(Duration::from_secs(60), told).await.expect("status says nothing");
 
-    let ids: Vec<i64> = stage.sim.world().read(|world| world.installations().map(|one| one.id).collect());
+    let ids: Vec<i64> = stage.sim.world().read(|world| {
+        world.installations().filter(|one| one.suspended_at.is_none()).map(|one| one.id).collect()
+    });
     let table =
         r#"CREATE TABLE "GitHubAppInstallation" ("installationId" BIGINT PRIMARY KEY, repositories JSONB)"#;
     sqlx::raw_sql(table).execute(&mut theirs).await.unwrap();
@@ -85,7 +87,10 @@ async fn the_applications_list_follows_a_sweep_and_a_webhook() {
                 }
             }
         };
-        Clock::system().timeout(Duration::from_secs(60), reached).await.expect("the copy never came");
+        Clock::system()
+            .timeout(Duration::from_secs(60), reached)
+            .await
+            .unwrap_or_else(|_| panic!("the copy never came: {expected:?}"));
     };
     wait_for(expected.clone()).await;
     assert_eq!(copies(&stage.ask(&[0, 1], &["doctor"]).await)["health"], "ok");
