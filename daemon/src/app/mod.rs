@@ -7,6 +7,7 @@ mod doors;
 mod kinds;
 mod parts;
 mod set_up;
+mod settings;
 mod tasks;
 
 use std::process::ExitCode;

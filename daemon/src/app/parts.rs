@@ -1,16 +1,14 @@
 //! Builds every part out of the configuration, in the order of their needs.
 
-use std::collections::HashMap;
 use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
-use cutover_shared::ids::OperatorName;
 use cutover_shared::mapping::Mode;
-use cutover_shared::rpc::Role;
 
 use super::credentials::Credentials;
+use super::settings::{ddl_names, github_settings, operators, outbox_settings};
 use super::{Failure, kinds};
 use crate::audit::HeadFile;
 use crate::client::Client;
@@ -29,14 +27,13 @@ use crate::flows::status::Identity;
 use crate::flows::webhook_event::WebhookEvents;
 use crate::gateway::context::{OperatorContext, RepositoryContext};
 use crate::gateway::inbox::Inbox;
-use crate::gateway::outbox::{Context, Outbox, OutboxSettings, Service};
+use crate::gateway::outbox::{Context, Outbox};
 use crate::gateway::recover::{RecoverSettings, Recoverer};
 use crate::gateway::triggers::{GitHubFiles, Triggers};
 use crate::git::{Artifacts, Git, GitSettings, Limits};
-use crate::github::{GitHub, GitHubSettings, OAuthApp, Traffic};
+use crate::github::{GitHub, Traffic};
 use crate::init::{read_keyring, seal_key_file};
 use crate::mapping::catalog::app_database::AppDatabase;
-use crate::mapping::catalog::ddl::DdlNames;
 use crate::mapping::catalog::import::Importer;
 use crate::mapping::gate::CanaryFirst;
 use crate::mapping::mirror::Mirror;
@@ -349,58 +346,5 @@ pub(super) fn identity(loaded: &Loaded, github_host: &str, started_at: i64) -> I
         started_at,
         configured_mode: configured_mode(loaded),
         index_max_age_ms: i64::try_from(config.mapping.index_max_age.as_millis()).unwrap_or(i64::MAX),
-    }
-}
-
-fn github_settings(config: &Config, credentials: &Credentials) -> GitHubSettings {
-    let github = &config.github;
-    let mut settings =
-        GitHubSettings::new(github.api_base.clone(), credentials.app_id, credentials.keys.clone());
-    settings.web_base = Some(github.web_base.clone());
-    settings.oauth = github
-        .oauth
-        .as_ref()
-        .map(|app| OAuthApp { client_id: app.client_id.clone(), client_secret: app.client_secret.clone() });
-    settings.max_in_flight = github.max_in_flight;
-    settings.background_reserve = github.background_reserve;
-    settings.points_per_minute = github.points_per_minute;
-    settings.request_timeout = github.request_timeout;
-    settings
-}
-
-fn outbox_settings(config: &Config) -> Result<OutboxSettings, Failure> {
-    let engine = &config.engine;
-    let service = |url: &Option<String>| -> Result<Option<Service>, Failure> {
-        let Some(url) = url else { return Ok(None) };
-        Ok(Some(Service { url: url.parse()?, token: engine.token.clone() }))
-    };
-    Ok(OutboxSettings {
-        engine: service(&engine.url)?,
-        scheduler: service(&engine.scheduler_url)?,
-        parallel: engine.parallel,
-        tries: engine.tries,
-        patience: engine.timeout,
-    })
-}
-
-/// The daemon's own user is admin, unless the configuration gives that uid another name or role.
-pub(super) fn operators(config: &Config) -> HashMap<u32, (OperatorName, Role)> {
-    let own = nix::unistd::getuid();
-    let name =
-        nix::unistd::User::from_uid(own).ok().flatten().map_or_else(|| own.to_string(), |user| user.name);
-    let mut operators = HashMap::from([(own.as_raw(), (OperatorName(name), Role::Admin))]);
-    operators.extend(config.operators.iter().map(|o| (o.uid, (o.name.clone(), o.role))));
-    operators
-}
-
-fn ddl_names(config: &Config) -> DdlNames {
-    match &config.catalog {
-        Catalog::Embedded => DdlNames::default(),
-        Catalog::Postgres(catalog) => DdlNames {
-            schema: Some(catalog.names.schema.clone()),
-            table: catalog.names.project_table.clone(),
-            installation_column: catalog.names.installation.clone(),
-            status_column: catalog.names.status.clone(),
-        },
     }
 }

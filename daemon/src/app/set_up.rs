@@ -4,7 +4,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::Failure;
 use super::credentials::Credentials;
-use super::parts::{Ground, identity, operators};
+use super::parts::{Ground, identity};
+use super::settings::operators;
 use crate::client::Client;
 use crate::config::Loaded;
 use crate::doors::rpc::{Listener, SetUp};

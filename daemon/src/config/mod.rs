@@ -18,6 +18,7 @@ mod mirror;
 mod mistake;
 mod probe;
 mod secret;
+mod section;
 mod settings;
 mod suggest;
 pub mod table;
