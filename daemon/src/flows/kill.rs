@@ -294,8 +294,9 @@ fn write_durably(dir: &Path, text: &str) -> std::io::Result<()> {
 pub async fn watch_marker(switch: KillSwitch) {
     use notify::Watcher as _;
     let (seen, mut changes) = mpsc::channel(16);
-    // The store lies in the same folder, and each of its writes would be an event: only what appears is told.
-    let config = notify::Config::default().with_event_kinds(notify::EventKindMask::CREATE);
+    // The store lies in the same folder, and each of its writes would be an event: only what appears or is renamed is told.
+    let config = notify::Config::default()
+        .with_event_kinds(notify::EventKindMask::CREATE | notify::EventKindMask::MODIFY_NAME);
     let tell = move |event: notify::Result<notify::Event>| {
         // A full channel already says what there is to say.
         if event.is_ok() {

@@ -86,7 +86,7 @@ const COLUMNS: &[Column] = &[
     Column::words("LAST MATCH"),
     Column::number("WAITING"),
     Column::number("DEAD"),
-    Column::long("SOURCE"),
+    Column::long("BY"),
 ];
 
 const DISPATCH_COLUMNS: &[Column] = &[

@@ -223,9 +223,10 @@ impl World {
             Query::Status => Answer::Status(Box::new(self.status())),
             Query::Run(RunQuery::Window { ask }) => {
                 // A search by id or state; the list itself has no filter in these tests.
+                let terms = ask.filter.trim_start_matches("kind:map ");
                 let fits = |run: &&RunView| {
-                    ask.filter.strip_prefix("id:").is_none_or(|id| run.id.as_str() == id)
-                        && ask.filter.strip_prefix("state:").is_none_or(|rest| {
+                    terms.strip_prefix("id:").is_none_or(|id| run.id.as_str() == id)
+                        && terms.strip_prefix("state:").is_none_or(|rest| {
                             let states = rest.split(' ').next().unwrap();
                             states.split(',').any(|word| word == run.state.word())
                         })

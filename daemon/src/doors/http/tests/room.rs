@@ -3,7 +3,7 @@
 use super::*;
 
 /// All that a body may take, in KiB: of small parts, of large ones.
-const ALL: (usize, usize) = (32 * 1024, 75 * 1024);
+const ALL: (usize, usize) = (32 * 1024, 50 * 1024);
 
 async fn turns() {
     for _ in 0..200 {
