@@ -56,7 +56,7 @@ pub struct DeliveryRow {
 #[derive(Clone, Debug)]
 pub enum InboxOp {
     /// Takes a delivery. One whose GUID is there already only counts as repeated, unless it is dead: then it waits again from
-    /// its first try, since somebody asked GitHub for it once more.
+    /// its first try, since somebody asked GitHub for it once more, or ends if nothing follows from it any more.
     Receive(Box<NewDelivery>),
     /// A final state. Demands that it is waiting, so that effects in the same unit happen once.
     End { seq: i64, state: DeliveryState, at: i64, note: Option<String> },

@@ -97,11 +97,11 @@ impl Inbox {
         };
         let unit = Unit::new().with(InboxOp::Receive(Box::new(delivery)));
         self.db.write(lane, unit).await?;
-        if !awaited {
+        if awaited {
+            self.news.notify_one();
+        } else {
             self.metrics.webhook_processed(until(now, received_at));
         }
-        // Also for what is not awaited: it may have woken a dead one of its GUID.
-        self.news.notify_one();
         Ok(())
     }
 }

@@ -86,10 +86,10 @@ const DELIVERIES: Rows = Rows {
     row: "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     tail: " ON CONFLICT (guid) DO UPDATE SET
                 repeats  = repeats + 1,
-                state    = CASE WHEN state = 'dead' THEN 'waiting' ELSE state END,
+                state    = CASE WHEN state = 'dead' THEN excluded.state ELSE state END,
                 attempts = CASE WHEN state = 'dead' THEN 0 ELSE attempts END,
                 due_at   = CASE WHEN state = 'dead' THEN 0 ELSE due_at END,
-                ended_at = CASE WHEN state = 'dead' THEN NULL ELSE ended_at END,
+                ended_at = CASE WHEN state = 'dead' THEN excluded.ended_at ELSE ended_at END,
                 note     = CASE WHEN state = 'dead' THEN NULL ELSE note END,
                 digest   = CASE WHEN state = 'dead' AND kept = 0 THEN excluded.digest ELSE digest END,
                 bytes    = CASE WHEN state = 'dead' AND kept = 0 THEN excluded.bytes ELSE bytes END,

@@ -133,6 +133,9 @@ impl Model {
         known.row.repeats += 1;
         if known.row.state == Dead {
             again(&mut known.row);
+            if new.ended_at.is_some() {
+                (known.row.state, known.row.ended_at) = (Ignored, new.ended_at);
+            }
             if !known.row.kept {
                 known.row.kept = true;
                 known.row.digest.clone_from(&new.digest);
