@@ -1,7 +1,9 @@
 //! The one writer. Each unit runs in its own SAVEPOINT inside one group commit, so that a unit's failure never
 //! rolls back another; answers go out after COMMIT.
 
+use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use cutover_shared::rpc::Topic;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
@@ -11,6 +13,7 @@ use tokio::task::JoinHandle;
 
 use super::body::{Packed, SMALL, pack};
 use super::write::{self, Chain};
+use crate::clock::Clock;
 use crate::faults::Faults;
 use crate::store::{InboxOp, Lane, NewDelivery, Op, UNIT_ROWS, Unit, Versions, WriteError};
 
@@ -25,6 +28,13 @@ const GROUP_ROWS: usize = 4_096;
 
 /// Bytes of packed bodies after which a group commit takes no other unit.
 const GROUP_BYTES: usize = 32 << 20;
+
+/// After a group of so many units there is load, and the next group waits for more: a flush costs more than the wait. Fewer
+/// are no load, and more need no waiting.
+const GATHERING: Range<usize> = 8..48;
+
+/// How long it waits.
+const GATHER: Duration = Duration::from_millis(1);
 
 struct Request {
     unit: Unit,
@@ -117,6 +127,7 @@ impl Desk {
         mut handler: mpsc::Receiver<Request>,
         mut run: mpsc::Receiver<Request>,
     ) {
+        let (clock, mut last) = (Clock::system(), 0);
         loop {
             let first = tokio::select! {
                 biased;
@@ -127,6 +138,9 @@ impl Desk {
             };
             let (mut rows, mut bytes) = weight(&first);
             let mut group = vec![first];
+            if GATHERING.contains(&last) {
+                clock.sleep(GATHER).await;
+            }
             // However much is urgent, the other lanes have a place in each group: a flood may slow them and never stop them.
             let others = [handler.try_recv().ok(), run.try_recv().ok()];
             for request in others.into_iter().flatten() {
@@ -141,6 +155,7 @@ impl Desk {
                 (rows, bytes) = (rows + more.0, bytes + more.1);
                 group.push(request);
             }
+            last = group.len();
             self.commit(group).await;
         }
         if let Err(error) = self.connection.close().await {
