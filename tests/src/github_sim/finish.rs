@@ -180,7 +180,7 @@ fn body(shared: Arc<Shared>, flight: Flight, bytes: Vec<u8>, effect: Option<Effe
                     if rest.is_empty() {
                         return None;
                     }
-                    shared.wait(pause).await;
+                    shared.wait(shared.clock.monotonic() + pause).await;
                     let now = rest.split_to(drop.clamp(1, rest.len()));
                     Some((Ok::<_, std::convert::Infallible>(now), (shared, flight, rest)))
                 },

@@ -23,7 +23,7 @@ const fn waits(text: &'static str, over: fn(&State, &Tour) -> bool) -> Step {
 
 const STEPS: &[Step] = &[
     Step {
-        text: "Welcome. Behind this console are a made-up GitHub, 50 tenants and a real daemon. The overview says in five \
+        text: "Welcome. Behind this console are a made-up GitHub, its tenants and a real daemon. The overview says in five \
                seconds how it stands. f2 goes on, f10 ends the tour, ? explains every key.",
         over: None,
         sends: None,

@@ -136,15 +136,13 @@ impl OperatorContext {
         }
         let installation = self.installation(place).await?;
         let posted = self.context.post_comment(installation.0, &place.repository, number, text).await;
-        let outcome = match &posted {
-            Ok(comment) => json!({ "outcome": "posted", "comment": comment["id"] }),
-            Err(error) => json!({ "outcome": "failed", "error": error.class() }),
-        };
+        let class = posted.as_ref().err().map(ContextError::class);
         let posted = posted.map_err(OperatorError::from);
-        let mut detail = outcome;
-        if posted.as_ref().is_err_and(OperatorError::may_have_happened) {
-            detail["outcome"] = json!("unknown");
-        }
+        let mut detail = match &posted {
+            Ok(comment) => json!({ "outcome": "posted", "comment": comment["id"] }),
+            Err(error) if error.may_have_happened() => json!({ "outcome": "unknown", "error": class }),
+            Err(_) => json!({ "outcome": "failed", "error": class }),
+        };
         detail["installation"] = json!(installation);
         detail["characters"] = json!(characters);
         let subject = format!("{}#{number}", place.repository);

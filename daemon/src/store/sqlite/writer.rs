@@ -136,27 +136,21 @@ impl Desk {
                 Some(request) = run.recv() => request,
                 else => break,
             };
-            let (mut rows, mut bytes) = weight(&first);
-            let mut group = vec![first];
+            let mut group = Group::default();
+            group.push(first);
             if GATHERING.contains(&last) {
                 clock.sleep(GATHER).await;
             }
             // However much is urgent, the other lanes have a place in each group: a flood may slow them and never stop them.
             let others = [handler.try_recv().ok(), run.try_recv().ok()];
-            for request in others.into_iter().flatten() {
-                let more = weight(&request);
-                (rows, bytes) = (rows + more.0, bytes + more.1);
-                group.push(request);
-            }
-            while group.len() < GROUP_UNITS && rows < GROUP_ROWS && bytes < GROUP_BYTES {
+            others.into_iter().flatten().for_each(|request| group.push(request));
+            while !group.is_full() {
                 let next = urgent.try_recv().or_else(|_| handler.try_recv()).or_else(|_| run.try_recv());
                 let Ok(request) = next else { break };
-                let more = weight(&request);
-                (rows, bytes) = (rows + more.0, bytes + more.1);
                 group.push(request);
             }
-            last = group.len();
-            self.commit(group).await;
+            last = group.requests.len();
+            self.commit(group.requests).await;
         }
         if let Err(error) = self.connection.close().await {
             tracing::warn!(%error, "the store did not close cleanly");
@@ -313,8 +307,23 @@ fn delivery((unit, packed): &(Unit, Vec<Option<Packed>>)) -> Option<(&NewDeliver
     }
 }
 
-/// Rows, and bytes of bodies.
-fn weight(request: &Request) -> (usize, usize) {
-    let rows = request.unit.ops.iter().map(super::super::unit::Op::rows).sum();
-    (rows, request.packed.iter().flatten().map(|packed| packed.body.len()).sum())
+/// What one commit takes.
+#[derive(Default)]
+struct Group {
+    requests: Vec<Request>,
+    rows: usize,
+    /// Of packed bodies.
+    bytes: usize,
+}
+
+impl Group {
+    fn push(&mut self, request: Request) {
+        self.rows += request.unit.rows();
+        self.bytes += request.packed.iter().flatten().map(|packed| packed.body.len()).sum::<usize>();
+        self.requests.push(request);
+    }
+
+    fn is_full(&self) -> bool {
+        self.requests.len() >= GROUP_UNITS || self.rows >= GROUP_ROWS || self.bytes >= GROUP_BYTES
+    }
 }

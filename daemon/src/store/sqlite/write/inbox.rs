@@ -24,19 +24,25 @@ pub(super) async fn op(connection: &mut SqliteConnection, op: &InboxOp, packed: 
             found: format!("{seq} would go on waiting"),
         }),
         InboxOp::End { seq, state, at, note } => {
-            let ended = query(
+            let ended: Option<(Option<i64>, i64, String)> = sqlx::query_as(
                 "UPDATE deliveries SET state = $2, ended_at = $3, note = $4, due_at = 0
-                  WHERE seq = $1 AND state = 'waiting'",
+                  WHERE seq = $1 AND state = 'waiting'
+                 RETURNING installation, received_at, event || coalesce('.' || action, '')",
             )
             .bind(seq)
             .bind(state.word())
             .bind(at)
             .bind(note)
-            .execute(&mut *connection)
+            .fetch_optional(&mut *connection)
             .await
             .map_err(failed(WHAT))?;
-            waited(connection, *seq, ended.rows_affected()).await?;
-            delivered(connection, *seq).await
+            match ended {
+                Some((Some(installation), at, event)) => {
+                    delivered(connection, &[Last { installation, at, event }]).await
+                }
+                Some((None, ..)) => Ok(()),
+                None => waited(connection, *seq, 0).await,
+            }
         }
         InboxOp::Retry { seq, attempts, due_at, note } => {
             let delayed = query(
@@ -124,6 +130,10 @@ pub(in crate::store::sqlite) async fn receive(
     while let Some((statement, now, later)) = chunk(&INSERT_DELIVERIES, rest) {
         let mut insert = sqlx::query_as(statement);
         for (delivery, _) in now {
+            let state = match delivery.ended_at {
+                Some(_) => DeliveryState::Ignored,
+                None => DeliveryState::Waiting,
+            };
             insert = insert
                 .bind(&delivery.guid)
                 .bind(&delivery.event)
@@ -134,10 +144,7 @@ pub(in crate::store::sqlite) async fn receive(
                 .bind(delivery.received_at)
                 .bind(&delivery.digest)
                 .bind(i64::try_from(delivery.body.len()).unwrap_or(i64::MAX))
-                .bind(
-                    if delivery.ended_at.is_some() { DeliveryState::Ignored } else { DeliveryState::Waiting }
-                        .word(),
-                )
+                .bind(state.word())
                 .bind(delivery.ended_at);
         }
         let met: Vec<(String, i64, bool)> = insert.fetch_all(&mut *connection).await.map_err(failed(WHAT))?;
@@ -154,12 +161,27 @@ pub(in crate::store::sqlite) async fn receive(
             }
         }
     }
-    let mut rest = bodies.as_slice();
+    put_bodies(connection, &bodies).await?;
+    let mut last: BTreeMap<i64, Last> = BTreeMap::new();
+    for (delivery, _) in deliveries.iter().filter(|(delivery, _)| delivery.ended_at.is_some()) {
+        let Some(installation) = delivery.installation else { continue };
+        if last.get(&installation).is_none_or(|last| last.at <= delivery.received_at) {
+            let action = delivery.action.as_ref().map(|action| format!(".{action}")).unwrap_or_default();
+            let event = format!("{}{action}", delivery.event);
+            last.insert(installation, Last { installation, at: delivery.received_at, event });
+        }
+    }
+    let last: Vec<_> = last.into_values().collect();
+    delivered(connection, &last).await
+}
+
+async fn put_bodies(connection: &mut SqliteConnection, bodies: &[(i64, &Packed)]) -> Done {
+    let mut rest = bodies;
     loop {
         // A large one goes alone: it is copied for its statement, and again by SQLite.
         let small = rest.iter().take_while(|(_, packed)| packed.body.len() <= SMALL).count();
         let run = rest.get(..small.max(1)).unwrap_or(rest);
-        let Some((statement, now, _)) = chunk(&INSERT_BODIES, run) else { break };
+        let Some((statement, now, _)) = chunk(&INSERT_BODIES, run) else { return Ok(()) };
         let mut insert = query(statement);
         for (seq, packed) in now {
             insert = insert.bind(*seq).bind(packed.packing).bind(packed.body.as_ref());
@@ -167,43 +189,27 @@ pub(in crate::store::sqlite) async fn receive(
         insert.execute(&mut *connection).await.map_err(failed(WHAT))?;
         rest = rest.get(now.len()..).unwrap_or_default();
     }
-    let ended = deliveries.iter().filter(|(delivery, _)| delivery.ended_at.is_some());
-    let mut last: BTreeMap<i64, &NewDelivery> = BTreeMap::new();
-    for (delivery, _) in ended {
-        let Some(installation) = delivery.installation else { continue };
-        let last = last.entry(installation).or_insert(delivery);
-        if delivery.received_at >= last.received_at {
-            *last = delivery;
-        }
-    }
-    let last: Vec<_> = last.into_iter().collect();
-    let mut rest = last.as_slice();
+}
+
+/// The last delivery of an installation that ended.
+struct Last {
+    installation: i64,
+    at: i64,
+    /// `event.action`, or `event`.
+    event: String,
+}
+
+/// Notes last deliveries, at most once a minute for each installation: most look and write nothing.
+async fn delivered(connection: &mut SqliteConnection, last: &[Last]) -> Done {
+    let mut rest = last;
     while let Some((statement, now, later)) = chunk(&INSERT_DELIVERED, rest) {
         let mut insert = query(statement);
-        for (installation, delivery) in now {
-            let action = delivery.action.as_ref().map(|action| format!(".{action}")).unwrap_or_default();
-            let event = format!("{}{action}", delivery.event);
-            insert = insert.bind(*installation).bind(delivery.received_at).bind(event);
+        for last in now {
+            insert = insert.bind(last.installation).bind(last.at).bind(&last.event);
         }
         insert.execute(&mut *connection).await.map_err(failed(WHAT))?;
         rest = later;
     }
-    Ok(())
-}
-
-/// Notes the installation's last delivery, at most once a minute: most deliveries look and write nothing.
-async fn delivered(connection: &mut SqliteConnection, seq: i64) -> Done {
-    query(
-        "INSERT INTO delivered (installation, at, event)
-         SELECT installation, received_at, event || coalesce('.' || action, '') FROM deliveries
-          WHERE seq = $1 AND installation IS NOT NULL
-         ON CONFLICT (installation) DO UPDATE SET at = excluded.at, event = excluded.event
-          WHERE excluded.at >= delivered.at + 60000",
-    )
-    .bind(seq)
-    .execute(connection)
-    .await
-    .map_err(failed(WHAT))?;
     Ok(())
 }
 
