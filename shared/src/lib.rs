@@ -15,6 +15,7 @@ pub mod mapping;
 pub mod page;
 pub mod paths;
 pub mod redact;
+pub mod rollout;
 pub mod rpc;
 pub mod run;
 pub mod status;
