@@ -15,6 +15,7 @@ use crate::ids::{ActKey, OperatorName};
 use crate::import::{ImportAct, ImportView, RecordView};
 use crate::installation::{InstallationAnswer, InstallationQuery};
 use crate::mapping::{MapAct, MapAnswer, MapQuery, MapReceipt};
+use crate::rollout::{RolloutAct, RolloutAnswer, RolloutQuery, RolloutReceipt};
 use crate::run::{RunAct, RunAnswer, RunQuery, RunView};
 use crate::status::{Check, Status};
 use crate::token::{TokenAct, TokenAnswer, TokenQuery, TokenView};
@@ -89,6 +90,7 @@ pub enum Query {
     App(AppQuery),
     Installation(InstallationQuery),
     Workflow(WorkflowQuery),
+    Rollout(RolloutQuery),
     Audit(AuditQuery),
     Context(ContextQuery),
 }
@@ -107,6 +109,7 @@ pub enum Answer {
     App(AppAnswer),
     Installation(InstallationAnswer),
     Workflow(WorkflowAnswer),
+    Rollout(RolloutAnswer),
     Audit(AuditAnswer),
     Context(ContextAnswer),
 }
@@ -122,6 +125,7 @@ pub enum Act {
     Token(TokenAct),
     Webhook(WebhookAct),
     Workflow(WorkflowAct),
+    Rollout(RolloutAct),
     App(AppAct),
     Import(ImportAct),
     Context(ContextAct),
@@ -142,6 +146,7 @@ pub enum Receipt {
     Token(TokenView),
     Webhook(WebhookReceipt),
     Workflow(WorkflowReceipt),
+    Rollout(Box<RolloutReceipt>),
     App(Box<AppView>),
     Import(Box<ImportView>),
     Recorded(Box<RecordView>),
@@ -180,6 +185,7 @@ impl Query {
             | Self::App(_)
             | Self::Installation(_)
             | Self::Workflow(_)
+            | Self::Rollout(_)
             | Self::Audit(_) => Role::Viewer,
         }
     }
@@ -197,6 +203,7 @@ impl Query {
             Self::App(_) => "app",
             Self::Installation(_) => "installation",
             Self::Workflow(_) => "workflow",
+            Self::Rollout(_) => "rollout",
             Self::Audit(_) => "audit",
             Self::Context(query) => query.name(),
         }
@@ -248,6 +255,17 @@ impl Act {
                     Role::Operator
                 }
             },
+            Self::Rollout(act) => match act {
+                // What passes a criterion that stands in the way is another person's word than the operator's.
+                RolloutAct::Stage { override_reason: Some(_), .. } => Role::Approver,
+                RolloutAct::Stage { .. }
+                | RolloutAct::Rollback { .. }
+                | RolloutAct::Flag { .. }
+                | RolloutAct::Override { .. }
+                | RolloutAct::Freeze { .. }
+                | RolloutAct::Unfreeze { .. }
+                | RolloutAct::Unkill { .. } => Role::Operator,
+            },
             // It spends an installation's calls and leaves an artifact.
             Self::Import(act) => match act {
                 ImportAct::Run { .. } | ImportAct::Record { .. } => Role::Operator,
@@ -297,6 +315,15 @@ impl Act {
                 WorkflowAct::Remove { .. } => "workflow.remove",
                 WorkflowAct::Replay { .. } => "workflow.replay",
             },
+            Self::Rollout(act) => match act {
+                RolloutAct::Stage { .. } => "rollout.stage",
+                RolloutAct::Rollback { .. } => "rollback",
+                RolloutAct::Flag { .. } => "rollout.flag",
+                RolloutAct::Override { .. } => "rollout.override",
+                RolloutAct::Freeze { .. } => "rollout.freeze",
+                RolloutAct::Unfreeze { .. } => "rollout.unfreeze",
+                RolloutAct::Unkill { .. } => "unkill",
+            },
             Self::Import(act) => match act {
                 ImportAct::Run { .. } => "import",
                 ImportAct::Record { .. } => "import.record",
@@ -319,12 +346,14 @@ pub enum Topic {
     /// Workflows and what was sent on.
     Outbox,
     Mode,
+    Rollouts,
     Audit,
 }
 
 crate::run::words!(Topic {
     Runs = "runs", Mapping = "mapping", Catalog = "catalog", Index = "index", Tokens = "tokens", Inbox = "inbox",
-    Outbox = "outbox", Mode = "mode", Audit = "audit",
+    Outbox = "outbox", Mode = "mode",
+    Rollouts = "rollouts", Audit = "audit",
 });
 
 /// Versions of all topics. A new `epoch` (the daemon restarted) means: ask for everything again.

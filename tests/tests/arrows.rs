@@ -29,18 +29,18 @@ const DAEMON: &[(&str, &[&str], &str)] = &[
         "app",
         &[
             "doors", "flows", "gateway", "mapping", "run", "audit", "seal", "github", "git", "store",
-            "config", "init", "instance", "log", "shutdown",
+            "config", "init", "instance", "log", "rollout", "shutdown",
         ],
         "the composition root is the only place that names every part",
     ),
     (
         "doors",
-        &["flows", "gateway", "mapping", "run", "audit", "seal", "github", "git", "store"],
+        &["flows", "gateway", "mapping", "rollout", "run", "audit", "seal", "github", "git", "store"],
         "a door authorises and delegates to a flow, an area or the platform; never to another door's insides",
     ),
     (
         "flows",
-        &["gateway", "mapping", "run", "audit", "seal", "github", "git", "store"],
+        &["gateway", "mapping", "rollout", "run", "audit", "seal", "github", "git", "store"],
         "a use case that crosses areas; the only place where areas meet",
     ),
     (
@@ -53,6 +53,11 @@ const DAEMON: &[(&str, &[&str], &str)] = &[
         &["audit", "github", "seal", "store"],
         "an area: what follows from an event is written with the event's end; the App's key is sealed on arrival, install states \
          are signed",
+    ),
+    (
+        "rollout",
+        &["run", "audit", "store"],
+        "an area: decisions stand on the brake, changes are written with their audit record",
     ),
     ("run", &["audit", "store"], "each act and chunk is one unit with its audit record"),
     (
@@ -80,7 +85,7 @@ const NAMES: &[&str] =
     &["PostgresCatalog", "PostgresNames", "RepoPlace", "MirrorNames", "InstallationCopy", "IntegrationCopy"];
 
 /// Areas. None names another: what needs two is a flow.
-const AREAS: &[&str] = &["gateway", "mapping"];
+const AREAS: &[&str] = &["gateway", "mapping", "rollout"];
 
 /// The arrows of the command line.
 const TUI: &[(&str, &[&str], &str)] = &[

@@ -6,11 +6,12 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
 use cutover_shared::mapping::Mode;
+use cutover_shared::rollout::{RolloutName, Stage};
 
 use super::credentials::Credentials;
-use super::settings::{ddl_names, github_settings, operators, outbox_settings};
+use super::settings::{ddl_names, github_settings, operators, outbox_settings, rollout_settings};
 use super::{Failure, kinds};
-use crate::audit::HeadFile;
+use crate::audit::{HeadFile, Who};
 use crate::client::Client;
 use crate::clock::Clock;
 use crate::config::{self, Catalog, Config, Loaded, Origin, Store};
@@ -18,6 +19,7 @@ use crate::doors::http::{AllowList, Certificates};
 use crate::doors::rpc::Parts;
 use crate::faults::Faults;
 use crate::flows::app_workflows::{self, AppWorkflows};
+use crate::flows::ceiling;
 use crate::flows::doctor::{Certificate, Doctor};
 use crate::flows::import::{ImportParts, Imports};
 use crate::flows::kill::KillSwitch;
@@ -43,6 +45,9 @@ use crate::mapping::periodic::Periodic;
 use crate::mapping::planner::Planner;
 use crate::mapping::rescore::Rescorer;
 use crate::mapping::sweep::Sweeper;
+use crate::rollout::book::Rollouts;
+use crate::rollout::evidence::Recorded;
+use crate::rollout::router::Router;
 use crate::run::{Brake, Engine, EngineSettings};
 use crate::seal::Seal;
 use crate::store::{self, Db};
@@ -69,6 +74,8 @@ pub(super) struct Built {
     pub(super) rescorer: Rescorer,
     /// None: the application's tables are not read for workflows.
     pub(super) app_workflows: Option<Arc<AppWorkflows>>,
+    /// A mode other than `off` was stored before this start.
+    was_on: bool,
 }
 
 /// What is there before anything is known of GitHub.
@@ -152,6 +159,18 @@ pub(super) async fn build(
         KillSwitch::new(brake.clone(), &config.state_dir, db.clone(), engine.clone(), clock.clone());
     let identity = Arc::new(identity(loaded, github.host_id(), clock.now()));
     let started_at = identity.started_at;
+    let router = Router::new(brake.clone());
+    let evidence = Arc::new(Recorded { db: db.clone() });
+    let rollouts = Rollouts::new(
+        db.clone(),
+        clock.clone(),
+        router,
+        rollout_settings(config)?,
+        evidence,
+        &config.state_dir,
+    );
+    // Whoever is on installations already stays there: a rollout begins where the mode of an older version has led.
+    let was_on = mode::stored(&db).await?.is_some_and(|mode| mode != Mode::Off);
     mode::initialise(&db, config.migration.mode, &config.migration.canary, started_at).await?;
     let tls = match config.http.tls.as_ref().filter(|_| config.http.listen.is_some()) {
         Some(files) => Some(Certificates::load(files.certificate.clone(), files.key.clone()).await?),
@@ -215,6 +234,7 @@ pub(super) async fn build(
         periodic,
         hooks_planner,
         kill,
+        rollouts,
         imports,
         probes,
         doctor,
@@ -233,6 +253,7 @@ pub(super) async fn build(
         allow,
         rescorer,
         app_workflows,
+        was_on,
     })
 }
 
@@ -293,6 +314,13 @@ impl Built {
     /// Reads marker and store, and takes up what the last process left.
     pub(super) async fn take_up(&self) -> Result<(), Failure> {
         let killed = self.door.kill.start().await?;
+        let initial = self.door.rollouts.settings().initial;
+        let begin = |name: RolloutName| match name {
+            RolloutName::GithubAuth if self.was_on => Stage::Live,
+            name => initial[name.index()],
+        };
+        self.door.rollouts.load(begin).await?;
+        ceiling::follow(&self.door.db, &self.door.rollouts, &Who::daemon()).await?;
         self.door.importer.resume().await?;
         self.door.triggers.load().await?;
         if self.app_workflows.is_none() {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use cutover_shared::ids::OperatorName;
+use cutover_shared::rollout::Stage;
 use cutover_shared::rpc::Role;
 
 use super::Failure;
@@ -11,6 +12,10 @@ use crate::config::{Catalog, Config};
 use crate::gateway::outbox::{OutboxSettings, Service};
 use crate::github::{GitHubSettings, OAuthApp};
 use crate::mapping::catalog::ddl::DdlNames;
+use crate::rollout::book::RolloutSettings;
+use crate::rollout::bucket::PER_PERCENT;
+use crate::rollout::criteria::{Hours, Rules};
+use crate::rollout::stages::Track;
 
 pub(super) fn github_settings(config: &Config, credentials: &Credentials) -> GitHubSettings {
     let github = &config.github;
@@ -51,6 +56,28 @@ pub(super) fn operators(config: &Config) -> HashMap<u32, (OperatorName, Role)> {
     let mut operators = HashMap::from([(own.as_raw(), (OperatorName(name), Role::Admin))]);
     operators.extend(config.operators.iter().map(|o| (o.uid, (o.name.clone(), o.role))));
     operators
+}
+
+/// The shares of `canary`, in percent.
+const SHARES: [u8; 3] = [10, 50, 100];
+
+pub(super) fn rollout_settings(config: &Config) -> Result<RolloutSettings, Failure> {
+    let set = &config.rollout;
+    let begin = |live: bool| if live { Stage::Live } else { Stage::Off };
+    let minute = |hour: u16| hour * 60;
+    Ok(RolloutSettings {
+        track: Track::new(&SHARES)?,
+        rules: Rules {
+            hours: set.hours.map(|(from, to)| Hours { from: minute(from), to: minute(to) }),
+            soak_dual_write: set.soak_dual_write,
+            soak_shadow: set.soak_shadow,
+            soak_canary: set.soak_canary,
+            soak_live: set.soak_live,
+            reverse_age: set.reverse_age,
+        },
+        shadow_buckets: set.shadow_percent * PER_PERCENT,
+        initial: [begin(set.github_auth_live), begin(set.git_sandbox_live)],
+    })
 }
 
 pub(super) fn ddl_names(config: &Config) -> DdlNames {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::parts::Built;
 use crate::config::{Config, Env};
 use crate::doors::rpc::Parts;
+use crate::flows::ceiling;
 use crate::flows::kill::watch_marker;
 use crate::flows::measure::Measure;
 use crate::gateway::inbox::WorkSettings;
@@ -42,6 +43,7 @@ pub(super) fn spawn(
         until_stop(shutdown, "kill store", worker);
     }
     until_stop(shutdown, "kill marker", watch_marker(parts.kill.clone()));
+    until_stop(shutdown, "ways back", parts.rollouts.clone().work());
     shutdown.spawn("audit heads", sign_heads(shutdown.clone(), parts.clone()));
     let outbox = parts.outbox.clone();
     let inbox = parts.inbox.clone().work(built.events.clone(), work_settings(config));
@@ -83,6 +85,9 @@ pub(super) fn spawn_late(shutdown: &Shutdown, built: &Built, config: &Config) {
         let recoverer = built.door.recoverer.clone();
         until_stop(shutdown, "missed deliveries", recoverer.keep(config.inbox.recover_every));
     }
+    let (db, rollouts, clock) =
+        (built.door.db.clone(), built.door.rollouts.clone(), built.door.clock.clone());
+    until_stop(shutdown, "mode above rollouts", ceiling::keep(db, rollouts, clock));
     // Not before the stored workflows are loaded: what is there already is not taken for new then.
     if let Some(workflows) = built.app_workflows.clone() {
         until_stop(shutdown, "application's workflows", workflows.work());

@@ -11,6 +11,7 @@ use super::gather::Values;
 use super::mirror;
 use super::mistake::Mistakes;
 use super::probe;
+use super::rollout::rollout;
 use super::settings::{
     Api, AppWorkflows, Catalog, Config, Engine, GitHub, Import, Inbox, Log, Mapping, Migration, OauthApp,
     PostgresCatalog, PostgresNames, RepoNames, RepoPlace, Rpc, Run, StderrLog, UserTokenNames, WorkflowNames,
@@ -76,6 +77,7 @@ pub(super) fn assemble(values: &Values, mistakes: &mut Mistakes) -> Option<Confi
             keep_artifacts: values.length("import.keep_artifacts")?,
         },
         probes,
+        rollout: rollout(values)?,
         run: Run {
             plan_ttl: values.length("run.plan_ttl")?,
             chunk: number(values, "run.chunk")?,

@@ -17,6 +17,7 @@ pub mod key;
 mod mirror;
 mod mistake;
 mod probe;
+mod rollout;
 mod secret;
 mod section;
 mod settings;
@@ -31,6 +32,7 @@ pub(crate) use derive::{config_place as usual_file, state_dir as usual_state_dir
 pub use env::Env;
 pub use gather::Origin;
 pub use mistake::{Mistake, MistakeKind, Mistakes, Place};
+pub use rollout::Rollout;
 pub use settings::{
     Api, AppWorkflows, Catalog, Config, GitHub, Http, InstallationCopy, IntegrationCopy, Log, Mapping,
     Migration, MirrorNames, OauthApp, Operator, Post, PostgresCatalog, PostgresNames, Probe, RepoNames,

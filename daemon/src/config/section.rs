@@ -52,6 +52,10 @@ pub static SECTIONS: &[Section] = &[
         name: "probes[]",
         doc: "Calls of services downstream, recorded before the move and compared after an import: one section for each, at most 32.",
     },
+    Section {
+        name: "rollout",
+        doc: "Rollouts: where they begin, how fast they may go on. `docs/rollouts.md` explains them.",
+    },
     Section { name: "run", doc: "Runs: whatever is planned, approved and applied." },
     Section { name: "log", doc: "Logs: JSON lines in one file a day." },
 ];

@@ -16,6 +16,7 @@ pub use self::catalog::{
     Catalog, InstallationCopy, IntegrationCopy, MirrorNames, PostgresCatalog, PostgresNames, RepoNames,
     RepoPlace, TokenCopy, UserTokenNames, WorkflowNames,
 };
+use super::rollout::Rollout;
 
 /// Everything that an operator can set. `docs/configuration.md` has a sentence for each key.
 #[derive(Clone, Debug)]
@@ -40,6 +41,7 @@ pub struct Config {
     pub workflows: Option<AppWorkflows>,
     pub import: Import,
     pub probes: Vec<Probe>,
+    pub rollout: Rollout,
     pub run: Run,
     pub log: Log,
 }

@@ -3,6 +3,7 @@
 pub mod app_workflows;
 pub mod attention;
 pub mod back;
+pub mod ceiling;
 pub mod doctor;
 pub mod import;
 pub mod inbox_figures;

@@ -47,6 +47,11 @@ pub async fn initialise(db: &Db, mode: Mode, canary: &[TenantId], at: i64) -> Re
     Ok(db.write(Lane::Handler, unit).await?)
 }
 
+/// The stored mode; none before the first start.
+pub async fn stored(db: &Db) -> Result<Option<Mode>, ReadError> {
+    Ok(db.setting(MODE).await?.and_then(|(word, ..)| Mode::from_word(&word)))
+}
+
 /// What is stored. `configured` is what the configuration says now, where it says anything; `killed` what memory says.
 pub async fn view(db: &Db, configured: Option<Mode>, killed: bool) -> Result<ModeView, ReadError> {
     let stored = db.setting(MODE).await?;

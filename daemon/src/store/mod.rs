@@ -11,6 +11,7 @@ mod open;
 mod outbox;
 mod read;
 mod rescore;
+mod rollout;
 mod rows;
 mod select;
 mod sqlite;
@@ -38,6 +39,7 @@ pub use outbox::{
 };
 pub use read::{AuditRead, CatalogRead, IndexRead, MappingRead, ProbeRead, RunRead, SettingRead, UploadRead};
 pub use rescore::{OwedRow, RescoreOp, RescoreRead, Scope};
+pub use rollout::{ChangeRow, IncidentRow, NewChange, RecordKind, RolloutOp, RolloutRead, RolloutRow};
 pub use rows::{
     ActReceiptRow, AuditRow, InstallationRow, LinkFilter, LinkRow, MappingRow, NewItem, NewRun,
     RepositoryRow, RequestRow, RunRow, Standing, StandingRun, StoredItem, SweepRow, TenantRow, UploadRow,
@@ -98,6 +100,7 @@ pub trait Store:
     + OutboxRead
     + ProbeRead
     + RescoreRead
+    + RolloutRead
     + RunRead
     + SettingRead
     + UploadRead

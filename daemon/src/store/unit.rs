@@ -11,6 +11,7 @@ use super::learned::Learned;
 use super::mirror::MirrorOp;
 use super::outbox::{DispatchTo, OutboxOp};
 use super::rescore::RescoreOp;
+use super::rollout::RolloutOp;
 use super::rows::{InstallationRow, LinkRow, MappingRow, NewItem, NewRun, RepositoryRow, RequestRow};
 
 /// The most rows of one operation. Keeps a group commit short, so that the urgent lane never waits long.
@@ -88,6 +89,7 @@ ops! {
     Outbox(OutboxOp),
     Probe(ProbeOp),
     Rescore(RescoreOp),
+    Rollout(RolloutOp),
     Setting(SettingOp),
     Act(ActOp),
     Audit(AuditDraft),
@@ -314,6 +316,8 @@ impl Op {
             Self::Setting(SettingOp::Set { name, .. }) if name.starts_with("inbox.") => Some(Topic::Inbox),
             Self::Outbox(_) => Some(Topic::Outbox),
             Self::Setting(_) => Some(Topic::Mode),
+            Self::Rollout(RolloutOp::List { .. } | RolloutOp::Record { .. }) => None,
+            Self::Rollout(_) => Some(Topic::Rollouts),
             Self::Audit(_) => Some(Topic::Audit),
         }
     }

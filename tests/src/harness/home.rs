@@ -68,10 +68,12 @@ impl Home {
         more: &str,
     ) -> Result<(), HarnessError> {
         let key = self.write("app.pem", key_pem.as_bytes())?;
+        // Tenants of these tests are on installations; what is about rollouts says itself where they begin.
+        let rollout = if more.contains("[rollout]") { "" } else { "[rollout]\ngithub_auth = \"live\"\n\n" };
         let text = format!(
             "environment = \"demo\"\nstate_dir = {state:?}\n\n[rpc]\nsocket = {socket:?}\n\n[log]\nstderr = \"off\"\n\n\
              [github]\napi_base_url = {api_base:?}\napp_id = {app_id}\nprivate_key_file = {key:?}\n\
-             points_per_minute = 1000000\n\n{more}",
+             points_per_minute = 1000000\n\n{rollout}{more}",
             state = self.state(),
             socket = self.socket(),
         );

@@ -142,6 +142,7 @@ fn every_key_has_an_effect() {
             ("scheduler", ""),
             ("workflows", ""),
             ("import", ""),
+            ("rollout", ""),
             ("run", ""),
             ("log", ""),
         ];

@@ -5,8 +5,9 @@ use cutover_shared::ids::RunId;
 use cutover_shared::mapping::{MapAct, MapAnswer, MapQuery, MapReceipt, PlanItem};
 use cutover_shared::page::PageAsk;
 
-use super::{Parts, STORE_MEND, not_found, read_error, write_error};
+use super::{Parts, STORE_MEND, not_found, read_error, rollout, write_error};
 use crate::audit::Who;
+use crate::flows::ceiling;
 use crate::mapping::check::{self, CheckError};
 use crate::mapping::kind::MAP;
 use crate::mapping::mode::{self, ModeError};
@@ -60,6 +61,7 @@ pub(super) async fn act(parts: &Parts, act: MapAct, who: &Who) -> Result<MapRece
             // Named before the mode is set: a kill that comes in between must hold.
             let pull = parts.brake.newest();
             mode::set(&parts.db, mode, canary, parts.clock.now(), who).await.map_err(mode_error)?;
+            ceiling::follow(&parts.db, &parts.rollouts, who).await.map_err(rollout::error)?;
             if let (Some(_), Some(pull)) = (mode, pull) {
                 parts.kill.let_go(pull, who).await.map_err(write_error)?;
             }

@@ -11,6 +11,7 @@ mod import;
 mod installation;
 mod listen;
 mod map;
+mod rollout;
 mod run;
 mod session;
 mod set_up;
@@ -48,6 +49,7 @@ use crate::mapping::gate::CanaryFirst;
 use crate::mapping::old_hooks::planner::HooksPlanner;
 use crate::mapping::periodic::Periodic;
 use crate::mapping::planner::Planner;
+use crate::rollout::book::Rollouts;
 use crate::run::{Brake, Engine};
 use crate::seal::Seal;
 use crate::store::{Db, ReadError, WriteError};
@@ -67,6 +69,7 @@ pub struct Parts {
     pub hooks_planner: HooksPlanner,
     pub importer: Importer,
     pub kill: KillSwitch,
+    pub rollouts: Rollouts,
     pub imports: Imports,
     pub probes: Probes,
     pub inbox: Arc<Inbox>,
@@ -110,6 +113,7 @@ impl Parts {
             Query::App(query) => Answer::App(app::query(self, query).await?),
             Query::Installation(query) => Answer::Installation(installation::query(self, query).await?),
             Query::Workflow(query) => Answer::Workflow(workflow::query(self, query).await?),
+            Query::Rollout(query) => Answer::Rollout(rollout::query(self, query).await?),
             Query::Audit(query) => Answer::Audit(audit::query(self, query).await?),
             Query::Context(query) => Answer::Context(context::query(self, query).await?),
         })

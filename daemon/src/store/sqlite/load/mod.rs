@@ -11,6 +11,7 @@ mod mapping;
 mod mirror;
 pub(super) mod outbox;
 mod rescore;
+mod rollout;
 pub(super) mod run;
 mod setting;
 

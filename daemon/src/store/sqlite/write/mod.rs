@@ -12,6 +12,7 @@ mod mapping;
 mod mirror;
 mod outbox;
 mod rescore;
+mod rollout;
 mod run;
 mod setting;
 
@@ -44,6 +45,7 @@ pub(super) async fn op(
         Op::Index(op) => index::op(connection, op).await,
         Op::Probe(op) => mapping::probe(connection, op).await,
         Op::Rescore(op) => rescore::op(connection, op).await,
+        Op::Rollout(op) => rollout::op(connection, op).await,
         Op::Setting(op) => setting::op(connection, op).await,
         Op::Act(op) => setting::act(connection, op).await,
         Op::Audit(draft) => chain.append(connection, draft).await,

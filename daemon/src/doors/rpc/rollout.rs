@@ -1,0 +1,167 @@
+//! Questions and acts about rollouts.
+
+use cutover_shared::error::{ErrorCode, RpcError};
+use cutover_shared::page::PageAsk;
+use cutover_shared::rollout::{
+    ChangeView, RolloutAct, RolloutAnswer, RolloutLine, RolloutName, RolloutQuery, RolloutReceipt,
+    RolloutView,
+};
+
+use super::{Parts, STORE_MEND};
+use crate::audit::Who;
+use crate::rollout::book::look::Standing;
+use crate::rollout::book::{RolloutError, StepAsk, Way};
+
+/// Changes that a rollout shows with itself.
+const CHANGES: u32 = 10;
+
+pub(super) async fn query(parts: &Parts, query: RolloutQuery) -> Result<RolloutAnswer, RpcError> {
+    let rollouts = &parts.rollouts;
+    Ok(match query {
+        RolloutQuery::List => {
+            let mut lines = Vec::new();
+            for name in RolloutName::ALL.iter().copied() {
+                lines.push(line(name, &rollouts.standing(name).await.map_err(error)?));
+            }
+            RolloutAnswer::List(lines)
+        }
+        RolloutQuery::Show { name } => RolloutAnswer::Show(Box::new(show(parts, name).await?)),
+        RolloutQuery::Step { name, to, exact } => {
+            let ask = StepAsk { name, to, exact };
+            RolloutAnswer::Step(Box::new(rollouts.step(&ask).await.map_err(error)?))
+        }
+        RolloutQuery::Members { name, side, page } => {
+            RolloutAnswer::Members(rollouts.members(name, side, &page).await.map_err(error)?)
+        }
+        RolloutQuery::Explain { tenant, operation, at } => {
+            let view = rollouts.explain(&tenant, operation, at).await.map_err(error)?;
+            RolloutAnswer::Explain(Box::new(view))
+        }
+        RolloutQuery::Changes { name, page } => {
+            RolloutAnswer::Changes(rollouts.changes(name, &page).await.map_err(error)?)
+        }
+        RolloutQuery::Overrides { name, page } => {
+            RolloutAnswer::Overrides(rollouts.overrides(name, &page).map_err(error)?)
+        }
+        RolloutQuery::Flags => RolloutAnswer::Flags(rollouts.flags().map_err(error)?),
+    })
+}
+
+fn line(name: RolloutName, standing: &Standing) -> RolloutLine {
+    let verdict = standing.facts.verdict.as_ref();
+    RolloutLine {
+        name,
+        version: standing.version,
+        stage: standing.state.stage,
+        since: standing.state.stage_since,
+        killed: standing.killed,
+        frozen: standing.state.freeze.is_some(),
+        inside: if standing.killed { 0 } else { standing.inside },
+        tenants: standing.tenants,
+        verdict: verdict.map_or_else(|| "not judged".to_owned(), |(_, text)| text.clone()),
+        attention: standing.killed || standing.facts.repair.failed > 0 || standing.facts.incident.is_some(),
+    }
+}
+
+async fn show(parts: &Parts, name: RolloutName) -> Result<RolloutView, RpcError> {
+    let standing = parts.rollouts.standing(name).await.map_err(error)?;
+    let changes = parts.rollouts.changes(name, &PageAsk::first(CHANGES)).await.map_err(error)?;
+    let state = &standing.state;
+    Ok(RolloutView {
+        line: line(name, &standing),
+        algorithm: state.algorithm,
+        salt: state.salt.clone(),
+        exact: state.roster.as_ref().map(|roster| roster.count),
+        overrides: u64::try_from(state.overrides.len()).unwrap_or(u64::MAX),
+        freeze: state.freeze.clone(),
+        figures: Vec::new(),
+        repair: standing.facts.repair.clone(),
+        reverse: standing.facts.reverse.clone(),
+        baseline_at: standing.facts.baseline_at,
+        incident: standing.facts.incident.clone(),
+        track: standing.track,
+        flags: standing.flags,
+        criteria: standing.criteria,
+        changes: changes.rows,
+    })
+}
+
+pub(super) async fn act(parts: &Parts, act: RolloutAct, who: &Who) -> Result<RolloutReceipt, RpcError> {
+    let rollouts = &parts.rollouts;
+    let one = |change: Option<ChangeView>| change.into_iter().collect::<Vec<_>>();
+    let changes = match act {
+        RolloutAct::Stage { name, to, exact, digest, override_reason } => {
+            let ask = StepAsk { name, to: Some(to), exact };
+            let passed = override_reason.as_deref();
+            vec![rollouts.advance(&ask, &digest, passed, who).await.map_err(error)?]
+        }
+        RolloutAct::Rollback { name, to, reason } => {
+            let way = Way::Stage(to);
+            vec![
+                rollouts
+                    .back(name, way, &reason, serde_json::Value::Null, false, who)
+                    .await
+                    .map_err(error)?,
+            ]
+        }
+        RolloutAct::Flag { operation, on, reason } => {
+            one(rollouts.flag(operation, on, &reason, who).await.map_err(error)?)
+        }
+        RolloutAct::Override { name, tenant, side, reason } => {
+            one(rollouts.set_override(name, &tenant, side, &reason, who).await.map_err(error)?)
+        }
+        RolloutAct::Freeze { name, reason } => {
+            one(rollouts.freeze(name, &reason, who).await.map_err(error)?)
+        }
+        RolloutAct::Unfreeze { name } => one(rollouts.unfreeze(name, who).await.map_err(error)?),
+        RolloutAct::Unkill { name, reason } => {
+            let mut changes = Vec::new();
+            for of in RolloutName::ALL.iter().copied().filter(|of| name.is_none_or(|name| name == *of)) {
+                changes.extend(rollouts.unkill(of, &reason, who).await.map_err(error)?);
+            }
+            changes
+        }
+    };
+    Ok(RolloutReceipt { changes })
+}
+
+pub(super) fn error(error: RolloutError) -> RpcError {
+    let text = error.to_string();
+    match error {
+        RolloutError::Illegal(_) => RpcError::new(
+            ErrorCode::WrongState,
+            text,
+            "`cutover rollout show` has the track: forward goes one stage at a time, back to any",
+        ),
+        RolloutError::Criteria { .. } => RpcError::new(
+            ErrorCode::Gate,
+            text,
+            "`cutover rollout stage NAME` lists what must hold; an approver may pass what says so, with --override REASON",
+        ),
+        RolloutError::Stale => RpcError::new(
+            ErrorCode::StalePlan,
+            text,
+            "look again with `cutover rollout stage NAME`, and approve the digest that it prints then",
+        ),
+        RolloutError::UnknownTenant(_) => {
+            RpcError::new(ErrorCode::NotFound, text, "`cutover tenant list` shows those that there are")
+        }
+        RolloutError::Overrides(_) => RpcError::new(ErrorCode::Usage, text, "use a stage, or take some away"),
+        RolloutError::Exact => RpcError::new(ErrorCode::Usage, text, "leave out --exact, or name a share"),
+        RolloutError::Unrecorded(_) => RpcError::new(
+            ErrorCode::NotFound,
+            text,
+            "`cutover rollout changes NAME` has the times that are known",
+        ),
+        RolloutError::Unread => RpcError::new(ErrorCode::Busy, text, "the daemon is starting: try again"),
+        RolloutError::Owed(_) => RpcError::new(
+            ErrorCode::Store,
+            text,
+            "every decision is as you asked; a marker file holds it, and the daemon goes on trying to store it",
+        ),
+        RolloutError::Algorithm(_) => {
+            RpcError::new(ErrorCode::Internal, text, "a newer version of cutoverd wrote it: start that one")
+        }
+        RolloutError::Read(_) | RolloutError::Write(_) => RpcError::new(ErrorCode::Store, text, STORE_MEND),
+    }
+}

@@ -1,0 +1,539 @@
+//! Rollouts as they are stored, and every act on them: one change at a time, each with the whole of what decides from then on.
+
+mod back;
+pub mod look;
+
+use std::collections::{BTreeSet, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use cutover_shared::ids::{Digest, TenantId};
+use cutover_shared::mapping::Mode;
+use cutover_shared::rollout::{
+    ChangeView, Criterion, FreezeView, Operation, RolloutName, Side, Stage, StepView,
+};
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+use tokio::sync::Notify;
+
+pub use self::back::Way;
+use super::bucket::UnknownAlgorithm;
+use super::criteria::{Facts, Rules, criteria, is_open};
+use super::decide::Plan;
+use super::router::Router;
+use super::stages::{Illegal, Track};
+use super::state::{ListRef, Lists, OVERRIDES_MOST, Override, State, StoredCeiling};
+use super::step::{self, EXACT_MOST};
+use crate::audit::Who;
+use crate::clock::Clock;
+use crate::hex::hex;
+use crate::store::{ChangeRow, Db, Lane, NewChange, ReadError, RolloutOp, Unit, WriteError};
+
+/// Letters of a reason that are kept.
+const REASON_MOST: usize = 2_000;
+
+/// What a rollout is made with.
+#[derive(Clone, Debug)]
+pub struct RolloutSettings {
+    pub track: Track,
+    pub rules: Rules,
+    /// The share of tenants whose reads are compared, in hundredths of a percent.
+    pub shadow_buckets: u16,
+    /// Where each begins when nothing is stored yet, by [`RolloutName::index`].
+    pub initial: [Stage; RolloutName::ALL.len()],
+}
+
+/// What is known of a rollout beside its state: measured, judged, proven elsewhere.
+#[async_trait]
+pub trait Evidence: Send + Sync {
+    /// For the stage that it is in.
+    async fn facts(&self, name: RolloutName, state: &State) -> Result<Facts, ReadError>;
+}
+
+/// Why an act on a rollout was refused. Nothing was changed then, unless it says otherwise.
+#[derive(Debug, thiserror::Error)]
+pub enum RolloutError {
+    #[error(transparent)]
+    Illegal(#[from] Illegal),
+    #[error("{name} does not hold: {text}")]
+    Criteria { name: String, text: String },
+    #[error("the rollout has moved since this step was looked at")]
+    Stale,
+    #[error("tenant {0} is not in the catalog")]
+    UnknownTenant(TenantId),
+    #[error("{0} overrides are the most; more tenants are a stage of their own")]
+    Overrides(usize),
+    #[error("a list by name has 1 to {EXACT_MOST} tenants, and stands for a share of `canary` alone")]
+    Exact,
+    #[error("nothing was recorded of {0} at that time")]
+    Unrecorded(RolloutName),
+    #[error("rollouts are not read from the store yet")]
+    Unread,
+    /// What leads back has taken effect and is stored as soon as the store takes it.
+    #[error("it has taken effect, and the store did not take it yet: {0}")]
+    Owed(WriteError),
+    #[error(transparent)]
+    Algorithm(#[from] UnknownAlgorithm),
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error(transparent)]
+    Write(#[from] WriteError),
+}
+
+/// All rollouts. Cheap to clone.
+#[derive(Clone)]
+pub struct Rollouts(Arc<Inner>);
+
+struct Inner {
+    db: Db,
+    clock: Clock,
+    router: Router,
+    settings: RolloutSettings,
+    evidence: Arc<dyn Evidence>,
+    state_dir: PathBuf,
+    known: [Mutex<Option<Arc<Known>>>; RolloutName::ALL.len()],
+    /// One writer at a time: a change is made of what the one before left.
+    changing: tokio::sync::Mutex<()>,
+    /// Ways back that the store does not have yet.
+    owed: Mutex<Vec<back::Marker>>,
+    wake: Notify,
+}
+
+/// What is stored of one rollout.
+struct Known {
+    version: u64,
+    state: State,
+    lists: Lists,
+}
+
+/// A change that was made of a state.
+struct Change {
+    state: State,
+    lists: Lists,
+    /// Lists that are stored with it.
+    store: Vec<(ListRef, String)>,
+    act: &'static str,
+    reason: String,
+    detail: serde_json::Value,
+}
+
+/// The step that is wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StepAsk {
+    pub name: RolloutName,
+    /// None: the next stage.
+    pub to: Option<Stage>,
+    /// So many tenants by name instead of the share.
+    pub exact: Option<u32>,
+}
+
+impl Rollouts {
+    /// Nothing is read yet.
+    pub fn new(
+        db: Db,
+        clock: Clock,
+        router: Router,
+        settings: RolloutSettings,
+        evidence: Arc<dyn Evidence>,
+        state_dir: &Path,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            db,
+            clock,
+            router,
+            settings,
+            evidence,
+            state_dir: state_dir.to_owned(),
+            known: Default::default(),
+            changing: tokio::sync::Mutex::default(),
+            owed: Mutex::default(),
+            wake: Notify::new(),
+        }))
+    }
+
+    /// What decides, in memory.
+    pub fn router(&self) -> &Router {
+        &self.0.router
+    }
+
+    /// What is configured.
+    pub fn settings(&self) -> &RolloutSettings {
+        &self.0.settings
+    }
+
+    /// Reads everything, begins what was never begun, and takes up ways back that a marker holds. `initial` says where a rollout
+    /// begins that nothing is stored of.
+    pub async fn load(&self, initial: impl Fn(RolloutName) -> Stage + Send) -> Result<(), RolloutError> {
+        self.take_markers();
+        let _one = self.0.changing.lock().await;
+        let rows = self.0.db.rollouts().await?;
+        for name in RolloutName::ALL.iter().copied() {
+            match rows.iter().find(|row| row.name == name) {
+                Some(row) => {
+                    let state = read_state(&row.body)?;
+                    let lists = self.lists(&state).await?;
+                    self.know(name, Known { version: row.version, state, lists })?;
+                }
+                None => {
+                    let state = State::begin(name, initial(name), self.0.clock.now());
+                    let change = Change {
+                        state,
+                        lists: Lists::default(),
+                        store: Vec::new(),
+                        act: "begin",
+                        reason: String::new(),
+                        detail: serde_json::Value::Null,
+                    };
+                    self.put(name, 0, None, change, &Who::daemon(), Lane::Handler).await?;
+                }
+            }
+        }
+        drop(_one);
+        self.settle().await;
+        Ok(())
+    }
+
+    /// The mode and its list, above `github-auth`. Said again and again: only what is new is a change.
+    pub async fn set_ceiling(
+        &self,
+        mode: Mode,
+        listed: &BTreeSet<TenantId>,
+        who: &Who,
+    ) -> Result<(), RolloutError> {
+        let list = (mode == Mode::Canary).then(|| list_of(listed));
+        let ceiling = StoredCeiling { mode, listed: list.as_ref().map(|(of, _)| of.clone()) };
+        self.change(RolloutName::GithubAuth, who, |known| {
+            if known.state.ceiling.as_ref() == Some(&ceiling) {
+                return Ok(None);
+            }
+            let mut lists = known.lists.clone();
+            lists.listed = list.as_ref().map(|_| listed.iter().map(|tenant| tenant.0.clone()).collect());
+            let detail = json!({ "mode": mode, "listed": list.as_ref().map(|(of, _)| of.count) });
+            let state = State { ceiling: Some(ceiling.clone()), ..known.state.clone() };
+            let store = list.iter().cloned().collect();
+            Ok(Some(Change { state, lists, store, act: "mode", reason: String::new(), detail }))
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// Switches an operation's flag.
+    pub async fn flag(
+        &self,
+        operation: Operation,
+        on: bool,
+        reason: &str,
+        who: &Who,
+    ) -> Result<Option<ChangeView>, RolloutError> {
+        self.change(operation.rollout(), who, |known| {
+            let mut state = known.state.clone();
+            let changed = if on { state.off.remove(&operation) } else { state.off.insert(operation) };
+            let detail = json!({ "flag": operation.flag(), "on": on });
+            Ok(changed.then(|| known.changed(state, "flag", reason, detail)))
+        })
+        .await
+    }
+
+    /// Sets or takes away a tenant's exception.
+    pub async fn set_override(
+        &self,
+        name: RolloutName,
+        tenant: &TenantId,
+        side: Option<Side>,
+        reason: &str,
+        who: &Who,
+    ) -> Result<Option<ChangeView>, RolloutError> {
+        if side.is_some() && self.0.db.tenant(tenant).await?.is_none() {
+            return Err(RolloutError::UnknownTenant(tenant.clone()));
+        }
+        let at = self.0.clock.now();
+        self.change(name, who, |known| {
+            let mut state = known.state.clone();
+            let before = state.overrides.get(tenant).map(|one| one.side);
+            if before == side {
+                return Ok(None);
+            }
+            match side {
+                None => {
+                    state.overrides.remove(tenant);
+                }
+                Some(side) => {
+                    let (by, reason) = (who.operator.clone(), cut(reason));
+                    state.overrides.insert(tenant.clone(), Override { side, reason, by, at });
+                }
+            }
+            if state.overrides.len() > OVERRIDES_MOST {
+                return Err(RolloutError::Overrides(OVERRIDES_MOST));
+            }
+            let detail = json!({ "tenant": tenant, "before": before, "after": side });
+            Ok(Some(known.changed(state, "override", reason, detail)))
+        })
+        .await
+    }
+
+    /// Stops automation and every advance. A second freeze keeps the first one's reason.
+    pub async fn freeze(
+        &self,
+        name: RolloutName,
+        reason: &str,
+        who: &Who,
+    ) -> Result<Option<ChangeView>, RolloutError> {
+        let at = self.0.clock.now();
+        self.change(name, who, |known| {
+            if known.state.freeze.is_some() {
+                return Ok(None);
+            }
+            let freeze = FreezeView { reason: cut(reason), by: who.operator.clone(), at };
+            let state = State { freeze: Some(freeze), ..known.state.clone() };
+            Ok(Some(known.changed(state, "freeze", reason, serde_json::Value::Null)))
+        })
+        .await
+    }
+
+    /// Lets automation go on.
+    pub async fn unfreeze(&self, name: RolloutName, who: &Who) -> Result<Option<ChangeView>, RolloutError> {
+        self.change(name, who, |known| {
+            let state = State { freeze: None, ..known.state.clone() };
+            let frozen = known.state.freeze.is_some();
+            Ok(frozen.then(|| known.changed(state, "unfreeze", "", serde_json::Value::Null)))
+        })
+        .await
+    }
+
+    /// What a step would do. Changes nothing.
+    pub async fn step(&self, ask: &StepAsk) -> Result<StepView, RolloutError> {
+        let known = self.known(ask.name)?;
+        Ok(self.looked(&known, ask).await?.0)
+    }
+
+    /// Takes the step whose digest is named. `passed` is the reason why criteria that may be passed are.
+    pub async fn advance(
+        &self,
+        ask: &StepAsk,
+        digest: &Digest,
+        passed: Option<&str>,
+        who: &Who,
+    ) -> Result<ChangeView, RolloutError> {
+        let _one = self.0.changing.lock().await;
+        let known = self.known(ask.name)?;
+        let (view, roster) = self.looked(&known, ask).await?;
+        if view.digest != *digest {
+            return Err(RolloutError::Stale);
+        }
+        if !is_open(&view.criteria, passed.is_some()) {
+            return Err(first_failing(&view.criteria, passed.is_some()));
+        }
+        let at = self.0.clock.now();
+        let (mut state, mut lists) = (known.state.clone(), known.lists.clone());
+        state.moved(view.to, roster.as_ref().map(|(of, _)| of.0.clone()), at);
+        lists.roster = roster.as_ref().map(|(_, names)| names.clone());
+        let overridden: Vec<_> =
+            view.criteria.iter().filter(|one| !is_open(std::slice::from_ref(one), false)).collect();
+        let detail = json!({
+            "digest": digest, "inside": view.inside, "tenants": view.tenants, "moving": view.moving_count,
+            "exact": ask.exact, "criteria": view.criteria, "passed": overridden,
+        });
+        let change = Change {
+            state,
+            lists,
+            store: roster.into_iter().map(|(of, _)| of).collect(),
+            act: "stage",
+            reason: cut(passed.unwrap_or_default()),
+            detail,
+        };
+        self.put(ask.name, known.version, Some(known.state.stage), change, who, Lane::Handler).await
+    }
+
+    /// Criteria, moves and digest of a step; with `exact` also the list to be stored.
+    #[expect(clippy::type_complexity, reason = "the list as it is stored and as it decides, or none")]
+    async fn looked(
+        &self,
+        known: &Known,
+        ask: &StepAsk,
+    ) -> Result<(StepView, Option<((ListRef, String), HashSet<String>)>), RolloutError> {
+        let (state, track) = (&known.state, &self.0.settings.track);
+        let to = match ask.to {
+            Some(to) => to,
+            None => track.next(state.stage).ok_or(Illegal::Last(state.stage))?,
+        };
+        track.forward(state.stage, to)?;
+        let is_share = matches!(to, Stage::Canary(_));
+        if ask.exact.is_some_and(|count| count == 0 || count > EXACT_MOST || !is_share) {
+            return Err(RolloutError::Exact);
+        }
+        let mut facts = self.0.evidence.facts(ask.name, state).await?;
+        facts.killed |=
+            state.killed.is_some() || self.0.router.is_killed() || self.0.router.held(ask.name).is_some();
+        let now = self.0.clock.now();
+        let criteria = criteria(state, &self.0.settings.rules, &facts, to, now);
+        let plan = self.plan(ask.name, known)?;
+        let moves = step::moves(&self.0.db, &plan, to, ask.exact).await?;
+        let roster = moves
+            .roster
+            .as_ref()
+            .map(|all| (list_of(all), all.iter().map(|tenant| tenant.0.clone()).collect::<HashSet<_>>()));
+        let view = StepView {
+            rollout: ask.name,
+            version: known.version,
+            from: state.stage,
+            to,
+            digest: moves.digest,
+            moving: moves.moving,
+            moving_count: moves.moving_count,
+            returning_count: moves.returning_count,
+            inside: moves.inside,
+            tenants: moves.tenants,
+            exact: ask.exact.is_some(),
+            open: is_open(&criteria, false),
+            criteria,
+        };
+        Ok((view, roster))
+    }
+
+    /// Makes a change of what is stored, if there is one to make.
+    async fn change(
+        &self,
+        name: RolloutName,
+        who: &Who,
+        make: impl FnOnce(&Known) -> Result<Option<Change>, RolloutError> + Send,
+    ) -> Result<Option<ChangeView>, RolloutError> {
+        let _one = self.0.changing.lock().await;
+        let known = self.known(name)?;
+        let Some(change) = make(&known)? else { return Ok(None) };
+        let from = Some(known.state.stage);
+        self.put(name, known.version, from, change, who, Lane::Handler).await.map(Some)
+    }
+
+    /// Writes a change with its audit record, then lets it decide. Whoever calls holds `changing`.
+    async fn put(
+        &self,
+        name: RolloutName,
+        after: u64,
+        from: Option<Stage>,
+        change: Change,
+        who: &Who,
+        lane: Lane,
+    ) -> Result<ChangeView, RolloutError> {
+        let Change { state, lists, store, act, reason, detail } = change;
+        let (at, to) = (self.0.clock.now(), state.stage);
+        let from = from.unwrap_or(to);
+        let body = serde_json::to_string(&state).map_err(|error| unreadable(&error))?;
+        let new = NewChange {
+            at,
+            by: who.operator.0.clone(),
+            act,
+            from,
+            to,
+            reason: reason.clone(),
+            detail: detail.clone(),
+        };
+        let record =
+            json!({ "from": from, "to": to, "reason": reason, "version": after + 1, "detail": detail });
+        let mut unit = Unit::new();
+        for (of, tenants) in store {
+            unit = unit.with(RolloutOp::List { digest: of.digest, tenants });
+        }
+        let unit = unit.with(RolloutOp::Put { name, after, body, change: Box::new(new) }).with(who.did(
+            at,
+            format!("rollout.{act}"),
+            name.word(),
+            record,
+        ));
+        self.0.db.write(lane, unit).await?;
+        let version = after + 1;
+        self.know(name, Known { version, state, lists })?;
+        tracing::info!(rollout = %name, act, %from, %to, version, by = %who.operator, "rollout changed");
+        Ok(ChangeView {
+            rollout: name,
+            version,
+            at,
+            by: who.operator.clone(),
+            act: act.to_owned(),
+            from,
+            to,
+            reason,
+            detail,
+        })
+    }
+
+    fn know(&self, name: RolloutName, known: Known) -> Result<(), RolloutError> {
+        self.0.router.publish(self.plan(name, &known)?);
+        *self.slot(name) = Some(Arc::new(known));
+        Ok(())
+    }
+
+    fn known(&self, name: RolloutName) -> Result<Arc<Known>, RolloutError> {
+        self.slot(name).clone().ok_or(RolloutError::Unread)
+    }
+
+    fn slot(&self, name: RolloutName) -> std::sync::MutexGuard<'_, Option<Arc<Known>>> {
+        self.0.known[name.index()].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn plan(&self, name: RolloutName, known: &Known) -> Result<Plan, UnknownAlgorithm> {
+        known.state.plan(name, known.version, known.lists.clone(), self.0.settings.shadow_buckets)
+    }
+
+    async fn lists(&self, state: &State) -> Result<Lists, RolloutError> {
+        Ok(Lists {
+            roster: self.list(state.roster.as_ref()).await?,
+            listed: self.list(state.ceiling.as_ref().and_then(|of| of.listed.as_ref())).await?,
+        })
+    }
+
+    async fn list(&self, of: Option<&ListRef>) -> Result<Option<HashSet<String>>, RolloutError> {
+        let Some(of) = of else { return Ok(None) };
+        let Some(text) = self.0.db.rollout_list(&of.digest).await? else { return Ok(None) };
+        serde_json::from_str(&text).map(Some).map_err(|error| unreadable(&error))
+    }
+}
+
+impl Known {
+    fn changed(&self, state: State, act: &'static str, reason: &str, detail: serde_json::Value) -> Change {
+        Change { state, lists: self.lists.clone(), store: Vec::new(), act, reason: cut(reason), detail }
+    }
+}
+
+fn read_state(body: &str) -> Result<State, RolloutError> {
+    serde_json::from_str(body).map_err(|error| unreadable(&error))
+}
+
+fn unreadable(error: &serde_json::Error) -> RolloutError {
+    ReadError::Corrupt { what: "rollout", cause: error.to_string() }.into()
+}
+
+fn cut(reason: &str) -> String {
+    reason.chars().take(REASON_MOST).collect()
+}
+
+/// A list and its text, by the digest of that text.
+fn list_of(tenants: &BTreeSet<TenantId>) -> (ListRef, String) {
+    let text = json!(tenants).to_string();
+    let digest = hex(&Sha256::digest(text.as_bytes()));
+    (ListRef { digest, count: u64::try_from(tenants.len()).unwrap_or(u64::MAX) }, text)
+}
+
+fn first_failing(criteria: &[Criterion], passed: bool) -> RolloutError {
+    let one = criteria.iter().find(|one| !is_open(std::slice::from_ref(one), passed));
+    let (name, text) = one.map(|one| (one.name.clone(), one.text.clone())).unwrap_or_default();
+    RolloutError::Criteria { name, text }
+}
+
+/// A stored change as people see it.
+fn view(row: ChangeRow) -> ChangeView {
+    ChangeView {
+        rollout: row.name,
+        version: row.version,
+        at: row.at,
+        by: row.by.into(),
+        act: row.act,
+        from: row.from,
+        to: row.to,
+        reason: row.reason,
+        detail: serde_json::from_str(&row.detail).unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,251 @@
+//! The ways back: legal in every state, in effect from memory before anything is stored, and never lost. Where the store does
+//! not take one, a marker file holds it, and it is tried again.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::{MutexGuard, PoisonError};
+use std::time::Duration;
+
+use cutover_shared::rollout::{ChangeView, RolloutName, Stage};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::{Change, RolloutError, Rollouts, cut};
+use crate::audit::Who;
+use crate::rollout::router::Hold;
+use crate::rollout::stages::Illegal;
+use crate::rollout::state::{Killed, State};
+use crate::store::Lane;
+
+/// Waits between tries to store what is owed.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// How long whoever asked waits for the store. Memory has taken effect long before.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Which way back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// To an earlier stage; none: the last good one, which is the stage before.
+    Stage(Option<Stage>),
+    /// Legacy for everybody, until somebody lets go.
+    Kill,
+}
+
+/// A way back as the marker file holds it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Marker {
+    rollout: RolloutName,
+    /// None: a kill.
+    to: Option<Stage>,
+    at: i64,
+    by: String,
+    origin: String,
+    reason: String,
+    automatic: bool,
+    detail: serde_json::Value,
+}
+
+impl Rollouts {
+    /// Goes back. In memory at once; the answer waits for the store a moment.
+    ///
+    /// # Errors
+    /// [`RolloutError::Owed`] when it has taken effect and is not stored yet.
+    pub async fn back(
+        &self,
+        name: RolloutName,
+        way: Way,
+        reason: &str,
+        detail: serde_json::Value,
+        automatic: bool,
+        who: &Who,
+    ) -> Result<ChangeView, RolloutError> {
+        let to = match way {
+            Way::Kill => None,
+            Way::Stage(to) => Some(self.target_of(name, to)?),
+        };
+        self.0.router.hold(name, to.map_or(Hold::Killed, Hold::Back));
+        tracing::warn!(rollout = %name, to = to.map(|stage| stage.to_string()), by = %who.operator, reason, "BACK");
+        let marker = Marker {
+            rollout: name,
+            to,
+            at: self.0.clock.now(),
+            by: who.operator.0.clone(),
+            origin: who.origin.clone(),
+            reason: cut(reason),
+            automatic,
+            detail,
+        };
+        self.mark(&marker).await;
+        self.owed().push(marker.clone());
+        // In a task of its own: whoever leaves cuts nothing off, and a write that is no longer waited for happens all the same.
+        let rollouts = self.clone();
+        let storing = tokio::spawn(async move { rollouts.store_owed().await });
+        let stored = self.0.clock.timeout(PATIENCE, storing).await;
+        match stored {
+            Ok(Ok(Ok(mut changes))) => changes
+                .pop()
+                .ok_or(RolloutError::Owed(crate::store::WriteError::Unavailable("it is tried again".into()))),
+            Ok(Ok(Err(error))) => {
+                self.0.wake.notify_one();
+                Err(match error {
+                    RolloutError::Write(error) => RolloutError::Owed(error),
+                    error => error,
+                })
+            }
+            Ok(Err(_)) | Err(_) => {
+                self.0.wake.notify_one();
+                let late = crate::store::WriteError::Unavailable("it does not answer".into());
+                Err(RolloutError::Owed(late))
+            }
+        }
+    }
+
+    /// Lets go of a rollout's own kill.
+    pub async fn unkill(
+        &self,
+        name: RolloutName,
+        reason: &str,
+        who: &Who,
+    ) -> Result<Option<ChangeView>, RolloutError> {
+        // What is owed first: an old kill must not come after the letting go.
+        self.store_owed().await?;
+        self.change(name, who, |known| {
+            let state = State { killed: None, ..known.state.clone() };
+            let detail = json!({ "killed": known.state.killed });
+            let killed = known.state.killed.is_some();
+            Ok(killed.then(|| known.changed(state, "unkill", reason, detail)))
+        })
+        .await
+    }
+
+    /// Stores what is owed whenever it could not be stored at once. Spawned by the composition root.
+    pub async fn work(self) {
+        loop {
+            self.0.wake.notified().await;
+            while !self.settle().await {
+                self.0.clock.sleep(RETRY).await;
+            }
+        }
+    }
+
+    /// Tries to store everything that is owed; false while something is left.
+    pub(super) async fn settle(&self) -> bool {
+        match self.store_owed().await {
+            Ok(_) => true,
+            Err(error) => {
+                tracing::warn!(%error, "a way back is in effect and waits for the store");
+                self.0.wake.notify_one();
+                false
+            }
+        }
+    }
+
+    /// How many ways back the store does not have yet.
+    pub fn owes(&self) -> usize {
+        self.owed().len()
+    }
+
+    fn target_of(&self, name: RolloutName, to: Option<Stage>) -> Result<Stage, RolloutError> {
+        let (state, track) = (&self.known(name)?.state, &self.0.settings.track);
+        let to = match to {
+            Some(to) => to,
+            None => track.before(state.stage).ok_or(Illegal::Same(state.stage))?,
+        };
+        track.back(state.stage, to)?;
+        Ok(to)
+    }
+
+    async fn store_owed(&self) -> Result<Vec<ChangeView>, RolloutError> {
+        let _one = self.0.changing.lock().await;
+        let mut done = Vec::new();
+        loop {
+            let Some(marker) = self.owed().first().cloned() else { return Ok(done) };
+            done.extend(self.store_marker(&marker).await?);
+            let last = {
+                let mut owed = self.owed();
+                owed.remove(0);
+                !owed.iter().any(|other| other.rollout == marker.rollout)
+            };
+            if last {
+                let _ = std::fs::remove_file(self.marker_path(marker.rollout));
+                self.0.router.let_go(marker.rollout);
+            }
+        }
+    }
+
+    /// Stores one way back. One that the state has reached already (it was stored, and its marker outlived a crash) is done.
+    async fn store_marker(&self, marker: &Marker) -> Result<Option<ChangeView>, RolloutError> {
+        let known = self.known(marker.rollout)?;
+        let who = Who { operator: marker.by.as_str().into(), origin: marker.origin.clone() };
+        let (mut state, mut lists) = (known.state.clone(), known.lists.clone());
+        let act = match marker.to {
+            None if state.killed.is_some() => return Ok(None),
+            None => {
+                let killed = Killed { at: marker.at, by: marker.by.clone(), reason: marker.reason.clone() };
+                state.killed = Some(killed);
+                "kill"
+            }
+            Some(to) if to >= state.stage => return Ok(None),
+            Some(to) => {
+                // A list by name was frozen for the share that is left now.
+                lists.roster = None;
+                state.moved(to, None, self.0.clock.now());
+                if marker.automatic { "auto-rollback" } else { "rollback" }
+            }
+        };
+        let detail = json!({ "effective_at": marker.at, "evidence": marker.detail });
+        let change = Change { state, lists, store: Vec::new(), act, reason: marker.reason.clone(), detail };
+        let from = Some(known.state.stage);
+        self.put(marker.rollout, known.version, from, change, &who, Lane::Urgent).await.map(Some)
+    }
+
+    /// Takes up what markers of an earlier process hold, before anything is read.
+    pub(super) fn take_markers(&self) {
+        for name in RolloutName::ALL.iter().copied() {
+            let Ok(text) = std::fs::read_to_string(self.marker_path(name)) else { continue };
+            // A marker that can't be read is a kill: legacy in every doubt.
+            let marker = serde_json::from_str(&text).unwrap_or_else(|_| Marker {
+                rollout: name,
+                to: None,
+                at: self.0.clock.now(),
+                by: "unknown".to_owned(),
+                origin: "marker".to_owned(),
+                reason: "a marker that can't be read".to_owned(),
+                automatic: false,
+                detail: serde_json::Value::Null,
+            });
+            self.0.router.hold(name, marker.to.map_or(Hold::Killed, Hold::Back));
+            self.owed().push(marker);
+        }
+    }
+
+    async fn mark(&self, marker: &Marker) {
+        let (path, text) =
+            (self.marker_path(marker.rollout), serde_json::to_string(marker).unwrap_or_default());
+        let work = tokio::task::spawn_blocking(move || write_durably(&path, &text));
+        match self.0.clock.timeout(PATIENCE, work).await {
+            Ok(Ok(Ok(()))) => {}
+            Ok(Ok(Err(error))) => tracing::error!(%error, "the marker of a way back can't be written"),
+            _ => tracing::error!("the marker of a way back is not on disk yet"),
+        }
+    }
+
+    fn marker_path(&self, name: RolloutName) -> PathBuf {
+        self.0.state_dir.join(format!("rollout.{name}.marker"))
+    }
+
+    fn owed(&self) -> MutexGuard<'_, Vec<Marker>> {
+        self.0.owed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Under a new name, synced, renamed, and the folder synced.
+fn write_durably(path: &Path, text: &str) -> std::io::Result<()> {
+    let fresh = path.with_extension("marker.new");
+    let mut file = std::fs::File::create(&fresh)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    std::fs::rename(&fresh, path)?;
+    path.parent().map_or(Ok(()), |folder| std::fs::File::open(folder)?.sync_all())
+}

@@ -1,0 +1,276 @@
+//! What must hold before the next stage (go or no-go). Each says what was measured against what; what is not known stops a
+//! step as what fails does.
+
+use std::time::Duration;
+
+use cutover_shared::mapping::Mode;
+use cutover_shared::rollout::{Criterion, CriterionState, RepairView, ReverseView, Side, Stage};
+use serde::{Deserialize, Serialize};
+
+use super::state::State;
+
+const MINUTE_MS: i64 = 60_000;
+const DAY_MS: i64 = 24 * 60 * MINUTE_MS;
+
+/// When a rollout may advance, in minutes of the day (UTC). A start after the end spans midnight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hours {
+    pub from: u16,
+    pub to: u16,
+}
+
+/// What is configured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// None: at any time.
+    pub hours: Option<Hours>,
+    /// How long at least in `dual-write`, `shadow`, each share of `canary`, `live`.
+    pub soak_dual_write: Duration,
+    pub soak_shadow: Duration,
+    pub soak_canary: Duration,
+    pub soak_live: Duration,
+    /// A proof of the way back is no older than this.
+    pub reverse_age: Duration,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        const HOUR: u64 = 60 * 60;
+        Self {
+            hours: Some(Hours { from: 2 * 60, to: 6 * 60 }),
+            soak_dual_write: Duration::from_secs(HOUR),
+            soak_shadow: Duration::from_secs(24 * HOUR),
+            soak_canary: Duration::from_secs(72 * HOUR),
+            soak_live: Duration::from_secs(14 * 24 * HOUR),
+            reverse_age: Duration::from_secs(24 * HOUR),
+        }
+    }
+}
+
+impl Rules {
+    /// How long a rollout stays in a stage at least, milliseconds.
+    pub fn soak_ms(&self, stage: Stage) -> i64 {
+        let soak = match stage {
+            Stage::Off | Stage::Complete => Duration::ZERO,
+            Stage::DualWrite => self.soak_dual_write,
+            Stage::Shadow => self.soak_shadow,
+            Stage::Canary(_) => self.soak_canary,
+            Stage::Live => self.soak_live,
+        };
+        i64::try_from(soak.as_millis()).unwrap_or(i64::MAX)
+    }
+}
+
+/// Something that was proven, or was not.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proof {
+    pub at: i64,
+    pub ok: bool,
+    pub text: String,
+}
+
+/// What is known of a rollout besides its state.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Facts {
+    /// What the judge says of this stage: the state and its words.
+    pub verdict: Option<(CriterionState, String)>,
+    pub repair: RepairView,
+    pub reverse: Option<ReverseView>,
+    pub armed: Option<Proof>,
+    pub preflight: Option<Proof>,
+    pub baseline_at: Option<i64>,
+    /// Windows of this stage whose figures are not whole.
+    pub incomplete: u64,
+    pub incident: Option<String>,
+    pub killed: bool,
+}
+
+/// All criteria of the step to `to`.
+pub fn criteria(state: &State, rules: &Rules, facts: &Facts, to: Stage, now: i64) -> Vec<Criterion> {
+    let mut all =
+        vec![killed(facts), freeze(state), incident(facts), hours(rules, now), soak(state, rules, now)];
+    if to == Stage::DualWrite {
+        all.push(baseline(facts));
+    }
+    all.push(flags(state));
+    if state.stage.writes_both() {
+        all.push(repair(facts));
+    }
+    if state.stage.compares() {
+        all.extend([verdict(facts), complete(facts)]);
+    }
+    if to.opens_target() {
+        all.extend([mode(state), armed(state, facts), preflight(facts), reverse(rules, facts, now)]);
+    }
+    if to == Stage::Complete {
+        all.push(overrides(state));
+    }
+    all
+}
+
+/// Whether the step may be taken: everything holds, or what does not may be passed and somebody passes it.
+pub fn is_open(criteria: &[Criterion], passed: bool) -> bool {
+    criteria.iter().all(|one| one.state == CriterionState::Holds || (passed && one.may_override))
+}
+
+fn one(name: &str, state: CriterionState, may_override: bool, text: impl Into<String>) -> Criterion {
+    Criterion { name: name.to_owned(), state, text: text.into(), may_override }
+}
+
+fn holds(yes: bool) -> CriterionState {
+    if yes { CriterionState::Holds } else { CriterionState::Fails }
+}
+
+fn killed(facts: &Facts) -> Criterion {
+    let text = if facts.killed { "the kill switch is pulled: `cutover unkill`" } else { "no kill" };
+    one("kill", holds(!facts.killed), false, text)
+}
+
+fn freeze(state: &State) -> Criterion {
+    match &state.freeze {
+        None => one("freeze", CriterionState::Holds, false, "not frozen"),
+        Some(freeze) => {
+            let text = format!("frozen by {}: {}", freeze.by, freeze.reason);
+            one("freeze", CriterionState::Fails, false, text)
+        }
+    }
+}
+
+fn incident(facts: &Facts) -> Criterion {
+    match &facts.incident {
+        None => one("incident", CriterionState::Holds, false, "no incident is open"),
+        Some(text) => one("incident", CriterionState::Fails, false, format!("open: {text}")),
+    }
+}
+
+/// The minute of the day in UTC.
+fn minute(now: i64) -> i64 {
+    now.rem_euclid(DAY_MS) / MINUTE_MS
+}
+
+fn hours(rules: &Rules, now: i64) -> Criterion {
+    let Some(Hours { from, to }) = rules.hours else {
+        return one("window", CriterionState::Holds, true, "at any time");
+    };
+    let (minute, start, end) = (minute(now), i64::from(from), i64::from(to));
+    let inside = if start <= end { (start..end).contains(&minute) } else { minute >= start || minute < end };
+    let text = format!(
+        "{:02}:{:02} to {:02}:{:02} UTC, now {:02}:{:02}",
+        from / 60,
+        from % 60,
+        to / 60,
+        to % 60,
+        minute / 60,
+        minute % 60,
+    );
+    one("window", holds(inside), true, text)
+}
+
+fn soak(state: &State, rules: &Rules, now: i64) -> Criterion {
+    let (wanted, been) = (rules.soak_ms(state.stage), now.saturating_sub(state.stage_since).max(0));
+    let text = format!("{} of {} in {}", length(been), length(wanted), state.stage);
+    one("soak", holds(been >= wanted), true, text)
+}
+
+fn length(ms: i64) -> String {
+    let minutes = ms / MINUTE_MS;
+    match minutes {
+        0 => format!("{} s", ms / 1_000),
+        1..120 => format!("{minutes} min"),
+        120..2_880 => format!("{} h", minutes / 60),
+        _ => format!("{} d", minutes / 1_440),
+    }
+}
+
+fn baseline(facts: &Facts) -> Criterion {
+    match facts.baseline_at {
+        Some(_) => one("baseline", CriterionState::Holds, true, "recorded"),
+        None => {
+            one("baseline", CriterionState::Unknown, true, "none is recorded: `cutover rollout baseline`")
+        }
+    }
+}
+
+fn flags(state: &State) -> Criterion {
+    if state.off.is_empty() {
+        return one("flags", CriterionState::Holds, true, "all on");
+    }
+    let off: Vec<_> = state.off.iter().map(|operation| operation.flag()).collect();
+    one("flags", CriterionState::Fails, true, format!("off: {}", off.join(", ")))
+}
+
+fn repair(facts: &Facts) -> Criterion {
+    let RepairView { waiting, failed, oldest_ms, blocks } = facts.repair;
+    let text = format!("{waiting} wait, {failed} failed, the oldest {}", length(oldest_ms));
+    one("repair", holds(!blocks && failed == 0), false, text)
+}
+
+fn verdict(facts: &Facts) -> Criterion {
+    match &facts.verdict {
+        // A breach is never passed; too little to say may be, by a person who has looked otherwise (a small fleet).
+        Some((state, text)) => one("verdict", *state, *state == CriterionState::Unknown, text.clone()),
+        None => one("verdict", CriterionState::Unknown, true, "nothing was judged in this stage yet"),
+    }
+}
+
+fn complete(facts: &Facts) -> Criterion {
+    let text = match facts.incomplete {
+        0 => "every window of this stage is whole".to_owned(),
+        n => format!("{n} windows of this stage are not whole"),
+    };
+    one("complete", holds(facts.incomplete == 0), true, text)
+}
+
+fn mode(state: &State) -> Criterion {
+    match &state.ceiling {
+        None => one("mode", CriterionState::Holds, false, "none stands above this rollout"),
+        Some(ceiling) => {
+            one("mode", holds(ceiling.mode != Mode::Off), false, format!("the mode is {}", ceiling.mode))
+        }
+    }
+}
+
+fn armed(state: &State, facts: &Facts) -> Criterion {
+    match &facts.armed {
+        Some(proof) if proof.at >= state.stage_since || proof.ok => {
+            one("armed", holds(proof.ok), false, proof.text.clone())
+        }
+        _ => one("armed", CriterionState::Unknown, false, "no trigger has proven yet that it can fire"),
+    }
+}
+
+fn preflight(facts: &Facts) -> Criterion {
+    match &facts.preflight {
+        Some(proof) => one("preflight", holds(proof.ok), true, proof.text.clone()),
+        None => {
+            one("preflight", CriterionState::Unknown, true, "no tenant's credential was tried in the target")
+        }
+    }
+}
+
+fn reverse(rules: &Rules, facts: &Facts, now: i64) -> Criterion {
+    let most = i64::try_from(rules.reverse_age.as_millis()).unwrap_or(i64::MAX);
+    match &facts.reverse {
+        None => one(
+            "reverse",
+            CriterionState::Unknown,
+            false,
+            "the way back was not walked: `cutover rollout drill`",
+        ),
+        Some(proof) if now.saturating_sub(proof.at) > most => {
+            let text =
+                format!("walked {} ago; at most {}", length(now.saturating_sub(proof.at)), length(most));
+            one("reverse", CriterionState::Unknown, false, text)
+        }
+        Some(proof) => one("reverse", holds(proof.ok), false, proof.text.clone()),
+    }
+}
+
+fn overrides(state: &State) -> Criterion {
+    let kept = state.overrides.values().filter(|one| one.side == Side::Legacy).count();
+    let text = format!("{kept} overrides keep tenants on legacy");
+    one("overrides", holds(kept == 0), false, text)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,11 @@
+//! Rollouts (C1 to C12): which arm answers for whom, how that was measured, and the ways forward and back.
+
+pub mod book;
+pub mod bucket;
+pub mod criteria;
+pub mod decide;
+pub mod evidence;
+pub mod router;
+pub mod stages;
+pub mod state;
+pub mod step;

@@ -1,0 +1,106 @@
+//! The order of stages and what may follow what. Forward goes one step at a time; back goes anywhere, at any time.
+
+use cutover_shared::rollout::{Percent, Stage};
+
+/// The track of a rollout: its stages in order. The shares of `canary` are configured, the rest is fixed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Track(Vec<Stage>);
+
+/// The shares are no track.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadTrack {
+    #[error("a share is a whole percent from 1 to 100, not {0}")]
+    Share(u8),
+    #[error("each share must be greater than the one before: {0} after {1}")]
+    Order(u8, u8),
+    #[error("the last share must be 100, so that all tenants have been on the target before `live`")]
+    End,
+}
+
+/// Why a step is not legal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Illegal {
+    #[error("it is in stage {0} already")]
+    Same(Stage),
+    #[error("{to} does not follow {from}: the next stage is {next}, and none is skipped")]
+    Skips { from: Stage, to: Stage, next: Stage },
+    #[error("{0} is the last stage")]
+    Last(Stage),
+    #[error("{to} lies before {from}: that is a rollback")]
+    Backward { from: Stage, to: Stage },
+    #[error("{to} does not lie before {from}: that is no rollback")]
+    Forward { from: Stage, to: Stage },
+    #[error("{0} is no stage of this rollout's track")]
+    Unknown(Stage),
+}
+
+impl Track {
+    /// With these shares of `canary`.
+    pub fn new(shares: &[u8]) -> Result<Self, BadTrack> {
+        let mut track = vec![Stage::Off, Stage::DualWrite, Stage::Shadow];
+        let mut last = 0;
+        for share in shares.iter().copied() {
+            let percent = Percent::new(share).ok_or(BadTrack::Share(share))?;
+            if share <= last {
+                return Err(BadTrack::Order(share, last));
+            }
+            last = share;
+            track.push(Stage::Canary(percent));
+        }
+        if last != 100 {
+            return Err(BadTrack::End);
+        }
+        track.extend([Stage::Live, Stage::Complete]);
+        Ok(Self(track))
+    }
+
+    /// All stages in order.
+    pub fn stages(&self) -> &[Stage] {
+        &self.0
+    }
+
+    /// The stage after this one. A share that is none of the track's (it was configured otherwise once) is followed by the
+    /// next greater one.
+    pub fn next(&self, from: Stage) -> Option<Stage> {
+        self.0.iter().copied().find(|stage| *stage > from)
+    }
+
+    /// The stage before this one.
+    pub fn before(&self, from: Stage) -> Option<Stage> {
+        self.0.iter().copied().rev().find(|stage| *stage < from)
+    }
+
+    /// A step forward: to the very next stage.
+    pub fn forward(&self, from: Stage, to: Stage) -> Result<(), Illegal> {
+        if from == to {
+            return Err(Illegal::Same(from));
+        }
+        if to < from {
+            return Err(Illegal::Backward { from, to });
+        }
+        if !self.0.contains(&to) {
+            return Err(Illegal::Unknown(to));
+        }
+        match self.next(from) {
+            Some(next) if next == to => Ok(()),
+            Some(next) => Err(Illegal::Skips { from, to, next }),
+            None => Err(Illegal::Last(from)),
+        }
+    }
+
+    /// A step back, to any stage before. Legal in every state.
+    pub fn back(&self, from: Stage, to: Stage) -> Result<(), Illegal> {
+        if from == to {
+            return Err(Illegal::Same(from));
+        }
+        if to > from {
+            return Err(Illegal::Forward { from, to });
+        }
+        // A share of an older configuration was a stage, and may be one again.
+        let known = self.0.contains(&to) || matches!(to, Stage::Canary(_));
+        if known { Ok(()) } else { Err(Illegal::Unknown(to)) }
+    }
+}
+
+#[cfg(test)]
+mod tests;
