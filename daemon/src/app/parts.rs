@@ -9,7 +9,7 @@ use cutover_shared::mapping::Mode;
 
 use super::credentials::Credentials;
 use super::settings::{ddl_names, github_settings, operators, outbox_settings};
-use super::{Failure, kinds};
+use super::{Failure, kinds, locks};
 use crate::audit::HeadFile;
 use crate::client::Client;
 use crate::clock::Clock;
@@ -33,6 +33,7 @@ use crate::gateway::triggers::{GitHubFiles, Triggers};
 use crate::git::{Artifacts, Git, GitSettings, Limits};
 use crate::github::{GitHub, Traffic};
 use crate::init::{read_keyring, seal_key_file};
+use crate::locks::LockService;
 use crate::mapping::catalog::app_database::AppDatabase;
 use crate::mapping::catalog::import::Importer;
 use crate::mapping::gate::CanaryFirst;
@@ -67,6 +68,7 @@ pub(super) struct Built {
     pub(super) tls: Option<Arc<Certificates>>,
     pub(super) allow: Option<Arc<AllowList>>,
     pub(super) rescorer: Rescorer,
+    pub(super) locks: Arc<LockService>,
     /// None: the application's tables are not read for workflows.
     pub(super) app_workflows: Option<Arc<AppWorkflows>>,
 }
@@ -111,13 +113,15 @@ pub(super) async fn build(
     let kinds =
         kinds::kinds(&db, &seal, app_database.as_ref(), &github, config.migration.old_hook_secret.clone());
     let sweeper = Sweeper::new(db.clone(), github.clone(), clock.clone(), config.mapping.sweep_parallel);
+    let locks = locks::build(config, &db, clock)?;
     let periodic = Periodic::new(
         sweeper.clone(),
         db.clone(),
         clock.clone(),
         github.host_id(),
         config.mapping.sweep_every,
-    );
+    )
+    .in_turn(locks.clone(), &locks::holder(), config.locks.ttl);
     let rescorer = Rescorer {
         db: db.clone(),
         github: github.clone(),
@@ -184,6 +188,7 @@ pub(super) async fn build(
         app_database,
         app_workflows: app_workflows.clone(),
         certificate,
+        locks: locks.clone(),
     };
     let context: Option<Arc<dyn Context>> = Some(Arc::new(RepositoryContext::new(github.clone())));
     let outbox = Outbox::new(db.clone(), clock.clone(), Client::new()?, outbox_settings(config)?, context);
@@ -232,6 +237,7 @@ pub(super) async fn build(
         tls,
         allow,
         rescorer,
+        locks,
         app_workflows,
     })
 }
@@ -293,6 +299,7 @@ impl Built {
     /// Reads marker and store, and takes up what the last process left.
     pub(super) async fn take_up(&self) -> Result<(), Failure> {
         let killed = self.door.kill.start().await?;
+        self.locks.take_up().await?;
         self.door.importer.resume().await?;
         self.door.triggers.load().await?;
         if self.app_workflows.is_none() {

@@ -53,5 +53,6 @@ pub static SECTIONS: &[Section] = &[
         doc: "Calls of services downstream, recorded before the move and compared after an import: one section for each, at most 32.",
     },
     Section { name: "run", doc: "Runs: whatever is planned, approved and applied." },
+    Section { name: "locks", doc: "Locks between the tasks of a daemon, and between daemons." },
     Section { name: "log", doc: "Logs: JSON lines in one file a day." },
 ];

@@ -1,6 +1,7 @@
 //! The configuration as the rest of the daemon sees it: checked, typed, complete.
 
 mod catalog;
+mod locks;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ pub use self::catalog::{
     Catalog, InstallationCopy, IntegrationCopy, MirrorNames, PostgresCatalog, PostgresNames, RepoNames,
     RepoPlace, TokenCopy, UserTokenNames, WorkflowNames,
 };
+pub use self::locks::{LockBackend, LockPhase, Locks, OnPartition};
 
 /// Everything that an operator can set. `docs/configuration.md` has a sentence for each key.
 #[derive(Clone, Debug)]
@@ -41,6 +43,7 @@ pub struct Config {
     pub import: Import,
     pub probes: Vec<Probe>,
     pub run: Run,
+    pub locks: Locks,
     pub log: Log,
 }
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::key::{Key, Kind, Need, SecretForm};
-use super::mirror;
 pub use super::section::{SECTIONS, Section};
+use super::{locks, mirror};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -33,7 +33,8 @@ const fn length(min: Duration, max: Duration) -> Kind {
 /// All keys; those of one section in the order of the file.
 pub static KEYS: &[Key] = &ALL;
 
-static ALL: [Key; OURS.len() + mirror::KEYS.len()] = joined(OURS, mirror::KEYS);
+static ALL: [Key; OURS.len() + mirror::KEYS.len() + locks::KEYS.len()] =
+    joined(&joined::<{ OURS.len() + mirror::KEYS.len() }>(OURS, mirror::KEYS), locks::KEYS);
 
 const fn joined<const N: usize>(one: &[Key], other: &[Key]) -> [Key; N] {
     let mut all = [one[0]; N];

@@ -109,15 +109,14 @@ async fn keep(
     mut asked: oneshot::Receiver<oneshot::Sender<Result<(), LockError>>>,
 ) {
     let (ttl, name) = (held.ttl, held.name.clone());
-    // A pause of the whole machine shows on the wall clock only.
-    let mut wait = after(ttl);
+    let mut renew_at = after(&held);
     loop {
         let end = held.ends.saturating_sub(ttl / MARGIN);
         let woken = tokio::select! {
             biased;
             done = &mut asked => Woken::Release(done),
             () = clock.sleep_until(end) => Woken::End,
-            () = clock.sleep(wait) => Woken::Renew,
+            () = clock.sleep_until(renew_at) => Woken::Renew,
         };
         match woken {
             Woken::Release(Ok(done)) => {
@@ -134,12 +133,12 @@ async fn keep(
             renewed = locks.renew(&mut held) => renewed,
             () = clock.sleep_until(end) => break,
         };
-        wait = match renewed {
-            Ok(()) => after(ttl),
+        renew_at = match renewed {
+            Ok(()) => after(&held),
             Err(LockError::Lost) => break,
             Err(error) => {
                 tracing::warn!(lock = %name, %error, "a lock was not renewed; it is tried again while it lasts");
-                ttl / AGAIN
+                clock.monotonic().saturating_add(ttl / AGAIN)
             }
         };
     }
@@ -153,6 +152,8 @@ enum Woken {
     Renew,
 }
 
-fn after(ttl: Duration) -> Duration {
-    (ttl / RENEW).mul_f64(1.0 + JITTER * (2.0 * rand::random::<f64>() - 1.0))
+/// When it is renewed next, counted from when it was asked for.
+fn after(held: &Held) -> Duration {
+    let wait = (held.ttl / RENEW).mul_f64(1.0 + JITTER * (2.0 * rand::random::<f64>() - 1.0));
+    held.ends.saturating_sub(held.ttl).saturating_add(wait)
 }

@@ -5,7 +5,7 @@
 pub const MAX_FENCE: u64 = (1 << 53) - 1;
 
 /// Who, beside the store, has to agree to a lock. With nobody the store alone decides.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Arbiters {
     /// The process itself.
     pub memory: bool,
@@ -43,7 +43,7 @@ impl Arbiters {
 }
 
 /// Who has a lock.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Holding {
     /// Differs for each time that the lock is taken.
     pub holder: String,
@@ -53,7 +53,7 @@ pub struct Holding {
 }
 
 /// What is known of one lock.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Standing {
     /// The highest fence that was ever given or seen; 0 before the first.
     pub fence: u64,
