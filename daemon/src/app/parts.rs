@@ -114,6 +114,8 @@ pub(super) async fn build(
         kinds::kinds(&db, &seal, app_database.as_ref(), &github, config.migration.old_hook_secret.clone());
     let sweeper = Sweeper::new(db.clone(), github.clone(), clock.clone(), config.mapping.sweep_parallel);
     let locks = locks::build(config, &db, clock)?;
+    // Before anything takes one.
+    locks.take_up().await?;
     let periodic = Periodic::new(
         sweeper.clone(),
         db.clone(),
@@ -299,7 +301,6 @@ impl Built {
     /// Reads marker and store, and takes up what the last process left.
     pub(super) async fn take_up(&self) -> Result<(), Failure> {
         let killed = self.door.kill.start().await?;
-        self.locks.take_up().await?;
         self.door.importer.resume().await?;
         self.door.triggers.load().await?;
         if self.app_workflows.is_none() {
