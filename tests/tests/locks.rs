@@ -1,5 +1,10 @@
 //! Locks by a real Redis server: in a process of its own, frozen, crashed, and behind a way that is cut.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that can't go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that can't go on has failed"
+)]
 
 use std::sync::Arc;
 use std::time::Duration;

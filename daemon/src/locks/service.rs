@@ -168,6 +168,12 @@ impl LockService {
         })
     }
 
+    /// Until when this process has a lock, in monotonic time.
+    #[cfg(test)]
+    pub(super) fn ends(&self, proof: &super::LockProof) -> Option<Duration> {
+        self.with(|state, _| Some(state.out.get(&(proof.name.clone(), proof.fence))?.1))
+    }
+
     fn with<T>(&self, step: impl FnOnce(&mut State, Duration) -> T) -> T {
         let now = self.clock.monotonic();
         step(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner), now)
