@@ -243,7 +243,7 @@ async fn while_another_daemon_sweeps_this_one_waits_for_its_turn() {
     let settings = LockSettings { arbiters: Arbiters::NONE, on_partition: OnPartition::FailFast };
     let locks = LockService::new(life.db.clone(), house.clock.clone(), None, settings).unwrap();
     let name = LockName::new(format!("sweep:{host}")).unwrap();
-    let (ttl, every) = (Duration::from_secs(3_600), Duration::from_secs(60));
+    let (ttl, every) = (Duration::from_secs(60), Duration::from_secs(10));
     let other = locks.acquire(&name, "other", ttl).await.unwrap();
     let (began, until) = (life.db.index_view(host).await.unwrap().swept_at, other.expires_at());
     let periodic = Periodic::new(life.sweeper.clone(), life.db.clone(), house.clock.clone(), host, every)
@@ -251,7 +251,8 @@ async fn while_another_daemon_sweeps_this_one_waits_for_its_turn() {
     let work = tokio::spawn(periodic.work());
     let ended = async {
         while life.db.index_view(host).await.unwrap().swept_at == began {
-            house.clock.advance(Duration::from_secs(10));
+            // Slower than the store answers: a lock that can't be asked for in time is gone without.
+            house.clock.advance(Duration::from_millis(20));
             tokio::task::yield_now().await;
         }
     };
