@@ -14,6 +14,7 @@ pub mod github;
 pub mod hex;
 pub mod init;
 pub mod instance;
+pub mod locks;
 pub mod log;
 pub mod mapping;
 pub mod metrics;

@@ -28,8 +28,8 @@ const DAEMON: &[(&str, &[&str], &str)] = &[
     (
         "app",
         &[
-            "doors", "flows", "gateway", "mapping", "run", "audit", "seal", "github", "git", "store",
-            "config", "init", "instance", "log", "rollout", "shutdown",
+            "doors", "flows", "gateway", "mapping", "run", "audit", "seal", "github", "git", "locks",
+            "store", "config", "init", "instance", "log", "rollout", "shutdown",
         ],
         "the composition root is the only place that names every part",
     ),
@@ -40,12 +40,12 @@ const DAEMON: &[(&str, &[&str], &str)] = &[
     ),
     (
         "flows",
-        &["gateway", "mapping", "rollout", "run", "audit", "seal", "github", "git", "store"],
+        &["gateway", "mapping", "rollout", "run", "audit", "seal", "github", "git", "locks", "store"],
         "a use case that crosses areas; the only place where areas meet",
     ),
     (
         "mapping",
-        &["run", "audit", "seal", "github", "store", "config"],
+        &["run", "audit", "seal", "github", "locks", "store", "config"],
         "an area stands on the platform; its catalog takes the names of foreign columns from the configuration",
     ),
     (
@@ -67,6 +67,7 @@ const DAEMON: &[(&str, &[&str], &str)] = &[
     ),
     ("git", &["github"], "the system's git, which is handed a credential of GitHub's"),
     ("github", &["seal", "store"], "caches and budgets may become durable"),
+    ("locks", &["store"], "every lock is entered into the store, which checks its fence with each write"),
     (
         "log",
         &["config", "instance"],
@@ -196,6 +197,7 @@ const PURE: &[&str] = &[
     "flows/probe/address",
     "flows/probe/rule",
     "client/sse",
+    "store/lock/rule",
     "run/plan",
     "run/progress",
     "run/canonical",

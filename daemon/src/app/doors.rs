@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::credentials::Credentials;
 use super::parts::Built;
-use super::{Failure, apis};
+use super::{Failure, apis, locks};
 use crate::config::{Config, SocketAccess};
 use crate::doors::http::{self, Door, GithubApi, Limits, Setup};
 use crate::doors::rpc::{Access, ListenError, Listener};
@@ -50,7 +50,7 @@ pub(super) async fn open_http(
     let listener = http::Listener::open(address).await?;
     let address = listener.address();
     write_whole(&note, &format!("{address}\n"))?;
-    let github = parts.github.clone();
+    let (github, held) = (parts.github.clone(), built.locks.clone());
     let door = Door::new(Setup {
         inbox: parts.inbox.clone(),
         db: parts.db.clone(),
@@ -59,6 +59,7 @@ pub(super) async fn open_http(
         app_id: credentials.app_id,
         trusted: config.http.trusted_proxies.clone(),
         github_api: Box::new(move || GithubApi::of(&github)),
+        redis: Box::new(move || locks::redis_check(&held)),
         apis: apis::build(config, credentials, parts)?,
         tls: built.tls.clone(),
         allow: built.allow.clone(),

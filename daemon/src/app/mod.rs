@@ -5,6 +5,7 @@ mod args;
 mod credentials;
 mod doors;
 mod kinds;
+mod locks;
 mod parts;
 mod set_up;
 mod settings;

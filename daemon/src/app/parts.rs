@@ -10,7 +10,7 @@ use cutover_shared::rollout::{RolloutName, Stage};
 
 use super::credentials::Credentials;
 use super::settings::{ddl_names, github_settings, operators, outbox_settings, rollout_settings};
-use super::{Failure, kinds};
+use super::{Failure, kinds, locks};
 use crate::audit::{HeadFile, Who};
 use crate::client::Client;
 use crate::clock::Clock;
@@ -37,6 +37,7 @@ use crate::gateway::triggers::{GitHubFiles, Triggers};
 use crate::git::{Artifacts, Git, GitSettings, Limits};
 use crate::github::{GitHub, Traffic};
 use crate::init::{read_keyring, seal_key_file};
+use crate::locks::LockService;
 use crate::mapping::catalog::app_database::AppDatabase;
 use crate::mapping::catalog::import::Importer;
 use crate::mapping::gate::CanaryFirst;
@@ -75,6 +76,7 @@ pub(super) struct Built {
     pub(super) tls: Option<Arc<Certificates>>,
     pub(super) allow: Option<Arc<AllowList>>,
     pub(super) rescorer: Rescorer,
+    pub(super) locks: Arc<LockService>,
     /// None: the application's tables are not read for workflows.
     pub(super) app_workflows: Option<Arc<AppWorkflows>>,
     /// A mode other than `off` was stored before this start.
@@ -121,13 +123,17 @@ pub(super) async fn build(
     let kinds =
         kinds::kinds(&db, &seal, app_database.as_ref(), &github, config.migration.old_hook_secret.clone());
     let sweeper = Sweeper::new(db.clone(), github.clone(), clock.clone(), config.mapping.sweep_parallel);
+    let locks = locks::build(config, &db, clock)?;
+    // Before anything takes one.
+    locks.take_up().await?;
     let periodic = Periodic::new(
         sweeper.clone(),
         db.clone(),
         clock.clone(),
         github.host_id(),
         config.mapping.sweep_every,
-    );
+    )
+    .in_turn(locks.clone(), &locks::holder(), config.locks.ttl);
     let rescorer = Rescorer {
         db: db.clone(),
         github: github.clone(),
@@ -213,6 +219,7 @@ pub(super) async fn build(
         app_database,
         app_workflows: app_workflows.clone(),
         certificate,
+        locks: locks.clone(),
     };
     let context: Option<Arc<dyn Context>> = Some(Arc::new(RepositoryContext::new(github.clone())));
     let outbox = Outbox::new(db.clone(), clock.clone(), Client::new()?, outbox_settings(config)?, context);
@@ -271,6 +278,7 @@ pub(super) async fn build(
         tls,
         allow,
         rescorer,
+        locks,
         app_workflows,
         was_on,
     })

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use super::locks;
 use super::parts::Built;
 use crate::config::{Config, Env};
 use crate::doors::rpc::Parts;
@@ -12,6 +13,7 @@ use crate::flows::kill::watch_marker;
 use crate::flows::measure::Measure;
 use crate::gateway::inbox::WorkSettings;
 use crate::instance::notify::Notifier;
+use crate::locks::LockService;
 use crate::log::Logging;
 use crate::metrics::Metrics;
 use crate::shutdown::Shutdown;
@@ -49,6 +51,7 @@ pub(super) fn spawn(
     let inbox = parts.inbox.clone().work(built.events.clone(), work_settings(config));
     until_stop(shutdown, "inbox", inbox);
     until_stop(shutdown, "inbox retention", parts.inbox.clone().retain(config.inbox.keep_payloads));
+    until_stop(shutdown, "locks", built.locks.clone().watch());
     until_stop(shutdown, "sweep", parts.periodic.clone().work());
     until_stop(shutdown, "rescore", built.rescorer.clone().work());
     if let Some(mirror) = parts.doctor.mirror.clone() {
@@ -58,7 +61,11 @@ pub(super) fn spawn(
     until_stop(shutdown, "outbox retention", outbox.retain(config.inbox.keep_payloads));
     until_stop(shutdown, "artifacts", built.artifacts.clone().sweep());
     until_stop(shutdown, "plan expiry", expire(parts.clone()));
-    until_stop(shutdown, "log level", reload(shutdown.clone(), level, config.log.level.clone()));
+    until_stop(
+        shutdown,
+        "log level",
+        reload(shutdown.clone(), level, config.log.level.clone(), built.locks.clone()),
+    );
     let measure = Arc::new(Measure {
         db: parts.db.clone(),
         github: parts.github.clone(),
@@ -142,12 +149,16 @@ async fn expire(parts: Arc<Parts>) {
     }
 }
 
-/// SIGHUP reads the level of the log again.
-async fn reload(shutdown: Shutdown, from: Level, first: String) {
+/// SIGHUP reads the level of the log and the phase of the locks again.
+async fn reload(shutdown: Shutdown, from: Level, first: String, held: Arc<LockService>) {
     let mut reloads = shutdown.reloads();
     let mut level = first;
     while reloads.changed().await.is_ok() {
-        match Config::load(from.file.as_deref(), &from.env) {
+        let loaded = Config::load(from.file.as_deref(), &from.env);
+        if let Ok(loaded) = &loaded {
+            locks::reload(&held, &loaded.config.locks).await;
+        }
+        match loaded {
             Ok(loaded) if loaded.config.log.level != level => {
                 level = loaded.config.log.level;
                 match from.logging.set_level(&level) {

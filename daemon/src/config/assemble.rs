@@ -8,6 +8,7 @@ use cutover_shared::mapping::Mode;
 use super::application;
 use super::crosscheck;
 use super::gather::Values;
+use super::locks;
 use super::mirror;
 use super::mistake::Mistakes;
 use super::probe;
@@ -30,6 +31,7 @@ pub(super) fn assemble(values: &Values, mistakes: &mut Mistakes) -> Option<Confi
     let http = crosscheck::http(values, mistakes);
     application::api(values, mistakes);
     let probes = probe::probes(values, mistakes);
+    let locks = locks::locks(values, mistakes);
     let mut day = |key| application::day(values, mistakes, key);
     let (deprecated, sunset) = (day("migration.oauth_deprecated"), day("migration.oauth_sunset"));
     let grace_until = day("migration.grace_until");
@@ -83,6 +85,7 @@ pub(super) fn assemble(values: &Values, mistakes: &mut Mistakes) -> Option<Confi
             chunk: number(values, "run.chunk")?,
             lease: values.length("run.lease")?,
         },
+        locks: locks?,
         log: Log {
             level: text(values, "log.level")?,
             dir: values.path("log.dir")?.to_owned(),

@@ -14,6 +14,7 @@ mod env;
 mod file;
 mod gather;
 pub mod key;
+mod locks;
 mod mirror;
 mod mistake;
 mod probe;
@@ -34,9 +35,10 @@ pub use gather::Origin;
 pub use mistake::{Mistake, MistakeKind, Mistakes, Place};
 pub use rollout::Rollout;
 pub use settings::{
-    Api, AppWorkflows, Catalog, Config, GitHub, Http, InstallationCopy, IntegrationCopy, Log, Mapping,
-    Migration, MirrorNames, OauthApp, Operator, Post, PostgresCatalog, PostgresNames, Probe, RepoNames,
-    RepoPlace, Rpc, Run, SocketAccess, StderrLog, Store, TokenCopy, UserTokenNames, WorkflowNames,
+    Api, AppWorkflows, Catalog, Config, GitHub, Http, InstallationCopy, IntegrationCopy, LockBackend,
+    LockPhase, Locks, Log, Mapping, Migration, MirrorNames, OauthApp, OnPartition, Operator, Post,
+    PostgresCatalog, PostgresNames, Probe, RepoNames, RepoPlace, Rpc, Run, SocketAccess, StderrLog, Store,
+    TokenCopy, UserTokenNames, WorkflowNames,
 };
 
 use file::{Contents, Text};

@@ -57,5 +57,6 @@ pub static SECTIONS: &[Section] = &[
         doc: "Rollouts: where they begin, how fast they may go on. `docs/rollouts.md` explains them.",
     },
     Section { name: "run", doc: "Runs: whatever is planned, approved and applied." },
+    Section { name: "locks", doc: "Locks between the tasks of a daemon, and between daemons." },
     Section { name: "log", doc: "Logs: JSON lines in one file a day." },
 ];

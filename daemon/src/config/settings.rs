@@ -1,6 +1,7 @@
 //! The configuration as the rest of the daemon sees it: checked, typed, complete.
 
 mod catalog;
+mod locks;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ pub use self::catalog::{
     Catalog, InstallationCopy, IntegrationCopy, MirrorNames, PostgresCatalog, PostgresNames, RepoNames,
     RepoPlace, TokenCopy, UserTokenNames, WorkflowNames,
 };
+pub use self::locks::{LockBackend, LockPhase, Locks, OnPartition};
 use super::rollout::Rollout;
 
 /// Everything that an operator can set. `docs/configuration.md` has a sentence for each key.
@@ -43,6 +45,7 @@ pub struct Config {
     pub probes: Vec<Probe>,
     pub rollout: Rollout,
     pub run: Run,
+    pub locks: Locks,
     pub log: Log,
 }
 

@@ -1,5 +1,7 @@
 //! Checks everything that the daemon needs, and says the mend.
 
+mod locks;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -11,6 +13,7 @@ use crate::audit::{self, HeadFile};
 use crate::clock::{Clock, Millis};
 use crate::git::Git;
 use crate::github::{GitHub, GitHubError, MintError, Traffic};
+use crate::locks::LockService;
 use crate::mapping::catalog::app_database::AppDatabase;
 use crate::mapping::mirror::Mirror;
 use crate::run::Brake;
@@ -54,6 +57,7 @@ pub struct Doctor {
     /// None without TLS.
     pub certificate: Option<Arc<dyn Fn() -> Certificate + Send + Sync>>,
     pub git: Git,
+    pub locks: Arc<LockService>,
 }
 
 fn check(name: &str, health: Health, text: impl Into<String>, mend: impl Into<String>) -> Check {
@@ -70,6 +74,7 @@ impl Doctor {
         checks.extend(self.app_workflows.as_ref().map(|read| workflows(&read.standing(), self.clock.now())));
         checks.extend(self.mirror().await);
         checks.extend(self.certificate.as_ref().map(|now| certificate(&now(), self.clock.now())));
+        checks.push(locks::check(&self.locks.report(), self.clock.now()));
         checks.push(self.switch());
         checks
     }

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::clock::Clock;
+use crate::locks::{Keeper, LockError, LockName, LockService};
 use crate::store::{Db, ReadError};
 
 use super::sweep::{SweepError, Sweeper};
@@ -18,6 +19,9 @@ const AGAIN: Duration = Duration::from_secs(60);
 /// The longest of these waits.
 const LONGEST: Duration = Duration::from_secs(30 * 60);
 
+/// How often it is looked again while another daemon sweeps.
+const BUSY: Duration = Duration::from_secs(15);
+
 /// What the clock is for.
 #[derive(Clone)]
 pub struct Periodic {
@@ -27,6 +31,15 @@ pub struct Periodic {
     host: String,
     every: Duration,
     next: Arc<Mutex<Option<i64>>>,
+    turn: Option<Turn>,
+}
+
+/// Who of several daemons sweeps.
+#[derive(Clone)]
+struct Turn {
+    locks: Arc<LockService>,
+    holder: String,
+    ttl: Duration,
 }
 
 /// Why a round ended without a fresh index.
@@ -36,12 +49,21 @@ enum RoundError {
     Sweep(#[from] SweepError),
     #[error(transparent)]
     Read(#[from] ReadError),
+    #[error("the lock of the sweep was lost")]
+    Lost,
 }
 
 impl Periodic {
     /// Sweeps `host` when its last whole sweep is older than `every`; zero: never.
     pub fn new(sweeper: Sweeper, db: Db, clock: Clock, host: &str, every: Duration) -> Self {
-        Self { sweeper, db, clock, host: host.to_owned(), every, next: Arc::default() }
+        Self { sweeper, db, clock, host: host.to_owned(), every, next: Arc::default(), turn: None }
+    }
+
+    /// Sweeps only while it has the lock `sweep:HOST`, so that of several daemons one does.
+    #[must_use]
+    pub fn in_turn(mut self, locks: Arc<LockService>, holder: &str, ttl: Duration) -> Self {
+        self.turn = Some(Turn { locks, holder: holder.to_owned(), ttl });
+        self
     }
 
     /// When the next sweep begins, milliseconds since the epoch, UTC; none while one goes on, or when there is to be none.
@@ -86,9 +108,44 @@ impl Periodic {
             match due(&first, self.clock.now(), self.every, spread) {
                 // A plan may have swept meanwhile.
                 Some(wait) => self.sleep(wait).await,
-                None => return Ok(self.sweeper.sweep_and_owe().await?),
+                None => match self.turn().await {
+                    Some(turn) => return self.sweep(turn).await,
+                    None => self.sleep(BUSY).await,
+                },
             }
         }
+    }
+
+    /// None while another daemon has the lock; nothing inside when it can't be had.
+    async fn turn(&self) -> Option<Option<Keeper>> {
+        let Some(turn) = &self.turn else { return Some(None) };
+        let taken = match LockName::new(format!("sweep:{}", self.host)) {
+            Ok(name) => {
+                Keeper::take(turn.locks.clone(), self.clock.clone(), &name, &turn.holder, turn.ttl).await
+            }
+            Err(error) => Err(error),
+        };
+        match taken {
+            Ok(keeper) => Some(Some(keeper)),
+            Err(LockError::Busy { holder, .. }) => {
+                tracing::debug!(holder, "another daemon sweeps");
+                None
+            }
+            // Two sweeps at once cost calls and harm nothing; an index that nobody keeps fresh does harm.
+            Err(error) => {
+                tracing::warn!(%error, "sweeps without its lock");
+                Some(None)
+            }
+        }
+    }
+
+    async fn sweep(&self, turn: Option<Keeper>) -> Result<(), RoundError> {
+        let sweep = self.sweeper.sweep_and_owe();
+        let swept = match turn {
+            Some(keeper) => keeper.during(sweep).await.ok_or(RoundError::Lost)?,
+            None => sweep.await,
+        };
+        Ok(swept?)
     }
 
     async fn sleep(&self, wait: Duration) {

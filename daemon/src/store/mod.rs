@@ -6,6 +6,7 @@ mod inbox;
 mod installed;
 mod integration;
 mod learned;
+mod lock;
 mod mirror;
 mod open;
 mod outbox;
@@ -31,6 +32,7 @@ pub use inbox::{
 pub use installed::{InstalledRead, InstalledRow, MOST_INSTALLATIONS};
 pub use integration::{IntegrationOp, IntegrationRead, IntegrationRow, IntegrationState, Proof};
 pub use learned::{Learned, Version};
+pub use lock::{LockOp, LockRead, rule as lock_rule};
 pub use mirror::{MirrorDebt, MirrorInstallation, MirrorKind, MirrorOp, MirrorRead};
 pub use open::{OpenError, open};
 pub use outbox::{
@@ -95,6 +97,7 @@ pub trait Store:
     + IndexRead
     + IntegrationRead
     + InstalledRead
+    + LockRead
     + MappingRead
     + MirrorRead
     + OutboxRead

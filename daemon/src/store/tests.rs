@@ -4,6 +4,7 @@ mod inbox;
 mod installed;
 mod integration;
 mod learned;
+mod lock;
 mod mirror;
 mod notes;
 mod receipt;

@@ -8,6 +8,7 @@ use super::downstream::DownstreamOp;
 use super::inbox::InboxOp;
 use super::integration::IntegrationOp;
 use super::learned::Learned;
+use super::lock::LockOp;
 use super::mirror::MirrorOp;
 use super::outbox::{DispatchTo, OutboxOp};
 use super::rescore::RescoreOp;
@@ -86,6 +87,7 @@ ops! {
     Index(IndexOp),
     Inbox(InboxOp),
     Integration(IntegrationOp),
+    Lock(LockOp),
     Outbox(OutboxOp),
     Probe(ProbeOp),
     Rescore(RescoreOp),
@@ -294,6 +296,7 @@ impl Op {
             | Self::Act(_)
             | Self::Probe(_)
             | Self::Downstream(_)
+            | Self::Lock(_)
             | Self::Integration(IntegrationOp::UseState { .. })
             | Self::Mirror(_)
             | Self::Rescore(RescoreOp::Paid { .. })

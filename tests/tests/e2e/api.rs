@@ -166,6 +166,7 @@ impl Api {
             app_id: sim.app_id(),
             trusted: Vec::new(),
             github_api: Box::new(|| GithubApi::NotAsked),
+            redis: Box::new(|| cutover_daemon::doors::http::RedisCheck::NotConfigured),
             apis,
             limits: Limits::default(),
         });

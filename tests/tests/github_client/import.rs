@@ -111,6 +111,7 @@ impl World {
             app_id: 1,
             trusted: Vec::new(),
             github_api: Box::new(|| GithubApi::NotAsked),
+            redis: Box::new(|| cutover_daemon::doors::http::RedisCheck::NotConfigured),
             apis: routes(Arc::new(GithubParts { auth, imports, planner })),
             limits: DoorLimits::default(),
         });

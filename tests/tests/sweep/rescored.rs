@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use cutover_daemon::faults::Faults;
+use cutover_daemon::locks::{Arbiters, LockName, LockService, LockSettings, Locks as _, OnPartition};
 use cutover_daemon::mapping::periodic::Periodic;
 use cutover_daemon::mapping::rescore::Rescorer;
 use cutover_daemon::run::Brake;
@@ -235,4 +236,31 @@ async fn the_clock_finds_what_no_event_told_and_goes_on_with_what_was_begun() {
     let held = held(&house, &life).await.remove(&key(row)).unwrap();
     assert_ne!(held.status, MappingStatus::Mapped, "{held:?}");
     assert_eq!(held.installation, None);
+}
+
+#[tokio::test]
+async fn while_another_daemon_sweeps_this_one_waits_for_its_turn() {
+    let house = House::of(2, 20, 5).await;
+    let life = house.imported("one").await;
+    let host = life.github.host_id();
+    let settings = LockSettings { arbiters: Arbiters::NONE, on_partition: OnPartition::FailFast };
+    let locks = LockService::new(life.db.clone(), house.clock.clone(), None, settings).unwrap();
+    let name = LockName::new(format!("sweep:{host}")).unwrap();
+    let (ttl, every) = (Duration::from_secs(60), Duration::from_secs(10));
+    let other = locks.acquire(&name, "other", ttl).await.unwrap();
+    let (began, until) = (life.db.index_view(host).await.unwrap().swept_at, other.expires_at());
+    let periodic = Periodic::new(life.sweeper.clone(), life.db.clone(), house.clock.clone(), host, every)
+        .in_turn(locks.clone(), "this", Duration::from_secs(1_800));
+    let work = tokio::spawn(periodic.work());
+    let ended = async {
+        while life.db.index_view(host).await.unwrap().swept_at == began {
+            // Slower than the store answers: a lock that can't be asked for in time is gone without.
+            house.clock.advance(Duration::from_millis(20));
+            tokio::task::yield_now().await;
+        }
+    };
+    house.pump(ended).await;
+    work.abort();
+    assert!(house.clock.now() >= until, "it swept while the other had the lock");
+    assert!(locks.inspect(&name).await.unwrap().fence > other.fence());
 }

@@ -62,6 +62,7 @@ fn every_key_has_an_effect() {
     bench.secret("opaque", "x");
     bench.secret("db", "postgres://app:x@db/app");
     bench.secret("store", "sqlite:other.db");
+    bench.secret("redis", "redis://:x@localhost");
     // Values that differ from the defaults where the example doesn't, and what a key needs beside it.
     let special = |name: &str| match name {
         "github.private_key" => Some(("private_key_file = \"second.pem\"", "")),
@@ -121,6 +122,8 @@ fn every_key_has_an_effect() {
         "run.plan_ttl" => Some(("plan_ttl = \"3h\"", "")),
         "run.chunk" => Some(("chunk = 3", "")),
         "run.lease" => Some(("lease = \"3s\"", "")),
+        "locks.redis_url" => Some(("redis_url_file = \"redis\"", "backend = \"redis\"\n")),
+        "locks.backend" => Some(("backend = \"database\"", "")),
         "log.keep_days" => Some(("keep_days = 3", "")),
         _ => None,
     };
@@ -144,6 +147,7 @@ fn every_key_has_an_effect() {
             ("import", ""),
             ("rollout", ""),
             ("run", ""),
+            ("locks", ""),
             ("log", ""),
         ];
         let mut text = String::new();
@@ -208,6 +212,7 @@ fn every_key_has_an_effect() {
                 | "github.client_id"
                 | "github.client_secret"
                 | "http.tls_certificate"
+                | "locks.redis_url"
                 | "http.tls_key"
         ) {
             shown(&with);
@@ -242,6 +247,7 @@ fn every_comment_in_the_file_is_a_key_that_can_be_taken() {
     bench.secret("other", "y");
     bench.secret("db", "postgres://app:x@db/app");
     bench.secret("store", "sqlite:other.db");
+    bench.secret("redis", "redis://:x@localhost");
     let text: String = commented_file(&[])
         .lines()
         .map(|line| {
@@ -260,6 +266,7 @@ fn every_comment_in_the_file_is_a_key_that_can_be_taken() {
         .replace("/etc/cutover/token_file", "opaque")
         .replace("/etc/cutover/old_hook_secret_file", "opaque")
         .replace("/etc/cutover/database_url_file", "db")
+        .replace("/etc/cutover/redis_url_file", "redis")
         .replace("/etc/cutover/url_file", "store")
         // A body needs the other method than the one that holds by itself.
         .replace("method = \"GET\"", "method = \"POST\"")

@@ -96,6 +96,26 @@ impl GithubApi {
     }
 }
 
+/// What is known of the Redis server of the locks, without asking it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RedisCheck {
+    NotConfigured,
+    NotAsked,
+    Answers,
+    Unreachable,
+}
+
+impl RedisCheck {
+    fn word(self) -> &'static str {
+        match self {
+            Self::NotConfigured => "not configured",
+            Self::NotAsked => "not asked yet",
+            Self::Answers => "healthy",
+            Self::Unreachable => "unreachable",
+        }
+    }
+}
+
 /// How this daemon is.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Health {
@@ -114,7 +134,8 @@ pub(super) struct Checks {
     /// `healthy`, `not asked yet`, `no answer yet`, `rate limited`, `unreachable` or `the App's keys are refused`.
     #[schema(example = "healthy")]
     github_api: &'static str,
-    /// `not configured`.
+    /// `not configured`, `not asked yet`, `healthy` or `unreachable`. Without it the daemon serves; `cutover doctor` says what becomes
+    /// of its locks.
     #[schema(example = "not configured")]
     redis: &'static str,
 }
@@ -159,30 +180,40 @@ pub(super) async fn live(State(door): State<Arc<Door>>) -> Response {
 )]
 pub(super) async fn ready(State(door): State<Arc<Door>>) -> Response {
     let (database, github) = (database(&door.health, &door.clock).await, (door.health.github_api)());
+    let redis = (door.health.redis)();
     let stopping = door.stopping.load(Ordering::Relaxed);
     let (code, status) = match (database, stopping, github.is_out()) {
         (false, ..) => (StatusCode::SERVICE_UNAVAILABLE, "unhealthy"),
         (true, true, _) => (StatusCode::SERVICE_UNAVAILABLE, "stopping"),
         (true, false, true) => (StatusCode::SERVICE_UNAVAILABLE, "unhealthy"),
-        (true, false, false) if github.is_bad() => (StatusCode::OK, "degraded"),
+        (true, false, false) if github.is_bad() || redis == RedisCheck::Unreachable => {
+            (StatusCode::OK, "degraded")
+        }
         (true, false, false) => (StatusCode::OK, "healthy"),
     };
-    said(code, status, database, github)
+    said(code, status, database, github, redis)
 }
 
 async fn liveness(door: &Door) -> Response {
     let (database, github) = (database(&door.health, &door.clock).await, (door.health.github_api)());
-    let (code, status) = match (database, github.is_bad()) {
+    let redis = (door.health.redis)();
+    let (code, status) = match (database, github.is_bad() || redis == RedisCheck::Unreachable) {
         (false, _) => (StatusCode::SERVICE_UNAVAILABLE, "unhealthy"),
         (true, true) => (StatusCode::OK, "degraded"),
         (true, false) => (StatusCode::OK, "healthy"),
     };
-    said(code, status, database, github)
+    said(code, status, database, github, redis)
 }
 
-fn said(code: StatusCode, status: &'static str, database: bool, github: GithubApi) -> Response {
+fn said(
+    code: StatusCode,
+    status: &'static str,
+    database: bool,
+    github: GithubApi,
+    redis: RedisCheck,
+) -> Response {
     let database = if database { "healthy" } else { "unhealthy" };
-    let checks = Checks { database, github_api: github.word(), redis: "not configured" };
+    let checks = Checks { database, github_api: github.word(), redis: redis.word() };
     json(code, &Health { status, checks })
 }
 

@@ -48,7 +48,7 @@ use limit::FailedSignatures;
 use openapi::Served;
 
 pub use body::LARGEST_BODY;
-pub use health::GithubApi;
+pub use health::{GithubApi, RedisCheck};
 pub use hooks::AllowList;
 pub use limit::Rates;
 pub use listen::{ListenError, Listener};
@@ -123,6 +123,8 @@ pub struct Setup {
     pub trusted: Vec<IpNet>,
     /// What is known of GitHub without asking it.
     pub github_api: Box<dyn Fn() -> GithubApi + Send + Sync>,
+    /// The same of Redis.
+    pub redis: Box<dyn Fn() -> RedisCheck + Send + Sync>,
     /// What the application's API answers: each area's routes with their own state, see [`Door`]'s `around` for what every
     /// request has ([`RequestId`] and the caller's address are in its extensions).
     pub apis: OpenApiRouter,
@@ -158,6 +160,7 @@ pub struct Door {
 struct HealthCheck {
     db: Db,
     github_api: Box<dyn Fn() -> GithubApi + Send + Sync>,
+    redis: Box<dyn Fn() -> RedisCheck + Send + Sync>,
     finding: health::Finding,
 }
 
@@ -182,6 +185,7 @@ impl Door {
             health: HealthCheck {
                 db: setup.db,
                 github_api: setup.github_api,
+                redis: setup.redis,
                 finding: health::Finding::default(),
             },
         })

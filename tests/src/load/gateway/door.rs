@@ -41,6 +41,7 @@ pub async fn serve_door(folder: &Path) -> Result<(), LoadError> {
         app_id: APP,
         trusted: Vec::new(),
         github_api: Box::new(|| GithubApi::NotAsked),
+        redis: Box::new(|| cutover_daemon::doors::http::RedisCheck::NotConfigured),
         apis: utoipa_axum::router::OpenApiRouter::new(),
         limits: Limits::default(),
     });

@@ -7,6 +7,7 @@ pub(super) mod inbox;
 mod index;
 mod installed;
 mod integration;
+pub(super) mod lock;
 mod mapping;
 mod mirror;
 pub(super) mod outbox;

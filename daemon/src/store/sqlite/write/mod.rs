@@ -8,6 +8,7 @@ mod index;
 mod index_event;
 mod index_sweep;
 mod integration;
+mod lock;
 mod mapping;
 mod mirror;
 mod outbox;
@@ -41,6 +42,7 @@ pub(super) async fn op(
         Op::Mirror(op) => mirror::op(connection, op).await,
         Op::Inbox(op) => inbox::op(connection, op, packed).await,
         Op::Integration(op) => integration::op(connection, op).await,
+        Op::Lock(op) => lock::op(connection, op).await,
         Op::Outbox(op) => outbox::op(connection, op).await,
         Op::Index(op) => index::op(connection, op).await,
         Op::Probe(op) => mapping::probe(connection, op).await,
