@@ -17,6 +17,7 @@ pub mod instance;
 pub mod log;
 pub mod mapping;
 pub mod metrics;
+pub mod rollout;
 pub mod run;
 pub mod seal;
 pub mod shutdown;

@@ -1,0 +1,4 @@
+//! Rollouts: a named pair of arms, a stage, measured health.
+
+pub mod judge;
+pub mod worth;
