@@ -41,8 +41,7 @@ pub enum ArmError {
     NeverSlow { trigger: Trigger, limit_us: u64, longest_us: u64 },
     /// The synthetic breach went unnoticed.
     #[error(
-        "`{trigger}` can't fire: with the expected traffic a fault of twice its threshold is not found in {windows} windows; watch longer, or \
-         lower its floor"
+        "`{trigger}` can't fire: with the expected traffic a clear breach is not found in {windows} windows; watch longer, or lower its floor"
     )]
     CannotFire { trigger: Trigger, windows: u32 },
 }
@@ -57,7 +56,7 @@ pub struct Armed {
 
 impl Judge {
     /// Arms a judge, once each trigger has been shown a synthetic breach and has fired. `before` hands over what was compared
-    /// since shadow began, when the consistency that is claimed and the confidence are the same.
+    /// since shadow began, if the consistency to be claimed is the same; after a rollback for differing answers it is left out.
     ///
     /// # Errors
     /// [`ArmError`] with what to mend.
@@ -70,10 +69,9 @@ impl Judge {
         check(&settings, &baseline)?;
         let mut judge = Self::unproven(settings, baseline, now_ms);
         let proofs = proof::prove(&judge)?;
-        if let (Some(share), Some(earlier)) = (&mut judge.consistency, before.and_then(|b| b.consistency.as_ref())) {
-            if share.rule == earlier.rule {
-                *share = earlier.clone();
-            }
+        let earlier = before.and_then(|before| before.consistency.as_ref());
+        if let (Some(share), Some(earlier)) = (&mut judge.consistency, earlier) {
+            share.go_on_from(earlier);
         }
         Ok(Armed { judge, proofs })
     }

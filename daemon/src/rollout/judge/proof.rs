@@ -9,6 +9,11 @@ use super::settings::{Better, Expected, MILLION, P50_TAIL_PPM, P95_TAIL_PPM, P99
 use super::window::{GrossRow, Outside, Seen, Slower, Window};
 use super::{Baseline, Judge};
 
+/// A share of calls that fail or are slow is found at twice its threshold ...
+const TWICE: u32 = 2;
+/// ... and one of answers that differ at ten times: between 1 and 2 in 10,000 lie hundreds of thousands of comparisons.
+const TENFOLD: u32 = 10;
+
 /// A trigger has fired on a synthetic breach.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Proof {
@@ -55,7 +60,7 @@ fn fires(judge: &Judge, trigger: Trigger) -> bool {
     }
 }
 
-/// What was sent so far, so that twice the threshold is met also where a window holds less than one hit.
+/// What was sent so far, so that a share is met also where a window holds less than one hit.
 #[derive(Default)]
 struct Sent {
     calls: u64,
@@ -75,7 +80,7 @@ impl Sent {
     fn window(&mut self, trigger: Trigger, number: u64, judge: &Judge) -> Window {
         let settings = &judge.settings;
         let Expected { calls, compared, tenants, longest_call_us, .. } = settings.expected;
-        let twice = |ppm: u32| ppm.saturating_mul(2).min(MILLION);
+        let twice = |ppm: u32| ppm.saturating_mul(TWICE).min(MILLION);
         let empty = Window { number, ..Window::default() };
         let quiet = Window { calls, compared, ..empty.clone() };
         // A slow call is as slow as it can be; the limits say whether that is slow.
@@ -91,7 +96,8 @@ impl Sent {
             Trigger::LatencyP95 => Window { slower: slower(self.hits(calls, twice(P95_TAIL_PPM))), ..quiet },
             Trigger::LatencyP99 => Window { slower: slower(self.hits(calls, twice(P99_TAIL_PPM))), ..quiet },
             Trigger::Consistency => {
-                Window { mismatches: self.hits(compared, twice(settings.mismatch_ppm())), ..quiet }
+                let share = settings.mismatch_ppm().saturating_mul(TENFOLD).min(MILLION);
+                Window { mismatches: self.hits(compared, share), ..quiet }
             }
             Trigger::GrossFailures => {
                 let errors = self.hits(calls, MILLION);

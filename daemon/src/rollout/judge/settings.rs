@@ -72,7 +72,7 @@ pub struct Expected {
     pub compared: u64,
     /// Tenants on the target.
     pub tenants: u64,
-    /// Windows within which each trigger has to find a fault of twice its threshold.
+    /// Windows within which each trigger has to find a fault of twice its threshold (consistency: ten times).
     pub windows: u32,
     /// The longest that a call can take before it is given up.
     pub longest_call_us: u64,

@@ -64,6 +64,13 @@ impl Share {
         *self = Self { detector: self.detector.clone(), ..Self::new(self.rule) };
     }
 
+    /// Takes over what another has seen of the same question.
+    pub fn go_on_from(&mut self, earlier: &Self) {
+        if self.rule.threshold_ppm == earlier.rule.threshold_ppm {
+            *self = Self { rule: self.rule, ..earlier.clone() };
+        }
+    }
+
     pub fn fires(&self) -> bool {
         self.total.calls >= self.rule.floor && self.detector.log_e() >= self.rule.limit
     }
