@@ -54,6 +54,7 @@ const DAEMON: &[(&str, &[&str], &str)] = &[
         "an area: what follows from an event is written with the event's end; the App's key is sealed on arrival, install states \
          are signed",
     ),
+    ("rollout", &["audit", "store"], "an area: what is decided and counted is kept with its audit record"),
     ("run", &["audit", "store"], "each act and chunk is one unit with its audit record"),
     (
         "audit",
@@ -80,7 +81,7 @@ const NAMES: &[&str] =
     &["PostgresCatalog", "PostgresNames", "RepoPlace", "MirrorNames", "InstallationCopy", "IntegrationCopy"];
 
 /// Areas. None names another: what needs two is a flow.
-const AREAS: &[&str] = &["gateway", "mapping"];
+const AREAS: &[&str] = &["gateway", "mapping", "rollout"];
 
 /// The arrows of the command line.
 const TUI: &[(&str, &[&str], &str)] = &[
@@ -191,6 +192,8 @@ const PURE: &[&str] = &[
     "flows/probe/address",
     "flows/probe/rule",
     "client/sse",
+    "rollout/judge",
+    "rollout/worth",
     "run/plan",
     "run/progress",
     "run/canonical",

@@ -137,9 +137,12 @@ impl WorthWatch {
         };
         let readings: Vec<WorthReading> = settings.thresholds.iter().map(reading).collect();
         let review_ms = self.began_ms.saturating_add(settings.review_ms);
-        let outcome = if readings.iter().any(|reading| reading.exceeded.is_some() && reading.missing_ms == 0) {
+        let outcome = if readings.iter().any(|reading| reading.exceeded.is_some() && reading.missing_ms == 0)
+        {
             WorthOutcome::Migrate
-        } else if now_ms >= review_ms && settings.thresholds.keys().all(|measure| self.is_quiet(*measure, now_ms)) {
+        } else if now_ms >= review_ms
+            && settings.thresholds.keys().all(|measure| self.is_quiet(*measure, now_ms))
+        {
             WorthOutcome::NotNeeded
         } else {
             WorthOutcome::Watching

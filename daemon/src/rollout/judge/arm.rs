@@ -31,7 +31,9 @@ pub enum ArmError {
     #[error("`{trigger}` is armed and nothing is named for it to watch: name it, or don't arm it")]
     NothingToWatch { trigger: Trigger },
     /// More names than anybody can look at, or longer ones.
-    #[error("`{trigger}` watches {count} names, one of them {longest} bytes long: at most 32 names of 120 bytes")]
+    #[error(
+        "`{trigger}` watches {count} names, one of them {longest} bytes long: at most 32 names of 120 bytes"
+    )]
     TooManyNames { trigger: Trigger, count: usize, longest: usize },
     /// No call lasts as long as the limit.
     #[error(

@@ -144,7 +144,8 @@ impl Judge {
         // Between one call short and proven lies less than a rounding: the number of calls decides.
         let missing = needed.saturating_sub(calls);
         let proven = u32::try_from(whole(proven)).unwrap_or(MILLION);
-        let proven_ppm = if missing == 0 { proven.max(wanted_ppm) } else { proven.min(wanted_ppm.saturating_sub(1)) };
+        let proven_ppm =
+            if missing == 0 { proven.max(wanted_ppm) } else { proven.min(wanted_ppm.saturating_sub(1)) };
         Some(Claim {
             compared: calls,
             mismatches: hits,
@@ -227,7 +228,8 @@ impl Judge {
 
     /// The share of calls that count for a trigger, since the stage began; of compared answers since shadow began. In ppm.
     pub fn share_ppm(&self, trigger: Trigger) -> Option<u64> {
-        let share = self.shares.iter().chain(&self.consistency).find(|share| share.rule.trigger == trigger)?;
+        let share =
+            self.shares.iter().chain(&self.consistency).find(|share| share.rule.trigger == trigger)?;
         Some(parts(share.total.hits, share.total.calls, MILLION))
     }
 }

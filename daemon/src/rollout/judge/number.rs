@@ -1,7 +1,11 @@
 //! From fractions to whole numbers and back: saturating, and nothing is ever a number that it is not.
 
 /// The whole part; what is negative or no number is 0, what is too large is the largest.
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates, which is what is wanted")]
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "`as` saturates, which is what is wanted"
+)]
 pub(super) fn whole(value: f64) -> u64 {
     value as u64
 }

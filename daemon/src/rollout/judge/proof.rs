@@ -85,11 +85,8 @@ impl Sent {
         let quiet = Window { calls, compared, ..empty.clone() };
         // A slow call is as slow as it can be; the limits say whether that is slow.
         let longest = judge.limits.slower(longest_call_us);
-        let slower = |hits: u64| Slower {
-            p50: hits * longest.p50,
-            p95: hits * longest.p95,
-            p99: hits * longest.p99,
-        };
+        let slower =
+            |hits: u64| Slower { p50: hits * longest.p50, p95: hits * longest.p95, p99: hits * longest.p99 };
         match trigger {
             Trigger::ErrorRate => Window { errors: self.hits(calls, twice(settings.error_ppm)), ..quiet },
             Trigger::LatencyP50 => Window { slower: slower(self.hits(calls, twice(P50_TAIL_PPM))), ..quiet },

@@ -107,7 +107,10 @@ impl Share {
             sample: calls,
             floor,
             missing,
-            evidence: Some(Evidence { log_e_millinats: log_e.millinats(), limit_millinats: limit.millinats() }),
+            evidence: Some(Evidence {
+                log_e_millinats: log_e.millinats(),
+                limit_millinats: limit.millinats(),
+            }),
         }
     }
 

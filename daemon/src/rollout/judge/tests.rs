@@ -123,7 +123,10 @@ fn a_claim_needs_its_number_of_clean_comparisons() {
         assert_eq!((now(&judge).verdict, judge.claim().unwrap().missing), (Verdict::NotEnoughData, 1));
         assert!(judge.claim().unwrap().proven_ppm < consistency_ppm);
         feed(&mut judge, [compared(1, 0)]);
-        assert_eq!((now(&judge).verdict, judge.claim().unwrap().proven_ppm), (Verdict::Pass, consistency_ppm));
+        assert_eq!(
+            (now(&judge).verdict, judge.claim().unwrap().proven_ppm),
+            (Verdict::Pass, consistency_ppm)
+        );
         // One mismatch takes the claim away until enough clean ones have followed; it is no breach.
         feed(&mut judge, [compared(1, 1)]);
         let judgement = now(&judge);
@@ -249,12 +252,25 @@ fn window() -> impl Strategy<Value = Window> {
     let count = || prop_oneof![4 => 0_u64..300, 1 => any::<u64>()];
     let part = || prop_oneof![3 => 0_u64..30, 1 => any::<u64>()];
     let slower = (part(), part(), part()).prop_map(|(p50, p95, p99)| Slower { p50, p95, p99 });
-    let gross = (part(), 0_u64..4, 0_u64..9).prop_map(|(length, tenants, of)| GrossRow { length, tenants, of });
+    let gross =
+        (part(), 0_u64..4, 0_u64..9).prop_map(|(length, tenants, of)| GrossRow { length, tenants, of });
     (count(), part(), slower, count(), part(), part(), gross, any::<i64>(), any::<bool>()).prop_map(
         |(calls, errors, slower, compared, mismatches, shed, gross, to_ms, incomplete)| {
             let lost = u64::from(incomplete);
             let number = 0;
-            Window { number, to_ms, calls, errors, slower, compared, mismatches, shed, gross, lost, incomplete }
+            Window {
+                number,
+                to_ms,
+                calls,
+                errors,
+                slower,
+                compared,
+                mismatches,
+                shed,
+                gross,
+                lost,
+                incomplete,
+            }
         },
     )
 }

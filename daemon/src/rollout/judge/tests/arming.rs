@@ -35,7 +35,10 @@ fn with_little_traffic_it_takes_longer_and_with_none_it_is_refused() {
     assert!(proofs[0].windows > 100, "{proofs:?}");
     let error = refused(few(0, 0), baseline());
     assert_eq!(error, ArmError::CannotFire { trigger: Trigger::ErrorRate, windows: 17_280 });
-    let consistent = Settings { expected: Expected { compared: 1, ..Expected::default() }, ..armed(&[Trigger::Consistency]) };
+    let consistent = Settings {
+        expected: Expected { compared: 1, ..Expected::default() },
+        ..armed(&[Trigger::Consistency])
+    };
     let error = refused(consistent, baseline());
     assert_eq!(error, ArmError::CannotFire { trigger: Trigger::Consistency, windows: 17_280 });
     let text = error.to_string();

@@ -96,7 +96,10 @@ fn worse_measures_close_the_gate_and_roll_nothing_back() {
         assert_eq!((verdict, judge.fired()), (Verdict::GateFailed, None), "{name}");
         let judgement = now(&judge);
         let fired: Vec<_> = judgement.readings.iter().filter(|r| r.state == ReadingState::Fired).collect();
-        assert_eq!((fired.len(), fired[0].trigger, fired[0].name.as_deref()), (1, Trigger::Regression, Some(name)));
+        assert_eq!(
+            (fired.len(), fired[0].trigger, fired[0].name.as_deref()),
+            (1, Trigger::Regression, Some(name))
+        );
     }
 }
 
