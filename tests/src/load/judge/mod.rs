@@ -12,7 +12,7 @@ mod rules;
 mod trial;
 
 use rules::Rule;
-use trial::{Counts, Scene};
+use trial::Scene;
 
 /// How much is drawn.
 #[derive(Debug, Clone, Copy)]
