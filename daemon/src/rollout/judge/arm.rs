@@ -75,6 +75,7 @@ impl Judge {
         if let (Some(share), Some(earlier)) = (&mut judge.consistency, earlier) {
             share.go_on_from(earlier);
         }
+        judge.latch(now_ms);
         Ok(Armed { judge, proofs })
     }
 

@@ -18,7 +18,8 @@ pub struct Settings {
     /// Which triggers watch; the error rate always does.
     pub armed: BTreeSet<Trigger>,
     /// At most this share of rollouts whose true shares are at their thresholds or below is ever rolled back by the sequential tests, all of
-    /// them together, over the whole rollout. Divided among them by weight.
+    /// them together, over the whole rollout. Divided among them by weight. Several judges of one rollout (one for each operation) each have their
+    /// own: for all together it is the sum.
     pub false_alarm_ppm: u32,
     /// More failed calls than this roll back.
     pub error_ppm: u32,

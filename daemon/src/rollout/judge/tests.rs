@@ -162,6 +162,11 @@ fn what_was_compared_is_pooled_over_stages_and_over_arming() {
     let more = armed(&[Trigger::Consistency, Trigger::LatencyP95]);
     let again = Judge::arm(more, baseline(), Some(&judge), 9).unwrap().judge;
     assert_eq!(again.claim(), judge.claim());
+    // What was enough before is enough at once.
+    let mut bad = judge.clone();
+    feed(&mut bad, [compared(1_000, 200)]);
+    let again = Judge::arm(armed(&[Trigger::Consistency]), baseline(), Some(&bad), 9).unwrap().judge;
+    assert_eq!(again.fired().map(|fired| fired.at_ms), Some(9));
     // Another claim is another question.
     let other = Settings { consistency_ppm: 999_000, ..armed(&[Trigger::Consistency]) };
     assert_eq!(Judge::arm(other, baseline(), Some(&judge), 9).unwrap().judge.claim().unwrap().compared, 0);
