@@ -1,0 +1,245 @@
+//! The judge of a rollout (SPEC C5, C6): whether the target arm may advance, must go back, or has not shown enough yet.
+//!
+//! Error rate, slow calls and differing answers are decided by sequential tests that may be looked at after every window (`evidence`).
+//! **Guarantee**: as long as the chance of each call to fail, whatever happened before, is at most the threshold (and the same for slow
+//! calls and for differing answers), the tests together roll back with a probability of at most [`Settings::false_alarm_ppm`], over the whole
+//! rollout, however long it lasts, however often it is looked at, restarts of the daemon and changes of the stage included. Each test has its
+//! part of that probability (union bound). The statement is about the threshold, not about the baseline: a target that is
+//! worse than the legacy arm and keeps its thresholds is no breach. Failures that come in bursts are over the threshold while they last.
+//!
+//! Nothing here knows time, store or chance: equal windows give equal verdicts. The state is plain data in whole numbers, so that a judge
+//! which was written down after each window goes on exactly like one that never was.
+
+use cutover_shared::verdict::{Claim, Effect, Firing, Judgement, Reading, ReadingState, Trigger, Verdict};
+use serde::{Deserialize, Serialize};
+
+mod arm;
+pub mod binomial;
+mod evidence;
+mod number;
+mod plain;
+mod proof;
+mod settings;
+mod share;
+mod version;
+mod window;
+
+#[cfg(test)]
+mod tests;
+
+pub use arm::{ArmError, Armed};
+pub use proof::Proof;
+pub use settings::{Baseline, Better, Expected, Limits, Measure, Settings};
+pub use window::{GrossRow, Outside, Seen, Slower, Window};
+
+use number::{parts, whole};
+use settings::MILLION;
+use share::{Share, Tally};
+use version::Version;
+
+/// What became of a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Observed {
+    /// It was counted.
+    Counted,
+    /// It was counted before, or is older than one that was.
+    Old,
+}
+
+/// A judge that is armed. Durable: what is serialised here is read back by this program and by later ones that know the version.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Judge {
+    version: Version,
+    settings: Settings,
+    baseline: Baseline,
+    limits: Limits,
+    armed_ms: i64,
+    stage_ms: i64,
+    /// The number of the last window.
+    last: Option<u64>,
+    last_call_ms: Option<i64>,
+    /// Error rate and latencies.
+    shares: Vec<Share>,
+    consistency: Option<Share>,
+    /// Of the stage: shadow calls asked for, and those of them that were shed.
+    shadow: Tally,
+    gross: GrossRow,
+    lost: u64,
+    incomplete: u64,
+    outside: Outside,
+    fired: Option<Firing>,
+}
+
+impl Judge {
+    /// Takes the next window.
+    pub fn observe(&mut self, window: &Window) -> Observed {
+        if let Some(last) = self.last {
+            if window.number <= last {
+                return Observed::Old;
+            }
+            self.incomplete = self.incomplete.saturating_add(window.number - last - 1);
+        }
+        self.last = Some(window.number);
+        let at_fault = window.incomplete || !window.is_possible();
+        self.incomplete = self.incomplete.saturating_add(u64::from(at_fault));
+        self.lost = self.lost.saturating_add(window.lost);
+        if window.calls > 0 {
+            self.last_call_ms = Some(self.last_call_ms.map_or(window.to_ms, |last| last.max(window.to_ms)));
+        }
+        for share in &mut self.shares {
+            share.observe(window.calls, hits(window, share.rule.trigger));
+        }
+        if let Some(consistency) = &mut self.consistency {
+            consistency.observe(window.compared, window.mismatches);
+        }
+        self.shadow.add(window.compared.saturating_add(window.shed), window.shed);
+        self.gross = window.gross;
+        self.latch(window.to_ms);
+        Observed::Counted
+    }
+
+    /// Takes a row of gross failures without waiting for its window to end.
+    pub fn observe_gross(&mut self, row: GrossRow, at_ms: i64) {
+        self.gross = row;
+        self.latch(at_ms);
+    }
+
+    /// Takes what is known from elsewhere, in place of what was known before.
+    pub fn observe_outside(&mut self, outside: Outside, at_ms: i64) {
+        self.outside = outside;
+        self.latch(at_ms);
+    }
+
+    /// A new stage begins: floors and gates are reached anew. The tests and the pool of compared answers go on.
+    pub fn begin_stage(&mut self, at_ms: i64) {
+        self.shares.iter_mut().for_each(Share::begin_stage);
+        self.shadow = Tally::default();
+        self.gross = GrossRow::default();
+        (self.lost, self.incomplete) = (0, 0);
+        (self.last_call_ms, self.stage_ms) = (None, at_ms);
+    }
+
+    /// Why the rollout has to go back, if it has to. It stays until the judge is armed anew.
+    pub fn fired(&self) -> Option<&Firing> {
+        self.fired.as_ref()
+    }
+
+    /// From which time on a call is slow.
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// What it was armed with.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// How consistent the arms are proven to be since shadow began. None when consistency is not armed.
+    pub fn claim(&self) -> Option<Claim> {
+        let Tally { calls, hits } = self.consistency.as_ref()?.total;
+        let (miss, wanted_ppm) = (self.settings.miss(), self.settings.consistency_ppm);
+        let share = f64::from(self.settings.mismatch_ppm()) / f64::from(MILLION);
+        let needed = binomial::needed(hits, share, miss).unwrap_or(u64::MAX);
+        let proven = (1.0 - binomial::upper(hits, calls, miss)) * f64::from(MILLION);
+        // Between one call short and proven lies less than a rounding: the number of calls decides.
+        let missing = needed.saturating_sub(calls);
+        let proven = u32::try_from(whole(proven)).unwrap_or(MILLION);
+        let proven_ppm =
+            if missing == 0 { proven.max(wanted_ppm) } else { proven.min(wanted_ppm.saturating_sub(1)) };
+        Some(Claim {
+            compared: calls,
+            mismatches: hits,
+            proven_ppm,
+            wanted_ppm,
+            confidence_permille: self.settings.confidence_permille,
+            missing,
+        })
+    }
+
+    /// The verdict now, with a reading for each armed trigger.
+    pub fn judgement(&self, now_ms: i64) -> Judgement {
+        let readings = self.readings(now_ms);
+        let any = |state: ReadingState, effect: Option<Effect>| {
+            readings.iter().any(|r| r.state == state && effect.is_none_or(|effect| r.effect == effect))
+        };
+        let verdict = if self.fired.is_some() || any(ReadingState::Fired, Some(Effect::Rollback)) {
+            Verdict::Breach
+        } else if any(ReadingState::Fired, None) {
+            Verdict::GateFailed
+        } else if any(ReadingState::NotEnoughData, None) || any(ReadingState::Undecided, None) {
+            Verdict::NotEnoughData
+        } else {
+            Verdict::Pass
+        };
+        Judgement {
+            verdict,
+            at_ms: now_ms,
+            armed_ms: self.armed_ms,
+            stage_ms: self.stage_ms,
+            readings,
+            claim: self.claim(),
+            fired: self.fired.clone(),
+            false_alarm_ppm: self.settings.false_alarm_ppm,
+        }
+    }
+
+    /// Keeps the first firing that rolls back, as it stands now.
+    fn latch(&mut self, at_ms: i64) {
+        if self.fired.is_some() {
+            return;
+        }
+        let tests = self.shares.iter().chain(&self.consistency);
+        let of_calls = tests.filter(|share| share.fires()).map(|share| share.reading(share.lately(), false));
+        let plain = self.plain().into_iter();
+        let fired = of_calls
+            .chain(plain)
+            .find(|reading| reading.state == ReadingState::Fired && reading.effect == Effect::Rollback);
+        self.fired = fired.map(|reading| Firing { at_ms, reading });
+    }
+
+    fn readings(&self, now_ms: i64) -> Vec<Reading> {
+        let stale =
+            self.last_call_ms.is_some_and(|last| now_ms.saturating_sub(last) > self.settings.fresh_ms);
+        let shares = self.shares.iter().map(|share| share.reading(share.lately(), stale));
+        let mut readings: Vec<Reading> = shares.collect();
+        if let (Some(share), Some(claim)) = (&self.consistency, self.claim()) {
+            let mut reading = share.reading(share.total, false);
+            // It passes by what is proven, not by what was seen.
+            if reading.state != ReadingState::Fired && claim.missing > 0 {
+                (reading.state, reading.missing) = (ReadingState::NotEnoughData, claim.missing);
+            }
+            readings.push(reading);
+        }
+        readings.extend(self.plain());
+        readings
+    }
+
+    /// Readings of the armed triggers that need no statistics.
+    fn plain(&self) -> Vec<Reading> {
+        let settings = &self.settings;
+        let mut readings = vec![plain::gross(self.gross, settings)];
+        readings.extend(plain::outside(&self.outside, settings));
+        readings.extend(plain::measures(&self.outside, &self.baseline, settings));
+        readings.extend(plain::counting(self.lost, self.incomplete, settings));
+        readings.push(plain::shed(self.shadow, settings));
+        readings.retain(|reading| settings.armed.contains(&reading.trigger));
+        readings
+    }
+
+    /// The share of calls that count for a trigger, since the stage began; of compared answers since shadow began. In ppm.
+    pub fn share_ppm(&self, trigger: Trigger) -> Option<u64> {
+        let share =
+            self.shares.iter().chain(&self.consistency).find(|share| share.rule.trigger == trigger)?;
+        Some(parts(share.total.hits, share.total.calls, MILLION))
+    }
+}
+
+/// The calls of a window that count against the target.
+fn hits(window: &Window, trigger: Trigger) -> u64 {
+    match trigger {
+        Trigger::LatencyP50 => window.slower.p50,
+        Trigger::LatencyP95 => window.slower.p95,
+        Trigger::LatencyP99 => window.slower.p99,
+        _ => window.errors,
+    }
+}
