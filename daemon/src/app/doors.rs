@@ -59,7 +59,7 @@ pub(super) async fn open_http(
         app_id: credentials.app_id,
         trusted: config.http.trusted_proxies.clone(),
         github_api: Box::new(move || GithubApi::of(&github)),
-        apis: apis::build(config, credentials, parts)?,
+        apis: apis::build(config, credentials, parts, &stop)?,
         tls: built.tls.clone(),
         allow: built.allow.clone(),
         metrics: Metrics::process(),

@@ -10,6 +10,7 @@ use super::crosscheck;
 use super::gather::Values;
 use super::mirror;
 use super::mistake::Mistakes;
+use super::ofrep::ofrep_keys;
 use super::probe;
 use super::rollout::rollout;
 use super::settings::{
@@ -30,6 +31,7 @@ pub(super) fn assemble(values: &Values, mistakes: &mut Mistakes) -> Option<Confi
     let http = crosscheck::http(values, mistakes);
     application::api(values, mistakes);
     let probes = probe::probes(values, mistakes);
+    let ofrep_keys = ofrep_keys(values, mistakes);
     let mut day = |key| application::day(values, mistakes, key);
     let (deprecated, sunset) = (day("migration.oauth_deprecated"), day("migration.oauth_sunset"));
     let grace_until = day("migration.grace_until");
@@ -78,6 +80,7 @@ pub(super) fn assemble(values: &Values, mistakes: &mut Mistakes) -> Option<Confi
         },
         probes,
         rollout: rollout(values)?,
+        ofrep_keys,
         run: Run {
             plan_ttl: values.length("run.plan_ttl")?,
             chunk: number(values, "run.chunk")?,

@@ -16,6 +16,7 @@ pub use self::catalog::{
     Catalog, InstallationCopy, IntegrationCopy, MirrorNames, PostgresCatalog, PostgresNames, RepoNames,
     RepoPlace, TokenCopy, UserTokenNames, WorkflowNames,
 };
+use super::ofrep::OfrepKey;
 use super::rollout::Rollout;
 
 /// Everything that an operator can set. `docs/configuration.md` has a sentence for each key.
@@ -42,6 +43,7 @@ pub struct Config {
     pub import: Import,
     pub probes: Vec<Probe>,
     pub rollout: Rollout,
+    pub ofrep_keys: Vec<OfrepKey>,
     pub run: Run,
     pub log: Log,
 }

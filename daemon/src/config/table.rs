@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::key::{Key, Kind, Need, SecretForm};
 pub use super::section::{SECTIONS, Section};
-use super::{mirror, rollout};
+use super::{mirror, ofrep, rollout};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -35,7 +35,9 @@ pub static KEYS: &[Key] = &ALL;
 
 const WITH_MIRROR: [Key; OURS.len() + mirror::KEYS.len()] = joined(OURS, mirror::KEYS);
 
-static ALL: [Key; WITH_MIRROR.len() + rollout::KEYS.len()] = joined(&WITH_MIRROR, rollout::KEYS);
+const WITH_ROLLOUT: [Key; WITH_MIRROR.len() + rollout::KEYS.len()] = joined(&WITH_MIRROR, rollout::KEYS);
+
+static ALL: [Key; WITH_ROLLOUT.len() + ofrep::KEYS.len()] = joined(&WITH_ROLLOUT, ofrep::KEYS);
 
 const fn joined<const N: usize>(one: &[Key], other: &[Key]) -> [Key; N] {
     let mut all = [one[0]; N];
