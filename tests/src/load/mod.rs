@@ -2,6 +2,7 @@
 
 pub mod console;
 pub mod gateway;
+pub mod kill;
 pub mod mapping;
 mod meter;
 mod report;
