@@ -160,8 +160,6 @@ pub(super) async fn build(
     let identity = Arc::new(identity(loaded, github.host_id(), clock.now()));
     let started_at = identity.started_at;
     let router = Router::new(brake.clone());
-    let told = router.clone();
-    kill.on_move(move || told.tell());
     let evidence = Arc::new(Recorded { db: db.clone() });
     let rollouts = Rollouts::new(
         db.clone(),

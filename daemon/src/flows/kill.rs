@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use cutover_shared::mapping::Mode;
@@ -66,8 +66,6 @@ struct Inner {
     handled: Mutex<Option<Marker>>,
     /// One writer at a time: what is stored last is what was meant last.
     storing: tokio::sync::Mutex<()>,
-    /// Told whenever the brake has moved.
-    moved: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
 
 impl KillSwitch {
@@ -90,7 +88,6 @@ impl KillSwitch {
             taking: tokio::sync::Mutex::default(),
             handled: Mutex::default(),
             storing: tokio::sync::Mutex::default(),
-            moved: OnceLock::new(),
         }));
         let worker = switch.clone();
         let task = async move {
@@ -103,17 +100,6 @@ impl KillSwitch {
             }
         };
         (switch, task)
-    }
-
-    /// Has `tell` called whenever the brake has moved, right after it; only the first one counts.
-    pub fn on_move(&self, tell: impl Fn() + Send + Sync + 'static) {
-        let _ = self.0.moved.set(Box::new(tell));
-    }
-
-    fn moved(&self) {
-        if let Some(tell) = self.0.moved.get() {
-            tell();
-        }
     }
 
     /// At start, with the brake pulled: takes a marker or a stored kill into force, or lets the runs move.
@@ -138,7 +124,6 @@ impl KillSwitch {
         }
         if let Some(pull) = pull {
             self.0.brake.release(pull);
-            self.moved();
         }
         Ok(false)
     }
@@ -146,7 +131,6 @@ impl KillSwitch {
     /// Pulls the switch.
     pub async fn pull(&self, reason: &str, who: &Who) -> KillReceipt {
         self.0.brake.pull();
-        self.moved();
         let at = self.0.clock.now();
         tracing::warn!(by = %who.operator, reason, "KILL: everything on legacy, every run paused");
         let marker = Marker {
@@ -182,7 +166,6 @@ impl KillSwitch {
             && self.take_charge(&marker)
         {
             self.0.brake.pull();
-            self.moved();
             tracing::warn!(by = marker.by, reason = marker.reason, "KILL by marker");
             self.hand_in(marker).await;
         }
@@ -237,9 +220,7 @@ impl KillSwitch {
         let record = who.did(at, "unkill", "all", json!({ "by": "mode.set" }));
         let unit = Unit::new().with(setting("null", at, who.operator.as_str())).with(record);
         self.0.db.write(Lane::Urgent, unit).await?;
-        let released = self.0.brake.release(pull);
-        self.moved();
-        Ok(released)
+        Ok(self.0.brake.release(pull))
     }
 
     /// Mode, runs, switch and audit in one unit; then the marker has done its work.

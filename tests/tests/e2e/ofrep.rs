@@ -136,7 +136,8 @@ async fn real_clients_of_npm_and_pypi() {
     command.arg(kill.get_program()).args(kill.get_args()).stdin(Stdio::null()).kill_on_drop(true);
     let output = Clock::system().timeout(Duration::from_secs(300), command.output()).await;
     let output = output.expect("the clients hang").unwrap();
-    let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+    let said =
+        [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
     eprintln!("{said}");
     assert!(output.status.success() && said.contains("all clients are content"), "{said}");
 }

@@ -68,8 +68,11 @@ impl Flags {
             let auth = Auth { service_token: Some(service), users: None, rates };
             made = Some(rollouts.clone());
             let parts = OfrepParts::new(router.clone(), keys.clone(), clock, stop.clone(), STREAMS);
-            let apis = ofrep::routes(Arc::new(parts))
-                .merge(flags::routes(Arc::new(FlagParts { rollouts, keys, auth })));
+            let apis = ofrep::routes(Arc::new(parts)).merge(flags::routes(Arc::new(FlagParts {
+                rollouts,
+                keys,
+                auth,
+            })));
             Setup { apis, ..setup }
         })
         .await;
@@ -210,16 +213,27 @@ async fn each_row_of_the_contract() {
     ] {
         for path in [ONE, ALL] {
             let answer = flags.evaluate(&post(path, body)).await;
-            assert_eq!((answer.status, answer.body["errorCode"].as_str()), (400, Some(code)), "{path} {answer:?}");
+            assert_eq!(
+                (answer.status, answer.body["errorCode"].as_str()),
+                (400, Some(code)),
+                "{path} {answer:?}"
+            );
             assert_eq!(answer.body.get("key"), (path == ONE).then(|| CLONE.into()).as_ref());
         }
     }
-    for path in ["/ofrep/v1/evaluate/flags/other", "/ofrep/v1/evaluate/flags/%ff", "/ofrep/v1/evaluate/flags/a%2Fb"] {
+    for path in
+        ["/ofrep/v1/evaluate/flags/other", "/ofrep/v1/evaluate/flags/%ff", "/ofrep/v1/evaluate/flags/a%2Fb"]
+    {
         let answer = flags.evaluate(&post(path, &of("acme"))).await;
-        assert_eq!((answer.status, answer.body["errorCode"].as_str()), (404, Some("FLAG_NOT_FOUND")), "{path}");
+        assert_eq!(
+            (answer.status, answer.body["errorCode"].as_str()),
+            (404, Some("FLAG_NOT_FOUND")),
+            "{path}"
+        );
     }
     let answer = flags.evaluate(&post(ALL, &of("acme"))).await;
-    let keys: Vec<_> = answer.body["flags"].as_array().unwrap().iter().map(|flag| flag["key"].as_str().unwrap()).collect();
+    let keys: Vec<_> =
+        answer.body["flags"].as_array().unwrap().iter().map(|flag| flag["key"].as_str().unwrap()).collect();
     assert_eq!(keys, Operation::ALL.iter().map(|operation| operation.flag()).collect::<Vec<_>>());
     assert_eq!(answer.body["eventStreams"][0]["endpoint"]["requestUri"], EVENTS);
 }
@@ -296,7 +310,8 @@ async fn a_key_may_what_its_scope_says() {
         let token = format!("Bearer {who}-secret");
         let evaluated = flags.evaluate(&post(ONE, &of("acme")).set("authorization", &token)).await;
         assert_eq!(evaluated.status, evaluates, "{who}");
-        let by_name = post(ALL, &of("acme")).without("authorization").set("x-api-key", &format!("{who}-secret"));
+        let by_name =
+            post(ALL, &of("acme")).without("authorization").set("x-api-key", &format!("{who}-secret"));
         assert_eq!(flags.evaluate(&by_name).await.status, evaluates, "{who}");
         assert_eq!(flags.send(&get(list, who)).await.status, reads, "{who}");
         flags.world.clock.advance(Duration::from_secs(120));
@@ -326,7 +341,10 @@ async fn a_flag_is_switched_with_its_name_in_the_audit() {
     assert_eq!(listed["flags"], json!(flags.rollouts.flags().unwrap()));
     let switched = flags.send(&put(&json!({ "on": false, "reason": "errors" }), "writer")).await;
     assert_eq!((switched.status, &switched.body["flag"]["on"]), (200, &Value::Bool(false)), "{switched:?}");
-    assert_eq!((&switched.body["change"]["by"], &switched.body["change"]["reason"]), (&"writer".into(), &"errors".into()));
+    assert_eq!(
+        (&switched.body["change"]["by"], &switched.body["change"]["reason"]),
+        (&"writer".into(), &"errors".into())
+    );
     let again = flags.send(&put(&json!({ "on": false, "reason": "errors" }), "writer")).await;
     assert_eq!((again.status, &again.body["change"]), (200, &Value::Null));
     assert_eq!(flags.evaluate(&post(ONE, &of("acme"))).await.body["value"], false);
@@ -334,7 +352,12 @@ async fn a_flag_is_switched_with_its_name_in_the_audit() {
     let record = crate::audit::view(&rows[0]);
     assert_eq!((record.act.as_str(), record.actor.as_str()), ("rollout.flag", "writer"));
     assert!(record.origin.starts_with("http 127.0.0.1"), "{}", record.origin);
-    for body in [json!({}), json!({ "on": 1, "reason": "x" }), json!({ "on": true, "reason": " " }), json!({ "on": true, "reason": "x", "more": 1 })] {
+    for body in [
+        json!({}),
+        json!({ "on": 1, "reason": "x" }),
+        json!({ "on": true, "reason": " " }),
+        json!({ "on": true, "reason": "x", "more": 1 }),
+    ] {
         assert_eq!(flags.send(&put(&body, "writer")).await.code(), (400, "bad_flag"), "{body}");
     }
     let stray = Call { path: "/api/v1/flags/other", ..put(&json!({ "on": true, "reason": "x" }), "writer") };

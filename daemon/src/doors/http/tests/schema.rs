@@ -23,7 +23,9 @@ fn hold(schema: &Value, value: &Value, at: &str) -> Result<(), String> {
                     return wrong(&format!("is no {rule}"));
                 }
             }
-            "enum" if !rule.as_array().unwrap().contains(value) => return wrong(&format!("is none of {rule}")),
+            "enum" if !rule.as_array().unwrap().contains(value) => {
+                return wrong(&format!("is none of {rule}"));
+            }
             "enum" => {}
             "minLength" => {
                 if value.as_str().is_some_and(|text| (text.len() as u64) < rule.as_u64().unwrap()) {
@@ -31,7 +33,8 @@ fn hold(schema: &Value, value: &Value, at: &str) -> Result<(), String> {
                 }
             }
             "required" => {
-                let missing = rule.as_array().unwrap().iter().find(|name| value.get(name.as_str().unwrap()).is_none());
+                let missing =
+                    rule.as_array().unwrap().iter().find(|name| value.get(name.as_str().unwrap()).is_none());
                 if let Some(name) = missing {
                     return wrong(&format!("lacks {name}"));
                 }
@@ -79,7 +82,9 @@ fn is_a(name: &str, value: &Value) -> bool {
 fn the_reader_finds_what_is_wrong() {
     let good = serde_json::json!({ "key": "k", "errorCode": "GENERAL", "errorDetails": "x" });
     assert_eq!(check("failure.json", &good), Ok(()));
-    for (name, bad) in [("key", 1.into()), ("errorCode", "OTHER".into()), ("errorDetails", "".into()), ("more", true.into())] {
+    for (name, bad) in
+        [("key", 1.into()), ("errorCode", "OTHER".into()), ("errorDetails", "".into()), ("more", true.into())]
+    {
         let mut value = good.clone();
         value[name] = bad;
         assert!(check("failure.json", &value).is_err(), "{value}");
