@@ -5,6 +5,7 @@ mod error;
 mod fetch;
 mod find;
 mod list;
+mod prove;
 
 use std::sync::Arc;
 use std::time::Duration;
