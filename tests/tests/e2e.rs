@@ -42,6 +42,8 @@ mod kill;
 mod list;
 #[path = "e2e/missed.rs"]
 mod missed;
+#[path = "e2e/ofrep.rs"]
+mod ofrep;
 #[path = "e2e/old_callback.rs"]
 mod old_callback;
 #[path = "e2e/old_hooks.rs"]
@@ -56,6 +58,8 @@ mod probe;
 mod rescore;
 #[path = "e2e/role.rs"]
 mod role;
+#[path = "../../daemon/src/doors/http/tests/schema.rs"]
+mod schema;
 #[path = "e2e/secret.rs"]
 mod secret;
 #[path = "e2e/stage.rs"]

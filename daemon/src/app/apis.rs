@@ -3,21 +3,46 @@
 use std::sync::Arc;
 
 use reqwest::Url;
+use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;
 
 use super::Failure;
 use super::credentials::Credentials;
 use crate::client::Client;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, KeyScope};
+use crate::doors::http::auth::scope::{ApiKey, ApiKeys, Scope};
 use crate::doors::http::auth::{Auth, Demands, Users};
 use crate::doors::http::context::ContextParts;
+use crate::doors::http::flags::FlagParts;
 use crate::doors::http::github::GithubParts;
+use crate::doors::http::ofrep::OfrepParts;
 use crate::doors::http::workflow::WorkflowParts;
-use crate::doors::http::{Rates, callback, context, github, integrations, migration, oauth, workflow};
+use crate::doors::http::{
+    Rates, callback, context, flags, github, integrations, migration, oauth, ofrep, workflow,
+};
 use crate::doors::rpc::Parts;
 use crate::gateway::context::RepositoryContext;
 use crate::gateway::integrations::{Integrations, Setup as IntegrationSetup};
+
+/// One in so many connections may be a stream of flag changes: evaluations and deliveries need the others.
+const STREAMS_SHARE: usize = 2;
+
+/// Who may evaluate, read and switch flags.
+fn api_keys(config: &Config) -> ApiKeys {
+    let key = |key: &crate::config::OfrepKey| ApiKey {
+        name: key.name.clone(),
+        key: key.key.clone(),
+        scope: match key.scope {
+            KeyScope::Evaluate => Scope::Evaluate,
+            KeyScope::FlagsRead => Scope::FlagsRead,
+            KeyScope::FlagsWrite => Scope::FlagsWrite,
+        },
+        tenants: key.tenants.clone(),
+    };
+    let keys: Vec<_> = config.ofrep_keys.iter().map(key).collect();
+    ApiKeys::new(config.api.service_token.as_ref(), &keys)
+}
 
 /// Who may call the application's API.
 fn auth(config: &Config, clock: &Clock, client: &Client) -> Result<Auth, Failure> {
@@ -43,6 +68,7 @@ pub(super) fn build(
     config: &Config,
     credentials: &Credentials,
     parts: &Parts,
+    stop: &CancellationToken,
 ) -> Result<OpenApiRouter, Failure> {
     let client = Client::new()?;
     let auth = auth(config, &parts.clock, &client)?;
@@ -61,6 +87,8 @@ pub(super) fn build(
             "without github.client_id whoever comes back from GitHub first has a new installation"
         );
     }
+    let keys = Arc::new(api_keys(config));
+    let streams = (config.http.max_connections / STREAMS_SHARE).max(1);
     let address = |text: &Option<String>| text.as_deref().map(Url::parse).transpose();
     Ok(callback::routes(Arc::new(callback::Parts {
         auth: auth.clone(),
@@ -93,6 +121,14 @@ pub(super) fn build(
         imports: parts.imports.clone(),
         planner: parts.planner.clone(),
     })))
+    .merge(ofrep::routes(Arc::new(OfrepParts::new(
+        parts.rollouts.router().clone(),
+        keys.clone(),
+        parts.clock.clone(),
+        stop.clone(),
+        streams,
+    ))))
+    .merge(flags::routes(Arc::new(FlagParts { rollouts: parts.rollouts.clone(), keys, auth: auth.clone() })))
     .merge(oauth::routes(Arc::new(oauth::Parts {
         auth,
         integrations,

@@ -60,7 +60,7 @@ pub(super) async fn open_http(
         trusted: config.http.trusted_proxies.clone(),
         github_api: Box::new(move || GithubApi::of(&github)),
         redis: Box::new(move || locks::redis_check(&held)),
-        apis: apis::build(config, credentials, parts)?,
+        apis: apis::build(config, credentials, parts, &stop)?,
         tls: built.tls.clone(),
         allow: built.allow.clone(),
         metrics: Metrics::process(),

@@ -11,6 +11,7 @@ use super::gather::Values;
 use super::locks;
 use super::mirror;
 use super::mistake::Mistakes;
+use super::ofrep::ofrep_keys;
 use super::probe;
 use super::rollout::rollout;
 use super::settings::{
@@ -32,6 +33,7 @@ pub(super) fn assemble(values: &Values, mistakes: &mut Mistakes) -> Option<Confi
     application::api(values, mistakes);
     let probes = probe::probes(values, mistakes);
     let locks = locks::locks(values, mistakes);
+    let ofrep_keys = ofrep_keys(values, mistakes);
     let mut day = |key| application::day(values, mistakes, key);
     let (deprecated, sunset) = (day("migration.oauth_deprecated"), day("migration.oauth_sunset"));
     let grace_until = day("migration.grace_until");
@@ -80,6 +82,7 @@ pub(super) fn assemble(values: &Values, mistakes: &mut Mistakes) -> Option<Confi
         },
         probes,
         rollout: rollout(values)?,
+        ofrep_keys,
         run: Run {
             plan_ttl: values.length("run.plan_ttl")?,
             chunk: number(values, "run.chunk")?,

@@ -17,7 +17,7 @@ use super::{Loaded, Mistakes};
 /// One effective value, for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setting {
-    /// `github.app_id`, or `operators` or `probes` for each of them.
+    /// `github.app_id`, or `operators`, `probes` or `ofrep_keys` for each of them.
     pub key: &'static str,
     /// As it is written in TOML. `[set]` stands for a secret; a database is shown without user and password.
     pub shown: String,
@@ -71,6 +71,7 @@ pub(super) fn settings(values: &Values, config: &Config) -> Vec<Setting> {
             match key.name {
                 "operators[].uid" => settings.extend(operators(values, config)),
                 "probes[].name" => settings.extend(probes(values, config)),
+                "ofrep_keys[].name" => settings.extend(ofrep_keys(values, config)),
                 _ => {}
             }
             continue;
@@ -107,6 +108,19 @@ fn probes(values: &Values, config: &Config) -> Vec<Setting> {
             if probe.end_event.is_some() { "sse" } else { "http" },
             if probe.post.is_some() { ", POST" } else { "" },
         ),
+        origin: Origin::Written(section.place.clone()),
+    })
+    .collect()
+}
+
+fn ofrep_keys(values: &Values, config: &Config) -> Vec<Setting> {
+    let each = config.ofrep_keys.iter().zip(&values.ofrep_keys);
+    each.map(|(key, section)| Setting {
+        key: "ofrep_keys",
+        shown: match key.tenants.len() {
+            0 => format!("{} ({})", key.name, key.scope.word()),
+            count => format!("{} ({}, tenants: {count})", key.name, key.scope.word()),
+        },
         origin: Origin::Written(section.place.clone()),
     })
     .collect()

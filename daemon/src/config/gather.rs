@@ -59,6 +59,7 @@ pub(super) struct Values {
     pub(super) found: BTreeMap<&'static str, Found>,
     pub(super) operators: Vec<Repeated>,
     pub(super) probes: Vec<Repeated>,
+    pub(super) ofrep_keys: Vec<Repeated>,
     /// What the whole speaks of when no single value is to blame.
     pub(super) whole: Place,
 }
@@ -141,7 +142,13 @@ pub(super) struct Sources<'a> {
 /// Finds and checks the value of every key.
 pub(super) fn gather(sources: &Sources<'_>, mistakes: &mut Mistakes) -> Values {
     let whole = sources.text.map_or(Place::Nowhere, Text::whole);
-    let mut values = Values { found: BTreeMap::new(), operators: Vec::new(), probes: Vec::new(), whole };
+    let mut values = Values {
+        found: BTreeMap::new(),
+        operators: Vec::new(),
+        probes: Vec::new(),
+        ofrep_keys: Vec::new(),
+        whole,
+    };
     for key in KEYS.iter().filter(|key| !key.is_repeated()) {
         let mut written = false;
         values.found.extend(by_default(key));
@@ -164,6 +171,7 @@ pub(super) fn gather(sources: &Sources<'_>, mistakes: &mut Mistakes) -> Values {
     }
     values.operators = sources.repeated("operators[]", mistakes);
     values.probes = sources.repeated("probes[]", mistakes);
+    values.ofrep_keys = sources.repeated("ofrep_keys[]", mistakes);
     sources.unknown_variables(mistakes);
     values
 }

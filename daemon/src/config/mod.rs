@@ -17,6 +17,7 @@ pub mod key;
 mod locks;
 mod mirror;
 mod mistake;
+mod ofrep;
 mod probe;
 mod rollout;
 mod secret;
@@ -33,6 +34,7 @@ pub(crate) use derive::{config_place as usual_file, state_dir as usual_state_dir
 pub use env::Env;
 pub use gather::Origin;
 pub use mistake::{Mistake, MistakeKind, Mistakes, Place};
+pub use ofrep::{KeyScope, OfrepKey};
 pub use rollout::Rollout;
 pub use settings::{
     Api, AppWorkflows, Catalog, Config, GitHub, Http, InstallationCopy, IntegrationCopy, LockBackend,

@@ -56,6 +56,10 @@ pub static SECTIONS: &[Section] = &[
         name: "rollout",
         doc: "Rollouts: where they begin, how fast they may go on. `docs/rollouts.md` explains them.",
     },
+    Section {
+        name: "ofrep_keys[]",
+        doc: "Keys of flag clients (OpenFeature) and of who may read and switch flags over HTTP: one section for each. `docs/flags.md` explains them.",
+    },
     Section { name: "run", doc: "Runs: whatever is planned, approved and applied." },
     Section { name: "locks", doc: "Locks between the tasks of a daemon, and between daemons." },
     Section { name: "log", doc: "Logs: JSON lines in one file a day." },

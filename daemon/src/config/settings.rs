@@ -18,6 +18,7 @@ pub use self::catalog::{
     RepoPlace, TokenCopy, UserTokenNames, WorkflowNames,
 };
 pub use self::locks::{LockBackend, LockPhase, Locks, OnPartition};
+use super::ofrep::OfrepKey;
 use super::rollout::Rollout;
 
 /// Everything that an operator can set. `docs/configuration.md` has a sentence for each key.
@@ -44,6 +45,7 @@ pub struct Config {
     pub import: Import,
     pub probes: Vec<Probe>,
     pub rollout: Rollout,
+    pub ofrep_keys: Vec<OfrepKey>,
     pub run: Run,
     pub locks: Locks,
     pub log: Log,

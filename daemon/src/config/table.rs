@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::key::{Key, Kind, Need, SecretForm};
 pub use super::section::{SECTIONS, Section};
-use super::{locks, mirror, rollout};
+use super::{locks, mirror, ofrep, rollout};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -36,7 +36,9 @@ pub static KEYS: &[Key] = &ALL;
 const WITH_MIRROR: [Key; OURS.len() + mirror::KEYS.len()] = joined(OURS, mirror::KEYS);
 const WITH_LOCKS: [Key; WITH_MIRROR.len() + locks::KEYS.len()] = joined(&WITH_MIRROR, locks::KEYS);
 
-static ALL: [Key; WITH_LOCKS.len() + rollout::KEYS.len()] = joined(&WITH_LOCKS, rollout::KEYS);
+const WITH_ROLLOUT: [Key; WITH_LOCKS.len() + rollout::KEYS.len()] = joined(&WITH_LOCKS, rollout::KEYS);
+
+static ALL: [Key; WITH_ROLLOUT.len() + ofrep::KEYS.len()] = joined(&WITH_ROLLOUT, ofrep::KEYS);
 
 const fn joined<const N: usize>(one: &[Key], other: &[Key]) -> [Key; N] {
     let mut all = [one[0]; N];

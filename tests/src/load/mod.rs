@@ -3,6 +3,7 @@
 pub mod console;
 pub mod gateway;
 pub mod judge;
+pub mod kill;
 pub mod mapping;
 mod meter;
 mod report;

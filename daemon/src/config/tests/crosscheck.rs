@@ -258,3 +258,33 @@ fn copies_need_the_applications_database_and_a_column_each() {
     let errors = bench.errors(&bench.minimal("[catalog.postgres.mirror]\nintegrations = true\n"), &[]);
     has(&errors, "mirror.integrations: is set, and the catalog is not the application's database");
 }
+
+#[test]
+fn flag_keys_have_a_name_and_a_secret_of_their_own() {
+    let bench = Bench::new();
+    let text =
+        |more: &str| bench.minimal(&format!("[[ofrep_keys]]\nname = \"billing\"\nkey = \"hush\"\n{more}"));
+    let loaded = bench
+        .load(&text("[[ofrep_keys]]\nname = \"bot\"\nkey = \"hush2\"\nscope = \"flags:write\"\ntenants = [\"t\"]\n"), &[])
+        .unwrap();
+    let [billing, bot] = &loaded.config.ofrep_keys[..] else { panic!("{:?}", loaded.config.ofrep_keys) };
+    assert_eq!(
+        (billing.scope, bot.scope),
+        (KeyScope::Evaluate, KeyScope::FlagsWrite),
+        "the least without a word"
+    );
+    assert_eq!((&billing.tenants, &bot.tenants), (&vec![], &vec!["t".to_owned()]));
+    let shown: Vec<&str> =
+        loaded.settings.iter().filter(|set| set.key == "ofrep_keys").map(|set| set.shown.as_str()).collect();
+    assert_eq!(shown, ["billing (evaluate)", "bot (flags:write, tenants: 1)"]);
+    assert!(!format!("{:?}", loaded.config).contains("hush"));
+    for (more, what) in [
+        ("[[ofrep_keys]]\nname = \"billing\"\nkey = \"x\"\n", "name billing also stands at"),
+        ("[[ofrep_keys]]\nname = \"bot\"\nkey = \"hush\"\n", "key bot is the same as another one"),
+        ("[[ofrep_keys]]\nname = \"bot\"\n", "ofrep_keys.key: is required and not set"),
+        ("scope = \"admin\"\n", "ofrep_keys.scope"),
+    ] {
+        has(&bench.errors(&text(more), &[]), what);
+    }
+    has(&bench.errors(&text(""), &[("INTERNAL_SERVICE_TOKEN", "hush")]), "is the same as another one");
+}

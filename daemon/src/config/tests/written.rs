@@ -245,6 +245,7 @@ fn every_comment_in_the_file_is_a_key_that_can_be_taken() {
     bench.secret("second.pem", SECOND_KEY);
     bench.secret("opaque", "x");
     bench.secret("other", "y");
+    bench.secret("flag-key", "z");
     bench.secret("db", "postgres://app:x@db/app");
     bench.secret("store", "sqlite:other.db");
     bench.secret("redis", "redis://:x@localhost");
@@ -264,6 +265,7 @@ fn every_comment_in_the_file_is_a_key_that_can_be_taken() {
         .replace("/etc/cutover/jwt_secret_file", "opaque")
         .replace("/etc/cutover/service_token_file", "opaque")
         .replace("/etc/cutover/token_file", "opaque")
+        .replace("/etc/cutover/key_file", "flag-key")
         .replace("/etc/cutover/old_hook_secret_file", "opaque")
         .replace("/etc/cutover/database_url_file", "db")
         .replace("/etc/cutover/redis_url_file", "redis")

@@ -1,6 +1,7 @@
 //! Who may use the application's API: services by a shared token, users by a JSON Web Token.
 
 mod keys;
+pub mod scope;
 mod token;
 
 use std::net::IpAddr;

@@ -8,7 +8,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use utoipa::openapi::path::Operation;
-use utoipa::openapi::security::{Http, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{
     ContentBuilder, Info, OpenApi, OpenApiBuilder, PathItem, Ref, RefOr, Response as Described,
     ResponseBuilder,
@@ -96,6 +96,9 @@ fn complete(document: &mut OpenApi) {
     let user = bearer("A JSON Web Token of one of the application's users").bearer_format("JWT").build();
     components.add_security_scheme("service", scheme(service));
     components.add_security_scheme("user", scheme(user));
+    let what = "A key of `[[ofrep_keys]]`; it may also be shown as bearer token";
+    let key = ApiKeyValue::with_description("X-API-Key", what);
+    components.add_security_scheme("api_key", SecurityScheme::ApiKey(ApiKey::Header(key)));
 }
 
 fn refusal() -> Described {

@@ -441,5 +441,7 @@ async fn health_says_what_is_known() {
 }
 
 mod api;
+mod ofrep;
 mod room;
+mod schema;
 mod tls;

@@ -19,7 +19,7 @@ use crate::load::mapping::LoadError;
 use crate::load::meter::Process;
 
 /// What a service shows.
-const SERVICE: &str = "the-service-token-of-the-load-tool";
+pub(crate) const SERVICE: &str = "the-service-token-of-the-load-tool";
 
 /// A start that takes longer has failed.
 const START: Duration = Duration::from_secs(60);
