@@ -264,7 +264,9 @@ impl Act {
                 | RolloutAct::Override { .. }
                 | RolloutAct::Freeze { .. }
                 | RolloutAct::Unfreeze { .. }
-                | RolloutAct::Unkill { .. } => Role::Operator,
+                | RolloutAct::Unkill { .. }
+                | RolloutAct::Baseline { .. }
+                | RolloutAct::Outcomes(_) => Role::Operator,
             },
             // It spends an installation's calls and leaves an artifact.
             Self::Import(act) => match act {
@@ -323,6 +325,8 @@ impl Act {
                 RolloutAct::Freeze { .. } => "rollout.freeze",
                 RolloutAct::Unfreeze { .. } => "rollout.unfreeze",
                 RolloutAct::Unkill { .. } => "unkill",
+                RolloutAct::Baseline { .. } => "rollout.baseline",
+                RolloutAct::Outcomes(_) => "rollout.outcomes",
             },
             Self::Import(act) => match act {
                 ImportAct::Run { .. } => "import",

@@ -13,8 +13,11 @@ use crate::config::Config;
 use crate::doors::http::auth::{Auth, Demands, Users};
 use crate::doors::http::context::ContextParts;
 use crate::doors::http::github::GithubParts;
+use crate::doors::http::outcomes::OutcomeParts;
 use crate::doors::http::workflow::WorkflowParts;
-use crate::doors::http::{Rates, callback, context, github, integrations, migration, oauth, workflow};
+use crate::doors::http::{
+    Rates, callback, context, github, integrations, migration, oauth, outcomes, workflow,
+};
 use crate::doors::rpc::Parts;
 use crate::gateway::context::RepositoryContext;
 use crate::gateway::integrations::{Integrations, Setup as IntegrationSetup};
@@ -92,6 +95,10 @@ pub(super) fn build(
         auth: auth.clone(),
         imports: parts.imports.clone(),
         planner: parts.planner.clone(),
+    })))
+    .merge(outcomes::routes(Arc::new(OutcomeParts {
+        auth: auth.clone(),
+        outcomes: parts.outcomes.clone(),
     })))
     .merge(oauth::routes(Arc::new(oauth::Parts {
         auth,

@@ -5,6 +5,7 @@ mod args;
 mod credentials;
 mod doors;
 mod kinds;
+mod measured;
 mod parts;
 mod set_up;
 mod settings;

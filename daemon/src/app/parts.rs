@@ -9,6 +9,7 @@ use cutover_shared::mapping::Mode;
 use cutover_shared::rollout::{RolloutName, Stage};
 
 use super::credentials::Credentials;
+use super::measured::Measured;
 use super::settings::{ddl_names, github_settings, operators, outbox_settings, rollout_settings};
 use super::{Failure, kinds};
 use crate::audit::{HeadFile, Who};
@@ -47,6 +48,8 @@ use crate::mapping::rescore::Rescorer;
 use crate::mapping::sweep::Sweeper;
 use crate::rollout::book::Rollouts;
 use crate::rollout::evidence::Recorded;
+use crate::rollout::metrics::Flush;
+use crate::rollout::metrics::prometheus::Prometheus;
 use crate::rollout::router::Router;
 use crate::run::{Brake, Engine, EngineSettings};
 use crate::seal::Seal;
@@ -74,6 +77,10 @@ pub(super) struct Built {
     pub(super) rescorer: Rescorer,
     /// None: the application's tables are not read for workflows.
     pub(super) app_workflows: Option<Arc<AppWorkflows>>,
+    /// Stores what rollouts count.
+    pub(super) flush: Flush,
+    /// None: no Prometheus server is asked.
+    pub(super) prometheus: Option<Prometheus>,
     /// A mode other than `off` was stored before this start.
     was_on: bool,
 }
@@ -169,6 +176,7 @@ pub(super) async fn build(
         evidence,
         &config.state_dir,
     );
+    let Measured { outcomes, flush, prometheus } = Measured::new(config, &db, clock, &rollouts)?;
     // Whoever is on installations already stays there: a rollout begins where the mode of an older version has led.
     let was_on = mode::stored(&db).await?.is_some_and(|mode| mode != Mode::Off);
     mode::initialise(&db, config.migration.mode, &config.migration.canary, started_at).await?;
@@ -203,6 +211,8 @@ pub(super) async fn build(
         app_database,
         app_workflows: app_workflows.clone(),
         certificate,
+        flush: flush.clone(),
+        prometheus: prometheus.clone(),
     };
     let context: Option<Arc<dyn Context>> = Some(Arc::new(RepositoryContext::new(github.clone())));
     let outbox = Outbox::new(db.clone(), clock.clone(), Client::new()?, outbox_settings(config)?, context);
@@ -235,6 +245,9 @@ pub(super) async fn build(
         hooks_planner,
         kill,
         rollouts,
+        recorder: flush.recorder().clone(),
+        windows: flush.windows().clone(),
+        outcomes,
         imports,
         probes,
         doctor,
@@ -253,6 +266,8 @@ pub(super) async fn build(
         allow,
         rescorer,
         app_workflows,
+        flush,
+        prometheus,
         was_on,
     })
 }
@@ -320,6 +335,7 @@ impl Built {
             name => initial[name.index()],
         };
         self.door.rollouts.load(begin).await?;
+        self.flush.begin().await?;
         ceiling::follow(&self.door.db, &self.door.rollouts, &Who::daemon()).await?;
         self.door.importer.resume().await?;
         self.door.triggers.load().await?;

@@ -56,6 +56,10 @@ pub static SECTIONS: &[Section] = &[
         name: "rollout",
         doc: "Rollouts: where they begin, how fast they may go on. `docs/rollouts.md` explains them.",
     },
+    Section {
+        name: "rollout.prometheus",
+        doc: "A Prometheus server that knows of calls that were made elsewhere; they count like those that are routed here. `docs/rollout-metrics.md` explains it.",
+    },
     Section { name: "run", doc: "Runs: whatever is planned, approved and applied." },
     Section { name: "log", doc: "Logs: JSON lines in one file a day." },
 ];

@@ -5,6 +5,7 @@ pub mod bucket;
 pub mod criteria;
 pub mod decide;
 pub mod evidence;
+pub mod metrics;
 pub mod router;
 pub mod stages;
 pub mod state;

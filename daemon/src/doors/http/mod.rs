@@ -16,6 +16,7 @@ mod listen;
 pub mod migration;
 pub mod oauth;
 mod openapi;
+pub mod outcomes;
 mod tls;
 mod webhook;
 pub mod workflow;
