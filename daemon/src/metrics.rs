@@ -12,8 +12,8 @@ use std::time::Duration;
 use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder as _, Unit};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
-pub use table::{ALL, Described, Form, Values};
 use rollout::RolloutSeries;
+pub use table::{ALL, Described, Form, Values};
 use table::{CALL_KINDS, CLASSES, DISPATCHES, IMPORT_METHODS, NO_ROUTE};
 
 /// The credential that served an import.

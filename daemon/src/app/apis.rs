@@ -96,10 +96,7 @@ pub(super) fn build(
         imports: parts.imports.clone(),
         planner: parts.planner.clone(),
     })))
-    .merge(outcomes::routes(Arc::new(OutcomeParts {
-        auth: auth.clone(),
-        outcomes: parts.outcomes.clone(),
-    })))
+    .merge(outcomes::routes(Arc::new(OutcomeParts { auth: auth.clone(), outcomes: parts.outcomes.clone() })))
     .merge(oauth::routes(Arc::new(oauth::Parts {
         auth,
         integrations,

@@ -25,12 +25,7 @@ pub(super) struct Measured {
 }
 
 impl Measured {
-    pub(super) fn new(
-        config: &Config,
-        db: &Db,
-        clock: &Clock,
-        rollouts: &Rollouts,
-    ) -> Result<Self, Failure> {
+    pub(super) fn new(config: &Config, db: &Db, clock: &Clock, rollouts: &Rollouts) -> Result<Self, Failure> {
         let recorder = Recorder::new();
         let outcomes = Outcomes::new(db.clone(), clock.clone(), recorder.clone());
         let windows = Windows::new(db.clone(), clock.clone());
@@ -38,9 +33,7 @@ impl Measured {
         let flush = Flush::new(db.clone(), clock.clone(), recorder, windows, metrics, moments);
         let prometheus = match prometheus_settings(config)? {
             None => None,
-            Some(settings) => {
-                Some(Prometheus::new(Client::new()?, clock.clone(), flush.clone(), settings))
-            }
+            Some(settings) => Some(Prometheus::new(Client::new()?, clock.clone(), flush.clone(), settings)),
         };
         Ok(Self { outcomes, flush, prometheus })
     }

@@ -48,7 +48,11 @@ pub(super) fn spawn(
     }
     until_stop(shutdown, "kill marker", watch_marker(parts.kill.clone()));
     until_stop(shutdown, "ways back", parts.rollouts.clone().work());
-    until_stop(shutdown, "rollouts' gauges", show_stages(parts.rollouts.router().clone(), Metrics::process()));
+    until_stop(
+        shutdown,
+        "rollouts' gauges",
+        show_stages(parts.rollouts.router().clone(), Metrics::process()),
+    );
     shutdown.spawn("audit heads", sign_heads(shutdown.clone(), parts.clone()));
     let outbox = parts.outbox.clone();
     let inbox = parts.inbox.clone().work(built.events.clone(), work_settings(config));

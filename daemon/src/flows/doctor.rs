@@ -279,7 +279,10 @@ fn figures(standing: &FlushStanding, beyond_tenants: u64) -> Check {
         return check(name, Health::Bad, text, "see the check of the store");
     }
     if standing.dropped > 0 {
-        let text = format!("{} rows were given up while the store failed; their windows are incomplete", standing.dropped);
+        let text = format!(
+            "{} rows were given up while the store failed; their windows are incomplete",
+            standing.dropped
+        );
         return check(name, Health::Warning, text, "no verdict stands on those windows; they pass with time");
     }
     if beyond_tenants > 0 {

@@ -16,11 +16,8 @@ pub(super) struct RolloutSeries {
 impl RolloutSeries {
     pub(super) fn new(recorder: &PrometheusRecorder) -> Self {
         let series = |operation: usize, side: usize, outcome: usize| {
-            let labels = [
-                ("operation", OPERATIONS[operation]),
-                ("side", SIDES[side]),
-                ("outcome", OUTCOMES[outcome]),
-            ];
+            let labels =
+                [("operation", OPERATIONS[operation]), ("side", SIDES[side]), ("outcome", OUTCOMES[outcome])];
             counter(recorder, &table::ROLLOUT_CALLS, &labels)
         };
         let stage = std::array::from_fn(|at| {

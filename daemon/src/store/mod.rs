@@ -41,9 +41,7 @@ pub use outbox::{
 pub use read::{AuditRead, CatalogRead, IndexRead, MappingRead, ProbeRead, RunRead, SettingRead, UploadRead};
 pub use rescore::{OwedRow, RescoreOp, RescoreRead, Scope};
 pub use rollout::{ChangeRow, IncidentRow, NewChange, RecordKind, RolloutOp, RolloutRead, RolloutRow};
-pub use rollout_metrics::{
-    MetricRow, RolloutMetricOp, RolloutMetricRead, Source, TenantDay, Wholeness,
-};
+pub use rollout_metrics::{MetricRow, RolloutMetricOp, RolloutMetricRead, Source, TenantDay, Wholeness};
 pub use rows::{
     ActReceiptRow, AuditRow, InstallationRow, LinkFilter, LinkRow, MappingRow, NewItem, NewRun,
     RepositoryRow, RequestRow, RunRow, Standing, StandingRun, StoredItem, SweepRow, TenantRow, UploadRow,

@@ -274,9 +274,9 @@ impl Op {
             Self::Inbox(InboxOp::Replay { seqs }) => seqs.len(),
             Self::Rescore(RescoreOp::Paid { ids }) => ids.len(),
             Self::Probe(ProbeOp::Forget { keys, .. }) => keys.len(),
-            Self::RolloutMetric(
-                RolloutMetricOp::Windows { rows } | RolloutMetricOp::Merge { rows, .. },
-            ) => rows.len(),
+            Self::RolloutMetric(RolloutMetricOp::Windows { rows } | RolloutMetricOp::Merge { rows, .. }) => {
+                rows.len()
+            }
             Self::RolloutMetric(RolloutMetricOp::Tenants { rows }) => rows.len(),
             Self::Downstream(DownstreamOp::Put { rows, .. }) => rows.len(),
             Self::Outbox(OutboxOp::Replay { seqs }) => seqs.len(),

@@ -122,9 +122,10 @@ fn every_key_has_an_effect() {
         "import.keep_artifacts" => Some(("keep_artifacts = \"3h\"", "")),
         "rollout.prometheus.url" => Some(("url = \"http://127.0.0.1:1\"", PROMETHEUS)),
         "rollout.prometheus.token" => Some(("token_file = \"opaque\"", "")),
-        "rollout.prometheus.legacy_p95" => {
-            Some(("legacy_p95 = \"$operation\"", "legacy_calls = \"$operation\"\nlegacy_errors = \"$operation\"\n"))
-        }
+        "rollout.prometheus.legacy_p95" => Some((
+            "legacy_p95 = \"$operation\"",
+            "legacy_calls = \"$operation\"\nlegacy_errors = \"$operation\"\n",
+        )),
         "rollout.prometheus.target_p95" => Some(("target_p95 = \"$operation\"", PROMETHEUS)),
         "rollout.prometheus.legacy_calls" => {
             Some(("legacy_calls = \"$operation\"\nlegacy_errors = \"$operation\"", ""))

@@ -159,9 +159,11 @@ fn outcomes_error(error: OutcomesError) -> RpcError {
         OutcomesError::Size | OutcomesError::Id => {
             RpcError::new(ErrorCode::Usage, text, "docs/rollout-metrics.md has the form of a batch")
         }
-        OutcomesError::OtherBatch(_) => {
-            RpcError::new(ErrorCode::Usage, text, "use a fresh id for each batch; repeat one only with the same outcomes")
-        }
+        OutcomesError::OtherBatch(_) => RpcError::new(
+            ErrorCode::Usage,
+            text,
+            "use a fresh id for each batch; repeat one only with the same outcomes",
+        ),
         OutcomesError::Read(error) => read_error(error),
         OutcomesError::Write(error) => write_error(error),
     }

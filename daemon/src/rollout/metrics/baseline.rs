@@ -46,8 +46,7 @@ impl Windows {
                 return Ok(true);
             }
             for row in rows.iter().filter(|row| row.side == Side::Legacy) {
-                let sum =
-                    of.entry(row.operation).or_insert_with(|| OperationWindow::empty(row.operation));
+                let sum = of.entry(row.operation).or_insert_with(|| OperationWindow::empty(row.operation));
                 sum.add(row, &histogram(row)?);
             }
             Ok(true)

@@ -113,7 +113,8 @@ impl Histogram {
 
     /// What [`Histogram::encode`] wrote.
     pub fn decode(bytes: &[u8]) -> Result<Self, NoHistogram> {
-        let (FORMAT, mut rest) = bytes.split_first().map(|(format, rest)| (*format, rest)).ok_or(NoHistogram)?
+        let (FORMAT, mut rest) =
+            bytes.split_first().map(|(format, rest)| (*format, rest)).ok_or(NoHistogram)?
         else {
             return Err(NoHistogram);
         };

@@ -94,8 +94,7 @@ impl Recorder {
     /// Everything is 0.
     pub fn new() -> Self {
         let zeros = |n: usize| (0..n).map(|_| AtomicU64::new(0)).collect();
-        let arm =
-            |_| Arm { counts: zeros(OUTCOMES.len() * BUCKETS), answered: AtomicU64::new(0) };
+        let arm = |_| Arm { counts: zeros(OUTCOMES.len() * BUCKETS), answered: AtomicU64::new(0) };
         Self(Arc::new(Inner {
             arms: (0..Operation::ALL.len() * Side::ALL.len()).map(arm).collect(),
             beside: Default::default(),
@@ -108,7 +107,8 @@ impl Recorder {
     /// name is kept.
     pub fn record(&self, sample: &Sample<'_>) {
         let Sample { operation, side, tenant, outcome, latency, answered } = *sample;
-        let us = latency.as_secs().saturating_mul(1_000_000).saturating_add(u64::from(latency.subsec_micros()));
+        let us =
+            latency.as_secs().saturating_mul(1_000_000).saturating_add(u64::from(latency.subsec_micros()));
         let arm = &self.0.arms[place(operation, side)];
         arm.counts[outcome as usize * BUCKETS + bucket(us)].fetch_add(1, Ordering::Relaxed);
         self.0.tenants.record(operation, side, tenant, outcome != Outcome::Ok, us);
@@ -194,8 +194,17 @@ impl Recorder {
             compared = mismatched + taken(&beside.equal);
             shed = taken(&beside.shed);
         }
-        let delta =
-            Delta { operation, side, errors: errors + gross, gross, answered, histogram, compared, mismatched, shed };
+        let delta = Delta {
+            operation,
+            side,
+            errors: errors + gross,
+            gross,
+            answered,
+            histogram,
+            compared,
+            mismatched,
+            shed,
+        };
         let is_some = delta.histogram.total() + delta.answered + delta.compared + delta.shed > 0;
         is_some.then_some(delta)
     }

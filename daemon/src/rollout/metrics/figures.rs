@@ -60,7 +60,11 @@ impl Spark {
 impl Windows {
     /// Each operation of the rollout, and before them all together: calls since the stage began, comparisons since shadow began. A
     /// window counts when it began after that.
-    pub async fn figures(&self, name: RolloutName, state: &State) -> Result<Vec<OperationFigures>, ReadError> {
+    pub async fn figures(
+        &self,
+        name: RolloutName,
+        state: &State,
+    ) -> Result<Vec<OperationFigures>, ReadError> {
         let stage = self.sums(name, state.stage_since).await?;
         let shadow = match state.shadow_since {
             None => BTreeMap::new(),
@@ -70,8 +74,11 @@ impl Windows {
         let sparks = self.sparks(name, state.stage_since).await?;
         let nothing = [Spark::default(), Spark::default()];
         let mut all: Vec<OperationFigures> = Vec::new();
-        let mut together =
-            (OperationWindow::empty(Operation::Import), OperationWindow::empty(Operation::Import), nothing.clone());
+        let mut together = (
+            OperationWindow::empty(Operation::Import),
+            OperationWindow::empty(Operation::Import),
+            nothing.clone(),
+        );
         for operation in name.operations() {
             let empty = OperationWindow::empty(operation);
             let (calls, compared) =

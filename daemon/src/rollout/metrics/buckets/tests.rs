@@ -29,7 +29,9 @@ fn counts_above_leave_out_the_bucket_itself() {
 
 #[test]
 fn bytes_that_nobody_wrote_are_refused() {
-    for bytes in [&[][..], &[2], &[1, 3], &[1, 3, 0], &[1, 0x80], &[1, 3, 1, 0, 1], &[1, 0xff, 0x7f, 1], &[0xff; 30]] {
+    for bytes in
+        [&[][..], &[2], &[1, 3], &[1, 3, 0], &[1, 0x80], &[1, 3, 1, 0, 1], &[1, 0xff, 0x7f, 1], &[0xff; 30]]
+    {
         assert_eq!(Histogram::decode(bytes), Err(NoHistogram), "{bytes:?}");
     }
     assert_eq!(Histogram::decode(&[1]), Ok(Histogram::default()));

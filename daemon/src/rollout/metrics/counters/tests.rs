@@ -13,11 +13,15 @@ fn every_call_is_taken_exactly_once_while_flushes_come_in_between() {
     const CALLS: usize = 50_000;
     let recorder = Recorder::new();
     let done = AtomicBool::new(false);
-    let (mut calls, mut errors, mut gross, mut answered, mut of_tenants, mut compared, mut shed) = (0, 0, 0, 0, 0, 0, 0);
+    let (mut calls, mut errors, mut gross, mut answered, mut of_tenants, mut compared, mut shed) =
+        (0, 0, 0, 0, 0, 0, 0);
     let mut takes = 0;
     let mut take = |recorder: &Recorder| {
         for delta in recorder.take() {
-            assert!(delta.errors <= delta.histogram.total() && delta.gross <= delta.errors, "half a call was seen");
+            assert!(
+                delta.errors <= delta.histogram.total() && delta.gross <= delta.errors,
+                "half a call was seen"
+            );
             calls += delta.histogram.total();
             errors += delta.errors;
             gross += delta.gross;
@@ -76,7 +80,9 @@ fn arms_and_outcomes_are_kept_apart() {
     recorder.compared(Operation::List, true);
     recorder.compared(Operation::List, false);
     let taken = recorder.take();
-    let of = |delta: &Delta| (delta.side, delta.histogram.total(), delta.errors, delta.gross, delta.compared, delta.mismatched);
+    let of = |delta: &Delta| {
+        (delta.side, delta.histogram.total(), delta.errors, delta.gross, delta.compared, delta.mismatched)
+    };
     let all: Vec<_> = taken.iter().map(of).collect();
     assert_eq!(all, [(Side::Legacy, 1, 0, 0, 0, 0), (Side::Target, 2, 2, 1, 2, 1)]);
     assert_eq!(taken[1].histogram.count_above(1_000), 1);
@@ -94,7 +100,8 @@ fn only_answers_of_the_target_make_or_end_a_run_of_gross_failures() {
         // None of these is an answer of this rollout's target.
         recorder.record(&sample(Operation::Clone, Side::Legacy, "a", Outcome::Ok, 1));
         recorder.record(&sample(Operation::List, Side::Target, "a", Outcome::Ok, 1));
-        let beside = Sample { answered: false, ..sample(Operation::Clone, Side::Target, "a", Outcome::Ok, 1) };
+        let beside =
+            Sample { answered: false, ..sample(Operation::Clone, Side::Target, "a", Outcome::Ok, 1) };
         recorder.record(&beside);
     }
     assert_eq!(*told.borrow(), GrossRun { calls: 10, tenants: 3 });

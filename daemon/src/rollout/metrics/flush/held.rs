@@ -235,8 +235,7 @@ impl Held {
                 cell.revision += 1;
                 continue;
             }
-            let mut row =
-                MetricRow::empty(operation, Side::Legacy, gone.row.start_at, gone.row.length_ms);
+            let mut row = MetricRow::empty(operation, Side::Legacy, gone.row.start_at, gone.row.length_ms);
             (row.writer, row.complete) = (self.writer.saturating_neg(), Wholeness::Incomplete);
             // Kept at the end of the order, so that it is not the next to be given up.
             let place = (Millis::MAX, operation, Side::Legacy, Source::Own, row.writer);
