@@ -99,7 +99,14 @@ impl Way {
         // 1 in 64 fails, and latencies spread over a few hundred buckets, as they do.
         let outcome = if at.is_multiple_of(64) { Outcome::Error } else { Outcome::Ok };
         let latency = Duration::from_micros((at as u64).wrapping_mul(7_919) % 90_000);
-        self.recorder.record(&Sample { operation, side: decision.side, tenant, outcome, latency, answered: true });
+        self.recorder.record(&Sample {
+            operation,
+            side: decision.side,
+            tenant,
+            outcome,
+            latency,
+            answered: true,
+        });
     }
 
     /// Nanoseconds for each call of each batch.
@@ -166,7 +173,7 @@ fn threads(load: &DecideLoad, way: &Way, clock: &Clock, report: &mut Report) -> 
             times.extend(own);
             naps += slept;
         }
-        Ok(())
+        Ok::<(), LoadError>(())
     })?;
     let name = format!("{} threads at once, median of batches", load.threads);
     report.add(name, permille(&mut times, 500), "ns", Bar::None);
@@ -187,7 +194,8 @@ async fn lossless(load: &DecideLoad, clock: &Clock, report: &mut Report) -> Resu
     let db = store(folder.path()).await?;
     let windows = Windows::new(db.clone(), clock.clone());
     let (recorder, metrics) = (Recorder::new(), Metrics::new());
-    let flush = Flush::new(db.clone(), clock.clone(), recorder.clone(), windows, metrics, Arc::new(|_| Vec::new()));
+    let flush =
+        Flush::new(db.clone(), clock.clone(), recorder.clone(), windows, metrics, Arc::new(|_| Vec::new()));
     flush.begin().await?;
     let working = tokio::spawn(flush.clone().work());
     let way = Way::new(recorder)?;
@@ -198,7 +206,12 @@ async fn lossless(load: &DecideLoad, clock: &Clock, report: &mut Report) -> Resu
     }
     flush.flush().await?;
     let stored = stored(&db).await?;
-    report.add(format!("calls at {PACE} a second, not in the store"), (calls - stored.0) as f64, "", Bar::Is(0.0));
+    report.add(
+        format!("calls at {PACE} a second, not in the store"),
+        (calls - stored.0) as f64,
+        "",
+        Bar::Is(0.0),
+    );
     let began = clock.monotonic();
     let burst = tokio::task::spawn_blocking(move || {
         (0..BURST).for_each(|call| way.call(usize::try_from(call).unwrap_or_default()));
