@@ -121,8 +121,12 @@ impl Flush {
         let stores = async {
             loop {
                 self.0.due.notified().await;
-                if let Err(error) = self.store(false).await {
-                    tracing::warn!(%error, "it is kept and tried again");
+                // In a task of its own: a stop that drops this one must not leave a unit of which nobody knows the end.
+                let flush = self.clone();
+                match tokio::spawn(async move { flush.store(false).await }).await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(error)) => tracing::warn!(%error, "it is kept and tried again"),
+                    Err(error) => tracing::error!(%error, "a flush ended badly"),
                 }
             }
         };
