@@ -1,6 +1,7 @@
 //! What this process counts and measures. Whoever raises something calls a function of [`Metrics`]; every label value comes
 //! from a closed set, so that the number of series is bounded whatever the world sends.
 
+mod rollout;
 mod table;
 
 use std::collections::HashMap;
@@ -11,6 +12,7 @@ use std::time::Duration;
 use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder as _, Unit};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
+use rollout::RolloutSeries;
 pub use table::{ALL, Described, Form, Values};
 use table::{CALL_KINDS, CLASSES, DISPATCHES, IMPORT_METHODS, NO_ROUTE};
 
@@ -78,6 +80,7 @@ struct Inner {
     certificate: Gauge,
     /// In the order of [`Dispatch`].
     dispatch: [Histogram; 3],
+    rollout: RolloutSeries,
 }
 
 static PROCESS: LazyLock<Metrics> = LazyLock::new(Metrics::new);
@@ -130,9 +133,11 @@ impl Metrics {
             dispatch: std::array::from_fn(|at| {
                 histogram(&recorder, &table::DISPATCH, &[("outcome", DISPATCHES[at])])
             }),
+            rollout: RolloutSeries::new(&recorder),
             handle,
             recorder,
         };
+
         // What was never told is not 0.
         for gauge in [
             &inner.mapped,
@@ -366,7 +371,11 @@ fn counter(recorder: &PrometheusRecorder, of: &Described, labels: &[(&'static st
 }
 
 fn gauge(recorder: &PrometheusRecorder, of: &Described) -> Gauge {
-    recorder.register_gauge(&key(of, &[]), &METADATA)
+    labelled_gauge(recorder, of, &[])
+}
+
+fn labelled_gauge(recorder: &PrometheusRecorder, of: &Described, labels: &[(&'static str, &str)]) -> Gauge {
+    recorder.register_gauge(&key(of, labels), &METADATA)
 }
 
 fn histogram(recorder: &PrometheusRecorder, of: &Described, labels: &[(&'static str, &str)]) -> Histogram {

@@ -1,11 +1,16 @@
 //! Rollouts (C1 to C12): a named pair of arms, the old one (legacy) and the new one (target), that serve the same
 //! operations, and a stage that says which of them answers for whom.
 
+mod measured;
+
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::measured::{
+    Baseline, BaselineFigures, OutcomeBatch, OutcomeRejected, OutcomeReport, OutcomesReceipt,
+};
 use crate::ids::{Digest, OperatorName, TenantId};
 use crate::page::{Page, PageAsk};
 use crate::run::words;
@@ -635,6 +640,13 @@ pub enum RolloutAct {
         name: Option<RolloutName>,
         reason: String,
     },
+    /// Records the legacy arm's figures from a time (epoch milliseconds) until now: what the target is held against.
+    Baseline {
+        name: RolloutName,
+        since_ms: i64,
+    },
+    /// Counts calls that were made elsewhere.
+    Outcomes(OutcomeBatch),
 }
 
 /// What an act on a rollout answers: the change that it made, and none where everything was so already.
@@ -647,6 +659,12 @@ pub struct RolloutReceipt {
     /// The incident that was declared or closed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub incident: Option<IncidentView>,
+    /// What was recorded, by [`RolloutAct::Baseline`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<Baseline>,
+    /// What was counted, by [`RolloutAct::Outcomes`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcomes: Option<OutcomesReceipt>,
 }
 
 /// A critical incident.

@@ -296,7 +296,9 @@ impl Act {
                 | RolloutAct::Preflight { .. }
                 | RolloutAct::Declare { .. }
                 | RolloutAct::Close { .. }
-                | RolloutAct::Unkill { .. } => Role::Operator,
+                | RolloutAct::Unkill { .. }
+                | RolloutAct::Baseline { .. }
+                | RolloutAct::Outcomes(_) => Role::Operator,
             },
             // It spends an installation's calls and leaves an artifact.
             Self::Import(act) => match act {
@@ -359,6 +361,8 @@ impl Act {
                 RolloutAct::Declare { .. } => "incident.declare",
                 RolloutAct::Close { .. } => "incident.close",
                 RolloutAct::Unkill { .. } => "unkill",
+                RolloutAct::Baseline { .. } => "rollout.baseline",
+                RolloutAct::Outcomes(_) => "rollout.outcomes",
             },
             Self::Import(act) => match act {
                 ImportAct::Run { .. } => "import",

@@ -189,6 +189,8 @@ const PURE: &[&str] = &[
     "mapping/catalog/json_lines",
     "mapping/catalog/ddl",
     "mapping/catalog/lines",
+    "rollout/metrics/buckets",
+    "rollout/metrics/prometheus/answer",
     "flows/attention",
     "flows/back",
     "flows/installation_health",

@@ -17,9 +17,10 @@ use crate::doors::http::context::ContextParts;
 use crate::doors::http::flags::FlagParts;
 use crate::doors::http::github::GithubParts;
 use crate::doors::http::ofrep::OfrepParts;
+use crate::doors::http::outcomes::OutcomeParts;
 use crate::doors::http::workflow::WorkflowParts;
 use crate::doors::http::{
-    Rates, callback, context, flags, github, integrations, migration, oauth, ofrep, workflow,
+    Rates, callback, context, flags, github, integrations, migration, oauth, ofrep, outcomes, workflow,
 };
 use crate::doors::rpc::Parts;
 use crate::gateway::context::RepositoryContext;
@@ -129,6 +130,7 @@ pub(super) fn build(
         streams,
     ))))
     .merge(flags::routes(Arc::new(FlagParts { rollouts: parts.rollouts.clone(), keys, auth: auth.clone() })))
+    .merge(outcomes::routes(Arc::new(OutcomeParts { auth: auth.clone(), outcomes: parts.outcomes.clone() })))
     .merge(oauth::routes(Arc::new(oauth::Parts {
         auth,
         integrations,

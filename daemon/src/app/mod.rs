@@ -6,6 +6,7 @@ mod credentials;
 mod doors;
 mod kinds;
 mod locks;
+mod measured;
 mod parts;
 mod set_up;
 mod settings;

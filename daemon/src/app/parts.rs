@@ -9,6 +9,7 @@ use cutover_shared::mapping::Mode;
 use cutover_shared::rollout::{RolloutName, Stage};
 
 use super::credentials::Credentials;
+use super::measured::Measured;
 use super::settings::{ddl_names, github_settings, operators, outbox_settings, rollout_settings};
 use super::{Failure, kinds, locks};
 use crate::audit::{HeadFile, Who};
@@ -50,6 +51,8 @@ use crate::mapping::rescore::Rescorer;
 use crate::mapping::sweep::Sweeper;
 use crate::rollout::book::Rollouts;
 use crate::rollout::evidence::Recorded;
+use crate::rollout::metrics::Flush;
+use crate::rollout::metrics::prometheus::Prometheus;
 use crate::rollout::peers::Alone;
 use crate::rollout::router::Router;
 use crate::run::{Brake, Engine, EngineSettings};
@@ -79,6 +82,10 @@ pub(super) struct Built {
     pub(super) locks: Arc<LockService>,
     /// None: the application's tables are not read for workflows.
     pub(super) app_workflows: Option<Arc<AppWorkflows>>,
+    /// Stores what rollouts count.
+    pub(super) flush: Flush,
+    /// None: no Prometheus server is asked.
+    pub(super) prometheus: Option<Prometheus>,
     /// A mode other than `off` was stored before this start.
     was_on: bool,
 }
@@ -185,6 +192,7 @@ pub(super) async fn build(
         engine: engine.clone(),
         clock: clock.clone(),
     });
+    let Measured { outcomes, flush, prometheus } = Measured::new(config, &db, clock, &rollouts)?;
     // Whoever is on installations already stays there: a rollout begins where the mode of an older version has led.
     let was_on = mode::stored(&db).await?.is_some_and(|mode| mode != Mode::Off);
     mode::initialise(&db, config.migration.mode, &config.migration.canary, started_at).await?;
@@ -220,6 +228,8 @@ pub(super) async fn build(
         app_workflows: app_workflows.clone(),
         certificate,
         locks: locks.clone(),
+        flush: flush.clone(),
+        prometheus: prometheus.clone(),
     };
     let context: Option<Arc<dyn Context>> = Some(Arc::new(RepositoryContext::new(github.clone())));
     let outbox = Outbox::new(db.clone(), clock.clone(), Client::new()?, outbox_settings(config)?, context);
@@ -261,6 +271,9 @@ pub(super) async fn build(
         rollouts,
         proofs,
         incidents,
+        recorder: flush.recorder().clone(),
+        windows: flush.windows().clone(),
+        outcomes,
         imports,
         probes,
         doctor,
@@ -280,6 +293,8 @@ pub(super) async fn build(
         rescorer,
         locks,
         app_workflows,
+        flush,
+        prometheus,
         was_on,
     })
 }
@@ -348,6 +363,7 @@ impl Built {
         // Under the brake, which a kill that is found keeps pulled.
         self.door.rollouts.load(begin).await?;
         let killed = self.door.kill.start().await?;
+        self.flush.begin().await?;
         ceiling::follow(&self.door.db, &self.door.rollouts, &Who::daemon()).await?;
         self.door.importer.resume().await?;
         self.door.triggers.load().await?;

@@ -8,13 +8,14 @@ use cutover_shared::rpc::Role;
 
 use super::Failure;
 use super::credentials::Credentials;
-use crate::config::{Catalog, Config};
+use crate::config::{ArmQueries, Catalog, Config};
 use crate::gateway::outbox::{OutboxSettings, Service};
 use crate::github::{GitHubSettings, OAuthApp};
 use crate::mapping::catalog::ddl::DdlNames;
 use crate::rollout::book::RolloutSettings;
 use crate::rollout::bucket::PER_PERCENT;
 use crate::rollout::criteria::{Hours, Rules};
+use crate::rollout::metrics::prometheus::{PrometheusSettings, Queries};
 use crate::rollout::stages::Track;
 
 pub(super) fn github_settings(config: &Config, credentials: &Credentials) -> GitHubSettings {
@@ -78,6 +79,23 @@ pub(super) fn rollout_settings(config: &Config) -> Result<RolloutSettings, Failu
         shadow_buckets: set.shadow_percent * PER_PERCENT,
         initial: [begin(set.github_auth_live), begin(set.git_sandbox_live)],
     })
+}
+
+/// What a Prometheus server is asked; none: nothing.
+pub(super) fn prometheus_settings(config: &Config) -> Result<Option<PrometheusSettings>, Failure> {
+    let set = &config.rollout.prometheus;
+    let Some(url) = &set.url else { return Ok(None) };
+    let queries = |of: &ArmQueries| {
+        let (calls, errors) = (of.calls.clone()?, of.errors.clone()?);
+        Some(Queries { calls, errors, p95: of.p95.clone() })
+    };
+    Ok(Some(PrometheusSettings {
+        url: url.parse()?,
+        token: set.token.clone(),
+        every: set.every,
+        timeout: set.timeout,
+        queries: [queries(&set.legacy), queries(&set.target)],
+    }))
 }
 
 pub(super) fn ddl_names(config: &Config) -> DdlNames {

@@ -5,6 +5,8 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use super::locks;
+use cutover_shared::rollout::{RolloutName, Stage};
+
 use super::parts::Built;
 use crate::config::{Config, Env};
 use crate::doors::rpc::Parts;
@@ -16,6 +18,8 @@ use crate::instance::notify::Notifier;
 use crate::locks::LockService;
 use crate::log::Logging;
 use crate::metrics::Metrics;
+use crate::rollout::metrics::Flush;
+use crate::rollout::router::Router;
 use crate::shutdown::Shutdown;
 use crate::store::{Lane, RunOp, Unit};
 
@@ -46,6 +50,11 @@ pub(super) fn spawn(
     }
     until_stop(shutdown, "kill marker", watch_marker(parts.kill.clone()));
     until_stop(shutdown, "ways back", parts.rollouts.clone().work());
+    until_stop(
+        shutdown,
+        "rollouts' gauges",
+        show_stages(parts.rollouts.router().clone(), Metrics::process()),
+    );
     shutdown.spawn("audit heads", sign_heads(shutdown.clone(), parts.clone()));
     let outbox = parts.outbox.clone();
     let inbox = parts.inbox.clone().work(built.events.clone(), work_settings(config));
@@ -95,6 +104,10 @@ pub(super) fn spawn_late(shutdown: &Shutdown, built: &Built, config: &Config) {
     let (db, rollouts, clock) =
         (built.door.db.clone(), built.door.rollouts.clone(), built.door.clock.clone());
     until_stop(shutdown, "mode above rollouts", ceiling::keep(db, rollouts, clock));
+    shutdown.spawn("rollouts' figures", flush(shutdown.clone(), built.flush.clone()));
+    if let Some(prometheus) = built.prometheus.clone() {
+        until_stop(shutdown, "Prometheus", prometheus.work());
+    }
     // Not before the stored workflows are loaded: what is there already is not taken for new then.
     if let Some(workflows) = built.app_workflows.clone() {
         until_stop(shutdown, "application's workflows", workflows.work());
@@ -114,6 +127,33 @@ fn until_stop(shutdown: &Shutdown, name: &'static str, task: impl Future<Output 
             () = task => {}
         }
     });
+}
+
+/// Flushes each second and once more at the end.
+async fn flush(shutdown: Shutdown, flush: Flush) {
+    tokio::select! {
+        () = shutdown.graceful() => {}
+        () = flush.clone().work() => {}
+    }
+    if let Err(error) = flush.stop().await {
+        tracing::error!(%error, "the last figures of rollouts are lost");
+    }
+}
+
+/// Shows each rollout's stage as it decides.
+async fn show_stages(router: Router, metrics: Metrics) {
+    let mut changes = router.changes();
+    loop {
+        for name in RolloutName::ALL.iter().copied() {
+            if let Some(plan) = router.plan(name) {
+                let killed = plan.killed || router.is_killed();
+                metrics.rollout_stage(name, if killed { Stage::Off } else { plan.stage });
+            }
+        }
+        if changes.changed().await.is_err() {
+            return;
+        }
+    }
 }
 
 /// Signs the head each minute and once more at the end.

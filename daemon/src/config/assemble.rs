@@ -13,7 +13,7 @@ use super::mirror;
 use super::mistake::Mistakes;
 use super::ofrep::ofrep_keys;
 use super::probe;
-use super::rollout::rollout;
+use super::rollout::{self, rollout};
 use super::settings::{
     Api, AppWorkflows, Catalog, Config, Engine, GitHub, Import, Inbox, Log, Mapping, Migration, OauthApp,
     PostgresCatalog, PostgresNames, RepoNames, RepoPlace, Rpc, Run, StderrLog, UserTokenNames, WorkflowNames,
@@ -28,6 +28,7 @@ pub(super) fn assemble(values: &Values, mistakes: &mut Mistakes) -> Option<Confi
     crosscheck::columns(values, mistakes);
     application::workflows(values, mistakes);
     mirror::check(values, mistakes);
+    rollout::check(values, mistakes);
     crosscheck::github(values, mistakes);
     let http = crosscheck::http(values, mistakes);
     application::api(values, mistakes);

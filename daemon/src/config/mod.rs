@@ -35,7 +35,7 @@ pub use env::Env;
 pub use gather::Origin;
 pub use mistake::{Mistake, MistakeKind, Mistakes, Place};
 pub use ofrep::{KeyScope, OfrepKey};
-pub use rollout::Rollout;
+pub use rollout::{ArmQueries, Prometheus, Rollout};
 pub use settings::{
     Api, AppWorkflows, Catalog, Config, GitHub, Http, InstallationCopy, IntegrationCopy, LockBackend,
     LockPhase, Locks, Log, Mapping, Migration, MirrorNames, OauthApp, OnPartition, Operator, Post,

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use secrecy::SecretString;
+
 use super::gather::Values;
-use super::key::{Key, Kind, Need};
+use super::key::{Key, Kind, Need, SecretForm};
+use super::mistake::{Mistake, MistakeKind, Mistakes};
 
 const fn key(
     name: &'static str,
@@ -13,6 +16,10 @@ const fn key(
     example: &'static str,
 ) -> Key {
     Key { name, kind, need: Need::Default(default), variables: &[], doc, example }
+}
+
+const fn optional(name: &'static str, kind: Kind, doc: &'static str, example: &'static str) -> Key {
+    Key { name, kind, need: Need::Optional, variables: &[], doc, example }
 }
 
 const SOAK: Kind = Kind::Length { min: Duration::from_secs(1), max: Duration::from_secs(365 * 24 * 60 * 60) };
@@ -41,10 +48,37 @@ pub(super) const KEYS: &[Key] = &[
         "Shortest time in `live`, while the legacy arm is a hot standby.", r#""14d""#, r#""21d""#),
     key("rollout.reverse_age", SOAK,
         "How old the proof may be that the way back is walkable.", r#""24h""#, r#""12h""#),
+
+    optional("rollout.prometheus.url", Kind::Address,
+        "The server; without it none is asked.", r#""http://127.0.0.1:9090""#),
+    optional("rollout.prometheus.token", Kind::Secret(SecretForm::Opaque),
+        "Shown to it as bearer token.", r#""0123456789abcdef""#),
+    key("rollout.prometheus.every", Kind::Length { min: Duration::from_secs(5), max: Duration::from_secs(60 * 60) },
+        "Length of the windows that it is asked for (`$window` in a query); at least two of its scrapes.", r#""60s""#, r#""2m""#),
+    key("rollout.prometheus.timeout", Kind::Length { min: Duration::from_secs(1), max: Duration::from_secs(60) },
+        "For one question.", r#""5s""#, r#""3s""#),
+    optional("rollout.prometheus.legacy_calls", Kind::Text,
+        "Query for the legacy arm's calls in a window; `$operation` stands for the operation. It gives one series, or none.",
+        r#""sum(increase(calls{arm='old',op='$operation'}[$window]))""#),
+    optional("rollout.prometheus.legacy_errors", Kind::Text,
+        "Query for those that failed. No series is no data, never 0: add `or vector(0)` where it means 0.",
+        r#""sum(increase(errors{arm='old',op='$operation'}[$window])) or vector(0)""#),
+    optional("rollout.prometheus.legacy_p95", Kind::Text,
+        "Query for their P95, in seconds.",
+        r#""histogram_quantile(0.95, sum by (le) (rate(call_seconds_bucket{arm='old',op='$operation'}[$window])))""#),
+    optional("rollout.prometheus.target_calls", Kind::Text,
+        "The same for the target arm.",
+        r#""sum(increase(calls{arm='new',op='$operation'}[$window]))""#),
+    optional("rollout.prometheus.target_errors", Kind::Text,
+        "The same for the target arm.",
+        r#""sum(increase(errors{arm='new',op='$operation'}[$window])) or vector(0)""#),
+    optional("rollout.prometheus.target_p95", Kind::Text,
+        "The same for the target arm.",
+        r#""histogram_quantile(0.95, sum by (le) (rate(call_seconds_bucket{arm='new',op='$operation'}[$window])))""#),
 ];
 
 /// Rollouts.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Rollout {
     /// `github-auth` begins in `live`, else in `off`.
     pub github_auth_live: bool,
@@ -59,6 +93,83 @@ pub struct Rollout {
     pub soak_canary: Duration,
     pub soak_live: Duration,
     pub reverse_age: Duration,
+    pub prometheus: Prometheus,
+}
+
+/// A Prometheus server that knows of calls made elsewhere.
+#[derive(Clone, Debug)]
+pub struct Prometheus {
+    /// None: none is asked.
+    pub url: Option<String>,
+    pub token: Option<SecretString>,
+    pub every: Duration,
+    pub timeout: Duration,
+    pub legacy: ArmQueries,
+    pub target: ArmQueries,
+}
+
+/// What is asked of one arm. Calls and errors are there both, or neither.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ArmQueries {
+    pub calls: Option<String>,
+    pub errors: Option<String>,
+    pub p95: Option<String>,
+}
+
+const ARMS: [&str; 2] = ["legacy", "target"];
+
+fn field(arm: &str, what: &str) -> String {
+    format!("rollout.prometheus.{arm}_{what}")
+}
+
+/// Queries that can't be asked as they are.
+pub(super) fn check(values: &Values, mistakes: &mut Mistakes) {
+    let has = |name: &str| values.text(name).is_some();
+    let mut push = |name: String, what: &str, mend: &str| {
+        let place = values.place(&name);
+        mistakes.push(Mistake::new(MistakeKind::Contradiction, name, place, what, mend));
+    };
+    for arm in ARMS {
+        let [calls, errors, p95] = ["calls", "errors", "p95"].map(|what| field(arm, what));
+        if has(&calls) != has(&errors) {
+            let there = if has(&calls) { &calls } else { &errors };
+            let what = "stands alone: calls and errors of an arm are counted together, or not at all";
+            push(there.clone(), what, "write the other one, too");
+        }
+        if has(&p95) && !has(&calls) {
+            push(p95.clone(), "stands alone", "write the queries for calls and errors, too");
+        }
+        for name in [calls, errors, p95] {
+            if values.text(&name).is_some_and(|query| !query.contains("$operation")) {
+                let what = "has no `$operation`, so each operation would count the same calls";
+                push(name, what, "add a matcher such as {operation='$operation'}");
+            }
+        }
+    }
+    let some = ARMS.iter().any(|arm| has(&field(arm, "calls")));
+    if has("rollout.prometheus.url") && !some && !mistakes.has_syntax() {
+        let (name, what) = ("rollout.prometheus.url", "is set, and nothing is asked there");
+        let place = values.place(name);
+        let mend = "write queries for calls and errors of an arm, or take it out";
+        mistakes.push(Mistake::new(MistakeKind::Contradiction, name, place, what, mend));
+    }
+}
+
+fn prometheus(values: &Values) -> Option<Prometheus> {
+    let text = |name: &str| values.text(name).map(str::to_owned);
+    let arm = |arm: &str| ArmQueries {
+        calls: text(&field(arm, "calls")),
+        errors: text(&field(arm, "errors")),
+        p95: text(&field(arm, "p95")),
+    };
+    Some(Prometheus {
+        url: text("rollout.prometheus.url"),
+        token: values.secret("rollout.prometheus.token").cloned(),
+        every: values.length("rollout.prometheus.every")?,
+        timeout: values.length("rollout.prometheus.timeout")?,
+        legacy: arm("legacy"),
+        target: arm("target"),
+    })
 }
 
 pub(super) fn rollout(values: &Values) -> Option<Rollout> {
@@ -74,5 +185,6 @@ pub(super) fn rollout(values: &Values) -> Option<Rollout> {
         soak_canary: values.length("rollout.soak_canary")?,
         soak_live: values.length("rollout.soak_live")?,
         reverse_age: values.length("rollout.reverse_age")?,
+        prometheus: prometheus(values)?,
     })
 }

@@ -60,6 +60,10 @@ pub static SECTIONS: &[Section] = &[
         name: "ofrep_keys[]",
         doc: "Keys of flag clients (OpenFeature) and of who may read and switch flags over HTTP: one section for each. `docs/flags.md` explains them.",
     },
+    Section {
+        name: "rollout.prometheus",
+        doc: "A Prometheus server that knows of calls that were made elsewhere; they count like those that are routed here. `docs/rollout-metrics.md` explains it.",
+    },
     Section { name: "run", doc: "Runs: whatever is planned, approved and applied." },
     Section { name: "locks", doc: "Locks between the tasks of a daemon, and between daemons." },
     Section { name: "log", doc: "Logs: JSON lines in one file a day." },

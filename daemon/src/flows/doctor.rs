@@ -16,6 +16,9 @@ use crate::github::{GitHub, GitHubError, MintError, Traffic};
 use crate::locks::LockService;
 use crate::mapping::catalog::app_database::AppDatabase;
 use crate::mapping::mirror::Mirror;
+use crate::rollout::metrics::Flush;
+use crate::rollout::metrics::flush::FlushStanding;
+use crate::rollout::metrics::prometheus::{Prometheus, PrometheusStanding};
 use crate::run::Brake;
 use crate::seal::Seal;
 use crate::store::{ActOp, Db, Lane, Unit};
@@ -58,6 +61,9 @@ pub struct Doctor {
     pub certificate: Option<Arc<dyn Fn() -> Certificate + Send + Sync>>,
     pub git: Git,
     pub locks: Arc<LockService>,
+    pub flush: Flush,
+    /// None: no Prometheus server is asked.
+    pub prometheus: Option<Prometheus>,
 }
 
 fn check(name: &str, health: Health, text: impl Into<String>, mend: impl Into<String>) -> Check {
@@ -75,6 +81,8 @@ impl Doctor {
         checks.extend(self.mirror().await);
         checks.extend(self.certificate.as_ref().map(|now| certificate(&now(), self.clock.now())));
         checks.push(locks::check(&self.locks.report(), self.clock.now()));
+        checks.push(figures(&self.flush.standing(), self.flush.recorder().beyond_tenants()));
+        checks.extend(self.prometheus.as_ref().map(|of| prometheus(of.standing().as_ref())));
         checks.push(self.switch());
         checks
     }
@@ -263,6 +271,45 @@ impl Doctor {
             check("kill switch", Health::Warning, "pulled: every run stands", "`cutover mode set` lets go")
         } else {
             check("kill switch", Health::Ok, "not pulled", "")
+        }
+    }
+}
+
+/// What rollouts count.
+fn figures(standing: &FlushStanding, beyond_tenants: u64) -> Check {
+    let name = "rollout figures";
+    if let Some(trouble) = &standing.trouble {
+        let (waiting, dropped) = (standing.waiting, standing.dropped);
+        let text = format!("{trouble}; {waiting} rows wait, {dropped} were given up");
+        return check(name, Health::Bad, text, "see the check of the store");
+    }
+    if standing.dropped > 0 {
+        let text = format!(
+            "{} rows were given up while the store failed; their windows are incomplete",
+            standing.dropped
+        );
+        return check(name, Health::Warning, text, "no verdict stands on those windows; they pass with time");
+    }
+    if beyond_tenants > 0 {
+        let text = format!("{beyond_tenants} calls are counted in the sums, and not with their tenant");
+        return check(name, Health::Warning, text, "restart the daemon, if figures by tenant matter");
+    }
+    check(name, Health::Ok, "every call is counted and stored", "")
+}
+
+fn prometheus(standing: Option<&PrometheusStanding>) -> Check {
+    let name = "prometheus";
+    let mend = "check rollout.prometheus: its address, and each query in Prometheus' own page";
+    match standing {
+        None => check(name, Health::Ok, "no window is over since the start", ""),
+        Some(PrometheusStanding { trouble: Some(trouble), .. }) => {
+            check(name, Health::Bad, format!("the newest window is incomplete: {trouble}"), mend)
+        }
+        Some(PrometheusStanding { arms: 0, .. }) => {
+            check(name, Health::Warning, "no query gave a figure for the newest window", mend)
+        }
+        Some(PrometheusStanding { arms, .. }) => {
+            check(name, Health::Ok, format!("{arms} arms of operations had figures in the newest window"), "")
         }
     }
 }

@@ -70,6 +70,12 @@ const BYTES: &[f64] =
 pub(super) const IMPORT_METHODS: &[&str] = &["installation", "oauth"];
 pub(super) const CALL_KINDS: &[&str] = &["mint", "page", "probe", "object", "other"];
 pub(super) const DISPATCHES: &[&str] = &["accepted", "refused", "failed"];
+/// By `Operation::index`, `Side::index`, and how a call ended.
+pub(super) const OPERATIONS: &[&str] = &["import", "list", "clone", "pull", "push"];
+pub(super) const SIDES: &[&str] = &["legacy", "target"];
+pub(super) const OUTCOMES: &[&str] = &["ok", "error", "gross"];
+/// By `RolloutName::index`.
+pub(super) const ROLLOUTS: &[&str] = &["github-auth", "git-sandbox"];
 /// Classes of HTTP status; `none` when no answer came.
 pub(super) const CLASSES: &[&str] = &["1xx", "2xx", "3xx", "4xx", "5xx", "none"];
 /// What stands for every path that is no route.
@@ -182,6 +188,27 @@ pub const DISPATCH: Described = by(
     &[("outcome", Values::Words(DISPATCHES))],
 );
 
+pub const ROLLOUT_CALLS: Described = by(
+    counter(
+        "cutover_rollout_calls",
+        "calls",
+        "Calls of a rollout's arm, by operation and by how they ended; those that ran beside are among them.",
+    ),
+    &[
+        ("operation", Values::Words(OPERATIONS)),
+        ("side", Values::Words(SIDES)),
+        ("outcome", Values::Words(OUTCOMES)),
+    ],
+);
+pub const ROLLOUT_STAGE: Described = by(
+    gauge(
+        "cutover_rollout_stage",
+        "stage",
+        "The stage that decides now: 0 off or killed, 1 dual-write, 2 shadow, 3 canary, 4 live, 5 complete.",
+    ),
+    &[("rollout", Values::Words(ROLLOUTS))],
+);
+
 /// All of them: first those with the names of the contract, then our own.
 pub static ALL: &[&Described] = &[
     &MAPPED,
@@ -209,4 +236,6 @@ pub static ALL: &[&Described] = &[
     &CONNECTIONS,
     &CERTIFICATE,
     &DISPATCH,
+    &ROLLOUT_CALLS,
+    &ROLLOUT_STAGE,
 ];

@@ -1,6 +1,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use cutover_shared::rollout::{Operation, RolloutName, Side};
+
+use super::table::{OPERATIONS, ROLLOUTS, SIDES};
 use super::*;
 
 /// Each series of a scrape: its name and labels without the value.
@@ -139,6 +142,11 @@ fn the_contracts_names_are_there() {
 #[test]
 fn each_word_of_a_label_is_that_of_its_value() {
     let metrics = Metrics::new();
+    let words = |all: &[&str], own: Vec<&str>| assert_eq!(all, own);
+    words(OPERATIONS, Operation::ALL.iter().map(|of| of.word()).collect());
+    words(SIDES, Side::ALL.iter().map(|of| of.word()).collect());
+    words(ROLLOUTS, RolloutName::ALL.iter().map(|of| of.word()).collect());
+    metrics.rollout_calls(Operation::Pull, Side::Target, [0, 0, 1]);
     metrics.github_call(CallKind::Object, Some(404), Duration::from_secs(1));
     metrics.github_call(CallKind::Mint, None, Duration::from_secs(1));
     metrics.dispatched(Dispatch::Refused, Duration::from_secs(1));
@@ -147,6 +155,7 @@ fn each_word_of_a_label_is_that_of_its_value() {
         "cutover_github_call_seconds_count{kind=\"object\",status=\"4xx\"}",
         "cutover_github_call_seconds_count{kind=\"mint\",status=\"none\"}",
         "cutover_dispatch_seconds_count{outcome=\"refused\"}",
+        "cutover_rollout_calls{operation=\"pull\",side=\"target\",outcome=\"gross\"}",
     ] {
         assert_eq!(value(&text, series).as_deref(), Some("1"), "{series}");
     }

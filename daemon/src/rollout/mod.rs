@@ -6,6 +6,7 @@ pub mod criteria;
 pub mod decide;
 pub mod evidence;
 pub mod judge;
+pub mod metrics;
 pub mod peers;
 pub mod router;
 pub mod stages;

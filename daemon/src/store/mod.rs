@@ -13,6 +13,7 @@ mod outbox;
 mod read;
 mod rescore;
 mod rollout;
+mod rollout_metrics;
 mod rows;
 mod select;
 mod sqlite;
@@ -42,6 +43,7 @@ pub use outbox::{
 pub use read::{AuditRead, CatalogRead, IndexRead, MappingRead, ProbeRead, RunRead, SettingRead, UploadRead};
 pub use rescore::{OwedRow, RescoreOp, RescoreRead, Scope};
 pub use rollout::{ChangeRow, IncidentRow, NewChange, RecordKind, RolloutOp, RolloutRead, RolloutRow};
+pub use rollout_metrics::{MetricRow, RolloutMetricOp, RolloutMetricRead, Source, TenantDay, Wholeness};
 pub use rows::{
     ActReceiptRow, AuditRow, InstallationRow, LinkFilter, LinkRow, MappingRow, NewItem, NewRun,
     RepositoryRow, RequestRow, RunRow, Standing, StandingRun, StoredItem, SweepRow, TenantRow, UploadRow,
@@ -103,6 +105,7 @@ pub trait Store:
     + OutboxRead
     + ProbeRead
     + RescoreRead
+    + RolloutMetricRead
     + RolloutRead
     + RunRead
     + SettingRead

@@ -13,6 +13,7 @@ use super::mirror::MirrorOp;
 use super::outbox::{DispatchTo, OutboxOp};
 use super::rescore::RescoreOp;
 use super::rollout::RolloutOp;
+use super::rollout_metrics::{RolloutMetricOp, Wholeness};
 use super::rows::{InstallationRow, LinkRow, MappingRow, NewItem, NewRun, RepositoryRow, RequestRow};
 
 /// The most rows of one operation. Keeps a group commit short, so that the urgent lane never waits long.
@@ -92,6 +93,7 @@ ops! {
     Probe(ProbeOp),
     Rescore(RescoreOp),
     Rollout(RolloutOp),
+    RolloutMetric(RolloutMetricOp),
     Setting(SettingOp),
     Act(ActOp),
     Audit(AuditDraft),
@@ -274,6 +276,10 @@ impl Op {
             Self::Inbox(InboxOp::Replay { seqs }) => seqs.len(),
             Self::Rescore(RescoreOp::Paid { ids }) => ids.len(),
             Self::Probe(ProbeOp::Forget { keys, .. }) => keys.len(),
+            Self::RolloutMetric(RolloutMetricOp::Windows { rows } | RolloutMetricOp::Merge { rows, .. }) => {
+                rows.len()
+            }
+            Self::RolloutMetric(RolloutMetricOp::Tenants { rows }) => rows.len(),
             Self::Downstream(DownstreamOp::Put { rows, .. }) => rows.len(),
             Self::Outbox(OutboxOp::Replay { seqs }) => seqs.len(),
             Self::Outbox(OutboxOp::Put(new)) => match &new.to {
@@ -321,6 +327,13 @@ impl Op {
             Self::Setting(_) => Some(Topic::Mode),
             Self::Rollout(RolloutOp::List { .. } | RolloutOp::Record { .. }) => None,
             Self::Rollout(_) => Some(Topic::Rollouts),
+            // Each second would be too often for whoever looks: a window that ended is told.
+            Self::RolloutMetric(RolloutMetricOp::Windows { rows })
+                if rows.iter().any(|row| row.complete != Wholeness::Open) =>
+            {
+                Some(Topic::Rollouts)
+            }
+            Self::RolloutMetric(_) => None,
             Self::Audit(_) => Some(Topic::Audit),
         }
     }

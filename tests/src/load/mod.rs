@@ -1,6 +1,7 @@
 //! Load tools: they measure the daemon's parts and the console at full size against the bars that they have to keep.
 
 pub mod console;
+pub mod decide;
 pub mod gateway;
 pub mod judge;
 pub mod kill;

@@ -54,6 +54,8 @@ fn the_table_is_sound() {
     }
 }
 
+const PROMETHEUS: &str = "target_calls = \"$operation\"\ntarget_errors = \"$operation\"\n";
+
 /// Every key, set to its example, changes what is loaded; one that doesn't is read nowhere.
 #[test]
 fn every_key_has_an_effect() {
@@ -119,6 +121,25 @@ fn every_key_has_an_effect() {
         "import.max_bytes" => Some(("max_bytes = 3", "")),
         "import.max_files" => Some(("max_files = 3", "")),
         "import.keep_artifacts" => Some(("keep_artifacts = \"3h\"", "")),
+        "rollout.prometheus.url" => Some(("url = \"http://127.0.0.1:1\"", PROMETHEUS)),
+        "rollout.prometheus.token" => Some(("token_file = \"opaque\"", "")),
+        "rollout.prometheus.legacy_p95" => Some((
+            "legacy_p95 = \"$operation\"",
+            "legacy_calls = \"$operation\"\nlegacy_errors = \"$operation\"\n",
+        )),
+        "rollout.prometheus.target_p95" => Some(("target_p95 = \"$operation\"", PROMETHEUS)),
+        "rollout.prometheus.legacy_calls" => {
+            Some(("legacy_calls = \"$operation\"\nlegacy_errors = \"$operation\"", ""))
+        }
+        "rollout.prometheus.legacy_errors" => {
+            Some(("legacy_errors = \"$operation\"\nlegacy_calls = \"$operation\"", ""))
+        }
+        "rollout.prometheus.target_calls" => {
+            Some(("target_calls = \"$operation\"\ntarget_errors = \"$operation\"", ""))
+        }
+        "rollout.prometheus.target_errors" => {
+            Some(("target_errors = \"$operation\"\ntarget_calls = \"$operation\"", ""))
+        }
         "run.plan_ttl" => Some(("plan_ttl = \"3h\"", "")),
         "run.chunk" => Some(("chunk = 3", "")),
         "run.lease" => Some(("lease = \"3s\"", "")),
@@ -146,6 +167,7 @@ fn every_key_has_an_effect() {
             ("workflows", ""),
             ("import", ""),
             ("rollout", ""),
+            ("rollout.prometheus", ""),
             ("run", ""),
             ("locks", ""),
             ("log", ""),

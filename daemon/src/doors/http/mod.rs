@@ -18,6 +18,7 @@ pub mod migration;
 pub mod oauth;
 pub mod ofrep;
 mod openapi;
+pub mod outcomes;
 mod tls;
 mod webhook;
 pub mod workflow;

@@ -52,6 +52,8 @@ use crate::mapping::old_hooks::planner::HooksPlanner;
 use crate::mapping::periodic::Periodic;
 use crate::mapping::planner::Planner;
 use crate::rollout::book::Rollouts;
+use crate::rollout::metrics::outside::Outcomes;
+use crate::rollout::metrics::{Recorder, Windows};
 use crate::run::{Brake, Engine};
 use crate::seal::Seal;
 use crate::store::{Db, ReadError, WriteError};
@@ -74,6 +76,10 @@ pub struct Parts {
     pub rollouts: Rollouts,
     pub proofs: Proofs,
     pub incidents: Incidents,
+    /// Where calls of rollouts' arms are recorded, and what is read of them.
+    pub recorder: Recorder,
+    pub windows: Windows,
+    pub outcomes: Outcomes,
     pub imports: Imports,
     pub probes: Probes,
     pub inbox: Arc<Inbox>,

@@ -7,10 +7,12 @@ use cutover_shared::rollout::{
     RolloutView,
 };
 
-use super::{Parts, STORE_MEND, not_found, read_error};
+use super::{Parts, STORE_MEND, not_found, read_error, write_error};
 use crate::audit::Who;
 use crate::rollout::book::look::Standing;
 use crate::rollout::book::{RolloutError, StepAsk, Way};
+use crate::rollout::metrics::baseline::BaselineError;
+use crate::rollout::metrics::outside::OutcomesError;
 
 /// Changes that a rollout shows with itself.
 const CHANGES: u32 = 10;
@@ -77,7 +79,7 @@ async fn show(parts: &Parts, name: RolloutName) -> Result<RolloutView, RpcError>
         exact: state.roster.as_ref().map(|roster| roster.count),
         overrides: u64::try_from(state.overrides.len()).unwrap_or(u64::MAX),
         freeze: state.freeze.clone(),
-        figures: Vec::new(),
+        figures: parts.windows.figures(name, state).await.map_err(read_error)?,
         repair: standing.facts.repair.clone(),
         reverse: standing.facts.reverse.clone(),
         baseline_at: standing.facts.baseline_at,
@@ -127,7 +129,8 @@ pub(super) async fn act(parts: &Parts, act: RolloutAct, who: &Who) -> Result<Rol
         }
         RolloutAct::Declare { name, text } => {
             let (incident, changes) = parts.incidents.declare(name, &text, who).await.map_err(error)?;
-            return Ok(RolloutReceipt { changes, incident: Some(incident), proof: None });
+            let incident = Some(incident);
+            return Ok(RolloutReceipt { changes, incident, ..RolloutReceipt::default() });
         }
         RolloutAct::Close { id } => {
             let closed = parts.incidents.close(&id, who).await.map_err(error)?;
@@ -135,8 +138,50 @@ pub(super) async fn act(parts: &Parts, act: RolloutAct, who: &Who) -> Result<Rol
             return Ok(RolloutReceipt { incident, ..RolloutReceipt::default() });
         }
         RolloutAct::Unkill { name, reason } => parts.kill.unkill(name, &reason, who).await.map_err(error)?,
+        RolloutAct::Baseline { name, since_ms } => {
+            let to = parts.clock.now();
+            let recorded = parts.windows.record_baseline(name, since_ms, to, who).await;
+            let baseline = Some(recorded.map_err(baseline_error)?);
+            return Ok(RolloutReceipt { baseline, ..RolloutReceipt::default() });
+        }
+        RolloutAct::Outcomes(batch) => {
+            let reports: Vec<_> = batch.outcomes.into_iter().map(Ok).collect();
+            let taken = parts.outcomes.take(&batch.id, &reports).await;
+            let outcomes = Some(taken.map_err(outcomes_error)?);
+            return Ok(RolloutReceipt { outcomes, ..RolloutReceipt::default() });
+        }
     };
     Ok(RolloutReceipt { changes, ..RolloutReceipt::default() })
+}
+
+fn baseline_error(error: BaselineError) -> RpcError {
+    let text = error.to_string();
+    match error {
+        BaselineError::Span => RpcError::new(ErrorCode::Usage, text, "name a time that is past"),
+        BaselineError::NoCalls => RpcError::new(
+            ErrorCode::WrongState,
+            text,
+            "wait until calls were made, or name an earlier time; `cutover rollout show` has the figures",
+        ),
+        BaselineError::Read(error) => read_error(error),
+        BaselineError::Write(error) => write_error(error),
+    }
+}
+
+fn outcomes_error(error: OutcomesError) -> RpcError {
+    let text = error.to_string();
+    match error {
+        OutcomesError::Size | OutcomesError::Id => {
+            RpcError::new(ErrorCode::Usage, text, "docs/rollout-metrics.md has the form of a batch")
+        }
+        OutcomesError::OtherBatch(_) => RpcError::new(
+            ErrorCode::Usage,
+            text,
+            "use a fresh id for each batch; repeat one only with the same outcomes",
+        ),
+        OutcomesError::Read(error) => read_error(error),
+        OutcomesError::Write(error) => write_error(error),
+    }
 }
 
 pub(super) fn error(error: RolloutError) -> RpcError {

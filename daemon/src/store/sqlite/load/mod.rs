@@ -13,6 +13,7 @@ mod mirror;
 pub(super) mod outbox;
 mod rescore;
 mod rollout;
+mod rollout_metrics;
 pub(super) mod run;
 mod setting;
 

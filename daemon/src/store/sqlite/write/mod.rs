@@ -14,6 +14,7 @@ mod mirror;
 mod outbox;
 mod rescore;
 mod rollout;
+mod rollout_metrics;
 mod run;
 mod setting;
 
@@ -48,6 +49,7 @@ pub(super) async fn op(
         Op::Probe(op) => mapping::probe(connection, op).await,
         Op::Rescore(op) => rescore::op(connection, op).await,
         Op::Rollout(op) => rollout::op(connection, op).await,
+        Op::RolloutMetric(op) => rollout_metrics::op(connection, op).await,
         Op::Setting(op) => setting::op(connection, op).await,
         Op::Act(op) => setting::act(connection, op).await,
         Op::Audit(draft) => chain.append(connection, draft).await,

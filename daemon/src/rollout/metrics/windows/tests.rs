@@ -1,0 +1,45 @@
+use super::*;
+use crate::faults::Faults;
+use crate::store::{Lane, RolloutMetricOp, Unit, open};
+
+const NAME: RolloutName = RolloutName::GitSandbox;
+
+/// Two rows a window, so that a page ends in the middle of one.
+#[tokio::test]
+async fn no_window_is_cut_at_the_end_of_a_page() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = open(&format!("sqlite:{}/cutover.db", dir.path().display()), Faults::none()).await.unwrap();
+    let mut rows = Vec::new();
+    for n in 0..1_500_i64 {
+        for (operation, side) in [
+            (Operation::Clone, Side::Legacy),
+            (Operation::Clone, Side::Target),
+            (Operation::Pull, Side::Legacy),
+        ] {
+            let row = MetricRow::empty(operation, side, n * 5_000, 5_000);
+            rows.push(MetricRow { calls: 1, complete: Wholeness::Whole, ..row });
+        }
+    }
+    for rows in rows.chunks(250) {
+        let op = RolloutMetricOp::Windows { rows: rows.to_vec() };
+        db.write(Lane::Run, Unit::new().with(op)).await.unwrap();
+    }
+    let windows = Windows::new(db, Clock::manual(1_400 * 5_000));
+    let closed = windows.closed(NAME, 0, usize::MAX).await.unwrap();
+    assert_eq!(closed.len(), 1_400, "those that are not over are left out");
+    assert!(closed.iter().all(|window| window.sides[0].calls == 2 && window.operations.len() == 2));
+    assert_eq!(windows.closed(NAME, 5_000, 3).await.unwrap().len(), 3);
+    let sums = windows.sums(NAME, 5_000).await.unwrap();
+    assert_eq!(sums[&Operation::Clone].sides.each_ref().map(|side| side.calls), [1_499, 1_499]);
+}
+
+#[tokio::test]
+async fn bytes_that_are_no_histogram_are_an_error_and_no_figure() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = open(&format!("sqlite:{}/cutover.db", dir.path().display()), Faults::none()).await.unwrap();
+    let mut row = MetricRow::empty(Operation::Clone, Side::Legacy, 0, 5_000);
+    row.histogram = vec![9, 9];
+    db.write(Lane::Run, Unit::new().with(RolloutMetricOp::Windows { rows: vec![row] })).await.unwrap();
+    let windows = Windows::new(db, Clock::manual(100_000));
+    assert!(matches!(windows.closed(NAME, 0, 1).await, Err(ReadError::Corrupt { .. })));
+}
