@@ -48,6 +48,8 @@ use crate::mapping::sweep::Sweeper;
 use crate::rollout::book::Rollouts;
 use crate::rollout::evidence::Recorded;
 use crate::rollout::router::Router;
+use crate::rollout::shadow::{Shadow, ShadowParts, ShadowSettings};
+use crate::rollout::tally::{Counted, Tally};
 use crate::run::{Brake, Engine, EngineSettings};
 use crate::seal::Seal;
 use crate::store::{self, Db};
@@ -183,8 +185,12 @@ pub(super) async fn build(
     let certificate = tls
         .clone()
         .map(|tls| -> Arc<dyn Fn() -> Certificate + Send + Sync> { Arc::new(move || tls.state()) });
+    let tally: Arc<dyn Tally> = Arc::new(Counted::default());
+    let router = rollouts.router();
+    let shadow = shadow(config, router, &db, &tally, clock);
+    let arms = Arms { router: router.clone(), shadow, tally };
     let (imports, artifacts, git) =
-        imports(config, credentials.slug.clone(), &db, &github, &seal, &brake, clock)?;
+        imports(config, credentials.slug.clone(), &db, &github, &seal, arms, clock)?;
     let triggers = Triggers::new(db.clone(), clock.clone(), Arc::new(GitHubFiles(github.clone())));
     let app_workflows = workflow_reader(config, app_database.as_ref(), &db, &triggers, clock);
     let mirror = app_database
@@ -257,13 +263,35 @@ pub(super) async fn build(
     })
 }
 
+/// What every operation of a rollout goes through.
+struct Arms {
+    router: Router,
+    shadow: Shadow,
+    tally: Arc<dyn Tally>,
+}
+
+fn shadow(config: &Config, router: &Router, db: &Db, tally: &Arc<dyn Tally>, clock: &Clock) -> Shadow {
+    let set = &config.rollout;
+    Shadow::new(ShadowParts {
+        router: router.clone(),
+        clock: clock.clone(),
+        db: db.clone(),
+        tally: tally.clone(),
+        settings: ShadowSettings {
+            timeout: set.shadow_timeout,
+            parallel: set.shadow_parallel,
+            calls_per_hour: set.shadow_calls_per_hour,
+        },
+    })
+}
+
 fn imports(
     config: &Config,
     app_slug: Option<String>,
     db: &Db,
     github: &GitHub,
     seal: &Arc<Seal>,
-    brake: &Brake,
+    arms: Arms,
     clock: &Clock,
 ) -> Result<(Imports, Artifacts, Git), Failure> {
     let set = &config.import;
@@ -271,6 +299,11 @@ fn imports(
         program: PathBuf::from("git"),
         folder: config.state_dir.join("git"),
         parallel: set.parallel,
+    };
+    let beside = GitSettings {
+        folder: config.state_dir.join("git-shadow"),
+        parallel: config.rollout.shadow_parallel,
+        ..settings.clone()
     };
     let git = Git::new(settings, clock.clone())?;
     let most = set.max_bytes.saturating_mul(ARTIFACTS);
@@ -281,8 +314,11 @@ fn imports(
         github: github.clone(),
         seal: seal.clone(),
         clock: clock.clone(),
-        brake: brake.clone(),
+        router: arms.router,
+        shadow: arms.shadow,
+        tally: arms.tally,
         git: git.clone(),
+        shadow_git: Git::new(beside, clock.clone())?,
         artifacts: artifacts.clone(),
         limits: Limits { time: set.timeout, bytes: set.max_bytes, files: set.max_files },
         grace_until: config.migration.grace_until,

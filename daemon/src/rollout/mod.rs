@@ -2,10 +2,14 @@
 
 pub mod book;
 pub mod bucket;
+pub mod compare;
 pub mod criteria;
 pub mod decide;
 pub mod evidence;
+pub mod mismatch;
 pub mod router;
+pub mod shadow;
 pub mod stages;
 pub mod state;
 pub mod step;
+pub mod tally;

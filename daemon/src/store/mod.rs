@@ -7,6 +7,7 @@ mod installed;
 mod integration;
 mod learned;
 mod mirror;
+mod mismatch;
 mod open;
 mod outbox;
 mod read;
@@ -32,6 +33,7 @@ pub use installed::{InstalledRead, InstalledRow, MOST_INSTALLATIONS};
 pub use integration::{IntegrationOp, IntegrationRead, IntegrationRow, IntegrationState, Proof};
 pub use learned::{Learned, Version};
 pub use mirror::{MirrorDebt, MirrorInstallation, MirrorKind, MirrorOp, MirrorRead};
+pub use mismatch::{MISMATCHES_KEPT, MismatchOp, MismatchRead, MismatchRow, NewMismatch};
 pub use open::{OpenError, open};
 pub use outbox::{
     CALLBACK_EVENT, DispatchRow, DispatchTo, FromApplication, NewCallback, NewDispatches, OutboxOp,
@@ -97,6 +99,7 @@ pub trait Store:
     + InstalledRead
     + MappingRead
     + MirrorRead
+    + MismatchRead
     + OutboxRead
     + ProbeRead
     + RescoreRead

@@ -9,6 +9,7 @@ use super::inbox::InboxOp;
 use super::integration::IntegrationOp;
 use super::learned::Learned;
 use super::mirror::MirrorOp;
+use super::mismatch::MismatchOp;
 use super::outbox::{DispatchTo, OutboxOp};
 use super::rescore::RescoreOp;
 use super::rollout::RolloutOp;
@@ -83,6 +84,7 @@ ops! {
     Downstream(DownstreamOp),
     Mapping(MappingOp),
     Mirror(MirrorOp),
+    Mismatch(MismatchOp),
     Index(IndexOp),
     Inbox(InboxOp),
     Integration(IntegrationOp),
@@ -317,7 +319,7 @@ impl Op {
             Self::Outbox(_) => Some(Topic::Outbox),
             Self::Setting(_) => Some(Topic::Mode),
             Self::Rollout(RolloutOp::List { .. } | RolloutOp::Record { .. }) => None,
-            Self::Rollout(_) => Some(Topic::Rollouts),
+            Self::Rollout(_) | Self::Mismatch(_) => Some(Topic::Rollouts),
             Self::Audit(_) => Some(Topic::Audit),
         }
     }

@@ -7,10 +7,11 @@ use cutover_shared::rollout::{
     RolloutView,
 };
 
-use super::{Parts, STORE_MEND};
+use super::{Parts, STORE_MEND, read_error};
 use crate::audit::Who;
 use crate::rollout::book::look::Standing;
 use crate::rollout::book::{RolloutError, StepAsk, Way};
+use crate::rollout::mismatch;
 
 /// Changes that a rollout shows with itself.
 const CHANGES: u32 = 10;
@@ -42,6 +43,9 @@ pub(super) async fn query(parts: &Parts, query: RolloutQuery) -> Result<RolloutA
         }
         RolloutQuery::Overrides { name, page } => {
             RolloutAnswer::Overrides(rollouts.overrides(name, &page).map_err(error)?)
+        }
+        RolloutQuery::Mismatches { name, page } => {
+            RolloutAnswer::Mismatches(mismatch::page(&parts.db, name, &page).await.map_err(read_error)?)
         }
         RolloutQuery::Flags => RolloutAnswer::Flags(rollouts.flags().map_err(error)?),
     })

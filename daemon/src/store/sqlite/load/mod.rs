@@ -9,6 +9,7 @@ mod installed;
 mod integration;
 mod mapping;
 mod mirror;
+mod mismatch;
 pub(super) mod outbox;
 mod rescore;
 mod rollout;

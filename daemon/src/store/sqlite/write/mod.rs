@@ -10,6 +10,7 @@ mod index_sweep;
 mod integration;
 mod mapping;
 mod mirror;
+mod mismatch;
 mod outbox;
 mod rescore;
 mod rollout;
@@ -39,6 +40,7 @@ pub(super) async fn op(
         Op::Downstream(op) => downstream::op(connection, op).await,
         Op::Mapping(op) => mapping::op(connection, op).await,
         Op::Mirror(op) => mirror::op(connection, op).await,
+        Op::Mismatch(op) => mismatch::op(connection, op).await,
         Op::Inbox(op) => inbox::op(connection, op, packed).await,
         Op::Integration(op) => integration::op(connection, op).await,
         Op::Outbox(op) => outbox::op(connection, op).await,
