@@ -584,6 +584,8 @@ pub enum RolloutQuery {
         page: PageAsk,
     },
     Flags,
+    /// Incidents that are open.
+    Incidents,
 }
 
 /// Answers to [`RolloutQuery`].
@@ -599,6 +601,7 @@ pub enum RolloutAnswer {
     Overrides(Page<OverrideView>),
     Mismatches(Page<MismatchView>),
     Flags(Vec<FlagView>),
+    Incidents(Vec<IncidentView>),
 }
 
 /// Acts on rollouts. Those that lead back are legal in every state.
@@ -639,6 +642,23 @@ pub enum RolloutAct {
     Unfreeze {
         name: RolloutName,
     },
+    /// Walks the way back without going it, and records whether it is walkable.
+    Drill {
+        name: RolloutName,
+    },
+    /// Tries each tenant's credential in the target.
+    Preflight {
+        name: RolloutName,
+    },
+    /// A critical incident: what it names rolls back; none: every rollout that has tenants on its target.
+    Declare {
+        name: Option<RolloutName>,
+        text: String,
+    },
+    /// Ends an incident.
+    Close {
+        id: String,
+    },
     /// Lets go of a kill; none: of all.
     Unkill {
         name: Option<RolloutName>,
@@ -647,10 +667,27 @@ pub enum RolloutAct {
 }
 
 /// What an act on a rollout answers: the change that it made, and none where everything was so already.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RolloutReceipt {
     pub changes: Vec<ChangeView>,
+    /// What a drill or a preflight found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proof: Option<ReverseView>,
+    /// The incident that was declared or closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incident: Option<IncidentView>,
+}
+
+/// A critical incident.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IncidentView {
+    pub id: String,
+    pub opened_at: i64,
+    pub opened_by: OperatorName,
+    /// None: every rollout.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<RolloutName>,
+    pub text: String,
 }
 
 #[cfg(test)]

@@ -167,7 +167,35 @@ pub struct KillReceipt {
     pub paused: Vec<crate::ids::RunId>,
     /// What is still owed, in words; empty when nothing.
     pub owed: String,
+    /// Each replica's receipt, this one's first.
+    #[serde(default)]
+    pub replicas: Vec<ReplicaReceipt>,
 }
+
+/// A replica's part of a kill.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReplicaReceipt {
+    /// `local`, or as the others are called.
+    pub name: String,
+    pub state: ReplicaState,
+    /// Epoch milliseconds from which each of its decisions is legacy.
+    pub at: i64,
+    /// Calls that took the target though they began afterwards: 0 is the proof. None from one that did not answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub targets_after: Option<u64>,
+}
+
+/// How a replica came to serve legacy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReplicaState {
+    /// It said so.
+    Confirmed,
+    /// It could not be reached, and has lost its lease by then.
+    LegacyByLease,
+}
+
+crate::run::words!(ReplicaState { Confirmed = "confirmed", LegacyByLease = "legacy_by_lease" });
 
 impl Query {
     /// The least role that may ask it. Exhaustive on purpose: a new question must choose.
@@ -264,6 +292,10 @@ impl Act {
                 | RolloutAct::Override { .. }
                 | RolloutAct::Freeze { .. }
                 | RolloutAct::Unfreeze { .. }
+                | RolloutAct::Drill { .. }
+                | RolloutAct::Preflight { .. }
+                | RolloutAct::Declare { .. }
+                | RolloutAct::Close { .. }
                 | RolloutAct::Unkill { .. } => Role::Operator,
             },
             // It spends an installation's calls and leaves an artifact.
@@ -322,6 +354,10 @@ impl Act {
                 RolloutAct::Override { .. } => "rollout.override",
                 RolloutAct::Freeze { .. } => "rollout.freeze",
                 RolloutAct::Unfreeze { .. } => "rollout.unfreeze",
+                RolloutAct::Drill { .. } => "rollout.drill",
+                RolloutAct::Preflight { .. } => "rollout.preflight",
+                RolloutAct::Declare { .. } => "incident.declare",
+                RolloutAct::Close { .. } => "incident.close",
                 RolloutAct::Unkill { .. } => "unkill",
             },
             Self::Import(act) => match act {

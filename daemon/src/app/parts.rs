@@ -22,9 +22,11 @@ use crate::flows::app_workflows::{self, AppWorkflows};
 use crate::flows::ceiling;
 use crate::flows::doctor::{Certificate, Doctor};
 use crate::flows::import::{ImportParts, Imports};
-use crate::flows::kill::KillSwitch;
+use crate::flows::incident::Incidents;
+use crate::flows::kill::{KillParts, KillSwitch};
 use crate::flows::probe::rule::Rule;
 use crate::flows::probe::{Post, Probe, ProbeParts, Probes};
+use crate::flows::proof::Proofs;
 use crate::flows::status::Identity;
 use crate::flows::webhook_event::WebhookEvents;
 use crate::gateway::context::{OperatorContext, RepositoryContext};
@@ -47,6 +49,7 @@ use crate::mapping::rescore::Rescorer;
 use crate::mapping::sweep::Sweeper;
 use crate::rollout::book::Rollouts;
 use crate::rollout::evidence::Recorded;
+use crate::rollout::peers::Alone;
 use crate::rollout::router::Router;
 use crate::rollout::shadow::{Shadow, ShadowParts, ShadowSettings};
 use crate::rollout::tally::{Counted, Tally};
@@ -157,8 +160,6 @@ pub(super) async fn build(
         urls: config.migration.old_hook_urls.clone(),
         has_secret: config.migration.old_hook_secret.is_some(),
     };
-    let (kill, worker) =
-        KillSwitch::new(brake.clone(), &config.state_dir, db.clone(), engine.clone(), clock.clone());
     let identity = Arc::new(identity(loaded, github.host_id(), clock.now()));
     let started_at = identity.started_at;
     let router = Router::new(brake.clone());
@@ -171,6 +172,15 @@ pub(super) async fn build(
         evidence,
         &config.state_dir,
     );
+    let (kill, worker) = KillSwitch::new(KillParts {
+        brake: brake.clone(),
+        rollouts: rollouts.clone(),
+        peers: Arc::new(Alone),
+        state_dir: config.state_dir.clone(),
+        db: db.clone(),
+        engine: engine.clone(),
+        clock: clock.clone(),
+    });
     // Whoever is on installations already stays there: a rollout begins where the mode of an older version has led.
     let was_on = mode::stored(&db).await?.is_some_and(|mode| mode != Mode::Off);
     mode::initialise(&db, config.migration.mode, &config.migration.canary, started_at).await?;
@@ -221,6 +231,13 @@ pub(super) async fn build(
         Recoverer::open(inbox.clone(), db.clone(), &github, clock.clone(), faults, horizon).await?;
     let asker = RepositoryContext::new(github.clone());
     let host = github.host_id().to_owned();
+    let proofs = Proofs {
+        db: db.clone(),
+        clock: clock.clone(),
+        rollouts: rollouts.clone(),
+        provers: [Arc::new(imports.clone()), Arc::new(imports.clone())],
+    };
+    let incidents = Incidents { db: db.clone(), clock: clock.clone(), rollouts: rollouts.clone() };
     let door = Arc::new(Parts {
         context: OperatorContext::new(db.clone(), clock.clone(), host, asker),
         identity,
@@ -241,6 +258,8 @@ pub(super) async fn build(
         hooks_planner,
         kill,
         rollouts,
+        proofs,
+        incidents,
         imports,
         probes,
         doctor,
@@ -349,13 +368,14 @@ fn probes(loaded: &Config, db: &Db, clock: &Clock) -> Result<Probes, Failure> {
 impl Built {
     /// Reads marker and store, and takes up what the last process left.
     pub(super) async fn take_up(&self) -> Result<(), Failure> {
-        let killed = self.door.kill.start().await?;
         let initial = self.door.rollouts.settings().initial;
         let begin = |name: RolloutName| match name {
             RolloutName::GithubAuth if self.was_on => Stage::Live,
             name => initial[name.index()],
         };
+        // Under the brake, which a kill that is found keeps pulled.
         self.door.rollouts.load(begin).await?;
+        let killed = self.door.kill.start().await?;
         ceiling::follow(&self.door.db, &self.door.rollouts, &Who::daemon()).await?;
         self.door.importer.resume().await?;
         self.door.triggers.load().await?;

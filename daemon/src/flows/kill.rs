@@ -2,6 +2,8 @@
 //! the audit when they can; it needs neither database nor GitHub to take effect. What is stored here holds until an
 //! operator sets a mode again.
 
+mod unkill;
+
 use std::collections::VecDeque;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -15,10 +17,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::sync::{Notify, mpsc};
 
+use self::unkill::StoredKill;
 use crate::audit::Who;
 use crate::clock::Clock;
 use crate::mapping::mode;
-use crate::run::{Brake, Engine, Pull};
+use crate::rollout::book::Rollouts;
+use crate::rollout::peers::{KillNotice, Peers, Replica, receipts};
+use crate::run::{Brake, Engine};
 use crate::store::{Db, Lane, Op, ReadError, RunOp, SettingOp, Unit, WriteError};
 
 /// Where the store keeps that the switch is pulled; `null` once it was let go.
@@ -52,6 +57,8 @@ pub struct KillSwitch(Arc<Inner>);
 
 struct Inner {
     brake: Brake,
+    rollouts: Rollouts,
+    peers: Arc<dyn Peers>,
     state_dir: PathBuf,
     db: Db,
     engine: Engine,
@@ -68,21 +75,28 @@ struct Inner {
     storing: tokio::sync::Mutex<()>,
 }
 
+/// What the switch is made of.
+pub struct KillParts {
+    pub brake: Brake,
+    pub rollouts: Rollouts,
+    pub peers: Arc<dyn Peers>,
+    pub state_dir: PathBuf,
+    pub db: Db,
+    pub engine: Engine,
+    pub clock: Clock,
+}
+
 impl KillSwitch {
     /// The switch, and the task that stores what could not be stored at once; the composition root spawns it.
-    pub fn new(
-        brake: Brake,
-        state_dir: &Path,
-        db: Db,
-        engine: Engine,
-        clock: Clock,
-    ) -> (Self, impl Future<Output = ()> + Send + use<>) {
+    pub fn new(parts: KillParts) -> (Self, impl Future<Output = ()> + Send + use<>) {
         let switch = Self(Arc::new(Inner {
-            brake,
-            state_dir: state_dir.to_owned(),
-            db,
-            engine,
-            clock,
+            brake: parts.brake,
+            rollouts: parts.rollouts,
+            peers: parts.peers,
+            state_dir: parts.state_dir,
+            db: parts.db,
+            engine: parts.engine,
+            clock: parts.clock,
             owed: Mutex::default(),
             wake: Notify::new(),
             taking: tokio::sync::Mutex::default(),
@@ -130,8 +144,8 @@ impl KillSwitch {
 
     /// Pulls the switch.
     pub async fn pull(&self, reason: &str, who: &Who) -> KillReceipt {
-        self.0.brake.pull();
-        let at = self.0.clock.now();
+        let own = self.replica().kill();
+        let at = own.at;
         tracing::warn!(by = %who.operator, reason, "KILL: everything on legacy, every run paused");
         let marker = Marker {
             at,
@@ -140,7 +154,9 @@ impl KillSwitch {
             origin: who.origin.clone(),
         };
         self.take_charge(&marker);
-        let on_disk = self.write_marker(&marker).await;
+        let notice = KillNotice { at, by: marker.by.clone(), reason: marker.reason.clone() };
+        let (on_disk, answers) = tokio::join!(self.write_marker(&marker), self.0.peers.kill(&notice));
+        let replicas = receipts(own, answers, at);
         let paused = match self.0.clock.timeout(PATIENCE, self.0.db.unfinished_runs()).await {
             Ok(Ok(runs)) => runs.into_iter().filter(|run| run.state.is_moving()).map(|run| run.id).collect(),
             _ => Vec::new(),
@@ -156,7 +172,7 @@ impl KillSwitch {
                     .to_owned()
             }
         };
-        KillReceipt { at, marker: on_disk || stored, stored, paused, owed }
+        KillReceipt { at, marker: on_disk || stored, stored, paused, owed, replicas }
     }
 
     /// Takes a marker that somebody else wrote (`cutover kill --local`).
@@ -165,10 +181,15 @@ impl KillSwitch {
         if let Some(marker) = self.read_marker()
             && self.take_charge(&marker)
         {
-            self.0.brake.pull();
+            self.replica().kill();
             tracing::warn!(by = marker.by, reason = marker.reason, "KILL by marker");
             self.hand_in(marker).await;
         }
+    }
+
+    fn replica(&self) -> Replica {
+        let router = self.0.rollouts.router().clone();
+        Replica { brake: self.0.brake.clone(), router, clock: self.0.clock.clone() }
     }
 
     /// From now on this process takes care of this very kill; false when it did already.
@@ -210,24 +231,14 @@ impl KillSwitch {
         }
     }
 
-    /// Lets go of `pull`: called when an operator has set a mode. A kill that came since holds.
-    pub async fn let_go(&self, pull: Pull, who: &Who) -> Result<bool, WriteError> {
-        let _one = self.0.storing.lock().await;
-        if self.0.brake.newest() != Some(pull) {
-            return Ok(false);
-        }
-        let at = self.0.clock.now();
-        let record = who.did(at, "unkill", "all", json!({ "by": "mode.set" }));
-        let unit = Unit::new().with(setting("null", at, who.operator.as_str())).with(record);
-        self.0.db.write(Lane::Urgent, unit).await?;
-        Ok(self.0.brake.release(pull))
-    }
-
     /// Mode, runs, switch and audit in one unit; then the marker has done its work.
     async fn store(&self, marker: &Marker) -> Result<(), WriteError> {
         let now = self.0.clock.now();
         let who = Who { operator: marker.by.as_str().into(), origin: marker.origin.clone() };
-        let value = serde_json::to_string(marker).unwrap_or_else(|_| "{}".to_owned());
+        // Before the unit: what is tried again must not be two kills in the audit, and this is none that was written already.
+        self.note(marker, &who).await?;
+        let stored = StoredKill { marker: marker.clone(), mode_before: self.mode_before().await };
+        let value = serde_json::to_string(&stored).unwrap_or_else(|_| "{}".to_owned());
         let detail = json!({ "reason": marker.reason, "pulled_at": marker.at });
         let unit = Unit::new()
             .with(setting(&value, now, &marker.by))

@@ -98,6 +98,8 @@ struct Inner {
     /// Ways back that the store does not have yet.
     owed: Mutex<Vec<back::Marker>>,
     wake: Notify,
+    /// By version: how many tenants a failure can come from.
+    counts: Mutex<[Option<(u64, u64)>; RolloutName::ALL.len()]>,
 }
 
 /// What is stored of one rollout.
@@ -149,6 +151,7 @@ impl Rollouts {
             changing: tokio::sync::Mutex::default(),
             owed: Mutex::default(),
             wake: Notify::new(),
+            counts: Mutex::default(),
         }))
     }
 

@@ -97,7 +97,8 @@ pub fn digest(set: &BTreeMap<i64, String>) -> String {
 /// The first rows of `here` that are not `there` in the same way.
 fn only(here: &BTreeMap<i64, String>, there: &BTreeMap<i64, String>) -> String {
     let mut rows = here.iter().filter(|(id, name)| there.get(id) != Some(name));
-    let named: Vec<String> = rows.by_ref().take(NAMES_MOST).map(|(id, name)| format!("{id} {name}")).collect();
+    let named: Vec<String> =
+        rows.by_ref().take(NAMES_MOST).map(|(id, name)| format!("{id} {name}")).collect();
     match (named.is_empty(), rows.count()) {
         (true, _) => ABSENT.to_owned(),
         (false, 0) => named.join(", "),

@@ -7,6 +7,7 @@ pub mod criteria;
 pub mod decide;
 pub mod evidence;
 pub mod mismatch;
+pub mod peers;
 pub mod router;
 pub mod shadow;
 pub mod stages;

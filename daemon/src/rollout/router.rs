@@ -1,6 +1,6 @@
 //! What decides, in memory. A decision reads it without waiting for anybody; writers replace it whole.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwapOption;
@@ -27,6 +27,8 @@ pub struct Router(Arc<Inner>);
 struct Inner {
     brake: Brake,
     plans: [ArcSwapOption<Plan>; RolloutName::ALL.len()],
+    /// Decisions for the target.
+    targets: AtomicU64,
     /// Other replicas could not be asked for longer than the lease.
     stale: AtomicBool,
     /// What holds, and the plan under it as the store has it. The lock is for writers alone.
@@ -46,6 +48,7 @@ impl Router {
         Self(Arc::new(Inner {
             brake,
             plans: Default::default(),
+            targets: AtomicU64::new(0),
             stale: AtomicBool::new(false),
             holds: Mutex::default(),
             changed: watch::Sender::new(0),
@@ -58,7 +61,13 @@ impl Router {
         let killed = self.0.brake.is_pulled();
         let plan = self.0.plans[operation.rollout().index()].load();
         match plan.as_deref() {
-            Some(plan) if !self.0.stale.load(Ordering::SeqCst) => decide(plan, operation, tenant, killed),
+            Some(plan) if !self.0.stale.load(Ordering::SeqCst) => {
+                let decision = decide(plan, operation, tenant, killed);
+                if decision.side == Side::Target {
+                    self.0.targets.fetch_add(1, Ordering::Relaxed);
+                }
+                decision
+            }
             _ => Decision {
                 side: Side::Legacy,
                 why: if killed { Why::Killed } else { Why::Unread },
@@ -74,6 +83,11 @@ impl Router {
     /// What decides now; none before the store was read.
     pub fn plan(&self, name: RolloutName) -> Option<Arc<Plan>> {
         self.0.plans[name.index()].load_full()
+    }
+
+    /// How many decisions were for the target since the start.
+    pub fn targets(&self) -> u64 {
+        self.0.targets.load(Ordering::Relaxed)
     }
 
     /// Everything is killed.

@@ -100,7 +100,12 @@ pub async fn run(load: &ShadowLoad) -> Result<Report, ShadowError> {
         let bar = if permille == 990 { Bar::Below(BAR) } else { Bar::None };
         report.add(format!("added by the shadow {label}"), beside - alone, "ms", bar);
     }
-    report.add("shadows that hung to their time-out", count(hung), "calls", Bar::AtLeast(count(PARALLEL as u64)));
+    report.add(
+        "shadows that hung to their time-out",
+        count(hung),
+        "calls",
+        Bar::AtLeast(count(PARALLEL as u64)),
+    );
     report.add("shadows that were shed", count(shed), "calls", Bar::None);
     let lost = count(load.calls as u64) - count(hung + shed);
     report.add("shadows without an account", lost, "calls", Bar::Is(0.0));

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use cutover_daemon::audit::Who;
 use cutover_daemon::client::{Answered, Client};
 use cutover_daemon::clock::Clock;
 use cutover_daemon::doors::http::auth::Auth;
 use cutover_daemon::doors::http::github::{GithubParts, routes};
 use cutover_daemon::doors::http::{Door, GithubApi, Limits as DoorLimits, Listener, Setup};
 use cutover_daemon::faults::Faults;
-use cutover_daemon::audit::Who;
 use cutover_daemon::flows::ceiling;
 use cutover_daemon::flows::import::{ImportParts, Imports};
 use cutover_daemon::gateway::inbox::Inbox;

@@ -67,7 +67,9 @@ impl World {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn both_arms_are_read_and_found_equal_whichever_answers() {
-    for (stage, method, other) in [(Stage::Shadow, "oauth", Side::Target), (Stage::Live, "installation", Side::Legacy)] {
+    for (stage, method, other) in
+        [(Stage::Shadow, "oauth", Side::Target), (Stage::Live, "installation", Side::Legacy)]
+    {
         let world = World::at(stage, SHADOW).await;
         world.import_at_once("p-in", method).await;
         world.quiet().await;
@@ -192,7 +194,10 @@ async fn the_hours_calls_are_bounded_and_a_limit_is_no_error_of_the_arm() {
 
     let world = World::at(Stage::Shadow, SHADOW).await;
     let stage = &world.bench.stage;
-    stage.sim.faults().add(Fault::on(RouteKind::GetRepoById, Effect::PrimaryLimit).installation(stage.on_acme));
+    stage
+        .sim
+        .faults()
+        .add(Fault::on(RouteKind::GetRepoById, Effect::PrimaryLimit).installation(stage.on_acme));
     world.import_at_once("p-in", "oauth").await;
     world.quiet().await;
     assert_eq!((world.counted.sheds(Operation::Import), world.counted.beside(Operation::Import)), (1, 0));
@@ -220,7 +225,10 @@ async fn no_call_reaches_the_target_after_a_kill() {
         world.quiet().await;
         assert_eq!(world.calls_of_target(), before);
         assert_eq!(world.counted.comparisons(Operation::Import), (0, 0));
-        assert_eq!((world.counted.sheds(Operation::Import), world.counted.answered(Operation::Import)), (1, 2));
+        assert_eq!(
+            (world.counted.sheds(Operation::Import), world.counted.answered(Operation::Import)),
+            (1, 2)
+        );
     }
 }
 

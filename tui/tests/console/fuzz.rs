@@ -181,6 +181,7 @@ impl Fuzz {
                 stored: false,
                 paused: vec![id(1)],
                 owed: "the store".into(),
+                replicas: vec![],
             }),
         }
     }

@@ -223,6 +223,7 @@ pub fn all(size: (u16, u16)) -> Vec<(&'static str, Console)> {
         stored: true,
         paused: vec![RunId::from(ID)],
         owed: String::new(),
+        replicas: Vec::new(),
     };
     let act = sent(&console);
     let mut fired = console.clone();

@@ -12,7 +12,7 @@ use cutover_shared::mapping::{
     Evidence, Mapping, MappingCounts, MappingStatus, Mode, ModeView, PlanSummary, Reason, SpotCheckReport,
     SpotCheckRow, SpotOutcome,
 };
-use cutover_shared::rpc::KillReceipt;
+use cutover_shared::rpc::{KillReceipt, ReplicaReceipt, ReplicaState};
 use cutover_shared::run::{
     Counts, EffectClass, GateView, ItemGroup, ItemState, ItemView, Progress, Reversibility, RunState, RunView,
 };
@@ -589,6 +589,12 @@ pub fn kill(owed: &str) -> KillReceipt {
         stored: owed.is_empty(),
         paused: vec![RunId::from(ID)],
         owed: owed.into(),
+        replicas: vec![ReplicaReceipt {
+            name: "local".into(),
+            state: ReplicaState::Confirmed,
+            at: NOW,
+            targets_after: Some(0),
+        }],
     }
 }
 

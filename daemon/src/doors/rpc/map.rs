@@ -63,7 +63,7 @@ pub(super) async fn act(parts: &Parts, act: MapAct, who: &Who) -> Result<MapRece
             mode::set(&parts.db, mode, canary, parts.clock.now(), who).await.map_err(mode_error)?;
             ceiling::follow(&parts.db, &parts.rollouts, who).await.map_err(rollout::error)?;
             if let (Some(_), Some(pull)) = (mode, pull) {
-                parts.kill.let_go(pull, who).await.map_err(write_error)?;
+                parts.kill.let_go(pull, who).await.map_err(rollout::error)?;
             }
             MapReceipt::Mode(mode_view(parts).await?)
         }

@@ -34,8 +34,10 @@ use crate::audit::HeadFile;
 use crate::clock::Clock;
 use crate::flows::doctor::Doctor;
 use crate::flows::import::Imports;
+use crate::flows::incident::Incidents;
 use crate::flows::kill::KillSwitch;
 use crate::flows::probe::Probes;
+use crate::flows::proof::Proofs;
 use crate::flows::status::{self, Identity, Sources};
 use crate::gateway::context::OperatorContext;
 use crate::gateway::inbox::Inbox;
@@ -70,6 +72,8 @@ pub struct Parts {
     pub importer: Importer,
     pub kill: KillSwitch,
     pub rollouts: Rollouts,
+    pub proofs: Proofs,
+    pub incidents: Incidents,
     pub imports: Imports,
     pub probes: Probes,
     pub inbox: Arc<Inbox>,

@@ -7,7 +7,7 @@ use cutover_shared::rollout::{
     RolloutView,
 };
 
-use super::{Parts, STORE_MEND, read_error};
+use super::{Parts, STORE_MEND, not_found, read_error};
 use crate::audit::Who;
 use crate::rollout::book::look::Standing;
 use crate::rollout::book::{RolloutError, StepAsk, Way};
@@ -46,6 +46,9 @@ pub(super) async fn query(parts: &Parts, query: RolloutQuery) -> Result<RolloutA
         }
         RolloutQuery::Mismatches { name, page } => {
             RolloutAnswer::Mismatches(mismatch::page(&parts.db, name, &page).await.map_err(read_error)?)
+        }
+        RolloutQuery::Incidents => {
+            RolloutAnswer::Incidents(parts.incidents.open().await.map_err(read_error)?)
         }
         RolloutQuery::Flags => RolloutAnswer::Flags(rollouts.flags().map_err(error)?),
     })
@@ -118,15 +121,26 @@ pub(super) async fn act(parts: &Parts, act: RolloutAct, who: &Who) -> Result<Rol
             one(rollouts.freeze(name, &reason, who).await.map_err(error)?)
         }
         RolloutAct::Unfreeze { name } => one(rollouts.unfreeze(name, who).await.map_err(error)?),
-        RolloutAct::Unkill { name, reason } => {
-            let mut changes = Vec::new();
-            for of in RolloutName::ALL.iter().copied().filter(|of| name.is_none_or(|name| name == *of)) {
-                changes.extend(rollouts.unkill(of, &reason, who).await.map_err(error)?);
-            }
-            changes
+        RolloutAct::Drill { name } => {
+            let proof = Some(parts.proofs.drill(name, who).await.map_err(error)?);
+            return Ok(RolloutReceipt { proof, ..RolloutReceipt::default() });
         }
+        RolloutAct::Preflight { name } => {
+            let proof = Some(parts.proofs.preflight(name, who).await.map_err(error)?);
+            return Ok(RolloutReceipt { proof, ..RolloutReceipt::default() });
+        }
+        RolloutAct::Declare { name, text } => {
+            let (incident, changes) = parts.incidents.declare(name, &text, who).await.map_err(error)?;
+            return Ok(RolloutReceipt { changes, incident: Some(incident), proof: None });
+        }
+        RolloutAct::Close { id } => {
+            let closed = parts.incidents.close(&id, who).await.map_err(error)?;
+            let incident = Some(closed.ok_or_else(|| not_found(&format!("open incident {id}"), "incident"))?);
+            return Ok(RolloutReceipt { incident, ..RolloutReceipt::default() });
+        }
+        RolloutAct::Unkill { name, reason } => parts.kill.unkill(name, &reason, who).await.map_err(error)?,
     };
-    Ok(RolloutReceipt { changes })
+    Ok(RolloutReceipt { changes, ..RolloutReceipt::default() })
 }
 
 pub(super) fn error(error: RolloutError) -> RpcError {

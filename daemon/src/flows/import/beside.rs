@@ -61,7 +61,13 @@ impl Imports {
     }
 
     /// Reads the whole list by the other credential. A page alone says nothing: each credential has pages of its own.
-    pub(super) fn list_beside(&self, found: &Situation, served: Method, first: &[RepositoryView], more: bool) {
+    pub(super) fn list_beside(
+        &self,
+        found: &Situation,
+        served: Method,
+        first: &[RepositoryView],
+        more: bool,
+    ) {
         let Some(asked) = Self::due(found, served) else { return };
         let (imports, found) = (self.clone(), found.clone());
         let answered = (!more).then(|| first.iter().map(viewed).collect::<Rows>());

@@ -186,7 +186,10 @@ mod tests {
         assert_eq!(outcome(ImportError::RateLimited { retry_after: PAUSE }, false), Outcome::Error);
         let key = ImportError::of_github(GitHubError::Mint(MintError::KeyRejected), 0);
         assert_eq!(key.outcome(), Outcome::Gross);
-        assert_eq!(ImportError::of_github(GitHubError::Mint(MintError::Suspended), 0).outcome(), Outcome::Error);
+        assert_eq!(
+            ImportError::of_github(GitHubError::Mint(MintError::Suspended), 0).outcome(),
+            Outcome::Error
+        );
         assert_eq!(ImportError::of_git(GitError::NoSuchCommit).outcome(), Outcome::Ok);
     }
 }

@@ -211,7 +211,8 @@ impl Imports {
         if decision.side != Side::Target || decision.why != Decided::Everyone {
             return Err(ImportError::NoCredential {
                 why: format!("installations may not serve everybody now: {}", decision.why.text()),
-                mend: "ask by projectId or tenantId; `cutover rollout show github-auth` has the stage".to_owned(),
+                mend: "ask by projectId or tenantId; `cutover rollout show github-auth` has the stage"
+                    .to_owned(),
             });
         }
         self.rows_by_installation(id, cursor, decision.why).await.map_err(|error| error.error)

@@ -6,6 +6,7 @@ mod error;
 mod fetch;
 mod find;
 mod list;
+mod prove;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -288,11 +289,16 @@ impl Imports {
 /// What would let an installation serve.
 fn lift(found: &Situation, why: Why) -> String {
     match why {
-        Why::Rollout(Decided::Killed) => "let go of the kill with `cutover mode set` or `cutover rollout unkill`".to_owned(),
+        Why::Rollout(Decided::Killed) => {
+            "let go of the kill with `cutover mode set` or `cutover rollout unkill`".to_owned()
+        }
         Why::Rollout(Decided::ModeOff | Decided::NotListed) => {
             "put the tenant on the canary list, or set the mode, with `cutover mode set`".to_owned()
         }
-        Why::Rollout(_) => format!("`cutover rollout explain {} {}` says what keeps it on legacy", found.link.tenant, found.operation),
+        Why::Rollout(_) => format!(
+            "`cutover rollout explain {} {}` says what keeps it on legacy",
+            found.link.tenant, found.operation
+        ),
         Why::Grace | Why::Asked => "`cutover map plan` says which App installation is missing".to_owned(),
     }
 }

@@ -101,6 +101,25 @@ impl Rollouts {
         }
     }
 
+    /// Writes down that a kill of everything held this rollout, too: it stays killed until somebody brings it back. The brake
+    /// has taken effect before.
+    pub async fn note_kill(
+        &self,
+        name: RolloutName,
+        killed: &Killed,
+        who: &Who,
+    ) -> Result<Option<ChangeView>, RolloutError> {
+        self.change(name, who, |known| {
+            if known.state.killed.is_some() {
+                return Ok(None);
+            }
+            let state = State { killed: Some(killed.clone()), ..known.state.clone() };
+            let detail = json!({ "effective_at": killed.at, "all": true });
+            Ok(Some(known.changed(state, "kill", &killed.reason, detail)))
+        })
+        .await
+    }
+
     /// Lets go of a rollout's own kill.
     pub async fn unkill(
         &self,
@@ -228,6 +247,22 @@ impl Rollouts {
             Ok(Ok(Ok(()))) => {}
             Ok(Ok(Err(error))) => tracing::error!(%error, "the marker of a way back can't be written"),
             _ => tracing::error!("the marker of a way back is not on disk yet"),
+        }
+    }
+
+    /// Whether a marker could be written, tried beside the real one.
+    ///
+    /// # Errors
+    /// As the disk's.
+    pub async fn try_marker(&self, name: RolloutName) -> std::io::Result<()> {
+        let path = self.0.state_dir.join(format!("rollout.{name}.drill"));
+        let work = tokio::task::spawn_blocking(move || {
+            write_durably(&path, "drill")?;
+            std::fs::remove_file(&path)
+        });
+        match self.0.clock.timeout(PATIENCE, work).await {
+            Ok(Ok(done)) => done,
+            Ok(Err(_)) | Err(_) => Err(std::io::ErrorKind::TimedOut.into()),
         }
     }
 

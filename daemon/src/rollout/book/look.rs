@@ -101,6 +101,24 @@ impl Rollouts {
         held || known.state.killed.is_some() || self.0.router.is_killed()
     }
 
+    /// Tenants that the target answers for; while it answers for nobody, all tenants. Counted once for each version.
+    pub async fn inside(&self, name: RolloutName) -> Result<u64, RolloutError> {
+        let known = self.known(name)?;
+        {
+            let counts = self.0.counts.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            if let Some((version, inside)) = counts[name.index()]
+                && version == known.version
+            {
+                return Ok(inside);
+            }
+        }
+        let (inside, tenants) = self.counted(&self.plan(name, &known)?).await?;
+        let count = if inside == 0 { tenants } else { inside };
+        let mut counts = self.0.counts.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        counts[name.index()] = Some((known.version, count));
+        Ok(count)
+    }
+
     async fn counted(&self, plan: &Plan) -> Result<(u64, u64), RolloutError> {
         let (mut inside, mut tenants, mut last) = (0, 0, None::<String>);
         loop {

@@ -10,7 +10,9 @@ fn all() -> impl Iterator<Item = (Side, Decided, Mapping, bool, Grace)> {
         Decided::ALL.iter().copied().flat_map(move |why| {
             [Mapping::Mapped(ID), Mapping::Unmapped].into_iter().flat_map(move |mapping| {
                 [false, true].into_iter().flat_map(move |token| {
-                    [Grace::Open, Grace::Over].into_iter().map(move |grace| (side, why, mapping, token, grace))
+                    [Grace::Open, Grace::Over]
+                        .into_iter()
+                        .map(move |grace| (side, why, mapping, token, grace))
                 })
             })
         })

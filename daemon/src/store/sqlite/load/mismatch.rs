@@ -8,12 +8,7 @@ use crate::store::{MismatchRead, MismatchRow, NewMismatch};
 
 #[async_trait]
 impl MismatchRead for Sqlite {
-    async fn mismatches(
-        &self,
-        name: RolloutName,
-        before: Option<i64>,
-        limit: u32,
-    ) -> Read<Vec<MismatchRow>> {
+    async fn mismatches(&self, name: RolloutName, before: Option<i64>, limit: u32) -> Read<Vec<MismatchRow>> {
         let rows: Vec<(i64, String, String, i64, i64, String)> = query_as(
             "SELECT seq, operation, tenant, at, version, difference FROM rollout_mismatches
               WHERE rollout = $1 AND seq < $2 ORDER BY seq DESC LIMIT $3",

@@ -10,8 +10,8 @@ const WHAT: &str = "the difference between arms";
 
 pub(super) async fn op(connection: &mut SqliteConnection, op: &MismatchOp) -> Done {
     let MismatchOp::Add(new) = op;
-    let version = i64::try_from(new.version)
-        .map_err(|_| WriteError::Unavailable("a version too great".to_owned()))?;
+    let version =
+        i64::try_from(new.version).map_err(|_| WriteError::Unavailable("a version too great".to_owned()))?;
     let rollout = new.operation.rollout().word();
     query(
         "INSERT INTO rollout_mismatches (rollout, operation, tenant, at, version, difference)

@@ -87,6 +87,7 @@ fn receipt() -> Receipt {
         stored: true,
         paused: Vec::new(),
         owed: String::new(),
+        replicas: Vec::new(),
     })
 }
 

@@ -28,7 +28,14 @@ fn marks(bench: &Bench) -> usize {
 }
 
 fn receipt() -> Receipt {
-    Receipt::Kill(KillReceipt { at: NOW, marker: true, stored: true, paused: vec![], owed: String::new() })
+    Receipt::Kill(KillReceipt {
+        at: NOW,
+        marker: true,
+        stored: true,
+        paused: vec![],
+        owed: String::new(),
+        replicas: vec![],
+    })
 }
 
 #[test]

@@ -1,0 +1,134 @@
+//! What a proof finds is what it records.
+
+use std::collections::BTreeMap;
+
+use cutover_shared::ids::{LinkKey, ProjectId};
+
+use super::*;
+use crate::faults::Faults;
+use crate::rollout::book::RolloutSettings;
+use crate::rollout::criteria::Rules;
+use crate::rollout::evidence::Recorded;
+use crate::rollout::router::Router;
+use crate::rollout::stages::Track;
+use crate::run::Brake;
+use crate::store::{CatalogOp, LinkRow, open};
+
+const AUTH: RolloutName = RolloutName::GithubAuth;
+
+/// Tenants that are in trouble, by side and name; a trouble of "hang" never answers.
+#[derive(Default)]
+struct Scripted(BTreeMap<(Side, String), String>);
+
+#[async_trait]
+impl Prover for Scripted {
+    async fn trouble(&self, side: Side, tenant: &TenantId) -> Option<String> {
+        let trouble = self.0.get(&(side, tenant.0.clone())).cloned();
+        if trouble.as_deref() == Some("hang") {
+            std::future::pending::<()>().await;
+        }
+        trouble
+    }
+}
+
+async fn proofs(
+    dir: &tempfile::TempDir,
+    clock: &Clock,
+    tenants: usize,
+    troubles: &[(Side, &str, &str)],
+) -> Proofs {
+    let db = open(&format!("sqlite:{}/cutover.db", dir.path().display()), Faults::none()).await.unwrap();
+    let rows = (0..tenants).map(|n| {
+        let (project, name) = (ProjectId(format!("prj-{n:03}")), format!("org/repo-{n}"));
+        LinkRow {
+            key: LinkKey::new(&project, &name),
+            project,
+            repo_lname: name.clone(),
+            tenant: TenantId(format!("t-{n:03}")),
+            repo_full_name: name,
+            repo_id: None,
+            owner_id: None,
+            owner_login: None,
+            token: None,
+            imported_commit_sha: None,
+            imported_tree_sha: None,
+            imported_at: None,
+            import_method: None,
+            app_installation: None,
+            app_status: None,
+            fingerprint: format!("{n}"),
+        }
+    });
+    let unit = Unit::new().with(CatalogOp::PutLinks { rows: rows.collect() });
+    db.write(Lane::Handler, unit).await.unwrap();
+    let settings = RolloutSettings {
+        track: Track::new(&[10, 50, 100]).unwrap(),
+        rules: Rules::default(),
+        shadow_buckets: 1_000,
+        initial: [Stage::Live, Stage::Off],
+    };
+    let evidence = Arc::new(Recorded { db: db.clone() });
+    let router = Router::new(Brake::pulled());
+    let rollouts = Rollouts::new(db.clone(), clock.clone(), router, settings, evidence, dir.path());
+    rollouts.load(|_| Stage::Live).await.unwrap();
+    let scripted =
+        troubles.iter().map(|(side, tenant, why)| ((*side, (*tenant).to_owned()), (*why).to_owned()));
+    let prover: Arc<dyn Prover> = Arc::new(Scripted(scripted.collect()));
+    Proofs { db, clock: clock.clone(), rollouts, provers: [prover.clone(), prover] }
+}
+
+async fn criteria(proofs: &Proofs) -> BTreeMap<String, String> {
+    let standing = proofs.rollouts.standing(AUTH).await.unwrap();
+    standing.criteria.into_iter().map(|one| (one.name, one.state.word().to_owned())).collect()
+}
+
+#[tokio::test]
+async fn a_way_back_that_is_walkable_is_recorded_and_grows_old() {
+    let (dir, clock) = (tempfile::tempdir().unwrap(), Clock::manual(1_000));
+    let proofs = proofs(&dir, &clock, 40, &[]).await;
+    assert_eq!(criteria(&proofs).await["reverse"], "unknown");
+    let view = proofs.drill(AUTH, &Who::daemon()).await.unwrap();
+    assert!(view.ok && view.tenants == 20, "{view:?}");
+    assert_eq!(criteria(&proofs).await["reverse"], "holds");
+    clock.advance(Duration::from_secs(24 * 60 * 60 + 1));
+    assert_eq!(criteria(&proofs).await["reverse"], "unknown");
+}
+
+#[tokio::test]
+async fn a_credential_that_does_not_work_on_legacy_closes_the_way_forward() {
+    let (dir, clock) = (tempfile::tempdir().unwrap(), Clock::manual(1_000));
+    let proofs = proofs(&dir, &clock, 3, &[(Side::Legacy, "t-001", "revoked")]).await;
+    let view = proofs.drill(AUTH, &Who::daemon()).await.unwrap();
+    assert!(!view.ok && view.text.contains("t-001: revoked"), "{view:?}");
+    assert_eq!(criteria(&proofs).await["reverse"], "fails");
+}
+
+#[tokio::test]
+async fn without_a_tenant_nothing_is_proven() {
+    let (dir, clock) = (tempfile::tempdir().unwrap(), Clock::manual(1_000));
+    let proofs = proofs(&dir, &clock, 0, &[]).await;
+    assert!(!proofs.drill(AUTH, &Who::daemon()).await.unwrap().ok);
+    assert!(!proofs.preflight(AUTH, &Who::daemon()).await.unwrap().ok);
+}
+
+#[tokio::test]
+async fn a_preflight_tries_every_tenant_and_names_those_that_fail() {
+    let (dir, clock) = (tempfile::tempdir().unwrap(), Clock::manual(1_000));
+    let troubles = [(Side::Target, "t-007", "not mapped"), (Side::Target, "t-011", "hang")];
+    let proofs = proofs(&dir, &clock, 30, &troubles).await;
+    let moving = clock.clone();
+    let moved = tokio::spawn(async move {
+        loop {
+            tokio::task::yield_now().await;
+            moving.advance(Duration::from_secs(1));
+        }
+    });
+    let view = proofs.preflight(AUTH, &Who::daemon()).await.unwrap();
+    moved.abort();
+    assert_eq!(view.tenants, 30);
+    assert!(view.text.starts_with("2 of 30"), "{view:?}");
+    assert!(
+        view.text.contains("t-007: not mapped") && view.text.contains("t-011: no answer in time"),
+        "{view:?}"
+    );
+}
