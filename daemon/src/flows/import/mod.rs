@@ -290,7 +290,7 @@ impl Imports {
 fn lift(found: &Situation, why: Why) -> String {
     match why {
         Why::Rollout(Decided::Killed) => {
-            "let go of the kill with `cutover mode set` or `cutover rollout unkill`".to_owned()
+            "let go of the kill with `cutover unkill` or `cutover mode set`".to_owned()
         }
         Why::Rollout(Decided::ModeOff | Decided::NotListed) => {
             "put the tenant on the canary list, or set the mode, with `cutover mode set`".to_owned()
