@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use cutover_shared::mapping::Mode;
 use cutover_shared::rollout::{RolloutName, Stage};
 
+use super::arms::Arms;
 use super::credentials::Credentials;
 use super::settings::{ddl_names, github_settings, operators, outbox_settings, rollout_settings};
 use super::{Failure, kinds};
@@ -51,8 +52,6 @@ use crate::rollout::book::Rollouts;
 use crate::rollout::evidence::Recorded;
 use crate::rollout::peers::Alone;
 use crate::rollout::router::Router;
-use crate::rollout::shadow::{Shadow, ShadowParts, ShadowSettings};
-use crate::rollout::tally::{Counted, Tally};
 use crate::run::{Brake, Engine, EngineSettings};
 use crate::seal::Seal;
 use crate::store::{self, Db};
@@ -195,10 +194,7 @@ pub(super) async fn build(
     let certificate = tls
         .clone()
         .map(|tls| -> Arc<dyn Fn() -> Certificate + Send + Sync> { Arc::new(move || tls.state()) });
-    let tally: Arc<dyn Tally> = Arc::new(Counted::default());
-    let router = rollouts.router();
-    let shadow = shadow(config, router, &db, &tally, clock);
-    let arms = Arms { router: router.clone(), shadow, tally };
+    let arms = Arms::new(config, rollouts.router(), &db, clock);
     let (imports, artifacts, git) =
         imports(config, credentials.slug.clone(), &db, &github, &seal, arms, clock)?;
     let triggers = Triggers::new(db.clone(), clock.clone(), Arc::new(GitHubFiles(github.clone())));
@@ -279,28 +275,6 @@ pub(super) async fn build(
         rescorer,
         app_workflows,
         was_on,
-    })
-}
-
-/// What every operation of a rollout goes through.
-struct Arms {
-    router: Router,
-    shadow: Shadow,
-    tally: Arc<dyn Tally>,
-}
-
-fn shadow(config: &Config, router: &Router, db: &Db, tally: &Arc<dyn Tally>, clock: &Clock) -> Shadow {
-    let set = &config.rollout;
-    Shadow::new(ShadowParts {
-        router: router.clone(),
-        clock: clock.clone(),
-        db: db.clone(),
-        tally: tally.clone(),
-        settings: ShadowSettings {
-            timeout: set.shadow_timeout,
-            parallel: set.shadow_parallel,
-            calls_per_hour: set.shadow_calls_per_hour,
-        },
     })
 }
 

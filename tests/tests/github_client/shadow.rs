@@ -44,10 +44,10 @@ impl World {
         assert_eq!(self.bench.stage.clock.monotonic(), before);
     }
 
-    /// The next call of the installation hangs; nobody else's does.
-    fn hang(&self, kind: RouteKind) {
+    /// The next calls of the installation hang; nobody else's do.
+    fn hang(&self, kind: RouteKind, calls: u32) {
         let fault = Fault::on(kind, Effect::Latency(HOUR)).installation(self.bench.stage.on_acme);
-        self.bench.stage.sim.faults().add(fault);
+        self.bench.stage.sim.faults().add(fault.times(calls));
     }
 
     /// Calls by the installation's credential, or for one.
@@ -142,7 +142,8 @@ async fn a_list_of_other_repositories_is_a_difference_and_a_world_that_moves_is_
     assert_eq!(world.repos("projectId=p-in").await.0, 200);
     until("the second look", || stage.sim.calls().count(RouteKind::UserRepositories) == before + 2).await;
     stage.sim.world().add_repo(stage.acme, "new").unwrap();
-    world.run_out().await;
+    stage.clock.advance(Duration::from_secs(10));
+    world.quiet().await;
     assert_eq!(world.counted.comparisons(Operation::List), (0, 1), "no second difference");
     assert_eq!(world.counted.sheds(Operation::List), 1);
 }
@@ -156,16 +157,15 @@ async fn a_branch_that_moves_meanwhile_is_no_difference() {
     world.import_at_once("p-in", "oauth").await;
     until("the target's first call", || stage.sim.calls().in_flight() == 1).await;
     stage.sim.world().push(stage.repos[5]).unwrap();
-    world.run_out().await;
+    stage.clock.advance(Duration::from_secs(5));
+    world.quiet().await;
     assert_eq!(world.counted.comparisons(Operation::Import), (1, 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_target_that_hangs_costs_the_caller_nothing_and_too_many_are_shed() {
     let world = World::at(Stage::Shadow, SHADOW).await;
-    for _ in 0..2 {
-        world.hang(RouteKind::GetRepoById);
-    }
+    world.hang(RouteKind::GetRepoById, 2);
     for _ in 0..4 {
         world.import_at_once("p-in", "oauth").await;
     }
