@@ -516,6 +516,29 @@ pub struct StepView {
     pub open: bool,
 }
 
+/// A field in which the two arms' answers differed. Values are digests, counts and names, cut and without secrets.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Difference {
+    pub field: String,
+    pub legacy: String,
+    pub target: String,
+}
+
+/// Two answers to one call that differed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MismatchView {
+    /// Rises with each.
+    pub seq: i64,
+    pub rollout: RolloutName,
+    pub operation: Operation,
+    pub tenant: TenantId,
+    /// Epoch milliseconds.
+    pub at: i64,
+    /// The rollout's version that had both arms asked.
+    pub version: u64,
+    pub differences: Vec<Difference>,
+}
+
 /// A tenant and where it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Member {
@@ -560,6 +583,11 @@ pub enum RolloutQuery {
         name: RolloutName,
         page: PageAsk,
     },
+    /// Answers of the two arms that differed, newest first.
+    Mismatches {
+        name: RolloutName,
+        page: PageAsk,
+    },
     Flags,
     /// Incidents that are open.
     Incidents,
@@ -576,6 +604,7 @@ pub enum RolloutAnswer {
     Explain(Box<DecisionView>),
     Changes(Page<ChangeView>),
     Overrides(Page<OverrideView>),
+    Mismatches(Page<MismatchView>),
     Flags(Vec<FlagView>),
     Incidents(Vec<IncidentView>),
 }

@@ -196,6 +196,7 @@ const PURE: &[&str] = &[
     "flows/installation_health",
     "flows/import/arm",
     "flows/next",
+    "rollout/compare",
     "flows/probe/address",
     "flows/probe/rule",
     "client/sse",

@@ -12,6 +12,8 @@ mod import;
 mod limits;
 #[path = "github_client/reads.rs"]
 mod reads;
+#[path = "github_client/shadow.rs"]
+mod shadow;
 #[path = "github_client/stage.rs"]
 mod stage;
 #[path = "github_client/tokens.rs"]

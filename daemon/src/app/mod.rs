@@ -2,6 +2,7 @@
 
 mod apis;
 mod args;
+mod arms;
 mod credentials;
 mod doors;
 mod kinds;

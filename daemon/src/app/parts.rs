@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use cutover_shared::mapping::Mode;
 use cutover_shared::rollout::{RolloutName, Stage};
 
+use super::arms::Arms;
 use super::credentials::Credentials;
 use super::measured::Measured;
 use super::settings::{ddl_names, github_settings, operators, outbox_settings, rollout_settings};
@@ -207,8 +208,9 @@ pub(super) async fn build(
     let certificate = tls
         .clone()
         .map(|tls| -> Arc<dyn Fn() -> Certificate + Send + Sync> { Arc::new(move || tls.state()) });
+    let arms = Arms::new(config, rollouts.router(), &db, clock);
     let (imports, artifacts, git) =
-        imports(config, credentials.slug.clone(), &db, &github, &seal, &brake, clock)?;
+        imports(config, credentials.slug.clone(), &db, &github, &seal, arms, clock)?;
     let triggers = Triggers::new(db.clone(), clock.clone(), Arc::new(GitHubFiles(github.clone())));
     let app_workflows = workflow_reader(config, app_database.as_ref(), &db, &triggers, clock);
     let mirror = app_database
@@ -305,7 +307,7 @@ fn imports(
     db: &Db,
     github: &GitHub,
     seal: &Arc<Seal>,
-    brake: &Brake,
+    arms: Arms,
     clock: &Clock,
 ) -> Result<(Imports, Artifacts, Git), Failure> {
     let set = &config.import;
@@ -313,6 +315,11 @@ fn imports(
         program: PathBuf::from("git"),
         folder: config.state_dir.join("git"),
         parallel: set.parallel,
+    };
+    let beside = GitSettings {
+        folder: config.state_dir.join("git-shadow"),
+        parallel: config.rollout.shadow_parallel,
+        ..settings.clone()
     };
     let git = Git::new(settings, clock.clone())?;
     let most = set.max_bytes.saturating_mul(ARTIFACTS);
@@ -323,8 +330,11 @@ fn imports(
         github: github.clone(),
         seal: seal.clone(),
         clock: clock.clone(),
-        brake: brake.clone(),
+        router: arms.router,
+        shadow: arms.shadow,
+        tally: arms.tally,
         git: git.clone(),
+        shadow_git: Git::new(beside, clock.clone())?,
         artifacts: artifacts.clone(),
         limits: Limits { time: set.timeout, bytes: set.max_bytes, files: set.max_files },
         grace_until: config.migration.grace_until,

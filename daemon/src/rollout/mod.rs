@@ -2,14 +2,18 @@
 
 pub mod book;
 pub mod bucket;
+pub mod compare;
 pub mod criteria;
 pub mod decide;
 pub mod evidence;
 pub mod judge;
 pub mod metrics;
+pub mod mismatch;
 pub mod peers;
 pub mod router;
+pub mod shadow;
 pub mod stages;
 pub mod state;
 pub mod step;
+pub mod tally;
 pub mod worth;

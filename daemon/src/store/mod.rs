@@ -8,6 +8,7 @@ mod integration;
 mod learned;
 mod lock;
 mod mirror;
+mod mismatch;
 mod open;
 mod outbox;
 mod read;
@@ -35,6 +36,7 @@ pub use integration::{IntegrationOp, IntegrationRead, IntegrationRow, Integratio
 pub use learned::{Learned, Version};
 pub use lock::{LockOp, LockRead, rule as lock_rule};
 pub use mirror::{MirrorDebt, MirrorInstallation, MirrorKind, MirrorOp, MirrorRead};
+pub use mismatch::{MISMATCHES_KEPT, MismatchOp, MismatchRead, MismatchRow, NewMismatch};
 pub use open::{OpenError, open};
 pub use outbox::{
     CALLBACK_EVENT, DispatchRow, DispatchTo, FromApplication, NewCallback, NewDispatches, OutboxOp,
@@ -102,6 +104,7 @@ pub trait Store:
     + LockRead
     + MappingRead
     + MirrorRead
+    + MismatchRead
     + OutboxRead
     + ProbeRead
     + RescoreRead

@@ -10,6 +10,7 @@ use super::integration::IntegrationOp;
 use super::learned::Learned;
 use super::lock::LockOp;
 use super::mirror::MirrorOp;
+use super::mismatch::MismatchOp;
 use super::outbox::{DispatchTo, OutboxOp};
 use super::rescore::RescoreOp;
 use super::rollout::RolloutOp;
@@ -85,6 +86,7 @@ ops! {
     Downstream(DownstreamOp),
     Mapping(MappingOp),
     Mirror(MirrorOp),
+    Mismatch(MismatchOp),
     Index(IndexOp),
     Inbox(InboxOp),
     Integration(IntegrationOp),
@@ -326,7 +328,7 @@ impl Op {
             Self::Outbox(_) => Some(Topic::Outbox),
             Self::Setting(_) => Some(Topic::Mode),
             Self::Rollout(RolloutOp::List { .. } | RolloutOp::Record { .. }) => None,
-            Self::Rollout(_) => Some(Topic::Rollouts),
+            Self::Rollout(_) | Self::Mismatch(_) => Some(Topic::Rollouts),
             // Each second would be too often for whoever looks: a window that ended is told.
             Self::RolloutMetric(RolloutMetricOp::Windows { rows })
                 if rows.iter().any(|row| row.complete != Wholeness::Open) =>

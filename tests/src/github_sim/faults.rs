@@ -24,6 +24,8 @@ pub enum Effect {
         /// `Retry-After`, seconds.
         retry_after: Option<u64>,
     },
+    /// A commit is answered by the one before it: right in form, and wrong.
+    OlderCommit,
     /// The answer starts after this time of the clock; further faults apply too.
     Latency(Duration),
     /// The call is done, and the connection cut after so many bytes of the answer's body.

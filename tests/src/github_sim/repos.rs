@@ -22,6 +22,8 @@ pub(super) struct Ask<'a> {
     pub(super) raw_query: Option<&'a str>,
     pub(super) accept: &'a str,
     pub(super) body: &'a [u8],
+    /// Commits are answered by those before them.
+    pub(super) older: bool,
 }
 
 impl Ask<'_> {
@@ -96,18 +98,20 @@ impl Ask<'_> {
         }
         match about {
             About::Branches => self.branches(&url, &commits),
-            About::Commit(at) => match resolve(&commits, at) {
-                Some(found) if self.accept.contains("github.sha") => Answer::bytes(
-                    "application/vnd.github.sha; charset=utf-8",
-                    commits[found].sha.to_string().into_bytes(),
-                ),
-                Some(found) => {
-                    let mut commit = json::commit(&url, &commits[found]);
-                    commit["files"] = self.commit_files(repo, found);
-                    Answer::ok(commit)
+            About::Commit(at) => {
+                match resolve(&commits, at).map(|found| found.saturating_sub(usize::from(self.older))) {
+                    Some(found) if self.accept.contains("github.sha") => Answer::bytes(
+                        "application/vnd.github.sha; charset=utf-8",
+                        commits[found].sha.to_string().into_bytes(),
+                    ),
+                    Some(found) => {
+                        let mut commit = json::commit(&url, &commits[found]);
+                        commit["files"] = self.commit_files(repo, found);
+                        Answer::ok(commit)
+                    }
+                    None => Answer::unprocessable(&format!("No commit found for SHA: {at}")),
                 }
-                None => Answer::unprocessable(&format!("No commit found for SHA: {at}")),
-            },
+            }
             About::GitCommit(sha) => commits
                 .iter()
                 .find(|commit| commit.sha.to_string() == sha.to_lowercase())

@@ -210,7 +210,8 @@ fn respond(shared: &Arc<Shared>, asked: &Asked, suffered: Suffered, flight: Flig
         _ => refuse(shared, asked, flight.beside),
     };
     let charged = refused.is_none();
-    let answer = refused.unwrap_or_else(|| handle(shared, asked));
+    let older = suffered.effect == Some(Effect::OlderCommit);
+    let answer = refused.unwrap_or_else(|| handle(shared, asked, older));
     let mut finish = Finish::new(shared, &asked.parts, &asked.credential, flight);
     finish.etag_owner = charged.then_some(asked.etag_owner.as_str());
     finish.respond(answer, suffered.effect)
@@ -247,7 +248,7 @@ fn who(credential: &Credential) -> String {
     }
 }
 
-fn handle(shared: &Arc<Shared>, asked: &Asked) -> Answer {
+fn handle(shared: &Arc<Shared>, asked: &Asked, older: bool) -> Answer {
     let credential = &asked.credential;
     let query = Query::of(asked.parts.uri.query());
     match &asked.route {
@@ -310,6 +311,7 @@ fn handle(shared: &Arc<Shared>, asked: &Asked) -> Answer {
             raw_query: asked.parts.uri.query(),
             accept: text(&asked.parts.headers, &header::ACCEPT),
             body: &asked.body,
+            older,
         }
         .answer(key, about, rest),
         Route::Meta => Answer::ok(json::meta(&world)),

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use cutover_daemon::audit::Who;
 use cutover_daemon::client::{Answered, Client};
 use cutover_daemon::clock::Clock;
 use cutover_daemon::doors::http::auth::Auth;
 use cutover_daemon::doors::http::github::{GithubParts, routes};
 use cutover_daemon::doors::http::{Door, GithubApi, Limits as DoorLimits, Listener, Setup};
 use cutover_daemon::faults::Faults;
+use cutover_daemon::flows::ceiling;
 use cutover_daemon::flows::import::{ImportParts, Imports};
 use cutover_daemon::gateway::inbox::Inbox;
 use cutover_daemon::git::Artifacts;
@@ -17,28 +19,45 @@ use cutover_daemon::mapping::kind::MapEmbedded;
 use cutover_daemon::mapping::mode;
 use cutover_daemon::mapping::planner::Planner;
 use cutover_daemon::mapping::sweep::Sweeper;
+use cutover_daemon::rollout::book::{RolloutSettings, Rollouts};
+use cutover_daemon::rollout::bucket::{ALGORITHM, Bucketing};
+use cutover_daemon::rollout::criteria::Rules;
+use cutover_daemon::rollout::evidence::Recorded;
+use cutover_daemon::rollout::router::Router;
+use cutover_daemon::rollout::shadow::{Shadow, ShadowParts, ShadowSettings};
+use cutover_daemon::rollout::stages::Track;
+use cutover_daemon::rollout::tally::{Counted, Outcome};
 use cutover_daemon::run::{Brake, Engine, EngineSettings, OpenGate};
 use cutover_daemon::seal::Seal;
 use cutover_daemon::store::{CatalogOp, Db, Lane, LinkRow, MappingOp, MappingRow, Unit, open};
 use cutover_shared::ids::{InstallationId, LinkKey, RepoId, TenantId};
 use cutover_shared::mapping::Mode;
+use cutover_shared::rollout::{Operation, Percent, Side, Stage};
 use cutover_tests::github_sim::{Effect, Fault, RouteKind};
 use http::Method;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use super::fetch::{Bench, LIMITS, unpacked};
+use super::fetch::{Bench, LIMITS, git_in, unpacked};
 use super::stage::START;
 
 const SERVICE: &str = "service-token-of-the-tests";
 const HOUR: Duration = Duration::from_secs(3_600);
 
-/// A door with imports behind it. `p-mapped` and `p-dead` are mapped, `p-free` is not; `p-bare` has no user token.
-struct World {
-    bench: Bench,
-    db: Db,
-    brake: Brake,
+/// Comparisons as most tests want them.
+pub(crate) const SHADOW: ShadowSettings =
+    ShadowSettings { timeout: Duration::from_secs(60), parallel: 2, calls_per_hour: 1_000 };
+
+/// A door with imports behind it. `p-mapped` and `p-solo` are mapped, `p-free` is not; `p-bare` has no user token. `p-in` is of a
+/// tenant of the first tenth, `p-out` of one of the second half; `p-some` is on an installation that was granted one of two.
+pub(crate) struct World {
+    pub(crate) bench: Bench,
+    pub(crate) db: Db,
+    pub(crate) brake: Brake,
+    pub(crate) rollouts: Rollouts,
+    pub(crate) shadow: Shadow,
+    pub(crate) counted: Arc<Counted>,
     at: String,
     client: Client,
     stop: CancellationToken,
@@ -50,6 +69,20 @@ impl World {
     }
 
     async fn with(grace_until: Option<i64>) -> Self {
+        Self::made(Stage::Live, 0, SHADOW, grace_until).await
+    }
+
+    /// In a stage, with every read compared where the stage compares.
+    pub(crate) async fn at(stage: Stage, shadow: ShadowSettings) -> Self {
+        Self::made(stage, 10_000, shadow, None).await
+    }
+
+    async fn made(
+        stage: Stage,
+        shadow_buckets: u16,
+        settings: ShadowSettings,
+        grace_until: Option<i64>,
+    ) -> Self {
         let bench = Bench::new().await;
         let clock = bench.stage.clock.clone();
         let url = format!("sqlite:{}", bench.dir.path().join("cutover.db").display());
@@ -62,13 +95,40 @@ impl World {
         fill(&bench, &db, &seal).await;
         let artifacts =
             Artifacts::new(bench.dir.path().join("artifacts"), HOUR, u64::MAX, clock.clone()).unwrap();
+        let router = Router::new(brake.clone());
+        let rollouts = Rollouts::new(
+            db.clone(),
+            clock.clone(),
+            router.clone(),
+            RolloutSettings {
+                track: Track::new(&[10, 50, 100]).unwrap(),
+                rules: Rules::default(),
+                shadow_buckets,
+                initial: [stage, Stage::Off],
+            },
+            Arc::new(Recorded { db: db.clone() }),
+            bench.dir.path(),
+        );
+        rollouts.load(|_| stage).await.unwrap();
+        ceiling::follow(&db, &rollouts, &Who::daemon()).await.unwrap();
+        let counted = Arc::new(Counted::default());
+        let shadow = Shadow::new(ShadowParts {
+            router: router.clone(),
+            clock: clock.clone(),
+            db: db.clone(),
+            tally: counted.clone(),
+            settings,
+        });
         let imports = Imports::new(ImportParts {
             db: db.clone(),
             github: github.clone(),
             seal: seal.clone(),
             clock: clock.clone(),
-            brake: brake.clone(),
+            router,
+            shadow: shadow.clone(),
+            tally: counted.clone(),
             git: bench.git.clone(),
+            shadow_git: git_in(&bench.dir.path().join("git-shadow")),
             artifacts,
             limits: LIMITS,
             grace_until,
@@ -119,7 +179,8 @@ impl World {
         let at = format!("http://{}", listener.address());
         let stop = CancellationToken::new();
         tokio::spawn(listener.serve(door, stop.clone()));
-        Self { bench, db, brake, at, client: Client::new().unwrap(), stop }
+        let client = Client::new().unwrap();
+        Self { bench, db, brake, rollouts, shadow, counted, at, client, stop }
     }
 
     async fn call(&self, method: Method, path: &str, token: &str, body: Option<Value>) -> Answered {
@@ -132,24 +193,25 @@ impl World {
     }
 
     /// An import's status and answer.
-    async fn import(&self, body: Value) -> (u16, Value) {
+    pub(crate) async fn import(&self, body: Value) -> (u16, Value) {
         let answer = self.call(Method::POST, "/api/v1/github/import", SERVICE, Some(body)).await;
         (answer.status, serde_json::from_slice(&answer.body).unwrap())
     }
 
-    async fn of(&self, project: &str) -> (u16, Value) {
+    pub(crate) async fn of(&self, project: &str) -> (u16, Value) {
         self.import(json!({ "project_id": project })).await
     }
 
-    async fn repos(&self, query: &str) -> (u16, Value) {
+    pub(crate) async fn repos(&self, query: &str) -> (u16, Value) {
         let answer = self.call(Method::GET, &format!("/api/v1/github/repos?{query}"), SERVICE, None).await;
         (answer.status, serde_json::from_slice(&answer.body).unwrap())
     }
 
     async fn set_mode(&self, mode: Mode, canary: &[&str]) {
-        let who = cutover_daemon::audit::Who::daemon();
+        let who = Who::daemon();
         let canary: Vec<TenantId> = canary.iter().map(|tenant| TenantId::from(*tenant)).collect();
         mode::set(&self.db, Some(mode), Some(canary), START, &who).await.unwrap();
+        ceiling::follow(&self.db, &self.rollouts, &who).await.unwrap();
     }
 }
 
@@ -157,6 +219,13 @@ impl Drop for World {
     fn drop(&mut self) {
         self.stop.cancel();
     }
+}
+
+/// A tenant whose bucket in `github-auth` is between these.
+fn tenant_in(buckets: std::ops::Range<u16>) -> String {
+    let bucketing = Bucketing::new(ALGORITHM, "github-auth").unwrap();
+    let names = (0..).map(|n| format!("t-{n}"));
+    names.into_iter().find(|name| buckets.contains(&bucketing.bucket(name))).unwrap()
 }
 
 fn link(project: &str, tenant: &str, name: &str, repo: Option<i64>, token: Option<&str>) -> LinkRow {
@@ -194,6 +263,9 @@ async fn fill(bench: &Bench, db: &Db, seal: &Seal) {
         link("p-solo", "t2", "solo/a", Some(stage.solo_repos[0]), None),
         link("p-two", "t2", "Acme/repo-3", None, Some("fp")),
         link("p-two", "t2", "Acme/repo-4", None, Some("fp")),
+        link("p-in", &tenant_in(0..1_000), "Acme/repo-5", Some(stage.repos[5]), Some("fp")),
+        link("p-out", &tenant_in(5_000..10_000), "Acme/repo-6", Some(stage.repos[6]), Some("fp")),
+        link("p-some", &tenant_in(5_000..10_000), "solo/a", Some(stage.solo_repos[0]), Some("fp")),
     ];
     let mapping = |link: &LinkRow, installation: i64| MappingRow {
         key: link.key.clone(),
@@ -210,7 +282,9 @@ async fn fill(bench: &Bench, db: &Db, seal: &Seal) {
         fingerprint: "m".to_owned(),
         run: "r".to_owned().into(),
     };
-    let rows = vec![mapping(&links[0], stage.on_acme), mapping(&links[3], stage.on_solo)];
+    let (acme, solo) = (stage.on_acme, stage.on_solo);
+    let of = [(0, acme), (3, solo), (6, acme), (7, acme), (8, solo)];
+    let rows = of.map(|(link, on): (usize, i64)| mapping(&links[link], on)).to_vec();
     let unit = Unit::new()
         .with(CatalogOp::PutTokens { rows: vec![("fp".to_owned(), sealed)], at: START })
         .with(CatalogOp::PutLinks { rows: links })
@@ -287,6 +361,41 @@ async fn mode_list_switch_and_grace_decide() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn each_stage_has_its_arm_and_says_why() {
+    let share = |percent| Stage::Canary(Percent::new(percent).unwrap());
+    for (stage, inside, outside, why) in [
+        (Stage::Off, "oauth", "oauth", "the stage lets nobody on the target"),
+        (Stage::DualWrite, "oauth", "oauth", "the stage lets nobody on the target"),
+        (Stage::Shadow, "oauth", "oauth", "the stage lets nobody on the target"),
+        (share(10), "installation", "oauth", "the tenant's bucket against the share"),
+        // Who is in stays in.
+        (share(50), "installation", "oauth", "the tenant's bucket against the share"),
+        (Stage::Live, "installation", "installation", "the target answers for all"),
+        (Stage::Complete, "installation", "installation", "the target answers for all"),
+    ] {
+        let world = World::made(stage, 0, SHADOW, None).await;
+        for (project, method) in [("p-in", inside), ("p-out", outside), ("p-in", inside)] {
+            let (status, view) = world.of(project).await;
+            assert_eq!((status, &view["method"]), (200, &json!(method)), "{stage} {project} {view}");
+            assert!(view["reason"].as_str().unwrap().ends_with(why), "{stage} {view}");
+            let (status, page) = world.repos(&format!("projectId={project}")).await;
+            assert_eq!((status, &page["method"]), (200, &json!(method)), "{stage} {project} {page}");
+            assert!(page["reason"].as_str().unwrap().ends_with(why), "{stage} {page}");
+        }
+        for operation in [Operation::Import, Operation::List] {
+            assert_eq!(world.counted.answered(operation), 3, "{stage}: each call once");
+            assert_eq!(world.counted.beside(operation), 0);
+        }
+        // By its number an installation serves its tenant where the tenant is on it, and nobody's only where all are.
+        let on_acme = world.bench.stage.on_acme;
+        let (_, page) = world.repos(&format!("installationId={on_acme}&tenantId=t1")).await;
+        let of_t1 = world.rollouts.router().decide(Operation::List, "t1").side;
+        let expected = if of_t1 == Side::Target { "installation" } else { "oauth" };
+        assert_eq!(page["method"], expected, "{stage} {page}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_installation_that_cannot_serve_falls_back_once_while_the_grace_lasts() {
     let world = World::with(Some(START + 7_200_000)).await;
     let at = world.bench.stage.sim.world();
@@ -294,8 +403,13 @@ async fn an_installation_that_cannot_serve_falls_back_once_while_the_grace_lasts
     let (status, view) = world.of("p-mapped").await;
     assert_eq!((status, &view["method"]), (200, &json!("oauth")), "{view}");
     assert!(view["fallback_reason"].as_str().unwrap().contains("suspended"), "{view}");
+    // The arm whose place another took is counted beside the one that answered.
+    let calls = |side, outcome, answered| world.counted.calls(Operation::Import, side, outcome, answered);
+    assert_eq!(calls(Side::Target, Outcome::Error, false), 1);
+    assert_eq!((calls(Side::Legacy, Outcome::Ok, true), world.counted.answered(Operation::Import)), (1, 1));
     world.bench.stage.clock.advance(3 * HOUR);
     let (status, view) = world.of("p-mapped").await;
+    assert_eq!(calls(Side::Target, Outcome::Error, true), 1);
     assert_eq!((status, &view["error"]["code"]), (403, &json!("no_access")), "{view}");
     at.unsuspend(world.bench.stage.on_acme).unwrap();
     // A token that is older than GitHub's replicas: its refusal is believed at once.

@@ -94,7 +94,7 @@ struct ImportBody {
     reference: Option<String>,
 }
 
-/// Fetches the files of one commit of a project's repository, with the credential that mode and mapping choose.
+/// Fetches the files of one commit of a project's repository, with the credential that rollout and mapping choose.
 ///
 /// Also at `/api/github/import`. The answer is the same whichever credential served; `method` says which.
 #[utoipa::path(
@@ -158,6 +158,8 @@ struct ReposAnswer {
     /// For the next page; none at the end.
     cursor: Option<String>,
     method: Method,
+    /// Why this credential served.
+    reason: String,
     fallback_reason: Option<String>,
 }
 
@@ -203,8 +205,9 @@ async fn repos(
         parts.imports.list(&ask).await.map_err(refusal)
     };
     match listed.await {
-        Ok(Listed { rows, next, method, fallback_reason }) => {
-            json(StatusCode::OK, &ReposAnswer { repositories: rows, cursor: next, method, fallback_reason })
+        Ok(Listed { rows, next, method, reason, fallback_reason }) => {
+            let answer = ReposAnswer { repositories: rows, cursor: next, method, reason, fallback_reason };
+            json(StatusCode::OK, &answer)
         }
         Err(refusal) => refusal.answer(&id),
     }

@@ -13,6 +13,7 @@ use crate::rollout::book::look::Standing;
 use crate::rollout::book::{RolloutError, StepAsk, Way};
 use crate::rollout::metrics::baseline::BaselineError;
 use crate::rollout::metrics::outside::OutcomesError;
+use crate::rollout::mismatch;
 
 /// Changes that a rollout shows with itself.
 const CHANGES: u32 = 10;
@@ -44,6 +45,9 @@ pub(super) async fn query(parts: &Parts, query: RolloutQuery) -> Result<RolloutA
         }
         RolloutQuery::Overrides { name, page } => {
             RolloutAnswer::Overrides(rollouts.overrides(name, &page).map_err(error)?)
+        }
+        RolloutQuery::Mismatches { name, page } => {
+            RolloutAnswer::Mismatches(mismatch::page(&parts.db, name, &page).await.map_err(read_error)?)
         }
         RolloutQuery::Incidents => {
             RolloutAnswer::Incidents(parts.incidents.open().await.map_err(read_error)?)

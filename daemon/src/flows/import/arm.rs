@@ -1,22 +1,14 @@
-//! Which credential serves an import: the one place that decides it. By mode and mapping now, by rollouts later.
+//! Which credential serves an import: the one place that decides it. The rollout says whose turn it is, mapping and grace period
+//! whether it can be.
 
 use cutover_shared::ids::InstallationId;
-use cutover_shared::mapping::Mode;
+use cutover_shared::rollout::{Side, Why as Decided};
 
 /// How the repository of the project is mapped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mapping {
     Mapped(InstallationId),
     Unmapped,
-}
-
-/// What is known of the tenant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Tenant {
-    /// On the canary list.
-    pub listed: bool,
-    /// A user's token is stored for the repository.
-    pub token: bool,
 }
 
 /// Whether repositories that are not mapped may still use users' tokens.
@@ -42,10 +34,8 @@ pub enum Arm {
 /// Why a user's token serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Why {
-    Killed,
-    Off,
-    /// Canary mode, and the tenant is not on the list.
-    NotListed,
+    /// The rollout has the tenant on legacy.
+    Rollout(Decided),
     /// Not mapped, inside the grace period.
     Grace,
     /// An operator asked for it; the rule never says it.
@@ -65,30 +55,35 @@ impl Why {
     /// In words.
     pub fn text(self) -> &'static str {
         match self {
-            Self::Killed => "the kill switch is pulled",
-            Self::Off => "the mode is off",
-            Self::NotListed => "the mode is canary, and the tenant is not on the list",
+            Self::Rollout(why) => why.text(),
             Self::Asked => "a user's token was asked for",
             Self::Grace => "the repository is not mapped yet, and the grace period lasts",
         }
     }
 }
 
-/// The arm. In every doubt it is the old one; only an end of the grace period that was set takes it away from a repository that
-/// is not mapped.
-pub fn arm(mode: Mode, mapping: Mapping, tenant: Tenant, killed: bool, grace: Grace) -> Arm {
-    let oauth = |why| if tenant.token { Arm::OAuth(why) } else { Arm::Refused(Reason::NoToken(why)) };
-    match (killed, mode, mapping) {
-        (true, ..) => oauth(Why::Killed),
-        (false, Mode::Off, _) => oauth(Why::Off),
-        (false, Mode::Canary, _) if !tenant.listed => oauth(Why::NotListed),
-        (false, Mode::Canary | Mode::On, Mapping::Mapped(id)) => {
-            Arm::Installation { id, fallback: tenant.token && grace == Grace::Open }
+impl Arm {
+    /// The rollout's arm that this is; none where nobody serves.
+    pub fn side(self) -> Option<Side> {
+        match self {
+            Self::Installation { .. } => Some(Side::Target),
+            Self::OAuth(_) => Some(Side::Legacy),
+            Self::Refused(_) => None,
         }
-        (false, Mode::Canary | Mode::On, Mapping::Unmapped) => match grace {
-            Grace::Open => oauth(Why::Grace),
-            Grace::Over => Arm::Refused(Reason::GraceOver),
-        },
+    }
+}
+
+/// The arm. `decided` is the rollout's side and why; `token`: a user's token is stored for the repository. Legacy is legacy in
+/// every case; only an end of the grace period that was set takes it away from a repository that is not mapped.
+pub fn arm((side, decided): (Side, Decided), mapping: Mapping, token: bool, grace: Grace) -> Arm {
+    let oauth = |why| if token { Arm::OAuth(why) } else { Arm::Refused(Reason::NoToken(why)) };
+    match (side, mapping, grace) {
+        (Side::Legacy, ..) => oauth(Why::Rollout(decided)),
+        (Side::Target, Mapping::Mapped(id), _) => {
+            Arm::Installation { id, fallback: token && grace == Grace::Open }
+        }
+        (Side::Target, Mapping::Unmapped, Grace::Open) => oauth(Why::Grace),
+        (Side::Target, Mapping::Unmapped, Grace::Over) => Arm::Refused(Reason::GraceOver),
     }
 }
 

@@ -5,6 +5,8 @@ use std::time::Duration;
 use crate::clock::Millis;
 use crate::git::GitError;
 use crate::github::{GitHubError, MintError};
+use crate::rollout::shadow::Halted;
+use crate::rollout::tally::Outcome;
 use crate::store::ReadError;
 
 /// A pause where GitHub asks for one and does not say how long.
@@ -52,6 +54,29 @@ pub enum ImportError {
 pub(super) struct ArmError {
     pub(super) error: ImportError,
     pub(super) of_installation: bool,
+}
+
+impl ArmError {
+    /// How the arm did that ended so. What the caller asked wrongly, what is too large and what moved while it was looked at is no
+    /// fault of an arm; neither is a repository that is another one by now, while one that its credential does not see is. An arm is
+    /// broken (gross) when GitHub does not answer it, takes too long, or refuses the credential of all: the App's key.
+    pub(super) fn outcome(&self) -> Outcome {
+        match &self.error {
+            ImportError::BadRequest(_)
+            | ImportError::Unknown(_)
+            | ImportError::Ambiguous(_)
+            | ImportError::TooLarge(_) => Outcome::Ok,
+            ImportError::NotFound(_) if !self.of_installation => Outcome::Ok,
+            ImportError::Unavailable(_) | ImportError::TimedOut(_) => Outcome::Gross,
+            ImportError::NoAccess(_) if !self.of_installation => Outcome::Gross,
+            ImportError::NotFound(_)
+            | ImportError::NoAccess(_)
+            | ImportError::NoCredential { .. }
+            | ImportError::RateLimited { .. }
+            | ImportError::Busy
+            | ImportError::Internal(_) => Outcome::Error,
+        }
+    }
 }
 
 impl ImportError {
@@ -131,8 +156,40 @@ impl From<ReadError> for ImportError {
     }
 }
 
+impl From<Halted> for ArmError {
+    fn from(halted: Halted) -> Self {
+        ImportError::Internal(halted.to_string()).into()
+    }
+}
+
 impl From<ImportError> for ArmError {
     fn from(error: ImportError) -> Self {
         Self { error, of_installation: false }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_arm_answers_for_itself_alone() {
+        let outcome = |error: ImportError, of_installation| ArmError { error, of_installation }.outcome();
+        let text = || "x".to_owned();
+        assert_eq!(outcome(ImportError::BadRequest(text()), false), Outcome::Ok);
+        assert_eq!(outcome(ImportError::NotFound(text()), false), Outcome::Ok, "a branch that is not there");
+        assert_eq!(outcome(ImportError::NotFound(text()), true), Outcome::Error, "not granted");
+        assert_eq!(outcome(ImportError::NoAccess(text()), true), Outcome::Error);
+        assert_eq!(outcome(ImportError::NoAccess(text()), false), Outcome::Gross, "the App's key");
+        assert_eq!(outcome(ImportError::Unavailable(text()), false), Outcome::Gross);
+        assert_eq!(outcome(ImportError::TimedOut(PAUSE), false), Outcome::Gross);
+        assert_eq!(outcome(ImportError::RateLimited { retry_after: PAUSE }, false), Outcome::Error);
+        let key = ImportError::of_github(GitHubError::Mint(MintError::KeyRejected), 0);
+        assert_eq!(key.outcome(), Outcome::Gross);
+        assert_eq!(
+            ImportError::of_github(GitHubError::Mint(MintError::Suspended), 0).outcome(),
+            Outcome::Error
+        );
+        assert_eq!(ImportError::of_git(GitError::NoSuchCommit).outcome(), Outcome::Ok);
     }
 }

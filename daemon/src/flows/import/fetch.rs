@@ -10,6 +10,7 @@ use super::error::ArmError;
 use super::{ImportError, Imports, Situation};
 use crate::git::{Fetched, GitError};
 use crate::github::{CommitProbe, Credential, GitHubError, Reader, RepoProbe, Repository, Scope, Traffic};
+use crate::rollout::shadow::{Halted, Leash};
 
 /// How long an installation's token may take.
 const TOKEN: Duration = Duration::from_secs(30);
@@ -20,6 +21,32 @@ const YOUNG_MS: i64 = 10_000;
 /// Waits before a token that GitHub does not know yet is shown again.
 const AGAIN: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(3)];
 
+/// Whom the calls are for.
+#[derive(Clone, Copy)]
+pub(super) enum Turn<'a> {
+    /// Somebody waits for them.
+    Caller,
+    /// Nobody does: they leave a reserve to others, have a git of their own, and end with their leash.
+    Beside(&'a Leash),
+}
+
+impl Turn<'_> {
+    /// To be asked right before each call, and after each wait.
+    pub(super) fn go(self) -> Result<(), Halted> {
+        match self {
+            Self::Caller => Ok(()),
+            Self::Beside(leash) => leash.go(),
+        }
+    }
+
+    fn traffic(self) -> Traffic {
+        match self {
+            Self::Caller => Traffic::Live,
+            Self::Beside(_) => Traffic::Background,
+        }
+    }
+}
+
 /// A commit that was fetched.
 pub(super) struct Done {
     pub(super) fetched: Fetched,
@@ -29,34 +56,47 @@ pub(super) struct Done {
 }
 
 impl Imports {
+    pub(super) fn reader(&self, turn: Turn<'_>) -> Reader {
+        let reader = self.0.github.reader(turn.traffic());
+        match turn {
+            Turn::Caller => reader,
+            Turn::Beside(leash) => reader.with_patience(leash.timeout()),
+        }
+    }
+
     pub(super) async fn by_installation(
         &self,
         found: &Situation,
         InstallationId(id): InstallationId,
         reference: Option<&str>,
+        turn: Turn<'_>,
     ) -> Result<Done, ArmError> {
-        let reader = self.0.github.reader(Traffic::Live);
+        let reader = self.reader(turn);
         let known =
             found.mapping.as_ref().and_then(|mapping| mapping.repo_id).map(|id| id.0).or(found.link.repo_id);
+        turn.go()?;
         let probe = match known {
             Some(repo) => reader.repository_by_id(id, repo).await,
             None => reader.repository_as_installation(id, &found.link.repo_full_name).await,
         };
         let repository = self.seen(probe, known)?;
+        turn.go()?;
         let commit = self.commit(&reader, &Credential::Installation(id), &repository, reference).await?;
         let scope =
             Scope::of(vec![repository.id], BTreeMap::from([("contents".to_owned(), "read".to_owned())]))
                 .map_err(|error| ImportError::Internal(error.to_string()))?;
         let mut waits = AGAIN.iter();
         let fetched = loop {
+            turn.go()?;
             let leased = self
                 .0
                 .github
                 .tokens()
-                .get_scoped(id, &scope, Traffic::Live, TOKEN)
+                .get_scoped(id, &scope, turn.traffic(), TOKEN)
                 .await
                 .map_err(|error| ImportError::of_github(GitHubError::Mint(error), self.0.clock.now()))?;
-            match self.fetch(&repository, &leased.token, &commit).await {
+            turn.go()?;
+            match self.fetch(&repository, &leased.token, &commit, turn).await {
                 Err(GitError::Denied) => {
                     let Some(wait) = waits.next() else { return Err(ImportError::of_git(GitError::Denied)) };
                     let young = self.0.clock.now().saturating_sub(leased.minted_at) < YOUNG_MS;
@@ -76,15 +116,19 @@ impl Imports {
         &self,
         found: &Situation,
         reference: Option<&str>,
+        turn: Turn<'_>,
     ) -> Result<Done, ArmError> {
         let Some(token) = &found.token else {
             return Err(ImportError::Internal("no user token, though its arm was chosen".to_owned()).into());
         };
-        let reader = self.0.github.reader(Traffic::Live);
+        let reader = self.reader(turn);
+        turn.go()?;
         let probe = reader.repository_as_user(token, &found.link.repo_full_name).await;
         let repository = self.seen(probe, found.link.repo_id)?;
+        turn.go()?;
         let commit = self.commit(&reader, &Credential::User(token.clone()), &repository, reference).await?;
-        let fetched = self.fetch(&repository, token, &commit).await.map_err(ImportError::of_git)?;
+        turn.go()?;
+        let fetched = self.fetch(&repository, token, &commit, turn).await.map_err(ImportError::of_git)?;
         Ok(Done { fetched, reference: named(reference, &repository), repository, installation: None })
     }
 
@@ -136,9 +180,18 @@ impl Imports {
         repository: &Repository,
         token: &SecretString,
         commit: &str,
+        turn: Turn<'_>,
     ) -> Result<Fetched, GitError> {
         let url = format!("{}/{}.git", self.0.github.web_base(), repository.full_name);
-        self.0.git.fetch(&url, token, commit, self.0.limits).await
+        let (git, mut limits) = (&self.0.git, self.0.limits);
+        let git = match turn {
+            Turn::Caller => git,
+            Turn::Beside(leash) => {
+                limits.time = limits.time.min(leash.timeout());
+                &self.0.shadow_git
+            }
+        };
+        git.fetch(&url, token, commit, limits).await
     }
 }
 

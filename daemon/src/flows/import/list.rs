@@ -2,12 +2,14 @@
 
 use cutover_shared::ids::{InstallationId, ProjectId, TenantId};
 use cutover_shared::import::{Method, RepositoryView};
-use cutover_shared::mapping::Mode;
+use cutover_shared::rollout::{Operation, Side, Why as Decided};
 
 use super::arm::{Arm, Reason};
 use super::error::ArmError;
+use super::fetch::Turn;
 use super::{ImportAsk, ImportError, Imports, Situation};
-use crate::github::{PageOf, Repository, Traffic};
+use crate::github::{PageOf, Repository};
+use crate::rollout::tally::Outcome;
 use crate::seal::Seal;
 use crate::store::LinkFilter;
 
@@ -29,6 +31,8 @@ pub struct Listed {
     pub rows: Vec<RepositoryView>,
     pub next: Option<String>,
     pub method: Method,
+    /// Why it served.
+    pub reason: String,
     pub fallback_reason: Option<String>,
 }
 
@@ -76,17 +80,55 @@ impl Imports {
             return self.of_installation(id, ask, &cursor).await;
         }
         let found = self.subject(ask).await?;
-        match found.arm {
-            Arm::Refused(reason) => Err(self.no_credential(&found, reason)),
-            Arm::OAuth(_) => self.rows_by_oauth(&found, &cursor, None).await,
-            Arm::Installation { id, fallback } => match self.rows_by_installation(id, &cursor).await {
-                // A later page of a list that began with the user's token stays with it.
-                Err(ArmError { error, of_installation: true }) if fallback => {
-                    self.rows_by_oauth(&found, &cursor, Some(error.to_string())).await
-                }
-                rows => rows.map_err(|error| error.error),
-            },
+        let listed = match found.arm {
+            Arm::Refused(reason) => return Err(self.refused(&found, reason)),
+            Arm::OAuth(why) => {
+                self.ended(&found, Method::Oauth, self.rows_by_oauth(&found, &cursor, why.text(), None)).await
+            }
+            Arm::Installation { id, fallback } => self.rows_by_mapped(&found, id, fallback, &cursor).await,
+        }?;
+        // Later pages are of a list whose first page was compared as a whole.
+        if ask.cursor.is_none() && listed.fallback_reason.is_none() {
+            self.list_beside(&found, listed.method, &listed.rows, listed.next.is_some());
         }
+        Ok(listed)
+    }
+
+    /// By the installation that the repository is mapped to, else once by the user's token.
+    async fn rows_by_mapped(
+        &self,
+        found: &Situation,
+        id: InstallationId,
+        fallback: bool,
+        cursor: &Cursor,
+    ) -> Result<Listed, ImportError> {
+        let call = self.call(found, Method::Installation);
+        match self.rows_by_installation(id, cursor, found.decision.why).await {
+            // A later page of a list that began with the user's token stays with it.
+            Err(error) if fallback && error.of_installation => {
+                call.end(error.outcome(), false);
+                let reason = "the installation can't serve, and the grace period lasts";
+                let rows = self.rows_by_oauth(found, cursor, reason, Some(error.error.to_string()));
+                self.ended(found, Method::Oauth, rows).await
+            }
+            rows => {
+                call.end(rows.as_ref().map_or_else(ArmError::outcome, |_| Outcome::Ok), true);
+                rows.map_err(|error| error.error)
+            }
+        }
+    }
+
+    /// Counts what an arm answers.
+    async fn ended(
+        &self,
+        found: &Situation,
+        method: Method,
+        rows: impl Future<Output = Result<Listed, ArmError>>,
+    ) -> Result<Listed, ImportError> {
+        let call = self.call(found, method);
+        let rows = rows.await;
+        call.end(rows.as_ref().map_or_else(ArmError::outcome, |_| Outcome::Ok), true);
+        rows.map_err(|error| error.error)
     }
 
     /// The project's repository, or the first of the tenant's that has a credential.
@@ -98,9 +140,9 @@ impl Imports {
                 match self.find(&find).await {
                     Err(ImportError::Ambiguous(names)) => {
                         let repository = names.into_iter().next();
-                        self.situation(&ImportAsk { repository, ..find }).await
+                        self.situation(&ImportAsk { repository, ..find }, Operation::List).await
                     }
-                    link => self.judge(link?).await,
+                    link => self.judge(link?, Operation::List).await,
                 }
             }
             (None, Some(tenant)) => {
@@ -111,7 +153,7 @@ impl Imports {
                 let links = self.0.db.links(&filter, None, 100).await?;
                 let mut refused = None;
                 for link in links {
-                    let found = self.judge(link).await?;
+                    let found = self.judge(link, Operation::List).await?;
                     if !matches!(found.arm, Arm::Refused(_)) {
                         return Ok(found);
                     }
@@ -143,24 +185,37 @@ impl Imports {
             (None, None) => None,
         };
         let found = self.mapped_to(id, tenant).await?;
-        let (mode, listed, killed) = match &found {
-            Some(found) => self.ceiling(&found.link.tenant).await?,
-            None if tenant.is_some() => return Err(ImportError::Unknown("such installation of the tenant")),
-            None => self.ceiling(&TenantId(String::new())).await?,
+        let Some(found) = found else {
+            if tenant.is_some() {
+                return Err(ImportError::Unknown("such installation of the tenant"));
+            }
+            return self.of_nobody(id, cursor).await;
         };
-        if killed || mode == Mode::Off || (mode == Mode::Canary && !listed) {
-            let Some(found) = found else {
-                return Err(ImportError::NoCredential {
-                    why: "installations may not serve now".to_owned(),
-                    mend: "ask by projectId or tenantId, or set the mode".to_owned(),
-                });
-            };
-            return match found.arm {
-                Arm::Refused(reason) => Err(self.no_credential(&found, reason)),
-                Arm::OAuth(_) | Arm::Installation { .. } => self.rows_by_oauth(&found, cursor, None).await,
-            };
+        if found.decision.side == Side::Target {
+            let rows = self.rows_by_installation(id, cursor, found.decision.why);
+            return self.ended(&found, Method::Installation, rows).await;
         }
-        self.rows_by_installation(id, cursor).await.map_err(|error| error.error)
+        match found.arm {
+            Arm::Refused(reason) => Err(self.refused(&found, reason)),
+            Arm::OAuth(_) | Arm::Installation { .. } => {
+                let rows = self.rows_by_oauth(&found, cursor, found.decision.why.text(), None);
+                self.ended(&found, Method::Oauth, rows).await
+            }
+        }
+    }
+
+    /// An installation that no tenant is mapped to, for a service: there is no other arm, and no tenant to be routed or counted.
+    /// It serves once installations serve everybody.
+    async fn of_nobody(&self, id: InstallationId, cursor: &Cursor) -> Result<Listed, ImportError> {
+        let decision = self.0.router.decide(Operation::List, "");
+        if decision.side != Side::Target || decision.why != Decided::Everyone {
+            return Err(ImportError::NoCredential {
+                why: format!("installations may not serve everybody now: {}", decision.why.text()),
+                mend: "ask by projectId or tenantId; `cutover rollout show github-auth` has the stage"
+                    .to_owned(),
+            });
+        }
+        self.rows_by_installation(id, cursor, decision.why).await.map_err(|error| error.error)
     }
 
     /// A link that is mapped to the installation, of this tenant where one is given.
@@ -180,33 +235,60 @@ impl Imports {
             if let Some(row) = fits {
                 let links = self.0.db.links_by_key(std::slice::from_ref(&row.key)).await?;
                 if let Some(link) = links.into_iter().next() {
-                    return self.judge(link).await.map(Some);
+                    return self.judge(link, Operation::List).await.map(Some);
                 }
             }
         }
     }
 
-    async fn rows_by_installation(&self, id: InstallationId, cursor: &Cursor) -> Result<Listed, ArmError> {
-        let reader = self.0.github.reader(Traffic::Live);
-        let page = reader.installation_repositories(id.0, cursor.of(Method::Installation)?).await;
-        let page = page.map_err(|error| ImportError::of_github(error, self.0.clock.now()))?;
-        Ok(self.listed(page, Method::Installation, None)?)
+    async fn rows_by_installation(
+        &self,
+        id: InstallationId,
+        cursor: &Cursor,
+        why: Decided,
+    ) -> Result<Listed, ArmError> {
+        let page = self.installation_page(id, cursor.of(Method::Installation)?, Turn::Caller).await?;
+        let reason = format!("installation {id}; {}", why.text());
+        Ok(self.listed(page, Method::Installation, (reason, None))?)
     }
 
     async fn rows_by_oauth(
         &self,
         found: &Situation,
         cursor: &Cursor,
+        reason: &str,
         fallback: Option<String>,
-    ) -> Result<Listed, ImportError> {
+    ) -> Result<Listed, ArmError> {
+        let page = self.user_page(found, cursor.of(Method::Oauth)?, Turn::Caller).await?;
+        Ok(self.listed(page, Method::Oauth, (reason.to_owned(), fallback))?)
+    }
+
+    pub(super) async fn installation_page(
+        &self,
+        id: InstallationId,
+        cursor: Option<&str>,
+        turn: Turn<'_>,
+    ) -> Result<PageOf<Repository>, ArmError> {
+        let page = self.reader(turn).installation_repositories(id.0, cursor).await;
+        page.map_err(|error| ImportError::of_github(error, self.0.clock.now()))
+    }
+
+    pub(super) async fn user_page(
+        &self,
+        found: &Situation,
+        cursor: Option<&str>,
+        turn: Turn<'_>,
+    ) -> Result<PageOf<Repository>, ArmError> {
         let Some(token) = &found.token else {
-            return Err(self.no_credential(found, Reason::NoToken(super::Why::Asked)));
+            return Err(self.no_credential(found, Reason::NoToken(super::Why::Asked)).into());
         };
-        let reader = self.0.github.reader(Traffic::Live);
-        let page = reader.user_repositories(token, cursor.of(Method::Oauth)?).await;
-        match page.map_err(|error| ImportError::of_github(error, self.0.clock.now()).error)? {
-            Some(page) => self.listed(page, Method::Oauth, fallback),
-            None => Err(ImportError::NoAccess("the credential is revoked or has expired".to_owned())),
+        match self.reader(turn).user_repositories(token, cursor).await {
+            Ok(Some(page)) => Ok(page),
+            Ok(None) => Err(ArmError {
+                error: ImportError::NoAccess("the credential is revoked or has expired".to_owned()),
+                of_installation: true,
+            }),
+            Err(error) => Err(ImportError::of_github(error, self.0.clock.now())),
         }
     }
 
@@ -214,13 +296,13 @@ impl Imports {
         &self,
         page: PageOf<Repository>,
         method: Method,
-        fallback_reason: Option<String>,
+        (reason, fallback_reason): (String, Option<String>),
     ) -> Result<Listed, ImportError> {
-        tracing::info!(%method, rows = page.rows.len(), "repositories listed");
+        tracing::info!(%method, reason, rows = page.rows.len(), "repositories listed");
         let sealed = |next: String| self.0.seal.seal(CURSOR, format!("{method} {next}").as_bytes());
         let next = page.next.map(sealed).transpose();
         let next = next.map_err(|error| ImportError::Internal(error.to_string()))?;
-        Ok(Listed { rows: page.rows.into_iter().map(row).collect(), next, method, fallback_reason })
+        Ok(Listed { rows: page.rows.into_iter().map(row).collect(), next, method, reason, fallback_reason })
     }
 }
 

@@ -1,6 +1,7 @@
-//! Imports (B9): a repository of a project, fetched with the credential that mode and mapping choose, by one contract.
+//! Imports (B9): a repository of a project, fetched with the credential that rollout and mapping choose, by one contract.
 
 pub mod arm;
+mod beside;
 mod error;
 mod fetch;
 mod find;
@@ -12,21 +13,26 @@ use std::time::Duration;
 
 use cutover_shared::ids::{InstallationId, ProjectId, TenantId};
 use cutover_shared::import::{ImportView, Method, Wanted};
-use cutover_shared::mapping::{Mapping as Mapped, Mode};
+use cutover_shared::mapping::Mapping as Mapped;
+use cutover_shared::rollout::{Operation, Why as Decided};
 use secrecy::SecretString;
 
 pub use self::error::ImportError;
 pub use self::list::{ListAsk, Listed};
 
-use self::arm::{Arm, Grace, Mapping, Reason, Tenant, Why, arm};
+use self::arm::{Arm, Grace, Mapping, Reason, Why, arm};
+use self::beside::side;
 use self::error::ArmError;
-use self::fetch::Done;
+use self::fetch::{Done, Turn};
 use crate::clock::{Clock, Millis};
 use crate::git::{Artifact, ArtifactId, Artifacts, Git, GitError, Limits};
 use crate::github::GitHub;
-use crate::mapping::{mode, token_owner};
+use crate::mapping::token_owner;
 use crate::metrics::{ImportMethod, Metrics};
-use crate::run::Brake;
+use crate::rollout::decide::Decision;
+use crate::rollout::router::Router;
+use crate::rollout::shadow::Shadow;
+use crate::rollout::tally::{Call, Outcome, Tally};
 use crate::seal::Seal;
 use crate::store::{Db, LinkRow};
 
@@ -39,8 +45,14 @@ pub struct ImportParts {
     pub github: GitHub,
     pub seal: Arc<Seal>,
     pub clock: Clock,
-    pub brake: Brake,
+    /// Says whose turn it is.
+    pub router: Router,
+    /// Runs the other arm beside.
+    pub shadow: Shadow,
+    pub tally: Arc<dyn Tally>,
     pub git: Git,
+    /// For the arm beside: what it has under way takes no place of a caller's.
+    pub shadow_git: Git,
     pub artifacts: Artifacts,
     pub limits: Limits,
     /// Epoch milliseconds; none: no end is set.
@@ -68,9 +80,13 @@ pub struct ImportAsk {
 }
 
 /// A repository of a project with all that decides on its arm.
+#[derive(Clone)]
 struct Situation {
     link: LinkRow,
     mapping: Option<Mapped>,
+    mapped: Mapping,
+    operation: Operation,
+    decision: Decision,
     token: Option<SecretString>,
     arm: Arm,
 }
@@ -96,43 +112,78 @@ impl Imports {
     pub async fn run(&self, ask: &ImportAsk) -> Result<ImportView, ImportError> {
         let started = self.0.clock.monotonic();
         let reference = ask.reference.as_deref().map(checked_ref).transpose()?;
-        let found = self.situation(ask).await?;
+        let found = self.situation(ask, Operation::Import).await?;
         let chosen = self.chosen(&found, ask.method)?;
-        let (method, done, reason, fallback_reason) = match chosen {
-            Arm::Refused(reason) => return Err(self.no_credential(&found, reason)),
+        let (method, served, reason, fallback_reason) = match chosen {
+            Arm::Refused(reason) => return Err(self.refused(&found, reason)),
             Arm::OAuth(why) => {
-                let done = self.by_oauth(&found, reference).await;
-                (Method::Oauth, done, why.text().to_owned(), None)
+                (Method::Oauth, self.serve(&found, None, reference).await, why.text().to_owned(), None)
             }
             Arm::Installation { id, fallback } => {
-                let mapped = format!("mapped to installation {id}");
-                match self.by_installation(&found, id, reference).await {
-                    Err(ArmError { error, of_installation: true }) if fallback => {
-                        counted(Method::Installation, &found.link, Some(error.code()));
+                let mapped = format!("mapped to installation {id}; {}", found.decision.why.text());
+                match self.serve(&found, Some(id), reference).await {
+                    (call, Err(error)) if fallback && error.of_installation => {
+                        call.end(error.outcome(), false);
+                        counted(Method::Installation, &found.link, Some(error.error.code()));
                         let reason = "the installation can't serve, and the grace period lasts".to_owned();
-                        (
-                            Method::Oauth,
-                            self.by_oauth(&found, reference).await,
-                            reason,
-                            Some(error.to_string()),
-                        )
+                        let served = self.serve(&found, None, reference).await;
+                        (Method::Oauth, served, reason, Some(error.error.to_string()))
                     }
-                    done => (Method::Installation, done, mapped, None),
+                    served => (Method::Installation, served, mapped, None),
                 }
             }
         };
-        let done = match done {
-            Ok(done) => done,
-            Err(ArmError { error, .. }) => {
-                counted(method, &found.link, Some(error.code()));
-                return Err(error);
+        let (done, artifact) = match served {
+            (call, Ok(done)) => {
+                call.end(Outcome::Ok, true);
+                done
+            }
+            (call, Err(error)) => {
+                call.end(error.outcome(), true);
+                counted(method, &found.link, Some(error.error.code()));
+                return Err(error.error);
             }
         };
-        let artifact =
-            self.0.artifacts.keep(&done.fetched).map_err(|error| ArmError::from_git(error).error)?;
         counted(method, &found.link, None);
+        // What an operator asked for is no part of the rollout.
+        if ask.method == Wanted::Auto && fallback_reason.is_none() {
+            self.import_beside(&found, method, &done);
+        }
         let took = self.0.clock.monotonic().saturating_sub(started);
         Ok(view(found.link, method, done, artifact, (reason, fallback_reason), took))
+    }
+
+    /// By an installation, or by the user's token; counted when the call is ended.
+    async fn serve(
+        &self,
+        found: &Situation,
+        installation: Option<InstallationId>,
+        reference: Option<&str>,
+    ) -> (Call, Result<(Done, Artifact), ArmError>) {
+        let method = if installation.is_some() { Method::Installation } else { Method::Oauth };
+        let call = self.call(found, method);
+        let done = match installation {
+            Some(id) => self.by_installation(found, id, reference, Turn::Caller).await,
+            None => self.by_oauth(found, reference, Turn::Caller).await,
+        };
+        let kept = done.and_then(|done| {
+            let artifact = self.0.artifacts.keep(&done.fetched).map_err(ImportError::of_git)?;
+            Ok((done, artifact))
+        });
+        (call, kept)
+    }
+
+    /// A call of an arm begins.
+    fn call(&self, found: &Situation, method: Method) -> Call {
+        Call::begin(&self.0.tally, &self.0.clock, found.operation, &found.link.tenant, side(method))
+    }
+
+    /// Nobody may serve: that is the arm's error whose turn it is.
+    fn refused(&self, found: &Situation, reason: Reason) -> ImportError {
+        let turn = found.decision.side;
+        let call = Call::begin(&self.0.tally, &self.0.clock, found.operation, &found.link.tenant, turn);
+        call.end(Outcome::Error, true);
+        self.no_credential(found, reason)
     }
 
     /// The repository that is meant, as the catalog has it. Nothing is asked of GitHub.
@@ -148,30 +199,22 @@ impl Imports {
         self.0.artifacts.find(id)
     }
 
-    async fn situation(&self, ask: &ImportAsk) -> Result<Situation, ImportError> {
+    async fn situation(&self, ask: &ImportAsk, operation: Operation) -> Result<Situation, ImportError> {
         let link = self.find(ask).await?;
-        self.judge(link).await
+        self.judge(link, operation).await
     }
 
-    /// What is known of a link, and its arm.
-    async fn judge(&self, link: LinkRow) -> Result<Situation, ImportError> {
+    /// What is known of a link, and its arm. The rollout is asked last: a kill that comes while the store is read is obeyed.
+    async fn judge(&self, link: LinkRow, operation: Operation) -> Result<Situation, ImportError> {
         let parts = &self.0;
         let rows = parts.db.mappings(std::slice::from_ref(&link.key)).await?;
         let mapping: Option<Mapped> = rows.first().and_then(|row| serde_json::from_str(&row.body).ok());
         let row = rows.first().filter(|row| row.status == "mapped");
         let mapped = row.and_then(|row| row.installation).map_or(Mapping::Unmapped, Mapping::Mapped);
         let token = self.token(&link).await?;
-        let (mode, listed, killed) = self.ceiling(&link.tenant).await?;
-        let tenant = Tenant { listed, token: token.is_some() };
-        let arm = arm(mode, mapped, tenant, killed, self.grace());
-        Ok(Situation { link, mapping, token, arm })
-    }
-
-    /// Mode, whether the tenant is on the canary list, and whether the switch is pulled.
-    async fn ceiling(&self, tenant: &TenantId) -> Result<(Mode, bool, bool), ImportError> {
-        let killed = self.0.brake.is_pulled();
-        let view = mode::view(&self.0.db, None, killed).await?;
-        Ok((view.mode, view.canary.contains(tenant), killed))
+        let decision = parts.router.decide(operation, link.tenant.as_str());
+        let arm = arm((decision.side, decision.why), mapped, token.is_some(), self.grace());
+        Ok(Situation { link, mapping, mapped, operation, decision, token, arm })
     }
 
     fn grace(&self) -> Grace {
@@ -194,7 +237,7 @@ impl Imports {
         }
     }
 
-    /// What was asked for may be less than what the rule gives, never more: the mode is the ceiling.
+    /// What was asked for may be less than what the rule gives, never more: the rollout is the ceiling.
     fn chosen(&self, found: &Situation, wanted: Wanted) -> Result<Arm, ImportError> {
         match (wanted, found.arm) {
             (Wanted::Auto, arm) => Ok(arm),
@@ -203,7 +246,7 @@ impl Imports {
             }
             (Wanted::Installation, Arm::OAuth(why)) => Err(ImportError::NoCredential {
                 why: format!("an installation may not serve: {}", why.text()),
-                mend: "`cutover mode set`, or leave out the method".to_owned(),
+                mend: format!("{}, or leave out the method", lift(found, why)),
             }),
             (Wanted::Oauth, Arm::Installation { .. }) if found.token.is_some() => Ok(Arm::OAuth(Why::Asked)),
             (Wanted::Oauth, Arm::Installation { .. }) => {
@@ -224,8 +267,8 @@ impl Imports {
             .map(|mapping| mapping.next_steps.clone())
             .filter(|steps| !steps.is_empty());
         let mend = steps.unwrap_or_else(|| match (reason, &self.0.app_slug) {
-            (Reason::NoToken(Why::Killed | Why::Off | Why::NotListed), _) => {
-                "put the tenant on the canary list, or set the mode, once it is mapped".to_owned()
+            (Reason::NoToken(why @ Why::Rollout(_)), _) => {
+                format!("{}, once the repository is mapped", lift(found, why))
             }
             (_, Some(slug)) => {
                 let apps = if self.0.github.host_id() == "github.com" { "apps" } else { "github-apps" };
@@ -243,9 +286,20 @@ impl Imports {
     }
 }
 
-impl ArmError {
-    fn from_git(error: GitError) -> Self {
-        ImportError::of_git(error)
+/// What would let an installation serve.
+fn lift(found: &Situation, why: Why) -> String {
+    match why {
+        Why::Rollout(Decided::Killed) => {
+            "let go of the kill with `cutover unkill` or `cutover mode set`".to_owned()
+        }
+        Why::Rollout(Decided::ModeOff | Decided::NotListed) => {
+            "put the tenant on the canary list, or set the mode, with `cutover mode set`".to_owned()
+        }
+        Why::Rollout(_) => format!(
+            "`cutover rollout explain {} {}` says what keeps it on legacy",
+            found.link.tenant, found.operation
+        ),
+        Why::Grace | Why::Asked => "`cutover map plan` says which App installation is missing".to_owned(),
     }
 }
 

@@ -3,20 +3,16 @@ use proptest::prelude::*;
 use super::*;
 
 const ID: InstallationId = InstallationId(7);
-const MODES: [Mode; 3] = [Mode::Off, Mode::Canary, Mode::On];
 
 /// Every situation there is.
-fn all() -> impl Iterator<Item = (Mode, Mapping, Tenant, bool, Grace)> {
-    let both = [false, true];
-    MODES.into_iter().flat_map(move |mode| {
-        [Mapping::Mapped(ID), Mapping::Unmapped].into_iter().flat_map(move |mapping| {
-            both.into_iter().flat_map(move |listed| {
-                both.into_iter().flat_map(move |token| {
-                    both.into_iter().flat_map(move |killed| {
-                        [Grace::Open, Grace::Over]
-                            .into_iter()
-                            .map(move |grace| (mode, mapping, Tenant { listed, token }, killed, grace))
-                    })
+fn all() -> impl Iterator<Item = (Side, Decided, Mapping, bool, Grace)> {
+    Side::ALL.iter().copied().flat_map(|side| {
+        Decided::ALL.iter().copied().flat_map(move |why| {
+            [Mapping::Mapped(ID), Mapping::Unmapped].into_iter().flat_map(move |mapping| {
+                [false, true].into_iter().flat_map(move |token| {
+                    [Grace::Open, Grace::Over]
+                        .into_iter()
+                        .map(move |grace| (side, why, mapping, token, grace))
                 })
             })
         })
@@ -24,24 +20,24 @@ fn all() -> impl Iterator<Item = (Mode, Mapping, Tenant, bool, Grace)> {
 }
 
 /// The table of `docs/import.md`, in its order.
-fn expected(mode: Mode, mapping: Mapping, tenant: Tenant, killed: bool, grace: Grace) -> &'static str {
-    let legacy = killed || mode == Mode::Off || (mode == Mode::Canary && !tenant.listed);
-    match (legacy, mapping, grace, tenant.token) {
-        (true, .., true) => "oauth",
-        (true, .., false) => "no token",
-        (false, Mapping::Mapped(_), Grace::Open, true) => "installation, fallback",
-        (false, Mapping::Mapped(_), ..) => "installation",
-        (false, Mapping::Unmapped, Grace::Open, true) => "oauth",
-        (false, Mapping::Unmapped, Grace::Open, false) => "no token",
-        (false, Mapping::Unmapped, Grace::Over, _) => "grace over",
+fn expected(side: Side, mapping: Mapping, token: bool, grace: Grace) -> &'static str {
+    match (side, mapping, grace, token) {
+        (Side::Legacy, .., true) => "oauth",
+        (Side::Legacy, .., false) => "no token",
+        (Side::Target, Mapping::Mapped(_), Grace::Open, true) => "installation, fallback",
+        (Side::Target, Mapping::Mapped(_), ..) => "installation",
+        (Side::Target, Mapping::Unmapped, Grace::Open, true) => "oauth",
+        (Side::Target, Mapping::Unmapped, Grace::Open, false) => "no token",
+        (Side::Target, Mapping::Unmapped, Grace::Over, _) => "grace over",
     }
 }
 
 #[test]
 fn every_situation_has_the_arm_of_the_document() {
     let mut seen = 0;
-    for (mode, mapping, tenant, killed, grace) in all() {
-        let word = match arm(mode, mapping, tenant, killed, grace) {
+    for (side, why, mapping, token, grace) in all() {
+        let arm = arm((side, why), mapping, token, grace);
+        let word = match arm {
             Arm::Installation { id: ID, fallback: true } => "installation, fallback",
             Arm::Installation { id: ID, fallback: false } => "installation",
             Arm::Installation { .. } => "another installation",
@@ -49,55 +45,41 @@ fn every_situation_has_the_arm_of_the_document() {
             Arm::Refused(Reason::NoToken(_)) => "no token",
             Arm::Refused(Reason::GraceOver) => "grace over",
         };
-        let wanted = expected(mode, mapping, tenant, killed, grace);
-        assert_eq!(word, wanted, "{mode} {mapping:?} {tenant:?} {killed} {grace:?}");
+        assert_eq!(word, expected(side, mapping, token, grace), "{side} {why} {mapping:?} {token} {grace:?}");
+        // Legacy says why in the rollout's words, whatever else is so.
+        if side == Side::Legacy {
+            let said = match arm {
+                Arm::OAuth(why) | Arm::Refused(Reason::NoToken(why)) => why.text(),
+                other => panic!("{other:?}"),
+            };
+            assert_eq!(said, why.text());
+        }
         seen += 1;
     }
-    assert_eq!(seen, 96);
-}
-
-#[test]
-fn the_reason_is_the_first_that_holds() {
-    let tenant = Tenant { listed: false, token: true };
-    let why = |mode, killed| arm(mode, Mapping::Unmapped, tenant, killed, Grace::Open);
-    assert_eq!(why(Mode::Off, true), Arm::OAuth(Why::Killed));
-    assert_eq!(why(Mode::Off, false), Arm::OAuth(Why::Off));
-    assert_eq!(why(Mode::Canary, false), Arm::OAuth(Why::NotListed));
-    assert_eq!(why(Mode::On, false), Arm::OAuth(Why::Grace));
+    assert_eq!(seen, 2 * Decided::ALL.len() * 8);
 }
 
 proptest! {
-    /// Killed and off never reach an installation, and what an installation serves is what was mapped.
+    /// On legacy no installation is reached, and what an installation serves is what was mapped.
     #[test]
-    fn the_ceiling_holds(mode in 0..3_usize, id in any::<i64>(), mapped: bool, listed: bool, token: bool, killed: bool, over: bool) {
-        let mode = MODES[mode];
+    fn the_rollout_is_the_ceiling(target: bool, why in 0..Decided::ALL.len(), id in any::<i64>(), mapped: bool, token: bool, over: bool) {
+        let side = if target { Side::Target } else { Side::Legacy };
         let mapping = if mapped { Mapping::Mapped(InstallationId(id)) } else { Mapping::Unmapped };
         let grace = if over { Grace::Over } else { Grace::Open };
-        match arm(mode, mapping, Tenant { listed, token }, killed, grace) {
+        let why = Decided::ALL[why];
+        match arm((side, why), mapping, token, grace) {
             Arm::Installation { id: served, fallback } => {
-                prop_assert!(!killed && mode != Mode::Off && mapped && (mode == Mode::On || listed));
+                prop_assert!(target && mapped);
                 prop_assert_eq!(served, InstallationId(id));
                 prop_assert!(!fallback || (token && !over));
             }
-            Arm::OAuth(why) => {
+            Arm::OAuth(said) => {
                 prop_assert!(token);
-                prop_assert_eq!(why == Why::Killed, killed);
+                prop_assert_eq!(said == Why::Rollout(why), !target);
+                prop_assert!(said != Why::Asked);
             }
             Arm::Refused(Reason::NoToken(_)) => prop_assert!(!token),
-            Arm::Refused(Reason::GraceOver) => prop_assert!(over && !mapped && !killed && mode != Mode::Off),
+            Arm::Refused(Reason::GraceOver) => prop_assert!(over && !mapped && target),
         }
-    }
-
-    /// Listing a tenant or raising the mode never takes a mapped repository back to the old arm.
-    #[test]
-    fn more_is_never_less(listed: bool, token: bool, over: bool) {
-        let grace = if over { Grace::Over } else { Grace::Open };
-        let at = |mode, listed| {
-            let tenant = Tenant { listed, token };
-            matches!(arm(mode, Mapping::Mapped(ID), tenant, false, grace), Arm::Installation { .. })
-        };
-        prop_assert!(at(Mode::Off, listed) <= at(Mode::Canary, listed));
-        prop_assert!(at(Mode::Canary, listed) <= at(Mode::On, listed));
-        prop_assert!(at(Mode::Canary, false) <= at(Mode::Canary, true));
     }
 }

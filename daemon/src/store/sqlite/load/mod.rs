@@ -10,6 +10,7 @@ mod integration;
 pub(super) mod lock;
 mod mapping;
 mod mirror;
+mod mismatch;
 pub(super) mod outbox;
 mod rescore;
 mod rollout;

@@ -11,6 +11,7 @@ mod integration;
 mod lock;
 mod mapping;
 mod mirror;
+mod mismatch;
 mod outbox;
 mod rescore;
 mod rollout;
@@ -41,6 +42,7 @@ pub(super) async fn op(
         Op::Downstream(op) => downstream::op(connection, op).await,
         Op::Mapping(op) => mapping::op(connection, op).await,
         Op::Mirror(op) => mirror::op(connection, op).await,
+        Op::Mismatch(op) => mismatch::op(connection, op).await,
         Op::Inbox(op) => inbox::op(connection, op, packed).await,
         Op::Integration(op) => integration::op(connection, op).await,
         Op::Lock(op) => lock::op(connection, op).await,
