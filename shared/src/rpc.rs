@@ -264,6 +264,8 @@ impl Act {
                 | RolloutAct::Override { .. }
                 | RolloutAct::Freeze { .. }
                 | RolloutAct::Unfreeze { .. }
+                | RolloutAct::Repair { .. }
+                | RolloutAct::Reconcile { .. }
                 | RolloutAct::Unkill { .. } => Role::Operator,
             },
             // It spends an installation's calls and leaves an artifact.
@@ -322,6 +324,8 @@ impl Act {
                 RolloutAct::Override { .. } => "rollout.override",
                 RolloutAct::Freeze { .. } => "rollout.freeze",
                 RolloutAct::Unfreeze { .. } => "rollout.unfreeze",
+                RolloutAct::Repair { .. } => "rollout.repair",
+                RolloutAct::Reconcile { .. } => "rollout.reconcile",
                 RolloutAct::Unkill { .. } => "unkill",
             },
             Self::Import(act) => match act {

@@ -13,6 +13,7 @@ mod read;
 mod rescore;
 mod rollout;
 mod rows;
+mod second;
 mod select;
 mod sqlite;
 mod unit;
@@ -43,6 +44,9 @@ pub use rollout::{ChangeRow, IncidentRow, NewChange, RecordKind, RolloutOp, Roll
 pub use rows::{
     ActReceiptRow, AuditRow, InstallationRow, LinkFilter, LinkRow, MappingRow, NewItem, NewRun,
     RepositoryRow, RequestRow, RunRow, Standing, StandingRun, StoredItem, SweepRow, TenantRow, UploadRow,
+};
+pub use second::{
+    ArmRecord, NewSecond, RecordKey, RecordRow, SecondCounts, SecondOp, SecondRead, SecondRow,
 };
 pub use select::{Select, SelectError, Value};
 pub use unit::{
@@ -102,6 +106,7 @@ pub trait Store:
     + RescoreRead
     + RolloutRead
     + RunRead
+    + SecondRead
     + SettingRead
     + UploadRead
     + Send

@@ -11,7 +11,8 @@ use super::learned::Learned;
 use super::mirror::MirrorOp;
 use super::outbox::{DispatchTo, OutboxOp};
 use super::rescore::RescoreOp;
-use super::rollout::RolloutOp;
+use super::rollout::{RecordKind, RolloutOp};
+use super::second::SecondOp;
 use super::rows::{InstallationRow, LinkRow, MappingRow, NewItem, NewRun, RepositoryRow, RequestRow};
 
 /// The most rows of one operation. Keeps a group commit short, so that the urgent lane never waits long.
@@ -90,6 +91,7 @@ ops! {
     Probe(ProbeOp),
     Rescore(RescoreOp),
     Rollout(RolloutOp),
+    Second(SecondOp),
     Setting(SettingOp),
     Act(ActOp),
     Audit(AuditDraft),
@@ -273,6 +275,8 @@ impl Op {
             Self::Rescore(RescoreOp::Paid { ids }) => ids.len(),
             Self::Probe(ProbeOp::Forget { keys, .. }) => keys.len(),
             Self::Downstream(DownstreamOp::Put { rows, .. }) => rows.len(),
+            Self::Second(SecondOp::Again { seqs, .. }) => seqs.len(),
+            Self::Second(SecondOp::Owe { rows, .. }) => rows.len(),
             Self::Outbox(OutboxOp::Replay { seqs }) => seqs.len(),
             Self::Outbox(OutboxOp::Put(new)) => match &new.to {
                 DispatchTo::Workflows(workflows) => workflows.len(),
@@ -316,8 +320,11 @@ impl Op {
             Self::Setting(SettingOp::Set { name, .. }) if name.starts_with("inbox.") => Some(Topic::Inbox),
             Self::Outbox(_) => Some(Topic::Outbox),
             Self::Setting(_) => Some(Topic::Mode),
+            Self::Rollout(RolloutOp::Record { kind: RecordKind::Reconcile, .. }) => Some(Topic::Rollouts),
             Self::Rollout(RolloutOp::List { .. } | RolloutOp::Record { .. }) => None,
-            Self::Rollout(_) => Some(Topic::Rollouts),
+            // An intent and its withdrawal change nothing that is shown.
+            Self::Second(SecondOp::Intend(_) | SecondOp::Withdraw { .. }) => None,
+            Self::Rollout(_) | Self::Second(_) => Some(Topic::Rollouts),
             Self::Audit(_) => Some(Topic::Audit),
         }
     }

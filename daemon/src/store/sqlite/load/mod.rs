@@ -13,6 +13,7 @@ pub(super) mod outbox;
 mod rescore;
 mod rollout;
 pub(super) mod run;
+mod second;
 mod setting;
 
 use sqlx::sqlite::SqliteRow;

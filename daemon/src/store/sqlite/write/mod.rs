@@ -14,6 +14,7 @@ mod outbox;
 mod rescore;
 mod rollout;
 mod run;
+mod second;
 mod setting;
 
 use serde::Serialize;
@@ -46,6 +47,7 @@ pub(super) async fn op(
         Op::Probe(op) => mapping::probe(connection, op).await,
         Op::Rescore(op) => rescore::op(connection, op).await,
         Op::Rollout(op) => rollout::op(connection, op).await,
+        Op::Second(op) => second::op(connection, op).await,
         Op::Setting(op) => setting::op(connection, op).await,
         Op::Act(op) => setting::act(connection, op).await,
         Op::Audit(draft) => chain.append(connection, draft).await,
