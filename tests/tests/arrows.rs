@@ -196,6 +196,8 @@ const PURE: &[&str] = &[
     "flows/probe/address",
     "flows/probe/rule",
     "client/sse",
+    "rollout/reconcile",
+    "rollout/second/tries",
     "run/plan",
     "run/progress",
     "run/canonical",

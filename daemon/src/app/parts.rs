@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
 use cutover_shared::mapping::Mode;
-use cutover_shared::rollout::{RolloutName, Stage};
+use cutover_shared::rollout::{Operation, RolloutName, Stage};
 
 use super::credentials::Credentials;
 use super::settings::{ddl_names, github_settings, operators, outbox_settings, rollout_settings};
@@ -25,6 +25,7 @@ use crate::flows::import::{ImportParts, Imports};
 use crate::flows::kill::KillSwitch;
 use crate::flows::probe::rule::Rule;
 use crate::flows::probe::{Post, Probe, ProbeParts, Probes};
+use crate::flows::second::ImportsBehind;
 use crate::flows::status::Identity;
 use crate::flows::webhook_event::WebhookEvents;
 use crate::gateway::context::{OperatorContext, RepositoryContext};
@@ -48,6 +49,7 @@ use crate::mapping::sweep::Sweeper;
 use crate::rollout::book::Rollouts;
 use crate::rollout::evidence::Recorded;
 use crate::rollout::router::Router;
+use crate::rollout::second::{RepairLimits, Second, SecondArm, SecondParts};
 use crate::run::{Brake, Engine, EngineSettings};
 use crate::seal::Seal;
 use crate::store::{self, Db};
@@ -160,11 +162,11 @@ pub(super) async fn build(
     let identity = Arc::new(identity(loaded, github.host_id(), clock.now()));
     let started_at = identity.started_at;
     let router = Router::new(brake.clone());
-    let evidence = Arc::new(Recorded { db: db.clone() });
+    let evidence = Arc::new(Recorded { db: db.clone(), clock: clock.clone(), limits: repair_limits(config) });
     let rollouts = Rollouts::new(
         db.clone(),
         clock.clone(),
-        router,
+        router.clone(),
         rollout_settings(config)?,
         evidence,
         &config.state_dir,
@@ -185,6 +187,7 @@ pub(super) async fn build(
         .map(|tls| -> Arc<dyn Fn() -> Certificate + Send + Sync> { Arc::new(move || tls.state()) });
     let (imports, artifacts, git) =
         imports(config, credentials.slug.clone(), &db, &github, &seal, &brake, clock)?;
+    let second = second(config, &db, &router, &imports, &faults, clock);
     let triggers = Triggers::new(db.clone(), clock.clone(), Arc::new(GitHubFiles(github.clone())));
     let app_workflows = workflow_reader(config, app_database.as_ref(), &db, &triggers, clock);
     let mirror = app_database
@@ -203,6 +206,7 @@ pub(super) async fn build(
         app_database,
         app_workflows: app_workflows.clone(),
         certificate,
+        second: second.clone(),
     };
     let context: Option<Arc<dyn Context>> = Some(Arc::new(RepositoryContext::new(github.clone())));
     let outbox = Outbox::new(db.clone(), clock.clone(), Client::new()?, outbox_settings(config)?, context);
@@ -235,6 +239,7 @@ pub(super) async fn build(
         hooks_planner,
         kill,
         rollouts,
+        second,
         imports,
         probes,
         doctor,
@@ -289,6 +294,35 @@ fn imports(
         app_slug,
     });
     Ok((imports, artifacts, git))
+}
+
+/// The arms of `git-sandbox` come with its layers.
+fn second(
+    config: &Config,
+    db: &Db,
+    router: &Router,
+    imports: &Imports,
+    faults: &Faults,
+    clock: &Clock,
+) -> Second {
+    let behind: Arc<dyn SecondArm> = Arc::new(ImportsBehind::new(imports.clone(), db.clone()));
+    let mut arms: [Option<Arc<dyn SecondArm>>; Operation::ALL.len()] = Default::default();
+    for operation in RolloutName::GithubAuth.operations() {
+        arms[operation.index()] = Some(behind.clone());
+    }
+    Second::new(SecondParts {
+        db: db.clone(),
+        clock: clock.clone(),
+        faults: faults.clone(),
+        router: router.clone(),
+        limits: repair_limits(config),
+        every: config.rollout.reconcile_every,
+        arms,
+    })
+}
+
+fn repair_limits(config: &Config) -> RepairLimits {
+    RepairLimits { age: config.rollout.repair_age, most: config.rollout.repair_most }
 }
 
 fn probes(loaded: &Config, db: &Db, clock: &Clock) -> Result<Probes, Failure> {

@@ -87,6 +87,8 @@ pub(super) fn spawn_late(shutdown: &Shutdown, built: &Built, config: &Config) {
     }
     let (db, rollouts, clock) =
         (built.door.db.clone(), built.door.rollouts.clone(), built.door.clock.clone());
+    // Not before the rollouts are read: intents of the last process are settled first.
+    until_stop(shutdown, "second writes", built.door.second.clone().work());
     until_stop(shutdown, "mode above rollouts", ceiling::keep(db, rollouts, clock));
     // Not before the stored workflows are loaded: what is there already is not taken for new then.
     if let Some(workflows) = built.app_workflows.clone() {

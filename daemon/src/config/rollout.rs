@@ -41,6 +41,12 @@ pub(super) const KEYS: &[Key] = &[
         "Shortest time in `live`, while the legacy arm is a hot standby.", r#""14d""#, r#""21d""#),
     key("rollout.reverse_age", SOAK,
         "How old the proof may be that the way back is walkable.", r#""24h""#, r#""12h""#),
+    key("rollout.reconcile_every", Kind::Length { min: Duration::from_secs(10), max: Duration::from_secs(24 * 60 * 60) },
+        "How often the books of both arms are compared, while both are written.", r#""5m""#, r#""15m""#),
+    key("rollout.repair_age", SOAK,
+        "How long a second write may be owed: an older one is a person's, and stops every advance.", r#""1h""#, r#""4h""#),
+    key("rollout.repair_most", Kind::Whole { min: 1, max: 1_000_000 },
+        "Second writes of a rollout that may wait or have failed at once; so many stop every advance.", "10000", "2000"),
 ];
 
 /// Rollouts.
@@ -59,6 +65,9 @@ pub struct Rollout {
     pub soak_canary: Duration,
     pub soak_live: Duration,
     pub reverse_age: Duration,
+    pub reconcile_every: Duration,
+    pub repair_age: Duration,
+    pub repair_most: u64,
 }
 
 pub(super) fn rollout(values: &Values) -> Option<Rollout> {
@@ -74,5 +83,8 @@ pub(super) fn rollout(values: &Values) -> Option<Rollout> {
         soak_canary: values.length("rollout.soak_canary")?,
         soak_live: values.length("rollout.soak_live")?,
         reverse_age: values.length("rollout.reverse_age")?,
+        reconcile_every: values.length("rollout.reconcile_every")?,
+        repair_age: values.length("rollout.repair_age")?,
+        repair_most: u64::try_from(values.whole_number("rollout.repair_most")?).ok()?,
     })
 }

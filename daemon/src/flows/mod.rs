@@ -13,6 +13,7 @@ pub mod kill;
 pub mod measure;
 pub mod next;
 pub mod probe;
+pub mod second;
 pub mod status;
 pub mod tokens;
 pub mod webhook_event;

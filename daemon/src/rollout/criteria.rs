@@ -4,7 +4,9 @@
 use std::time::Duration;
 
 use cutover_shared::mapping::Mode;
-use cutover_shared::rollout::{Criterion, CriterionState, ReconcileView, RepairView, ReverseView, Side, Stage};
+use cutover_shared::rollout::{
+    Criterion, CriterionState, ReconcileView, RepairView, ReverseView, Side, Stage,
+};
 use cutover_shared::status::Health;
 use serde::{Deserialize, Serialize};
 
@@ -101,7 +103,7 @@ pub fn criteria(state: &State, rules: &Rules, facts: &Facts, to: Stage, now: i64
     }
     all.push(flags(state));
     if state.stage.writes_both() {
-        all.extend([repair(facts), reconciled(state, facts, now)]);
+        all.extend([repair(facts), reconciled(facts, now)]);
     }
     if state.stage.compares() {
         all.extend([verdict(facts), complete(facts)]);
@@ -213,15 +215,19 @@ fn repair(facts: &Facts) -> Criterion {
 }
 
 /// A small fleet that no judge has enough figures of is passed on this: every record of both arms was looked at.
-fn reconciled(state: &State, facts: &Facts, now: i64) -> Criterion {
+fn reconciled(facts: &Facts, now: i64) -> Criterion {
     const MEND: &str = "`cutover rollout reconcile` compares now";
     let Some(view) = &facts.reconciled else {
         let text = format!("both books were never compared: {MEND}");
         return one("reconcile", CriterionState::Unknown, false, text);
     };
     let age = now.saturating_sub(view.at);
-    if view.at < state.stage_since || age > RECONCILED_MS {
-        let text = format!("both books were compared {} ago, before this stage or too long: {MEND}", length(age));
+    if age > RECONCILED_MS {
+        let text = format!(
+            "both books were compared {} ago, at most {}: {MEND}",
+            length(age),
+            length(RECONCILED_MS)
+        );
         return one("reconcile", CriterionState::Unknown, false, text);
     }
     let ReconcileView { compared, missing, extra, different, lagging, mismatch_ppm, .. } = view;

@@ -48,11 +48,7 @@ pub enum Finding {
 }
 
 /// What one key shows; none where it is not this comparison's.
-pub fn finding<K>(
-    legacy: Option<&Entry<K>>,
-    target: Option<&Entry<K>>,
-    bounds: Bounds,
-) -> Option<Finding> {
+pub fn finding<K>(legacy: Option<&Entry<K>>, target: Option<&Entry<K>>, bounds: Bounds) -> Option<Finding> {
     let both = || legacy.into_iter().chain(target);
     let newest = both().map(|entry| entry.at).max()?;
     // The two books are not read in one moment: what was written in between looks different in each.

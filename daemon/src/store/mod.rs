@@ -45,9 +45,7 @@ pub use rows::{
     ActReceiptRow, AuditRow, InstallationRow, LinkFilter, LinkRow, MappingRow, NewItem, NewRun,
     RepositoryRow, RequestRow, RunRow, Standing, StandingRun, StoredItem, SweepRow, TenantRow, UploadRow,
 };
-pub use second::{
-    ArmRecord, NewSecond, RecordKey, RecordRow, SecondCounts, SecondOp, SecondRead, SecondRow,
-};
+pub use second::{ArmRecord, NewSecond, RecordKey, RecordRow, SecondCounts, SecondOp, SecondRead, SecondRow};
 pub use select::{Select, SelectError, Value};
 pub use unit::{
     ActOp, AuditDraft, CatalogOp, IndexOp, ItemChange, Lane, MappingOp, Op, ProbeOp, RunOp, RunPatch,

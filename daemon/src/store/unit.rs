@@ -12,8 +12,8 @@ use super::mirror::MirrorOp;
 use super::outbox::{DispatchTo, OutboxOp};
 use super::rescore::RescoreOp;
 use super::rollout::{RecordKind, RolloutOp};
-use super::second::SecondOp;
 use super::rows::{InstallationRow, LinkRow, MappingRow, NewItem, NewRun, RepositoryRow, RequestRow};
+use super::second::SecondOp;
 
 /// The most rows of one operation. Keeps a group commit short, so that the urgent lane never waits long.
 pub const UNIT_ROWS: usize = 256;

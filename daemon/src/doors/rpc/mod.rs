@@ -50,6 +50,7 @@ use crate::mapping::old_hooks::planner::HooksPlanner;
 use crate::mapping::periodic::Periodic;
 use crate::mapping::planner::Planner;
 use crate::rollout::book::Rollouts;
+use crate::rollout::second::Second;
 use crate::run::{Brake, Engine};
 use crate::seal::Seal;
 use crate::store::{Db, ReadError, WriteError};
@@ -70,6 +71,7 @@ pub struct Parts {
     pub importer: Importer,
     pub kill: KillSwitch,
     pub rollouts: Rollouts,
+    pub second: Second,
     pub imports: Imports,
     pub probes: Probes,
     pub inbox: Arc<Inbox>,
@@ -101,6 +103,7 @@ impl Parts {
                     canary: &self.canary,
                     periodic: &self.periodic,
                     mirror: self.doctor.mirror.as_ref(),
+                    second: &self.second,
                 };
                 Answer::Status(Box::new(status::status(from).await.map_err(read_error)?))
             }

@@ -11,6 +11,7 @@ use super::{Parts, STORE_MEND};
 use crate::audit::Who;
 use crate::rollout::book::look::Standing;
 use crate::rollout::book::{RolloutError, StepAsk, Way};
+use crate::rollout::second::RepairError;
 
 /// Changes that a rollout shows with itself.
 const CHANGES: u32 = 10;
@@ -42,6 +43,13 @@ pub(super) async fn query(parts: &Parts, query: RolloutQuery) -> Result<RolloutA
         }
         RolloutQuery::Overrides { name, page } => {
             RolloutAnswer::Overrides(rollouts.overrides(name, &page).map_err(error)?)
+        }
+        RolloutQuery::Repairs { name, page } => {
+            RolloutAnswer::Repairs(parts.second.repairs(name, &page).await.map_err(repair_error)?)
+        }
+        RolloutQuery::Reconciliation { name } => {
+            let found = parts.second.reconciled(name).await.map_err(|cause| error(cause.into()))?;
+            RolloutAnswer::Reconciliation(found.map(Box::new))
         }
         RolloutQuery::Flags => RolloutAnswer::Flags(rollouts.flags().map_err(error)?),
     })
@@ -89,7 +97,22 @@ async fn show(parts: &Parts, name: RolloutName) -> Result<RolloutView, RpcError>
 pub(super) async fn act(parts: &Parts, act: RolloutAct, who: &Who) -> Result<RolloutReceipt, RpcError> {
     let rollouts = &parts.rollouts;
     let one = |change: Option<ChangeView>| change.into_iter().collect::<Vec<_>>();
+    let (mut repairs, mut reconciled) = (0, None);
     let changes = match act {
+        RolloutAct::Repair { name, seq, drop: Some(reason) } => {
+            repairs = parts.second.drop_one(name, seq, &reason, who).await.map_err(repair_error)?;
+            Vec::new()
+        }
+        RolloutAct::Repair { name, seq, drop: None } => {
+            repairs = parts.second.again(name, seq, who).await.map_err(repair_error)?;
+            Vec::new()
+        }
+        RolloutAct::Reconcile { name } => {
+            let found = parts.second.reconcile(name, who).await;
+            reconciled =
+                Some(found.map_err(|cause| RpcError::new(ErrorCode::Store, cause.to_string(), STORE_MEND))?);
+            Vec::new()
+        }
         RolloutAct::Stage { name, to, exact, digest, override_reason } => {
             let ask = StepAsk { name, to: Some(to), exact };
             let passed = override_reason.as_deref();
@@ -122,7 +145,24 @@ pub(super) async fn act(parts: &Parts, act: RolloutAct, who: &Who) -> Result<Rol
             changes
         }
     };
-    Ok(RolloutReceipt { changes })
+    Ok(RolloutReceipt { changes, repairs, reconciled })
+}
+
+fn repair_error(error: RepairError) -> RpcError {
+    let text = error.to_string();
+    match error {
+        RepairError::Unknown(_) => RpcError::new(
+            ErrorCode::NotFound,
+            text,
+            "`cutover rollout repairs NAME` lists those that there are",
+        ),
+        RepairError::Reason | RepairError::Place(_) => RpcError::new(
+            ErrorCode::Usage,
+            text,
+            "`cutover rollout repairs NAME` lists them with their numbers",
+        ),
+        RepairError::Read(_) | RepairError::Write(_) => RpcError::new(ErrorCode::Store, text, STORE_MEND),
+    }
 }
 
 pub(super) fn error(error: RolloutError) -> RpcError {

@@ -31,7 +31,8 @@ fn what_moved_since_the_beginning_or_before_dual_write_is_not_this_comparisons()
 
 #[test]
 fn a_tenth_of_a_percent_is_a_warning_and_more_is_an_alert() {
-    let of = |mismatched, all: u64| Tally { agreed: all - mismatched, missing: mismatched, ..Tally::default() };
+    let of =
+        |mismatched, all: u64| Tally { agreed: all - mismatched, missing: mismatched, ..Tally::default() };
     assert_eq!(of(0, 10).health(), Health::Ok);
     assert_eq!(of(1, 2_000).health(), Health::Ok);
     assert_eq!(of(1, 1_999).health(), Health::Warning);

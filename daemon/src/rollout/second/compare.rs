@@ -168,8 +168,10 @@ impl Second {
             cutover_shared::status::Health::Ok => {
                 tracing::info!(rollout = %name, compared, lagging, repaired, "the books of both arms were compared");
             }
-            _ => tracing::error!(rollout = %name, compared, missing, extra, different, lagging, mismatch_ppm, repaired,
-                "the books of both arms do not agree"),
+            _ => {
+                tracing::error!(rollout = %name, compared, missing, extra, different, lagging, mismatch_ppm, repaired,
+                "the books of both arms do not agree")
+            }
         }
         let body = serde_json::to_string(view).map_err(|error| WriteError::Unavailable(error.to_string()))?;
         let op = RolloutOp::Record { name, kind: RecordKind::Reconcile, at: view.at, body };

@@ -199,11 +199,7 @@ impl Second {
 
 /// The row of a write, and the record that it stands on.
 fn rows(id: &str, asked: &Asked, record: &Record, at: i64) -> (NewSecond, ArmRecord) {
-    let of = RecordKey {
-        operation: asked.operation,
-        tenant: asked.tenant.clone(),
-        key: record.key.clone(),
-    };
+    let of = RecordKey { operation: asked.operation, tenant: asked.tenant.clone(), key: record.key.clone() };
     let body = record.body.to_string();
     let write = NewSecond {
         id: id.to_owned(),

@@ -45,7 +45,7 @@ impl Second {
         if !asked.decision.second_write {
             return None;
         }
-        let id = uuid::Uuid::new_v4().simple().to_string();
+        let id = format!("{:032x}", rand::random::<u128>());
         self.live().insert(id.clone());
         let pending = Pending { second: self.clone(), id, asked };
         let parts = self.parts();
@@ -161,11 +161,8 @@ impl Pending {
         }
         let (mut told, mut waits, mut tries) = (Some(told), Waits::default(), 0);
         loop {
-            let op = SecondOp::Answered {
-                write: Box::new(write.clone()),
-                record: Box::new(row.clone()),
-                owe,
-            };
+            let op =
+                SecondOp::Answered { write: Box::new(write.clone()), record: Box::new(row.clone()), owe };
             let written = parts.db.write(Lane::Urgent, Unit::new().with(op)).await;
             if let Some(told) = told.take() {
                 let _ = told.send(());

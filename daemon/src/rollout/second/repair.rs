@@ -91,9 +91,12 @@ impl Second {
             "side": row.side, "reason": reason, "why": row.note,
         });
         let note = format!("dropped by {}: {reason}", who.operator);
-        let unit = Unit::new()
-            .with(SecondOp::Drop { seq, at, note })
-            .with(who.did(at, "rollout.repair", name.word(), detail));
+        let unit = Unit::new().with(SecondOp::Drop { seq, at, note }).with(who.did(
+            at,
+            "rollout.repair",
+            name.word(),
+            detail,
+        ));
         self.parts().db.write(Lane::Handler, unit).await?;
         self.tell();
         Ok(1)
