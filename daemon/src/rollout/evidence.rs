@@ -29,7 +29,7 @@ impl Evidence for Recorded {
             repair: self.limits.view(self.db.second_counts(name).await?, self.clock.now()),
             reconciled: self.record::<ReconcileView>(name, RecordKind::Reconcile).await?,
             // The window in which an answer left no record in either book.
-            incomplete: u64::from(lost.last_at >= state.stage_since),
+            incomplete: u64::from(lost.count > 0 && lost.last_at >= state.stage_since),
             reverse: self.record::<ReverseView>(name, RecordKind::Reverse).await?,
             armed: self.record::<Proof>(name, RecordKind::Armed).await?,
             preflight: self.record::<Proof>(name, RecordKind::Preflight).await?,

@@ -174,10 +174,10 @@ async fn what_differs_is_written_again_a_few_times_and_then_only_on_a_persons_wo
     life.call("a@1").await;
     let _work = work(&life);
     // By the clock: the first write and three more, whatever time goes by.
-    life.until(async |life| life.script.outside.times(Side::Target, "a@1") == 4).await;
     for _ in 0..20 {
         life.clock.advance(Duration::from_secs(301));
-        for _ in 0..50 {
+        life.settled().await;
+        for _ in 0..200 {
             tokio::task::yield_now().await;
         }
     }
