@@ -29,7 +29,8 @@ fn good() -> Facts {
 
 fn compared(health: Health) -> ReconcileView {
     ReconcileView {
-        at: NIGHT - 5 * MINUTE_MS,
+        // Fresh at each hour that is asked about here.
+        at: 10_000 * HOUR,
         since: 0,
         compared: 40,
         missing: 0,
@@ -75,7 +76,7 @@ fn each_missing_thing_is_named() {
         ("repair", |_, facts| facts.repair.blocks = true),
         ("reconcile", |_, facts| facts.reconciled = None),
         ("reconcile", |_, facts| facts.reconciled = Some(compared(Health::Bad))),
-        ("reconcile", |_, facts| facts.reconciled.as_mut().unwrap().at -= HOUR),
+        ("reconcile", |_, facts| facts.reconciled.as_mut().unwrap().at = NIGHT - 2 * HOUR),
         ("verdict", |_, facts| facts.verdict = None),
         ("verdict", |_, facts| facts.verdict = Some((CriterionState::Fails, "errors".to_owned()))),
         ("complete", |_, facts| facts.incomplete = 1),

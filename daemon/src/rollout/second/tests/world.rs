@@ -151,7 +151,7 @@ impl Life {
                 return;
             }
             if round % 20 == 19 {
-                self.clock.advance(Duration::from_millis(500));
+                self.clock.advance(Duration::from_secs(5));
             }
             tokio::task::yield_now().await;
         }
