@@ -6,6 +6,7 @@ mod credentials;
 mod doors;
 mod kinds;
 mod parts;
+mod second;
 mod set_up;
 mod settings;
 mod tasks;

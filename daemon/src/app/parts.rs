@@ -6,9 +6,10 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
 use cutover_shared::mapping::Mode;
-use cutover_shared::rollout::{Operation, RolloutName, Stage};
+use cutover_shared::rollout::{RolloutName, Stage};
 
 use super::credentials::Credentials;
+use super::second::{repair_limits, second};
 use super::settings::{ddl_names, github_settings, operators, outbox_settings, rollout_settings};
 use super::{Failure, kinds};
 use crate::audit::{HeadFile, Who};
@@ -25,7 +26,6 @@ use crate::flows::import::{ImportParts, Imports};
 use crate::flows::kill::KillSwitch;
 use crate::flows::probe::rule::Rule;
 use crate::flows::probe::{Post, Probe, ProbeParts, Probes};
-use crate::flows::second::ImportsBehind;
 use crate::flows::status::Identity;
 use crate::flows::webhook_event::WebhookEvents;
 use crate::gateway::context::{OperatorContext, RepositoryContext};
@@ -49,7 +49,6 @@ use crate::mapping::sweep::Sweeper;
 use crate::rollout::book::Rollouts;
 use crate::rollout::evidence::Recorded;
 use crate::rollout::router::Router;
-use crate::rollout::second::{RepairLimits, Second, SecondArm, SecondParts};
 use crate::run::{Brake, Engine, EngineSettings};
 use crate::seal::Seal;
 use crate::store::{self, Db};
@@ -294,35 +293,6 @@ fn imports(
         app_slug,
     });
     Ok((imports, artifacts, git))
-}
-
-/// The arms of `git-sandbox` come with its layers.
-fn second(
-    config: &Config,
-    db: &Db,
-    router: &Router,
-    imports: &Imports,
-    faults: &Faults,
-    clock: &Clock,
-) -> Second {
-    let behind: Arc<dyn SecondArm> = Arc::new(ImportsBehind::new(imports.clone(), db.clone()));
-    let mut arms: [Option<Arc<dyn SecondArm>>; Operation::ALL.len()] = Default::default();
-    for operation in RolloutName::GithubAuth.operations() {
-        arms[operation.index()] = Some(behind.clone());
-    }
-    Second::new(SecondParts {
-        db: db.clone(),
-        clock: clock.clone(),
-        faults: faults.clone(),
-        router: router.clone(),
-        limits: repair_limits(config),
-        every: config.rollout.reconcile_every,
-        arms,
-    })
-}
-
-fn repair_limits(config: &Config) -> RepairLimits {
-    RepairLimits { age: config.rollout.repair_age, most: config.rollout.repair_most }
 }
 
 fn probes(loaded: &Config, db: &Db, clock: &Clock) -> Result<Probes, Failure> {

@@ -196,7 +196,7 @@ impl Imports {
                 self.fetch(&repository, &leased.token, &commit).await
             }
             Credential::User(token) => self.fetch(&repository, &token, &commit).await,
-            _ => return Err(ImportError::Internal("no arm has this credential".to_owned())),
+            Credential::App => return Err(ImportError::Internal("no arm has this credential".to_owned())),
         };
         Ok((fetched.map_err(|error| ImportError::of_git(error).error)?, repository))
     }

@@ -1,6 +1,7 @@
 //! Reconciliation (C4): both books page by page, by the clock and on demand. What is missing or differs is owed again.
 
 use cutover_shared::rollout::{ReconcileView, RepairState, RolloutName, Side};
+use cutover_shared::status::Health;
 use serde_json::json;
 
 use super::Second;
@@ -164,14 +165,13 @@ impl Second {
 
     async fn keep_result(&self, name: RolloutName, view: &ReconcileView) -> Result<(), WriteError> {
         let ReconcileView { compared, missing, extra, different, lagging, mismatch_ppm, repaired, .. } = view;
-        match view.health {
-            cutover_shared::status::Health::Ok => {
-                tracing::info!(rollout = %name, compared, lagging, repaired, "the books of both arms were compared");
-            }
-            _ => {
-                tracing::error!(rollout = %name, compared, missing, extra, different, lagging, mismatch_ppm, repaired,
-                "the books of both arms do not agree")
-            }
+        if view.health == Health::Ok {
+            tracing::info!(rollout = %name, compared, lagging, repaired, "the books of both arms were compared");
+        } else {
+            tracing::error!(
+                rollout = %name, compared, missing, extra, different, lagging, mismatch_ppm, repaired,
+                "the books of both arms do not agree"
+            );
         }
         let body = serde_json::to_string(view).map_err(|error| WriteError::Unavailable(error.to_string()))?;
         let op = RolloutOp::Record { name, kind: RecordKind::Reconcile, at: view.at, body };
