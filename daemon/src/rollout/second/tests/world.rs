@@ -159,9 +159,10 @@ impl Life {
     }
 
     pub(super) async fn settled(&self) {
+        // In this order: an intent that is settled in between becomes a write that waits.
         self.until(async |life| {
-            let counts = life.db.second_counts(NAME).await.unwrap();
-            counts.waiting == 0 && life.db.second_intents(NAME, 0, 1).await.unwrap().is_empty()
+            life.db.second_intents(NAME, 0, 1).await.unwrap().is_empty()
+                && life.db.second_counts(NAME).await.unwrap().waiting == 0
         })
         .await;
     }
