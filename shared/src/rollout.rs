@@ -14,6 +14,7 @@ pub use self::measured::{
 use crate::ids::{Digest, OperatorName, TenantId};
 use crate::page::{Page, PageAsk};
 use crate::run::words;
+use crate::status::Health;
 
 /// A rollout. Both are built in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -415,6 +416,78 @@ pub struct RepairView {
     pub blocks: bool,
 }
 
+/// Where a write that an arm owes behind the other one is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RepairState {
+    /// The call is not answered yet.
+    Intent,
+    /// Owed, and tried by itself.
+    Pending,
+    Done,
+    /// Given up: a person has to look.
+    Failed,
+    /// A newer write of the same thing took its place.
+    Superseded,
+    /// A person gave it up.
+    Dropped,
+}
+words!(RepairState {
+    Intent = "intent", Pending = "pending", Done = "done", Failed = "failed", Superseded = "superseded",
+    Dropped = "dropped",
+});
+
+/// A write that an arm owes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RepairLine {
+    pub seq: i64,
+    pub operation: Operation,
+    pub tenant: TenantId,
+    /// Of the record: project, repository and commit, without a secret.
+    pub key: String,
+    /// The arm that owes it.
+    pub side: Side,
+    /// `pending` or `failed`.
+    pub state: RepairState,
+    /// Epoch milliseconds.
+    pub created_at: i64,
+    pub attempts: u32,
+    /// Not before this moment, epoch milliseconds; 0 for at once.
+    pub due_at: i64,
+    /// Why the last try failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// What a comparison of both arms' books found (C4).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReconcileView {
+    /// When it began, epoch milliseconds.
+    pub at: i64,
+    /// Records since this moment, epoch milliseconds.
+    pub since: i64,
+    /// Keys that were compared, those on their way left out.
+    pub compared: u64,
+    /// Legacy has a record, the target has none.
+    pub missing: u64,
+    /// The target has a record, legacy has none.
+    pub extra: u64,
+    /// Both have one, and their digests differ.
+    pub different: u64,
+    /// Owed, and younger than the age that a write may have.
+    pub lagging: u64,
+    /// Missing, extra and different in a million compared: above 1,000 (0.1 %) it is an alert, above half of that a warning.
+    pub mismatch_ppm: u64,
+    /// Writes that are owed again because of it.
+    pub repaired: u64,
+    /// Answers since then that left no record in either book, because the store did not take it: no comparison finds these.
+    pub unrecorded: u64,
+    pub health: Health,
+    /// The first keys that did not agree, each behind its word.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub examples: Vec<String>,
+}
+
 /// The way back was walked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReverseView {
@@ -591,6 +664,15 @@ pub enum RolloutQuery {
     Flags,
     /// Incidents that are open.
     Incidents,
+    /// Writes that wait or failed, the oldest first.
+    Repairs {
+        name: RolloutName,
+        page: PageAsk,
+    },
+    /// The last comparison of both books.
+    Reconciliation {
+        name: RolloutName,
+    },
 }
 
 /// Answers to [`RolloutQuery`].
@@ -607,6 +689,9 @@ pub enum RolloutAnswer {
     Mismatches(Page<MismatchView>),
     Flags(Vec<FlagView>),
     Incidents(Vec<IncidentView>),
+    Repairs(Page<RepairLine>),
+    /// None: nothing was compared yet.
+    Reconciliation(Option<Box<ReconcileView>>),
 }
 
 /// Acts on rollouts. Those that lead back are legal in every state.
@@ -664,6 +749,16 @@ pub enum RolloutAct {
     Close {
         id: String,
     },
+    /// Tries writes that failed again; `seq` none: all of them. With `drop` one is given up, for this reason.
+    Repair {
+        name: RolloutName,
+        seq: Option<i64>,
+        drop: Option<String>,
+    },
+    /// Compares both books now, and has written again what is missing or differs.
+    Reconcile {
+        name: RolloutName,
+    },
     /// Lets go of a kill; none: of all.
     Unkill {
         name: Option<RolloutName>,
@@ -694,6 +789,11 @@ pub struct RolloutReceipt {
     /// What was counted, by [`RolloutAct::Outcomes`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcomes: Option<OutcomesReceipt>,
+    /// Writes that were moved by [`RolloutAct::Repair`].
+    #[serde(default)]
+    pub repairs: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reconciled: Option<ReconcileView>,
 }
 
 /// A critical incident.

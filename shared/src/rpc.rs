@@ -292,6 +292,8 @@ impl Act {
                 | RolloutAct::Override { .. }
                 | RolloutAct::Freeze { .. }
                 | RolloutAct::Unfreeze { .. }
+                | RolloutAct::Repair { .. }
+                | RolloutAct::Reconcile { .. }
                 | RolloutAct::Drill { .. }
                 | RolloutAct::Preflight { .. }
                 | RolloutAct::Declare { .. }
@@ -360,6 +362,8 @@ impl Act {
                 RolloutAct::Preflight { .. } => "rollout.preflight",
                 RolloutAct::Declare { .. } => "incident.declare",
                 RolloutAct::Close { .. } => "incident.close",
+                RolloutAct::Repair { .. } => "rollout.repair",
+                RolloutAct::Reconcile { .. } => "rollout.reconcile",
                 RolloutAct::Unkill { .. } => "unkill",
                 RolloutAct::Baseline { .. } => "rollout.baseline",
                 RolloutAct::Outcomes(_) => "rollout.outcomes",

@@ -207,6 +207,8 @@ const PURE: &[&str] = &[
     "rollout/criteria",
     "rollout/decide",
     "rollout/stages",
+    "rollout/reconcile",
+    "rollout/second/tries",
     "run/plan",
     "run/progress",
     "run/canonical",

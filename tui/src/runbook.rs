@@ -7,6 +7,7 @@ pub const ALL: &[(&str, &str)] = &[
     ("key_rejected.md", include_str!("../../runbooks/key_rejected.md")),
     ("kill.md", include_str!("../../runbooks/kill.md")),
     ("missed_webhooks.md", include_str!("../../runbooks/missed_webhooks.md")),
+    ("repair_queue.md", include_str!("../../runbooks/repair_queue.md")),
     ("store_disk_full.md", include_str!("../../runbooks/store_disk_full.md")),
     ("undo_mapping.md", include_str!("../../runbooks/undo_mapping.md")),
 ];

@@ -6,7 +6,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::rollout::router::Router;
 use crate::rollout::shadow::{Shadow, ShadowParts, ShadowSettings};
-use crate::rollout::tally::{Counted, Tally};
+use crate::rollout::tally::Tally;
 use crate::store::Db;
 
 /// What every operation of a rollout goes through.
@@ -17,8 +17,13 @@ pub(super) struct Arms {
 }
 
 impl Arms {
-    pub(super) fn new(config: &Config, router: &Router, db: &Db, clock: &Clock) -> Self {
-        let tally: Arc<dyn Tally> = Arc::new(Counted::default());
+    pub(super) fn new(
+        config: &Config,
+        router: &Router,
+        db: &Db,
+        clock: &Clock,
+        tally: Arc<dyn Tally>,
+    ) -> Self {
         let shadow = Shadow::new(ShadowParts {
             router: router.clone(),
             clock: clock.clone(),

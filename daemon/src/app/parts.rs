@@ -1,17 +1,18 @@
 //! Builds every part out of the configuration, in the order of their needs.
 
 use std::future::Future;
-use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
 use cutover_shared::mapping::Mode;
 use cutover_shared::rollout::{RolloutName, Stage};
 
-use super::arms::Arms;
 use super::credentials::Credentials;
+use super::imports::imports;
 use super::measured::Measured;
-use super::settings::{ddl_names, github_settings, operators, outbox_settings, rollout_settings};
+use super::routed::Routed;
+use super::second::second;
+use super::settings::{ddl_names, github_settings, operators, outbox_settings};
 use super::{Failure, kinds, locks};
 use crate::audit::{HeadFile, Who};
 use crate::client::Client;
@@ -23,7 +24,6 @@ use crate::faults::Faults;
 use crate::flows::app_workflows::{self, AppWorkflows};
 use crate::flows::ceiling;
 use crate::flows::doctor::{Certificate, Doctor};
-use crate::flows::import::{ImportParts, Imports};
 use crate::flows::incident::Incidents;
 use crate::flows::kill::{KillParts, KillSwitch};
 use crate::flows::probe::rule::Rule;
@@ -36,7 +36,7 @@ use crate::gateway::inbox::Inbox;
 use crate::gateway::outbox::{Context, Outbox};
 use crate::gateway::recover::{RecoverSettings, Recoverer};
 use crate::gateway::triggers::{GitHubFiles, Triggers};
-use crate::git::{Artifacts, Git, GitSettings, Limits};
+use crate::git::Artifacts;
 use crate::github::{GitHub, Traffic};
 use crate::init::{read_keyring, seal_key_file};
 use crate::locks::LockService;
@@ -50,21 +50,16 @@ use crate::mapping::periodic::Periodic;
 use crate::mapping::planner::Planner;
 use crate::mapping::rescore::Rescorer;
 use crate::mapping::sweep::Sweeper;
-use crate::rollout::book::Rollouts;
-use crate::rollout::evidence::Recorded;
+use crate::rollout::automation::Automation;
 use crate::rollout::metrics::Flush;
 use crate::rollout::metrics::prometheus::Prometheus;
 use crate::rollout::peers::Alone;
-use crate::rollout::router::Router;
 use crate::run::{Brake, Engine, EngineSettings};
 use crate::seal::Seal;
 use crate::store::{self, Db};
 
 /// Effects of one run outside our store that are under way at once.
 const OUTSIDE_PARALLEL: usize = 8;
-
-/// Artifacts of the largest size that are kept at once.
-const ARTIFACTS: u64 = 16;
 
 type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -89,6 +84,8 @@ pub(super) struct Built {
     pub(super) prometheus: Option<Prometheus>,
     /// A mode other than `off` was stored before this start.
     was_on: bool,
+    /// Judges rollouts and goes back by itself.
+    pub(super) automation: Automation,
 }
 
 /// What is there before anything is known of GitHub.
@@ -174,16 +171,8 @@ pub(super) async fn build(
     };
     let identity = Arc::new(identity(loaded, github.host_id(), clock.now()));
     let started_at = identity.started_at;
-    let router = Router::new(brake.clone());
-    let evidence = Arc::new(Recorded { db: db.clone() });
-    let rollouts = Rollouts::new(
-        db.clone(),
-        clock.clone(),
-        router,
-        rollout_settings(config)?,
-        evidence,
-        &config.state_dir,
-    );
+    let routed = Routed::new(config, &brake, &db, clock)?;
+    let Routed { rollouts, measured: Measured { outcomes, flush, prometheus }, arms, automation } = routed;
     let (kill, worker) = KillSwitch::new(KillParts {
         brake: brake.clone(),
         rollouts: rollouts.clone(),
@@ -193,7 +182,6 @@ pub(super) async fn build(
         engine: engine.clone(),
         clock: clock.clone(),
     });
-    let Measured { outcomes, flush, prometheus } = Measured::new(config, &db, clock, &rollouts)?;
     // Whoever is on installations already stays there: a rollout begins where the mode of an older version has led.
     let was_on = mode::stored(&db).await?.is_some_and(|mode| mode != Mode::Off);
     mode::initialise(&db, config.migration.mode, &config.migration.canary, started_at).await?;
@@ -208,9 +196,10 @@ pub(super) async fn build(
     let certificate = tls
         .clone()
         .map(|tls| -> Arc<dyn Fn() -> Certificate + Send + Sync> { Arc::new(move || tls.state()) });
-    let arms = Arms::new(config, rollouts.router(), &db, clock);
     let (imports, artifacts, git) =
         imports(config, credentials.slug.clone(), &db, &github, &seal, arms, clock)?;
+    let second = second(config, &db, rollouts.router(), &imports, &faults, clock);
+    imports.write_behind(second.clone());
     let triggers = Triggers::new(db.clone(), clock.clone(), Arc::new(GitHubFiles(github.clone())));
     let app_workflows = workflow_reader(config, app_database.as_ref(), &db, &triggers, clock);
     let mirror = app_database
@@ -232,6 +221,7 @@ pub(super) async fn build(
         locks: locks.clone(),
         flush: flush.clone(),
         prometheus: prometheus.clone(),
+        second: second.clone(),
     };
     let context: Option<Arc<dyn Context>> = Some(Arc::new(RepositoryContext::new(github.clone())));
     let outbox = Outbox::new(db.clone(), clock.clone(), Client::new()?, outbox_settings(config)?, context);
@@ -273,9 +263,11 @@ pub(super) async fn build(
         rollouts,
         proofs,
         incidents,
+        judged: automation.judged.clone(),
         recorder: flush.recorder().clone(),
         windows: flush.windows().clone(),
         outcomes,
+        second,
         imports,
         probes,
         doctor,
@@ -298,49 +290,8 @@ pub(super) async fn build(
         flush,
         prometheus,
         was_on,
+        automation,
     })
-}
-
-fn imports(
-    config: &Config,
-    app_slug: Option<String>,
-    db: &Db,
-    github: &GitHub,
-    seal: &Arc<Seal>,
-    arms: Arms,
-    clock: &Clock,
-) -> Result<(Imports, Artifacts, Git), Failure> {
-    let set = &config.import;
-    let settings = GitSettings {
-        program: PathBuf::from("git"),
-        folder: config.state_dir.join("git"),
-        parallel: set.parallel,
-    };
-    let beside = GitSettings {
-        folder: config.state_dir.join("git-shadow"),
-        parallel: config.rollout.shadow_parallel,
-        ..settings.clone()
-    };
-    let git = Git::new(settings, clock.clone())?;
-    let most = set.max_bytes.saturating_mul(ARTIFACTS);
-    let artifacts =
-        Artifacts::new(config.state_dir.join("artifacts"), set.keep_artifacts, most, clock.clone())?;
-    let imports = Imports::new(ImportParts {
-        db: db.clone(),
-        github: github.clone(),
-        seal: seal.clone(),
-        clock: clock.clone(),
-        router: arms.router,
-        shadow: arms.shadow,
-        tally: arms.tally,
-        git: git.clone(),
-        shadow_git: Git::new(beside, clock.clone())?,
-        artifacts: artifacts.clone(),
-        limits: Limits { time: set.timeout, bytes: set.max_bytes, files: set.max_files },
-        grace_until: config.migration.grace_until,
-        app_slug,
-    });
-    Ok((imports, artifacts, git))
 }
 
 fn probes(loaded: &Config, db: &Db, clock: &Clock) -> Result<Probes, Failure> {

@@ -15,6 +15,7 @@ use crate::mapping::catalog::ddl::DdlNames;
 use crate::rollout::book::RolloutSettings;
 use crate::rollout::bucket::PER_PERCENT;
 use crate::rollout::criteria::{Hours, Rules};
+use crate::rollout::judge;
 use crate::rollout::metrics::prometheus::{PrometheusSettings, Queries};
 use crate::rollout::stages::Track;
 
@@ -96,6 +97,17 @@ pub(super) fn prometheus_settings(config: &Config) -> Result<Option<PrometheusSe
         timeout: set.timeout,
         queries: [queries(&set.legacy), queries(&set.target)],
     }))
+}
+
+/// Answers that are compared before differing ones may roll back. The test is sound from the first on; the claim has a floor of its own.
+const CONSISTENCY_FROM: u64 = 100;
+
+pub(super) fn judge_settings(config: &Config) -> judge::Settings {
+    judge::Settings {
+        consistency_ppm: config.rollout.consistency_ppm,
+        consistency_from: Some(CONSISTENCY_FROM),
+        ..judge::Settings::default()
+    }
 }
 
 pub(super) fn ddl_names(config: &Config) -> DdlNames {

@@ -103,10 +103,15 @@ pub(super) fn spawn_late(shutdown: &Shutdown, built: &Built, config: &Config) {
     }
     let (db, rollouts, clock) =
         (built.door.db.clone(), built.door.rollouts.clone(), built.door.clock.clone());
+    // Not before the rollouts are read: intents of the last process are settled first.
+    until_stop(shutdown, "second writes", built.door.second.clone().work());
     until_stop(shutdown, "mode above rollouts", ceiling::keep(db, rollouts, clock));
     shutdown.spawn("rollouts' figures", flush(shutdown.clone(), built.flush.clone()));
     if let Some(prometheus) = built.prometheus.clone() {
         until_stop(shutdown, "Prometheus", prometheus.work());
+    }
+    for name in RolloutName::ALL.iter().copied() {
+        until_stop(shutdown, "judge", built.automation.clone().work(name));
     }
     // Not before the stored workflows are loaded: what is there already is not taken for new then.
     if let Some(workflows) = built.app_workflows.clone() {

@@ -41,6 +41,9 @@ pub(super) const KEYS: &[Key] = &[
         "Comparisons under way at once; what comes on top is left out, and counted.", "4", "2"),
     key("rollout.shadow_calls_per_hour", Kind::Whole { min: 0, max: 1_000_000 },
         "Calls of GitHub that comparisons may add in an hour; what comes on top is left out, and counted.", "1000", "500"),
+    key("rollout.consistency_ppm", Kind::Whole { min: 900_000, max: 999_999 },
+        "How many of a million answers of both arms must be the same; more differing ones roll back, and a stage passes once it is proven.",
+        "999900", "999000"),
     key("rollout.hours_from", Kind::Whole { min: 0, max: 23 },
         "First hour of the day (UTC) in which a rollout may advance. Rollback and kill know no hours.", "2", "22"),
     key("rollout.hours_to", Kind::Whole { min: 0, max: 24 },
@@ -55,6 +58,12 @@ pub(super) const KEYS: &[Key] = &[
         "Shortest time in `live`, while the legacy arm is a hot standby.", r#""14d""#, r#""21d""#),
     key("rollout.reverse_age", SOAK,
         "How old the proof may be that the way back is walkable.", r#""24h""#, r#""12h""#),
+    key("rollout.reconcile_every", Kind::Length { min: Duration::from_secs(10), max: Duration::from_secs(24 * 60 * 60) },
+        "How often the books of both arms are compared, while both are written.", r#""5m""#, r#""15m""#),
+    key("rollout.repair_age", SOAK,
+        "How long a second write may be owed: an older one is a person's, and stops every advance.", r#""1h""#, r#""4h""#),
+    key("rollout.repair_most", Kind::Whole { min: 1, max: 1_000_000 },
+        "Second writes of a rollout that may wait or have failed at once; so many stop every advance.", "10000", "2000"),
 
     optional("rollout.prometheus.url", Kind::Address,
         "The server; without it none is asked.", r#""http://127.0.0.1:9090""#),
@@ -96,6 +105,8 @@ pub struct Rollout {
     pub shadow_timeout: Duration,
     pub shadow_parallel: usize,
     pub shadow_calls_per_hour: u64,
+    /// 900,000 to 999,999.
+    pub consistency_ppm: u32,
     /// Hours of the day, UTC; none: at any time.
     pub hours: Option<(u16, u16)>,
     pub soak_dual_write: Duration,
@@ -103,6 +114,9 @@ pub struct Rollout {
     pub soak_canary: Duration,
     pub soak_live: Duration,
     pub reverse_age: Duration,
+    pub reconcile_every: Duration,
+    pub repair_age: Duration,
+    pub repair_most: u64,
     pub prometheus: Prometheus,
 }
 
@@ -189,6 +203,7 @@ pub(super) fn rollout(values: &Values) -> Option<Rollout> {
         github_auth_live: values.text("rollout.github_auth")? == "live",
         git_sandbox_live: values.text("rollout.git_sandbox")? == "live",
         shadow_percent: hour("rollout.shadow_percent")?,
+        consistency_ppm: u32::try_from(values.whole_number("rollout.consistency_ppm")?).ok()?,
         shadow_timeout: values.length("rollout.shadow_timeout")?,
         shadow_parallel: usize::try_from(values.whole_number("rollout.shadow_parallel")?).ok()?,
         shadow_calls_per_hour: u64::try_from(values.whole_number("rollout.shadow_calls_per_hour")?).ok()?,
@@ -198,6 +213,9 @@ pub(super) fn rollout(values: &Values) -> Option<Rollout> {
         soak_canary: values.length("rollout.soak_canary")?,
         soak_live: values.length("rollout.soak_live")?,
         reverse_age: values.length("rollout.reverse_age")?,
+        reconcile_every: values.length("rollout.reconcile_every")?,
+        repair_age: values.length("rollout.repair_age")?,
+        repair_most: u64::try_from(values.whole_number("rollout.repair_most")?).ok()?,
         prometheus: prometheus(values)?,
     })
 }

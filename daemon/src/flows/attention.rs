@@ -1,6 +1,7 @@
 //! What needs a person, the most urgent first. A rule: from how things stand to sentences, each with why it is said.
 
 use cutover_shared::mapping::ModeView;
+use cutover_shared::rollout::{ReconcileView, RepairView, RolloutName};
 use cutover_shared::run::{RunState, RunView};
 use cutover_shared::status::{Attention, Health, IndexView, SweepView};
 
@@ -29,6 +30,15 @@ pub struct Facts<'a> {
     /// An index older than this is worth a warning.
     pub index_max_age_ms: i64,
     pub webhooks: Webhooks,
+    pub books: &'a [Books],
+}
+
+/// What one rollout's second arm owes, and whether both books agree.
+#[derive(Clone, Debug)]
+pub struct Books {
+    pub name: RolloutName,
+    pub repair: RepairView,
+    pub reconciled: Option<ReconcileView>,
 }
 
 /// What the comparisons with GitHub's list of deliveries have shown.
@@ -49,6 +59,7 @@ pub fn attention(facts: &Facts<'_>) -> Vec<Attention> {
         of_run(run, facts.now, &mut all);
     }
     webhooks(facts, &mut all);
+    books(facts, &mut all);
     index(facts, &mut all);
     copies(facts, &mut all);
     mode(facts, &mut all);
@@ -183,6 +194,32 @@ fn webhooks(facts: &Facts<'_>, all: &mut Vec<Attention>) {
                    again was refused. Threshold: one.";
         let said = command(say(Health::Warning, text, why), "cutover webhook recover --look");
         all.push(runbook(said, "missed_webhooks.md"));
+    }
+}
+
+fn books(facts: &Facts<'_>, all: &mut Vec<Attention>) {
+    for Books { name, repair, reconciled } in facts.books {
+        if repair.failed > 0 || repair.blocks {
+            let text = format!("repair queue of {name}: {} owed, {} failed", repair.waiting, repair.failed);
+            let oldest = span(u64::try_from(repair.oldest_ms / 1_000).unwrap_or(0));
+            let why = format!(
+                "The arm that did not answer was not written for up to {oldest}, and no stage advances. Threshold: one that \
+                 failed, rollout.repair_age or rollout.repair_most."
+            );
+            all.push(runbook(command(say(Health::Bad, text, why), "cutover doctor"), "repair_queue.md"));
+        }
+        if let Some(view) = reconciled.as_ref().filter(|view| view.health != Health::Ok) {
+            let differ = view.missing + view.extra + view.different;
+            let text = format!("the books of {name} differ in {differ} of {} records", view.compared);
+            let why = format!(
+                "Compared {} ago: {} missing, {} extra, {} different. An alert above 0.1 %, a warning above half of it.",
+                ago(facts.now, Some(view.at)),
+                view.missing,
+                view.extra,
+                view.different
+            );
+            all.push(runbook(command(say(view.health, text, why), "cutover doctor"), "repair_queue.md"));
+        }
     }
 }
 

@@ -5,6 +5,7 @@ mod locks;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use cutover_shared::rollout::RolloutName;
 use cutover_shared::status::{Check, Health};
 
 use super::app_workflows::{AppWorkflows, Standing};
@@ -19,6 +20,7 @@ use crate::mapping::mirror::Mirror;
 use crate::rollout::metrics::Flush;
 use crate::rollout::metrics::flush::FlushStanding;
 use crate::rollout::metrics::prometheus::{Prometheus, PrometheusStanding};
+use crate::rollout::second::Second;
 use crate::run::Brake;
 use crate::seal::Seal;
 use crate::store::{ActOp, Db, Lane, Unit};
@@ -64,6 +66,7 @@ pub struct Doctor {
     pub flush: Flush,
     /// None: no Prometheus server is asked.
     pub prometheus: Option<Prometheus>,
+    pub second: Second,
 }
 
 fn check(name: &str, health: Health, text: impl Into<String>, mend: impl Into<String>) -> Check {
@@ -83,6 +86,7 @@ impl Doctor {
         checks.push(locks::check(&self.locks.report(), self.clock.now()));
         checks.push(figures(&self.flush.standing(), self.flush.recorder().beyond_tenants()));
         checks.extend(self.prometheus.as_ref().map(|of| prometheus(of.standing().as_ref())));
+        checks.extend(self.second_writes().await);
         checks.push(self.switch());
         checks
     }
@@ -264,6 +268,39 @@ impl Doctor {
             }
             None => check("copies", Health::Ok, "the application's tables hold what we know", ""),
         })
+    }
+
+    async fn second_writes(&self) -> Vec<Check> {
+        const MEND: &str =
+            "`cutover rollout repairs` says why each failed; runbooks/repair_queue.md goes through it";
+        let mut checks = Vec::new();
+        for name in RolloutName::ALL.iter().copied() {
+            let (owed, compared) = (self.second.view(name).await, self.second.reconciled(name).await);
+            checks.push(match (owed, compared) {
+                (Ok(owed), Ok(compared)) => {
+                    let mut text =
+                        format!("{name}: {} second writes owed, {} failed", owed.waiting, owed.failed);
+                    let books = compared.as_ref().map_or(Health::Ok, |view| view.health);
+                    if let Some(view) = compared.filter(|_| books != Health::Ok) {
+                        text += &format!(
+                            "; the books of its arms differ in {} of a million records",
+                            view.mismatch_ppm
+                        );
+                    }
+                    if owed.blocks || owed.failed > 0 || books == Health::Bad {
+                        check("repair queue", Health::Bad, text, MEND)
+                    } else if books == Health::Warning {
+                        check("repair queue", Health::Warning, text, MEND)
+                    } else {
+                        check("repair queue", Health::Ok, text, "")
+                    }
+                }
+                (Err(error), _) | (_, Err(error)) => {
+                    check("repair queue", Health::Bad, error.to_string(), "see the check of the store")
+                }
+            });
+        }
+        checks
     }
 
     fn switch(&self) -> Check {

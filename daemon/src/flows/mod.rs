@@ -15,6 +15,7 @@ pub mod measure;
 pub mod next;
 pub mod probe;
 pub mod proof;
+pub mod second;
 pub mod status;
 pub mod tokens;
 pub mod webhook_event;

@@ -1,10 +1,11 @@
 //! The state of the daemon on one screen.
 
 use cutover_shared::mapping::Mode;
+use cutover_shared::rollout::RolloutName;
 use cutover_shared::run::{Reversibility, RunState, RunView};
 use cutover_shared::status::{Status, SweepView};
 
-use super::attention::{FAILED_MS, Facts, Webhooks, attention};
+use super::attention::{Books, FAILED_MS, Facts, Webhooks, attention};
 use super::back::{Effects, Holds, Measure, way_back};
 use super::next::{self, Canary, Situation};
 use crate::clock::Clock;
@@ -13,6 +14,7 @@ use crate::mapping::gate::{CanaryFirst, CanaryStage};
 use crate::mapping::mirror::Mirror;
 use crate::mapping::mode;
 use crate::mapping::periodic::Periodic;
+use crate::rollout::second::Second;
 use crate::run::{Brake, Engine};
 use crate::store::{Db, ReadError, RunRow, Standing, StandingRun};
 
@@ -53,11 +55,12 @@ pub struct Sources<'a> {
     pub periodic: &'a Periodic,
     /// None where nothing is copied.
     pub mirror: Option<&'a Mirror>,
+    pub second: &'a Second,
 }
 
 /// Reads the whole.
 pub async fn status(from: Sources<'_>) -> Result<Status, ReadError> {
-    let Sources { identity, db, engine, brake, clock, canary, periodic, mirror } = from;
+    let Sources { identity, db, engine, brake, clock, canary, periodic, mirror, second } = from;
     let mode = mode::view(db, identity.configured_mode, brake.is_pulled()).await?;
     let index = db.index_view(&identity.github_host).await?;
     let (tenants, projects, repositories) = db.catalog_counts().await?;
@@ -72,7 +75,13 @@ pub async fn status(from: Sources<'_>) -> Result<Status, ReadError> {
         trouble: periodic.trouble().map(|trouble| (trouble.at, trouble.why)),
     };
     let copies = mirror.and_then(Mirror::trouble);
+    let mut books = Vec::new();
+    for name in RolloutName::ALL.iter().copied() {
+        let (repair, reconciled) = (second.view(name).await?, second.reconciled(name).await?);
+        books.push(Books { name, repair, reconciled });
+    }
     let attention = attention(&Facts {
+        books: &books,
         now,
         mode: &mode,
         trouble: trouble.as_deref(),

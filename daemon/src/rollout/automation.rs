@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use cutover_shared::rollout::{CriterionState, RolloutName, Side, Stage};
+use cutover_shared::rollout::{CriterionState, RolloutName, Stage};
 use cutover_shared::verdict::{Effect, Judgement, Reading, ReadingState, Trigger, Verdict};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -61,13 +61,13 @@ impl Judged {
 }
 
 /// What is recorded, and what the judge says.
-pub struct Measured {
+pub struct JudgedEvidence {
     pub recorded: Recorded,
     pub judged: Judged,
 }
 
 #[async_trait]
-impl Evidence for Measured {
+impl Evidence for JudgedEvidence {
     async fn facts(&self, name: RolloutName, state: &State) -> Result<Facts, ReadError> {
         let verdict = self.judged.of(name).map(|judgement| said(&judgement));
         Ok(Facts { verdict, ..self.recorded.facts(name, state).await? })
@@ -84,7 +84,9 @@ pub fn said(judgement: &Judgement) -> (CriterionState, String) {
     let fired = judgement.fired.as_ref().map(|firing| &firing.reading);
     let worst = fired.into_iter().chain(&judgement.readings).max_by_key(|reading| rank(reading.state));
     let text = match (judgement.verdict, worst) {
-        (Verdict::Pass, _) | (_, None) => judgement.claim.map_or_else(|| "passes".to_owned(), |claim| claim.to_string()),
+        (Verdict::Pass, _) | (_, None) => {
+            judgement.claim.map_or_else(|| "passes".to_owned(), |claim| claim.to_string())
+        }
         (_, Some(reading)) => words(reading),
     };
     (state, text)
@@ -106,7 +108,9 @@ pub fn words(reading: &Reading) -> String {
     let Reading { value, threshold, unit, missing, .. } = reading;
     match reading.state {
         ReadingState::NotEnoughData | ReadingState::Undecided => {
-            format!("not enough data for {trigger}: {missing} more are needed ({value} {unit} of {threshold} so far)")
+            format!(
+                "not enough data for {trigger}: {missing} more are needed ({value} {unit} of {threshold} so far)"
+            )
         }
         _ => format!("{trigger} {value} {unit}, threshold {threshold}"),
     }
@@ -172,7 +176,8 @@ impl Automation {
         let tenants = self.rollouts.inside(name).await?;
         let limits = kept.judge.limits();
         let run = self.recorder.gross_run(name);
-        let row = GrossRow { length: u64::from(run.calls), tenants: u64::from(run.tenants), of: tenants.max(1) };
+        let row =
+            GrossRow { length: u64::from(run.calls), tenants: u64::from(run.tenants), of: tenants.max(1) };
         for figures in self.windows.closed(name, kept.last_start + 1, CAUGHT_UP).await? {
             kept.number += 1;
             kept.last_start = figures.start_at;
@@ -208,7 +213,8 @@ impl Automation {
             return Ok(());
         }
         let reason = words(&firing.reading);
-        let back = self.rollouts.back(name, Way::Stage(None), &reason, json!(judgement), true, &Who::daemon()).await;
+        let back =
+            self.rollouts.back(name, Way::Stage(None), &reason, json!(judgement), true, &Who::daemon()).await;
         self.recorder.forget_gross(name);
         match back {
             Ok(change) => {
@@ -226,7 +232,9 @@ impl Automation {
         if let Some((_, body)) = self.db.rollout_record(name, RecordKind::Judge).await? {
             match serde_json::from_str(&body) {
                 Ok(kept) => return Ok(kept),
-                Err(error) => tracing::error!(%error, rollout = %name, "the judge can't be read: it begins anew"),
+                Err(error) => {
+                    tracing::error!(%error, rollout = %name, "the judge can't be read: it begins anew")
+                }
             }
         }
         self.arm(name, state, None, state.shadow_since.unwrap_or(state.stage_since)).await
@@ -277,7 +285,12 @@ impl Automation {
             Err(error) => Proof { at: now, ok: false, text: error.to_string() },
         };
         let unit = Unit::new()
-            .with(RolloutOp::Record { name, kind: RecordKind::Armed, at: now, body: json!(proof).to_string() })
+            .with(RolloutOp::Record {
+                name,
+                kind: RecordKind::Armed,
+                at: now,
+                body: json!(proof).to_string(),
+            })
             .with(Who::daemon().did(now, "rollout.arm", name.word(), json!(proof)));
         self.db.write(Lane::Handler, unit).await?;
         let kept = Kept { judge: armed?.judge, stage: state.stage, last_start, number: 0 };

@@ -4,10 +4,17 @@
 use std::time::Duration;
 
 use cutover_shared::mapping::Mode;
-use cutover_shared::rollout::{Criterion, CriterionState, RepairView, ReverseView, Side, Stage};
+use cutover_shared::rollout::{
+    Criterion, CriterionState, ReconcileView, RepairView, ReverseView, Side, Stage,
+};
+use cutover_shared::status::Health;
 use serde::{Deserialize, Serialize};
 
+use super::reconcile::ALERT_PPM;
 use super::state::State;
+
+/// A comparison of both books is no older than this.
+const RECONCILED_MS: i64 = 60 * MINUTE_MS;
 
 const MINUTE_MS: i64 = 60_000;
 const DAY_MS: i64 = 24 * 60 * MINUTE_MS;
@@ -75,6 +82,8 @@ pub struct Facts {
     /// What the judge says of this stage: the state and its words.
     pub verdict: Option<(CriterionState, String)>,
     pub repair: RepairView,
+    /// What the last comparison of both books found.
+    pub reconciled: Option<ReconcileView>,
     pub reverse: Option<ReverseView>,
     pub armed: Option<Proof>,
     pub preflight: Option<Proof>,
@@ -94,7 +103,7 @@ pub fn criteria(state: &State, rules: &Rules, facts: &Facts, to: Stage, now: i64
     }
     all.push(flags(state));
     if state.stage.writes_both() {
-        all.push(repair(facts));
+        all.extend([repair(facts), reconciled(facts, now)]);
     }
     if state.stage.compares() {
         all.extend([verdict(facts), complete(facts)]);
@@ -203,6 +212,31 @@ fn repair(facts: &Facts) -> Criterion {
     let RepairView { waiting, failed, oldest_ms, blocks } = facts.repair;
     let text = format!("{waiting} wait, {failed} failed, the oldest {}", length(oldest_ms));
     one("repair", holds(!blocks && failed == 0), false, text)
+}
+
+/// A small fleet that no judge has enough figures of is passed on this: every record of both arms was looked at.
+fn reconciled(facts: &Facts, now: i64) -> Criterion {
+    const MEND: &str = "`cutover rollout reconcile` compares now";
+    let Some(view) = &facts.reconciled else {
+        let text = format!("both books were never compared: {MEND}");
+        return one("reconcile", CriterionState::Unknown, false, text);
+    };
+    let age = now.saturating_sub(view.at);
+    if age > RECONCILED_MS {
+        let text = format!(
+            "both books were compared {} ago, at most {}: {MEND}",
+            length(age),
+            length(RECONCILED_MS)
+        );
+        return one("reconcile", CriterionState::Unknown, false, text);
+    }
+    let ReconcileView { compared, missing, extra, different, lagging, mismatch_ppm, .. } = view;
+    let text = format!(
+        "{compared} compared {} ago: {missing} missing, {extra} extra, {different} different ({mismatch_ppm} in a million, at \
+         most {ALERT_PPM}), {lagging} on their way",
+        length(age)
+    );
+    one("reconcile", holds(view.health != Health::Bad), false, text)
 }
 
 fn verdict(facts: &Facts) -> Criterion {

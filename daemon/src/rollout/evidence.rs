@@ -1,25 +1,35 @@
 //! What is recorded of a rollout in the store: proofs and baseline. What is measured comes on top of it.
 
 use async_trait::async_trait;
-use cutover_shared::rollout::{ReverseView, RolloutName};
+use cutover_shared::rollout::{ReconcileView, ReverseView, RolloutName};
 use serde::de::DeserializeOwned;
 
 use super::book::Evidence;
 use super::criteria::{Facts, Proof};
+use super::second::RepairLimits;
+use super::second::note::unrecorded;
 use super::state::State;
+use crate::clock::Clock;
 use crate::store::{Db, ReadError, RecordKind};
 
 /// Evidence that is read from the store at each question, so that it outlives a restart.
 pub struct Recorded {
     pub db: Db,
+    pub clock: Clock,
+    pub limits: RepairLimits,
 }
 
 #[async_trait]
 impl Evidence for Recorded {
-    async fn facts(&self, name: RolloutName, _state: &State) -> Result<Facts, ReadError> {
+    async fn facts(&self, name: RolloutName, state: &State) -> Result<Facts, ReadError> {
         let open = self.db.incidents_open().await?;
         let incident = open.into_iter().find(|one| one.rollout.is_none_or(|of| of == name));
+        let lost = unrecorded(self.db.rollout_record(name, RecordKind::Unrecorded).await?);
         Ok(Facts {
+            repair: self.limits.view(self.db.second_counts(name).await?, self.clock.now()),
+            reconciled: self.record::<ReconcileView>(name, RecordKind::Reconcile).await?,
+            // The window in which an answer left no record in either book.
+            incomplete: u64::from(lost.count > 0 && lost.last_at >= state.stage_since),
             reverse: self.record::<ReverseView>(name, RecordKind::Reverse).await?,
             armed: self.record::<Proof>(name, RecordKind::Armed).await?,
             preflight: self.record::<Proof>(name, RecordKind::Preflight).await?,

@@ -1,5 +1,6 @@
 //! Rollouts (C1 to C12): which arm answers for whom, how that was measured, and the ways forward and back.
 
+pub mod automation;
 pub mod book;
 pub mod bucket;
 pub mod compare;
@@ -10,7 +11,9 @@ pub mod judge;
 pub mod metrics;
 pub mod mismatch;
 pub mod peers;
+pub mod reconcile;
 pub mod router;
+pub mod second;
 pub mod shadow;
 pub mod stages;
 pub mod state;

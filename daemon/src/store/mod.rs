@@ -16,6 +16,7 @@ mod rescore;
 mod rollout;
 mod rollout_metrics;
 mod rows;
+mod second;
 mod select;
 mod sqlite;
 mod unit;
@@ -50,6 +51,7 @@ pub use rows::{
     ActReceiptRow, AuditRow, InstallationRow, LinkFilter, LinkRow, MappingRow, NewItem, NewRun,
     RepositoryRow, RequestRow, RunRow, Standing, StandingRun, StoredItem, SweepRow, TenantRow, UploadRow,
 };
+pub use second::{ArmRecord, NewSecond, RecordKey, RecordRow, SecondCounts, SecondOp, SecondRead, SecondRow};
 pub use select::{Select, SelectError, Value};
 pub use unit::{
     ActOp, AuditDraft, CatalogOp, IndexOp, ItemChange, Lane, MappingOp, Op, ProbeOp, RunOp, RunPatch,
@@ -111,6 +113,7 @@ pub trait Store:
     + RolloutMetricRead
     + RolloutRead
     + RunRead
+    + SecondRead
     + SettingRead
     + UploadRead
     + Send

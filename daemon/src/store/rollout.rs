@@ -56,6 +56,10 @@ pub enum RecordKind {
     Armed,
     /// The proof that each tenant's credential works in the target.
     Preflight,
+    /// What the last reconciliation found.
+    Reconcile,
+    /// Answers that left no record: the store did not take it.
+    Unrecorded,
 }
 
 impl RecordKind {
@@ -67,6 +71,8 @@ impl RecordKind {
             Self::Reverse => "reverse",
             Self::Armed => "armed",
             Self::Preflight => "preflight",
+            Self::Reconcile => "reconcile",
+            Self::Unrecorded => "unrecorded",
         }
     }
 }

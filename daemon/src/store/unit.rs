@@ -13,9 +13,10 @@ use super::mirror::MirrorOp;
 use super::mismatch::MismatchOp;
 use super::outbox::{DispatchTo, OutboxOp};
 use super::rescore::RescoreOp;
-use super::rollout::RolloutOp;
+use super::rollout::{RecordKind, RolloutOp};
 use super::rollout_metrics::{RolloutMetricOp, Wholeness};
 use super::rows::{InstallationRow, LinkRow, MappingRow, NewItem, NewRun, RepositoryRow, RequestRow};
+use super::second::SecondOp;
 
 /// The most rows of one operation. Keeps a group commit short, so that the urgent lane never waits long.
 pub const UNIT_ROWS: usize = 256;
@@ -96,6 +97,7 @@ ops! {
     Rescore(RescoreOp),
     Rollout(RolloutOp),
     RolloutMetric(RolloutMetricOp),
+    Second(SecondOp),
     Setting(SettingOp),
     Act(ActOp),
     Audit(AuditDraft),
@@ -283,6 +285,8 @@ impl Op {
             }
             Self::RolloutMetric(RolloutMetricOp::Tenants { rows }) => rows.len(),
             Self::Downstream(DownstreamOp::Put { rows, .. }) => rows.len(),
+            Self::Second(SecondOp::Again { seqs, .. }) => seqs.len(),
+            Self::Second(SecondOp::Owe { rows, .. }) => rows.len(),
             Self::Outbox(OutboxOp::Replay { seqs }) => seqs.len(),
             Self::Outbox(OutboxOp::Put(new)) => match &new.to {
                 DispatchTo::Workflows(workflows) => workflows.len(),
@@ -327,8 +331,11 @@ impl Op {
             Self::Setting(SettingOp::Set { name, .. }) if name.starts_with("inbox.") => Some(Topic::Inbox),
             Self::Outbox(_) => Some(Topic::Outbox),
             Self::Setting(_) => Some(Topic::Mode),
+            Self::Rollout(RolloutOp::Record { kind: RecordKind::Reconcile, .. }) => Some(Topic::Rollouts),
             Self::Rollout(RolloutOp::List { .. } | RolloutOp::Record { .. }) => None,
-            Self::Rollout(_) | Self::Mismatch(_) => Some(Topic::Rollouts),
+            // An intent and its withdrawal change nothing that is shown.
+            Self::Second(SecondOp::Intend(_) | SecondOp::Withdraw { .. }) => None,
+            Self::Rollout(_) | Self::Mismatch(_) | Self::Second(_) => Some(Topic::Rollouts),
             // Each second would be too often for whoever looks: a window that ended is told.
             Self::RolloutMetric(RolloutMetricOp::Windows { rows })
                 if rows.iter().any(|row| row.complete != Wholeness::Open) =>

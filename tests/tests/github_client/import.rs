@@ -120,6 +120,7 @@ impl World {
             settings,
         });
         let imports = Imports::new(ImportParts {
+            second: std::sync::OnceLock::new(),
             db: db.clone(),
             github: github.clone(),
             seal: seal.clone(),

@@ -51,9 +51,11 @@ use crate::mapping::gate::CanaryFirst;
 use crate::mapping::old_hooks::planner::HooksPlanner;
 use crate::mapping::periodic::Periodic;
 use crate::mapping::planner::Planner;
+use crate::rollout::automation::Judged;
 use crate::rollout::book::Rollouts;
 use crate::rollout::metrics::outside::Outcomes;
 use crate::rollout::metrics::{Recorder, Windows};
+use crate::rollout::second::Second;
 use crate::run::{Brake, Engine};
 use crate::seal::Seal;
 use crate::store::{Db, ReadError, WriteError};
@@ -76,10 +78,12 @@ pub struct Parts {
     pub rollouts: Rollouts,
     pub proofs: Proofs,
     pub incidents: Incidents,
+    pub judged: Judged,
     /// Where calls of rollouts' arms are recorded, and what is read of them.
     pub recorder: Recorder,
     pub windows: Windows,
     pub outcomes: Outcomes,
+    pub second: Second,
     pub imports: Imports,
     pub probes: Probes,
     pub inbox: Arc<Inbox>,
@@ -111,6 +115,7 @@ impl Parts {
                     canary: &self.canary,
                     periodic: &self.periodic,
                     mirror: self.doctor.mirror.as_ref(),
+                    second: &self.second,
                 };
                 Answer::Status(Box::new(status::status(from).await.map_err(read_error)?))
             }

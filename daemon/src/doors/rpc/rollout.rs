@@ -14,6 +14,7 @@ use crate::rollout::book::{RolloutError, StepAsk, Way};
 use crate::rollout::metrics::baseline::BaselineError;
 use crate::rollout::metrics::outside::OutcomesError;
 use crate::rollout::mismatch;
+use crate::rollout::second::RepairError;
 
 /// Changes that a rollout shows with itself.
 const CHANGES: u32 = 10;
@@ -51,6 +52,13 @@ pub(super) async fn query(parts: &Parts, query: RolloutQuery) -> Result<RolloutA
         }
         RolloutQuery::Incidents => {
             RolloutAnswer::Incidents(parts.incidents.open().await.map_err(read_error)?)
+        }
+        RolloutQuery::Repairs { name, page } => {
+            RolloutAnswer::Repairs(parts.second.repairs(name, &page).await.map_err(repair_error)?)
+        }
+        RolloutQuery::Reconciliation { name } => {
+            let found = parts.second.reconciled(name).await.map_err(|cause| error(cause.into()))?;
+            RolloutAnswer::Reconciliation(found.map(Box::new))
         }
         RolloutQuery::Flags => RolloutAnswer::Flags(rollouts.flags().map_err(error)?),
     })
@@ -98,7 +106,22 @@ async fn show(parts: &Parts, name: RolloutName) -> Result<RolloutView, RpcError>
 pub(super) async fn act(parts: &Parts, act: RolloutAct, who: &Who) -> Result<RolloutReceipt, RpcError> {
     let rollouts = &parts.rollouts;
     let one = |change: Option<ChangeView>| change.into_iter().collect::<Vec<_>>();
+    let (mut repairs, mut reconciled) = (0, None);
     let changes = match act {
+        RolloutAct::Repair { name, seq, drop: Some(reason) } => {
+            repairs = parts.second.drop_one(name, seq, &reason, who).await.map_err(repair_error)?;
+            Vec::new()
+        }
+        RolloutAct::Repair { name, seq, drop: None } => {
+            repairs = parts.second.again(name, seq, who).await.map_err(repair_error)?;
+            Vec::new()
+        }
+        RolloutAct::Reconcile { name } => {
+            let found = parts.second.reconcile(name, who).await;
+            reconciled =
+                Some(found.map_err(|cause| RpcError::new(ErrorCode::Store, cause.to_string(), STORE_MEND))?);
+            Vec::new()
+        }
         RolloutAct::Stage { name, to, exact, digest, override_reason } => {
             let ask = StepAsk { name, to: Some(to), exact };
             let passed = override_reason.as_deref();
@@ -155,7 +178,7 @@ pub(super) async fn act(parts: &Parts, act: RolloutAct, who: &Who) -> Result<Rol
             return Ok(RolloutReceipt { outcomes, ..RolloutReceipt::default() });
         }
     };
-    Ok(RolloutReceipt { changes, ..RolloutReceipt::default() })
+    Ok(RolloutReceipt { changes, repairs, reconciled, ..RolloutReceipt::default() })
 }
 
 fn baseline_error(error: BaselineError) -> RpcError {
@@ -185,6 +208,23 @@ fn outcomes_error(error: OutcomesError) -> RpcError {
         ),
         OutcomesError::Read(error) => read_error(error),
         OutcomesError::Write(error) => write_error(error),
+    }
+}
+
+fn repair_error(error: RepairError) -> RpcError {
+    let text = error.to_string();
+    match error {
+        RepairError::Unknown(_) => RpcError::new(
+            ErrorCode::NotFound,
+            text,
+            "`cutover rollout repairs NAME` lists those that there are",
+        ),
+        RepairError::Reason | RepairError::Place(_) => RpcError::new(
+            ErrorCode::Usage,
+            text,
+            "`cutover rollout repairs NAME` lists them with their numbers",
+        ),
+        RepairError::Read(_) | RepairError::Write(_) => RpcError::new(ErrorCode::Store, text, STORE_MEND),
     }
 }
 

@@ -68,6 +68,7 @@ fn facts<'a>(
         projects: 1,
         index_max_age_ms: 6 * HOUR,
         webhooks: Webhooks::default(),
+        books: &[],
     }
 }
 
@@ -153,6 +154,7 @@ fn an_index_that_was_never_read_matters_only_with_projects() {
         projects,
         index_max_age_ms: HOUR,
         webhooks: Webhooks::default(),
+        books: &[],
     };
     assert!(attention(&facts(0)).is_empty());
     assert_eq!(attention(&facts(1)).len(), 1);
@@ -197,4 +199,36 @@ fn copies_that_are_behind_are_told_with_their_words() {
     let said = of(Some((NOW - HOUR, "it is down"))).remove(0);
     assert_eq!((said.health, said.command.as_deref()), (Health::Warning, Some("cutover doctor")));
     assert!(said.text.ends_with("are behind: it is down") && said.why.contains("failed 60 min"), "{said:?}");
+}
+
+#[test]
+fn a_second_write_that_failed_and_books_that_differ_need_a_person() {
+    let (mode, index) = (mode(), index());
+    let of = |repair: RepairView, health| {
+        let view = ReconcileView {
+            at: NOW - HOUR,
+            since: 0,
+            compared: 1_000,
+            missing: 2,
+            extra: 0,
+            different: 1,
+            lagging: 0,
+            mismatch_ppm: 3_000,
+            repaired: 2,
+            unrecorded: 0,
+            health,
+            examples: Vec::new(),
+        };
+        let books = [Books { name: RolloutName::GithubAuth, repair, reconciled: Some(view) }];
+        let found = of_facts(&Facts { books: &books, ..facts(&mode, None, &[], &index) });
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../runbooks");
+        assert!(found.iter().all(|one| path.join(one.runbook.as_deref().unwrap()).exists()), "{found:?}");
+        found.into_iter().map(|one| (one.health, one.text)).collect::<Vec<_>>()
+    };
+    assert_eq!(of(RepairView { waiting: 4, ..RepairView::default() }, Health::Ok), []);
+    let failed = RepairView { waiting: 4, failed: 1, ..RepairView::default() };
+    let queue = (Health::Bad, "repair queue of github-auth: 4 owed, 1 failed".to_owned());
+    assert_eq!(of(failed, Health::Ok), [queue]);
+    let differ = "the books of github-auth differ in 3 of 1000 records".to_owned();
+    assert_eq!(of(RepairView::default(), Health::Bad), [(Health::Bad, differ)]);
 }

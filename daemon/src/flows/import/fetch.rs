@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use cutover_shared::ids::InstallationId;
+use cutover_shared::mapping::MappingStatus;
+use cutover_shared::rollout::{Operation, Side};
 use secrecy::SecretString;
 
 use super::error::ArmError;
-use super::{ImportError, Imports, Situation};
+use super::{ImportAsk, ImportError, Imports, Situation};
 use crate::git::{Fetched, GitError};
 use crate::github::{CommitProbe, Credential, GitHubError, Reader, RepoProbe, Repository, Scope, Traffic};
 use crate::rollout::shadow::{Halted, Leash};
@@ -26,6 +28,8 @@ const AGAIN: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(3)];
 pub(super) enum Turn<'a> {
     /// Somebody waits for them.
     Caller,
+    /// Nobody does, and they are to be done however long it takes.
+    Behind,
     /// Nobody does: they leave a reserve to others, have a git of their own, and end with their leash.
     Beside(&'a Leash),
 }
@@ -34,7 +38,7 @@ impl Turn<'_> {
     /// To be asked right before each call, and after each wait.
     pub(super) fn go(self) -> Result<(), Halted> {
         match self {
-            Self::Caller => Ok(()),
+            Self::Caller | Self::Behind => Ok(()),
             Self::Beside(leash) => leash.go(),
         }
     }
@@ -42,7 +46,7 @@ impl Turn<'_> {
     fn traffic(self) -> Traffic {
         match self {
             Self::Caller => Traffic::Live,
-            Self::Beside(_) => Traffic::Background,
+            Self::Behind | Self::Beside(_) => Traffic::Background,
         }
     }
 }
@@ -59,7 +63,7 @@ impl Imports {
     pub(super) fn reader(&self, turn: Turn<'_>) -> Reader {
         let reader = self.0.github.reader(turn.traffic());
         match turn {
-            Turn::Caller => reader,
+            Turn::Caller | Turn::Behind => reader,
             Turn::Beside(leash) => reader.with_patience(leash.timeout()),
         }
     }
@@ -186,6 +190,7 @@ impl Imports {
         let (git, mut limits) = (&self.0.git, self.0.limits);
         let git = match turn {
             Turn::Caller => git,
+            Turn::Behind => &self.0.shadow_git,
             Turn::Beside(leash) => {
                 limits.time = limits.time.min(leash.timeout());
                 &self.0.shadow_git
@@ -198,4 +203,63 @@ impl Imports {
 fn named(reference: Option<&str>, repository: &Repository) -> String {
     let default = if repository.default_branch.is_empty() { "HEAD" } else { &repository.default_branch };
     reference.unwrap_or(default).to_owned()
+}
+
+impl Imports {
+    /// Does an import with the credential of one arm, in the background, whatever mode and rollout say: for the arm that did not
+    /// answer. The files are let go of when what it gives is dropped.
+    pub(crate) async fn by_side(
+        &self,
+        ask: &ImportAsk,
+        side: Side,
+    ) -> Result<(Fetched, Repository), ImportError> {
+        let found = self.situation(ask, Operation::Import).await?;
+        let reader = self.reader(Turn::Behind);
+        let (known, reference) = (found.link.repo_id, ask.reference.as_deref());
+        let (repository, credential) = match (side, found.token.clone(), installation(&found)) {
+            (Side::Legacy, Some(token), _) => {
+                let probe = reader.repository_as_user(&token, &found.link.repo_full_name).await;
+                (self.seen(probe, known), Credential::User(token))
+            }
+            (Side::Target, _, Some(id)) => {
+                let probe = match found.mapping.as_ref().and_then(|mapping| mapping.repo_id) {
+                    Some(repo) => reader.repository_by_id(id, repo.0).await,
+                    None => reader.repository_as_installation(id, &found.link.repo_full_name).await,
+                };
+                (self.seen(probe, known), Credential::Installation(id))
+            }
+            (Side::Legacy, None, _) => {
+                return Err(self.no_credential(&found, super::Reason::NoToken(super::Why::Asked)));
+            }
+            (Side::Target, _, None) => {
+                let why = "the repository is not mapped to an installation".to_owned();
+                return Err(ImportError::NoCredential { why, mend: "`cutover map plan`".to_owned() });
+            }
+        };
+        let repository = repository.map_err(|error| error.error)?;
+        let commit = self.commit(&reader, &credential, &repository, reference).await;
+        let commit = commit.map_err(|error| error.error)?;
+        let fetched = match credential {
+            Credential::Installation(id) => {
+                let contents = BTreeMap::from([("contents".to_owned(), "read".to_owned())]);
+                let scope = Scope::of(vec![repository.id], contents);
+                let scope = scope.map_err(|error| ImportError::Internal(error.to_string()))?;
+                let tokens = self.0.github.tokens();
+                let leased = tokens.get_scoped(id, &scope, Traffic::Background, TOKEN).await;
+                let leased = leased.map_err(|error| {
+                    ImportError::of_github(GitHubError::Mint(error), self.0.clock.now()).error
+                })?;
+                self.fetch(&repository, &leased.token, &commit, Turn::Behind).await
+            }
+            Credential::User(token) => self.fetch(&repository, &token, &commit, Turn::Behind).await,
+            Credential::App => return Err(ImportError::Internal("no arm has this credential".to_owned())),
+        };
+        Ok((fetched.map_err(|error| ImportError::of_git(error).error)?, repository))
+    }
+}
+
+/// The installation that the repository is mapped to, whether it may answer now or not.
+pub(super) fn installation(found: &Situation) -> Option<i64> {
+    let mapped = found.mapping.as_ref().filter(|mapping| mapping.status == MappingStatus::Mapped)?;
+    mapped.installation.map(|InstallationId(id)| id)
 }

@@ -80,13 +80,22 @@ impl Imports {
             return self.of_installation(id, ask, &cursor).await;
         }
         let found = self.subject(ask).await?;
+        let behind = self.list_behind(&found, ask).await;
         let listed = match found.arm {
-            Arm::Refused(reason) => return Err(self.refused(&found, reason)),
+            Arm::Refused(reason) => Err(self.refused(&found, reason)),
             Arm::OAuth(why) => {
                 self.ended(&found, Method::Oauth, self.rows_by_oauth(&found, &cursor, why.text(), None)).await
             }
             Arm::Installation { id, fallback } => self.rows_by_mapped(&found, id, fallback, &cursor).await,
-        }?;
+        };
+        let listed = match listed {
+            Ok(listed) => listed,
+            Err(error) => {
+                behind.withdrawn().await;
+                return Err(error);
+            }
+        };
+        self.list_settled(behind, &found, ask, &listed).await;
         // Later pages are of a list whose first page was compared as a whole.
         if ask.cursor.is_none() && listed.fallback_reason.is_none() {
             self.list_beside(&found, listed.method, &listed.rows, listed.next.is_some());
@@ -317,5 +326,47 @@ fn row(repository: Repository) -> RepositoryView {
         fork: repository.fork,
         archived: repository.archived,
         default_branch: repository.default_branch,
+    }
+}
+
+/// Pages of a list that the arm that did not answer reads at most.
+const PAGES_BEHIND: usize = 20;
+
+impl Imports {
+    /// The whole list with the credential of one arm, in the background, whatever mode and rollout say: for the arm that did not
+    /// answer.
+    pub(crate) async fn listed_by_side(
+        &self,
+        ask: &ListAsk,
+        side: Side,
+    ) -> Result<Vec<RepositoryView>, ImportError> {
+        let found = self.subject(ask).await?;
+        let reader = self.reader(Turn::Behind);
+        let (mut rows, mut cursor) = (Vec::new(), None::<String>);
+        for _ in 0..PAGES_BEHIND {
+            let page = match (side, &found.token, super::fetch::installation(&found)) {
+                (Side::Legacy, Some(token), _) => reader.user_repositories(token, cursor.as_deref()).await,
+                (Side::Target, _, Some(id)) => {
+                    reader.installation_repositories(id, cursor.as_deref()).await.map(Some)
+                }
+                (Side::Legacy, None, _) => {
+                    return Err(self.no_credential(&found, Reason::NoToken(super::Why::Asked)));
+                }
+                (Side::Target, _, None) => {
+                    let why = "the repository is not mapped to an installation".to_owned();
+                    return Err(ImportError::NoCredential { why, mend: "`cutover map plan`".to_owned() });
+                }
+            };
+            let page = page.map_err(|error| ImportError::of_github(error, self.0.clock.now()).error)?;
+            let Some(page) = page else {
+                return Err(ImportError::NoAccess("the credential is revoked or has expired".to_owned()));
+            };
+            rows.extend(page.rows.into_iter().map(row));
+            match page.next {
+                Some(next) => cursor = Some(next),
+                None => return Ok(rows),
+            }
+        }
+        Err(ImportError::TooLarge(format!("a list of more than {PAGES_BEHIND} pages is not compared")))
     }
 }

@@ -1,6 +1,7 @@
 //! Imports (B9): a repository of a project, fetched with the credential that rollout and mapping choose, by one contract.
 
 pub mod arm;
+mod behind;
 mod beside;
 mod error;
 mod fetch;
@@ -8,7 +9,7 @@ mod find;
 mod list;
 mod prove;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use cutover_shared::ids::{InstallationId, ProjectId, TenantId};
@@ -25,12 +26,14 @@ use self::beside::side;
 use self::error::ArmError;
 use self::fetch::{Done, Turn};
 use crate::clock::{Clock, Millis};
+use crate::flows::second::import_record;
 use crate::git::{Artifact, ArtifactId, Artifacts, Git, GitError, Limits};
 use crate::github::GitHub;
 use crate::mapping::token_owner;
 use crate::metrics::{ImportMethod, Metrics};
 use crate::rollout::decide::Decision;
 use crate::rollout::router::Router;
+use crate::rollout::second::Second;
 use crate::rollout::shadow::Shadow;
 use crate::rollout::tally::{Call, Outcome, Tally};
 use crate::seal::Seal;
@@ -50,6 +53,8 @@ pub struct ImportParts {
     /// Runs the other arm beside.
     pub shadow: Shadow,
     pub tally: Arc<dyn Tally>,
+    /// Has the other arm written behind; set once that arm, which is made of these imports, is there.
+    pub second: OnceLock<Second>,
     pub git: Git,
     /// For the arm beside: what it has under way takes no place of a caller's.
     pub shadow_git: Git,
@@ -97,6 +102,12 @@ impl Imports {
         Self(Arc::new(parts))
     }
 
+    /// From now on the other arm is written behind each answer.
+    pub fn write_behind(&self, second: Second) {
+        // Set once, by the composition root: a second one would be the same.
+        let _ = self.0.second.set(second);
+    }
+
     /// What the system's git calls itself.
     ///
     /// # Errors
@@ -114,8 +125,12 @@ impl Imports {
         let reference = ask.reference.as_deref().map(checked_ref).transpose()?;
         let found = self.situation(ask, Operation::Import).await?;
         let chosen = self.chosen(&found, ask.method)?;
+        let behind = self.import_behind(&found, ask, reference).await;
         let (method, served, reason, fallback_reason) = match chosen {
-            Arm::Refused(reason) => return Err(self.refused(&found, reason)),
+            Arm::Refused(reason) => {
+                behind.withdrawn().await;
+                return Err(self.refused(&found, reason));
+            }
             Arm::OAuth(why) => {
                 (Method::Oauth, self.serve(&found, None, reference).await, why.text().to_owned(), None)
             }
@@ -141,6 +156,7 @@ impl Imports {
             (call, Err(error)) => {
                 call.end(error.outcome(), true);
                 counted(method, &found.link, Some(error.error.code()));
+                behind.withdrawn().await;
                 return Err(error.error);
             }
         };
@@ -150,7 +166,14 @@ impl Imports {
             self.import_beside(&found, method, &done);
         }
         let took = self.0.clock.monotonic().saturating_sub(started);
-        Ok(view(found.link, method, done, artifact, (reason, fallback_reason), took))
+        let link = found.link.clone();
+        let view = view(found.link, method, done, artifact, (reason, fallback_reason), took);
+        // Where a user's token took the installation's place, the arm that was decided on has done nothing.
+        match view.fallback_reason {
+            None => behind.answered(import_record(&link, &view)).await,
+            Some(_) => behind.withdrawn().await,
+        }
+        Ok(view)
     }
 
     /// By an installation, or by the user's token; counted when the call is ended.

@@ -22,7 +22,26 @@ fn good() -> Facts {
         armed: Some(proof.clone()),
         preflight: Some(proof),
         baseline_at: Some(0),
+        reconciled: Some(compared(Health::Ok)),
         ..Facts::default()
+    }
+}
+
+fn compared(health: Health) -> ReconcileView {
+    ReconcileView {
+        // Fresh at each hour that is asked about here.
+        at: 10_000 * HOUR,
+        since: 0,
+        compared: 40,
+        missing: 0,
+        extra: 0,
+        different: 0,
+        lagging: 1,
+        mismatch_ppm: 0,
+        repaired: 0,
+        unrecorded: 0,
+        health,
+        examples: Vec::new(),
     }
 }
 
@@ -55,6 +74,9 @@ fn each_missing_thing_is_named() {
         }),
         ("repair", |_, facts| facts.repair.failed = 1),
         ("repair", |_, facts| facts.repair.blocks = true),
+        ("reconcile", |_, facts| facts.reconciled = None),
+        ("reconcile", |_, facts| facts.reconciled = Some(compared(Health::Bad))),
+        ("reconcile", |_, facts| facts.reconciled.as_mut().unwrap().at = NIGHT - 2 * HOUR),
         ("verdict", |_, facts| facts.verdict = None),
         ("verdict", |_, facts| facts.verdict = Some((CriterionState::Fails, "errors".to_owned()))),
         ("complete", |_, facts| facts.incomplete = 1),

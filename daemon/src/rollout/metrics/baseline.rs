@@ -28,6 +28,15 @@ pub enum BaselineError {
 }
 
 impl Windows {
+    /// The baseline as it was recorded; none: there is none.
+    pub async fn baseline(&self, name: RolloutName) -> Result<Option<Baseline>, ReadError> {
+        let Some((_, body)) = self.db.rollout_record(name, RecordKind::Baseline).await? else {
+            return Ok(None);
+        };
+        let read = serde_json::from_str(&body);
+        read.map(Some).map_err(|error| ReadError::Corrupt { what: "baseline", cause: error.to_string() })
+    }
+
     /// Records the legacy arm's figures of the whole windows that begin in `[from, to)`; one that exists is replaced.
     pub async fn record_baseline(
         &self,

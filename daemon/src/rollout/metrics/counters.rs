@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use cutover_shared::rollout::{Operation, RolloutName, Side};
 use tokio::sync::watch;
@@ -11,30 +10,9 @@ use tokio::sync::watch;
 use super::buckets::{BUCKETS, Histogram, bucket};
 use super::gross::{Gross, GrossRun};
 use super::tenants::{TenantSum, Tenants};
-
-/// How a call ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    Ok,
-    /// It failed as calls may fail.
-    Error,
-    /// It failed as calls must not: no answer at all, a panic, a broken answer. An error, too.
-    Gross,
-}
+pub use crate::rollout::tally::{Outcome, Sample};
 
 const OUTCOMES: [Outcome; 3] = [Outcome::Ok, Outcome::Error, Outcome::Gross];
-
-/// One call of one arm.
-#[derive(Clone, Copy, Debug)]
-pub struct Sample<'a> {
-    pub operation: Operation,
-    pub side: Side,
-    pub tenant: &'a str,
-    pub outcome: Outcome,
-    pub latency: Duration,
-    /// The caller got its answer; else it ran beside (shadow, second write).
-    pub answered: bool,
-}
 
 /// Where calls are recorded. Cheap to clone; clones share everything.
 #[derive(Clone)]

@@ -9,6 +9,7 @@ pub mod flush;
 pub mod gross;
 pub mod outside;
 pub mod prometheus;
+mod tallied;
 mod tenants;
 pub mod windows;
 
@@ -18,6 +19,7 @@ pub use self::buckets::Histogram;
 pub use self::counters::{Outcome, Recorder, Sample};
 pub use self::flush::{Flush, FlushError};
 pub use self::gross::GrossRun;
+pub use self::tallied::Tallied;
 pub use self::windows::{OperationWindow, SideFigures, WindowFigures, Windows};
 
 /// How often what was counted is stored: the most that a crash loses.

@@ -1,0 +1,175 @@
+//! Two arms in memory behind a real store.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use cutover_shared::ids::TenantId;
+use cutover_shared::mapping::Mode;
+use cutover_shared::rollout::{Operation, RolloutName, Side, Stage};
+use serde_json::json;
+
+use crate::clock::Clock;
+use crate::faults::Faults;
+use crate::rollout::router::Router;
+use crate::rollout::second::{
+    Asked, Intent, Record, RepairLimits, Second, SecondArm, SecondError, SecondParts,
+};
+use crate::rollout::state::{Lists, State, StoredCeiling};
+use crate::run::Brake;
+use crate::store::{self, Db};
+
+pub(super) const NOW: i64 = 1_800_000_000_000;
+pub(super) const NAME: RolloutName = RolloutName::GithubAuth;
+
+/// What the arms did, outside of any store and any process: (side, key) by how often.
+#[derive(Clone, Default)]
+pub(super) struct Outside(pub(super) Arc<Mutex<BTreeMap<(Side, String), u32>>>);
+
+impl Outside {
+    pub(super) fn did(&self, side: Side, key: &str) {
+        *self.0.lock().unwrap().entry((side, key.to_owned())).or_default() += 1;
+    }
+
+    pub(super) fn times(&self, side: Side, key: &str) -> u32 {
+        self.0.lock().unwrap().get(&(side, key.to_owned())).copied().unwrap_or(0)
+    }
+}
+
+/// The arm that is written behind; fails as often as it is told to.
+#[derive(Clone, Default)]
+pub(super) struct Script {
+    pub(super) outside: Outside,
+    pub(super) transient: Arc<AtomicU32>,
+    pub(super) permanent: Arc<AtomicU32>,
+    /// It does something else than the arm that answered.
+    pub(super) other_digest: Arc<AtomicU32>,
+    /// Whether the answering arm's effects are asked for after a crash.
+    pub(super) asks: bool,
+}
+
+fn take(count: &AtomicU32) -> bool {
+    count.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)).is_ok()
+}
+
+#[async_trait]
+impl SecondArm for Script {
+    async fn write(&self, intent: &Intent) -> Result<Record, SecondError> {
+        if take(&self.permanent) {
+            return Err(SecondError::Permanent("no access".to_owned()));
+        }
+        if take(&self.transient) {
+            return Err(SecondError::Transient { why: "not now".to_owned(), wait: None });
+        }
+        self.outside.did(intent.side, &intent.key);
+        let digest = if take(&self.other_digest) { "other" } else { "same" };
+        Ok(Record { digest: digest.to_owned(), ..record(&intent.key) })
+    }
+
+    async fn became(&self, intent: &Intent) -> Result<Option<Record>, SecondError> {
+        let done = self.asks && self.outside.times(intent.side.other(), &intent.key) > 0;
+        Ok(done.then(|| record(&intent.key)))
+    }
+}
+
+pub(super) fn record(key: &str) -> Record {
+    Record { key: key.to_owned(), digest: "same".to_owned(), body: json!({ "of": key }) }
+}
+
+/// One life of a process over the store in a folder.
+pub(super) struct Life {
+    pub(super) db: Db,
+    pub(super) clock: Clock,
+    pub(super) router: Router,
+    pub(super) script: Script,
+    pub(super) second: Second,
+}
+
+impl Life {
+    pub(super) async fn new(dir: &Path, script: Script, faults: Faults) -> Self {
+        Self::with(dir, script, faults, Clock::manual(NOW), 100).await
+    }
+
+    pub(super) async fn with(dir: &Path, script: Script, faults: Faults, clock: Clock, most: u64) -> Self {
+        let url = format!("sqlite:{}", dir.join("cutover.db").display());
+        let db = store::open(&url, Faults::none()).await.unwrap();
+        let brake = Brake::pulled();
+        brake.release(brake.newest().unwrap());
+        let router = Router::new(brake);
+        let arm: Arc<dyn SecondArm> = Arc::new(script.clone());
+        let second = Second::new(SecondParts {
+            db: db.clone(),
+            clock: clock.clone(),
+            faults,
+            router: router.clone(),
+            limits: RepairLimits { age: Duration::from_secs(3_600), most },
+            every: Duration::from_secs(300),
+            arms: std::array::from_fn(|_| Some(arm.clone())),
+        });
+        let life = Self { db, clock, router, script, second };
+        life.stage("dual-write", 1);
+        life
+    }
+
+    pub(super) fn stage(&self, stage: &str, version: u64) {
+        self.publish(stage, version, false);
+    }
+
+    pub(super) fn publish(&self, stage: &str, version: u64, killed: bool) {
+        let stage: Stage = stage.parse().unwrap();
+        let mut state = State::begin(NAME, stage, 0);
+        state.ceiling = Some(StoredCeiling { mode: Mode::On, listed: None });
+        let mut plan = state.plan(NAME, version, Lists::default(), 0).unwrap();
+        plan.killed = killed;
+        self.router.publish(plan);
+    }
+
+    pub(super) fn asked(&self, key: &str) -> Asked {
+        let tenant = TenantId("acme".to_owned());
+        let decision = self.router.decide(Operation::Import, &tenant.0);
+        Asked { operation: Operation::Import, tenant, key: key.to_owned(), decision, body: json!({}) }
+    }
+
+    /// One call: the answering arm does it, and the caller has an answer when this comes back.
+    pub(super) async fn call(&self, key: &str) {
+        let asked = self.asked(key);
+        let side = asked.decision.side;
+        let work = async {
+            self.script.outside.did(side, key);
+            Ok::<_, String>(record(key))
+        };
+        self.second.around(asked, work, |record| Some(record.clone())).await.unwrap();
+    }
+
+    /// Waits until it is so, moving the clock where nothing happens by itself.
+    pub(super) async fn until(&self, mut so: impl AsyncFnMut(&Self) -> bool) {
+        for round in 0..20_000 {
+            if so(self).await {
+                return;
+            }
+            if round % 20 == 19 {
+                self.clock.advance(Duration::from_secs(5));
+            }
+            tokio::task::yield_now().await;
+        }
+        panic!("it did not come to be so");
+    }
+
+    pub(super) async fn settled(&self) {
+        // In this order: an intent that is settled in between becomes a write that waits.
+        self.until(async |life| {
+            life.db.second_intents(NAME, 0, 1).await.unwrap().is_empty()
+                && life.db.second_counts(NAME).await.unwrap().waiting == 0
+        })
+        .await;
+    }
+
+    /// Keys in the book of an arm, with whether it answered.
+    pub(super) async fn book(&self, side: Side) -> Vec<(String, bool)> {
+        let rows = self.db.arm_records(NAME, side, None, 500).await.unwrap();
+        rows.into_iter().map(|row| (row.record.of.key, row.record.answered)).collect()
+    }
+}
