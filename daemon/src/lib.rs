@@ -18,6 +18,7 @@ pub mod log;
 pub mod mapping;
 pub mod metrics;
 pub mod run;
+pub mod sandbox;
 pub mod seal;
 pub mod shutdown;
 pub mod store;

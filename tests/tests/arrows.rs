@@ -29,18 +29,18 @@ const DAEMON: &[(&str, &[&str], &str)] = &[
         "app",
         &[
             "doors", "flows", "gateway", "mapping", "run", "audit", "seal", "github", "git", "store",
-            "config", "init", "instance", "log", "shutdown",
+            "config", "init", "instance", "log", "sandbox", "shutdown",
         ],
         "the composition root is the only place that names every part",
     ),
     (
         "doors",
-        &["flows", "gateway", "mapping", "run", "audit", "seal", "github", "git", "store"],
+        &["flows", "gateway", "mapping", "run", "audit", "seal", "github", "git", "sandbox", "store"],
         "a door authorises and delegates to a flow, an area or the platform; never to another door's insides",
     ),
     (
         "flows",
-        &["gateway", "mapping", "run", "audit", "seal", "github", "git", "store"],
+        &["gateway", "mapping", "run", "audit", "seal", "github", "git", "sandbox", "store"],
         "a use case that crosses areas; the only place where areas meet",
     ),
     (
@@ -61,6 +61,7 @@ const DAEMON: &[(&str, &[&str], &str)] = &[
         "records are written by the store; heads are signed with the seal's key (ADR 0007)",
     ),
     ("git", &["github"], "the system's git, which is handed a credential of GitHub's"),
+    ("sandbox", &["git", "github"], "where git works for a tenant, started as `git` starts it"),
     ("github", &["seal", "store"], "caches and budgets may become durable"),
     (
         "log",
@@ -192,6 +193,7 @@ const PURE: &[&str] = &[
     "flows/probe/rule",
     "client/sse",
     "run/plan",
+    "sandbox/ask",
     "run/progress",
     "run/canonical",
     "hex",
