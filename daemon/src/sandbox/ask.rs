@@ -184,7 +184,7 @@ fn stays_inside(path: &str) -> bool {
     // Git's own folder, also as file systems of other machines would read the name.
     let of_git = |part: &str| {
         let seen: String =
-            part.chars().filter(|c| c.is_ascii_graphic()).collect::<String>().to_ascii_lowercase();
+            part.chars().filter(char::is_ascii_graphic).collect::<String>().to_ascii_lowercase();
         let seen = seen.split(':').next().unwrap_or_default().trim_end_matches('.').to_owned();
         matches!(seen.as_str(), ".git" | "git~1")
     };

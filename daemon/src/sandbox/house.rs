@@ -79,7 +79,6 @@ impl House {
             let id = entry.file_name().to_str().and_then(|name| Uuid::parse_str(name).ok());
             if !id.is_some_and(|id| self.known().contains(&id)) {
                 kill_in(&entry.path());
-                // What is on its way out by itself was not leaked.
                 reaped += u64::from(remove(&entry.path()));
             }
         }

@@ -40,7 +40,7 @@ impl Mirror {
         self.folder.join("repository.git")
     }
 
-    pub(super) fn packs(&self) -> PathBuf {
+    fn packs(&self) -> PathBuf {
         self.repository().join("objects/pack")
     }
 
@@ -173,10 +173,6 @@ impl Turn<'_> {
 
     pub(super) fn repository(&self) -> PathBuf {
         self.mirror.repository()
-    }
-
-    pub(super) fn packs(&self) -> PathBuf {
-        self.mirror.packs()
     }
 
     /// The fetch has ended well.

@@ -82,8 +82,8 @@ impl Room {
     fn leave(&mut self, held: impl Send + 'static) {
         if !self.gone {
             self.gone = true;
-            self.house.known().remove(&self.id);
-            discard(self.path.clone(), held);
+            let known = Known { house: Arc::clone(&self.house), id: self.id };
+            discard(self.path.clone(), (known, held));
         }
     }
 }
@@ -91,6 +91,18 @@ impl Room {
 impl Drop for Room {
     fn drop(&mut self) {
         self.leave(());
+    }
+}
+
+/// A room is known until it is gone: what is on its way out was not leaked.
+struct Known {
+    house: Arc<House>,
+    id: Uuid,
+}
+
+impl Drop for Known {
+    fn drop(&mut self) {
+        self.house.known().remove(&self.id);
     }
 }
 

@@ -6,6 +6,7 @@ pub mod mapping;
 mod meter;
 mod report;
 mod runner;
+pub mod sandbox;
 mod stand_in;
 pub mod storm;
 
