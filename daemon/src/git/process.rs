@@ -17,6 +17,9 @@ use crate::clock::Clock;
 /// Bytes of standard error that are kept.
 const STDERR: usize = 16 * 1024;
 
+/// The kernel counts the size of a file in blocks.
+const BLOCK: u64 = 512;
+
 /// How often the size of what came is looked at.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -109,7 +112,16 @@ pub(crate) async fn run_fed(
     match ended {
         Ok((out, words, status)) => {
             group.ended();
-            judge(out, &words.0, status, most)
+            let judged = judge(out, &words.0, status, most);
+            // Who is killed by the kernel's own bound on a file can't say so.
+            match (&judged, bounds.grown) {
+                (Err(GitError::Failed(_)), Some((folder, limit)))
+                    if size(&folder) >= limit.saturating_sub(BLOCK) =>
+                {
+                    Err(GitError::TooLarge { what: "bytes on the wire", limit })
+                }
+                _ => judged,
+            }
         }
         Err(error) => {
             group.kill();

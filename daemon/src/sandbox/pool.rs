@@ -89,6 +89,13 @@ impl Bay {
     }
 }
 
+impl Seat {
+    /// The tenant may take another at once; the place is free when what stands on it is gone.
+    fn place(mut self) -> Option<OwnedSemaphorePermit> {
+        self.place.take()
+    }
+}
+
 impl Drop for Seat {
     fn drop(&mut self) {
         let mut tenants = locked(&self.pool.bay(self.arm).tenants);
@@ -221,7 +228,7 @@ impl Pool {
     pub(super) fn release(&self, id: SandboxId) {
         let held = locked(&self.leases).remove(&id);
         if let Some(Held { room, seat, .. }) = held {
-            room.discard(seat);
+            room.discard(seat.place());
         }
     }
 
@@ -294,7 +301,7 @@ impl Pool {
             tracing::warn!(sandbox = %room.id(), "a sandbox was kept over its time and is taken away");
             over.cancel();
             kill_in(room.path());
-            room.discard(seat);
+            room.discard(seat.place());
             add(&self.counts.reaped);
         }
         let leaked = self.house.reap();

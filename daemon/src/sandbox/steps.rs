@@ -134,7 +134,18 @@ impl Steps<'_> {
             .args(["--no-auto-maintenance", "--no-show-forced-updates", "--end-of-options"])
             .arg(self.ask.repository.url())
             .arg(format!("+{source}:{landing}"));
-        run(fetch, self.clock, self.bounds(Some(repository.join("objects/pack"))), SHORT).await?;
+        let began = self.clock.monotonic();
+        let fetched = run(fetch, self.clock, self.bounds(Some(repository.join("objects/pack"))), SHORT).await;
+        match fetched {
+            // The reader of packs was ended by the kernel; git above it only sees that it is gone.
+            Err(GitError::Failed(said))
+                if said.contains("invalid index-pack output")
+                    && self.clock.monotonic().saturating_sub(began) >= self.ask.quota.cpu =>
+            {
+                return Err(SandboxError::Quota(QuotaKind::Cpu));
+            }
+            fetched => fetched?,
+        };
         let tip = self.tip(repository, &landing).await?;
         match reference {
             Reference::Commit(sha) if *sha != tip.commit => {
