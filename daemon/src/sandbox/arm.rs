@@ -12,6 +12,7 @@ use super::error::SandboxError;
 use super::figures::add;
 use super::lease::Lease;
 use super::pool::{ArmKind, Pool};
+use super::quota::QuotaKind;
 use super::room::borrow;
 use super::steps::{self, Steps, Tip};
 
@@ -132,72 +133,80 @@ impl Arm {
         lease: &mut Lease,
         reference: &Reference,
     ) -> Result<Tip, SandboxError> {
-        if lease.arm == ArmKind::Direct {
-            return steps.fetch(&lease.repository(), reference).await;
+        if lease.arm == ArmKind::Pooled {
+            return self.mirrored(steps, lease, reference).await;
         }
-        match self.mirrored(steps, lease, reference).await {
-            // A copy that is damaged, or that has grown too large over time, is made anew; once.
-            Err((
-                error @ (SandboxError::Damaged(_) | SandboxError::Quota(_) | SandboxError::Unhealthy(_)),
-                true,
-            )) => {
-                tracing::warn!(%error, "a mirror is made anew");
-                lease.mirror = None;
-                self.mirrored(steps, lease, reference).await.map_err(|(error, _)| error)
-            }
-            done => done.map_err(|(error, _)| error),
+        let repository = lease.repository();
+        if matches!(reference, Reference::Commit(_)) {
+            steps.ask_for(&repository, reference).await?;
         }
+        steps.fetch(&repository, reference).await
     }
 
-    /// The error comes with whether a copy that was there before, and was let go of, may be its reason.
     async fn mirrored(
         &self,
         steps: &Steps<'_>,
         lease: &mut Lease,
         reference: &Reference,
-    ) -> Result<Tip, (SandboxError, bool)> {
+    ) -> Result<Tip, SandboxError> {
         let mirrors = &self.pool.mirrors;
-        let first_use = lease.mirror.is_none();
         let mirror = match &lease.mirror {
             Some(mirror) => Arc::clone(mirror),
-            None => mirrors.of(&lease.key).map_err(|error| (error, false))?,
+            None => mirrors.of(&lease.key)?,
         };
         let left = steps.deadline.saturating_sub(steps.clock.monotonic());
         let key = lease.key.clone();
         let Ok(mut turn) = steps.clock.timeout(left, mirrors.turn(&key, &mirror)).await else {
-            return Err((SandboxError::TimedOut(steps.ask.quota.wall), false));
+            return Err(SandboxError::TimedOut(steps.ask.quota.wall));
         };
+        let repository = mirror.repository();
         let hit = !turn.is_first();
         add(if hit { &self.pool.counts.mirror_hits } else { &self.pool.counts.mirror_misses });
-        let repository = turn.repository();
-        let fetching = async {
-            if !turn.state.made {
-                steps::init(&self.pool, steps.ask.quota, &steps.home, &repository, steps.deadline).await?;
-                turn.state.made = true;
-            }
-            steps.fetch(&repository, reference).await
+        if !turn.state.made {
+            steps::init(&self.pool, steps.ask.quota, &steps.home, &repository, steps.deadline).await?;
+            turn.state.made = true;
+        }
+        let at = if hit || matches!(reference, Reference::Commit(_)) {
+            let at = steps.ask_for(&repository, reference).await?;
+            Some(at.ok_or(SandboxError::NotFound("the branch or commit"))?)
+        } else {
+            None
         };
-        let tip = match fetching.await {
-            Ok(tip) => {
-                turn.done(steps.settings);
+        let here = at.and_then(|at| mirror.known(&at).map(|known| Tip { commit: at, tree: known.tree }));
+        let tip = match here {
+            Some(tip) => tip,
+            None => {
+                let tip = steps.fetch(&repository, reference).await?;
+                mirror.learn(&tip.commit, &tip.tree);
                 tip
             }
-            Err(error) => {
-                drop(turn);
-                let again = hit && first_use;
-                let suspect = matches!(
-                    error,
-                    SandboxError::Damaged(_) | SandboxError::Quota(_) | SandboxError::Unhealthy(_)
-                );
-                if again && suspect {
-                    mirrors.retire(&key, &mirror);
-                }
-                return Err((error, again));
-            }
         };
-        borrow(&lease.repository(), &mirror.repository()).map_err(|error| (error, false))?;
+        turn.done(steps.settings);
+        borrow(&lease.repository(), &repository)?;
         lease.mirror = Some(mirror);
         Ok(tip)
+    }
+
+    /// Once more with a new mirror, where the old one may be why it failed: it is damaged, or has grown too large over time.
+    async fn again<T>(
+        &self,
+        ask: &GitAsk,
+        first: Result<T, SandboxError>,
+        second: impl Future<Output = Result<T, SandboxError>> + Send,
+    ) -> Result<T, SandboxError> {
+        let Err(error) = &first else { return first };
+        let least = match error {
+            SandboxError::Damaged(_) | SandboxError::Unhealthy(_) => 0,
+            // With less, a new one would hardly be smaller.
+            SandboxError::Quota(QuotaKind::Disk | QuotaKind::Cpu) => ask.quota.disk / 2,
+            _ => return first,
+        };
+        let key = (ask.tenant.clone(), ask.repository.key());
+        if self.kind == ArmKind::Pooled && self.pool.mirrors.distrust(&key, least) {
+            tracing::warn!(%error, "a mirror is made anew");
+            return second.await;
+        }
+        first
     }
 
     /// The files of a commit in the sandbox; how many, and their bytes.
@@ -207,15 +216,22 @@ impl Arm {
         lease: &mut Lease,
         tip: &Tip,
     ) -> Result<(u64, u64), SandboxError> {
-        let measured = steps.measure(&lease.repository(), &tip.commit).await?;
+        let known = lease.mirror.as_ref().and_then(|mirror| mirror.known(&tip.commit)?.measured);
+        let measured = match known {
+            Some(measured) => measured,
+            None => steps.measure(&lease.repository(), &tip.commit).await?,
+        };
+        if let Some(mirror) = &lease.mirror {
+            mirror.measured(&tip.commit, measured);
+        }
+        steps.check_room(measured)?;
         steps.check_out(lease, &tip.commit, !lease.commit.is_empty()).await?;
         std::fs::write(lease.repository().join("HEAD"), format!("{}\n", tip.commit))?;
         lease.commit.clone_from(&tip.commit);
         Ok(measured)
     }
 
-    async fn cloned(&self, ask: &GitAsk) -> Result<Cloned, SandboxError> {
-        let deadline = self.deadline(ask);
+    async fn cloned(&self, ask: &GitAsk, deadline: Duration) -> Result<Cloned, SandboxError> {
         let mut lease = self.pool.take(self.kind, ask, deadline).await?;
         let steps = self.steps(ask, &lease, deadline);
         let tip = self.bring(&steps, &mut lease, &ask.reference).await?;
@@ -232,11 +248,15 @@ impl Arm {
         Ok(Pulled { commit_sha: tip.commit, tree_sha: tip.tree, files, bytes, fast_forward })
     }
 
-    async fn pushed(&self, ask: &GitAsk, change: &Change) -> Result<Pushed, SandboxError> {
+    async fn pushed(
+        &self,
+        ask: &GitAsk,
+        change: &Change,
+        deadline: Duration,
+    ) -> Result<Pushed, SandboxError> {
         if let Some(mistake) = change.mistake() {
             return Err(SandboxError::BadInput(mistake));
         }
-        let deadline = self.deadline(ask);
         let mut lease = self.pool.take(self.kind, ask, deadline).await?;
         let steps = self.steps(ask, &lease, deadline);
         let repository = lease.repository();
@@ -264,7 +284,7 @@ impl Arm {
         }
         let pushing = steps.push(&repository, &change.branch, &made.commit, &head).await;
         // The remote's word counts: an answer that was lost may belong to a push that was done.
-        let remote = match (steps.ask_remote(&repository, &change.branch).await, &pushing) {
+        let remote = match (steps.ask_for(&repository, &branch).await, &pushing) {
             (Ok(remote), _) => remote,
             (Err(_), Err(error)) => return Err(error.clone()),
             (Err(error), Ok(())) => return Err(error),
@@ -295,7 +315,12 @@ impl GitArm for Arm {
     }
 
     async fn clone_repository(&self, ask: &GitAsk) -> Result<Cloned, SandboxError> {
-        self.bounded(ask, None, Box::pin(self.cloned(ask))).await
+        let deadline = self.deadline(ask);
+        let work = async {
+            let first = self.cloned(ask, deadline).await;
+            self.again(ask, first, self.cloned(ask, deadline)).await
+        };
+        self.bounded(ask, None, Box::pin(work)).await
     }
 
     async fn pull(&self, ask: &GitAsk, sandbox: &mut Lease) -> Result<Pulled, SandboxError> {
@@ -309,14 +334,20 @@ impl GitArm for Arm {
     }
 
     async fn push(&self, ask: &GitAsk, change: &Change) -> Result<Pushed, SandboxError> {
-        self.bounded(ask, None, Box::pin(self.pushed(ask, change))).await
+        let deadline = self.deadline(ask);
+        let work = async {
+            let first = self.pushed(ask, change, deadline).await;
+            self.again(ask, first, self.pushed(ask, change, deadline)).await
+        };
+        self.bounded(ask, None, Box::pin(work)).await
     }
 
     async fn verify_remote(&self, ask: &GitAsk, branch: &Branch) -> Result<Option<String>, SandboxError> {
         let work = async {
             let deadline = self.deadline(ask);
             let lease = self.pool.take(self.kind, ask, deadline).await?;
-            self.steps(ask, &lease, deadline).ask_remote(&lease.repository(), branch).await
+            let reference = Reference::Branch(branch.clone());
+            self.steps(ask, &lease, deadline).ask_for(&lease.repository(), &reference).await
         };
         self.bounded(ask, None, Box::pin(work)).await
     }

@@ -23,8 +23,20 @@ pub(super) type Key = (TenantId, String);
 pub(super) struct Mirror {
     folder: PathBuf,
     bytes: AtomicU64,
+    known: Mutex<HashMap<String, Known>>,
     state: Arc<tokio::sync::Mutex<State>>,
 }
+
+/// What is known of a commit whose objects are here; they stay, because nothing is ever cleared out of a mirror.
+#[derive(Clone, Debug)]
+pub(super) struct Known {
+    pub(super) tree: String,
+    /// Files, and their bytes.
+    pub(super) measured: Option<(u64, u64)>,
+}
+
+/// Commits of a mirror that are remembered; then all are forgotten.
+const REMEMBERED: usize = 256;
 
 /// Who has it may fetch.
 #[derive(Default)]
@@ -42,6 +54,31 @@ impl Mirror {
 
     fn packs(&self) -> PathBuf {
         self.repository().join("objects/pack")
+    }
+
+    fn all_known(&self) -> MutexGuard<'_, HashMap<String, Known>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Nothing when its objects are not known to be here.
+    pub(super) fn known(&self, commit: &str) -> Option<Known> {
+        self.all_known().get(commit).cloned()
+    }
+
+    /// A commit was fetched.
+    pub(super) fn learn(&self, commit: &str, tree: &str) {
+        let mut known = self.all_known();
+        if known.len() >= REMEMBERED {
+            known.clear();
+        }
+        known.entry(commit.to_owned()).or_insert_with(|| Known { tree: tree.to_owned(), measured: None });
+    }
+
+    /// A commit was measured.
+    pub(super) fn measured(&self, commit: &str, measured: (u64, u64)) {
+        if let Some(known) = self.all_known().get_mut(commit) {
+            known.measured = Some(measured);
+        }
     }
 
     /// What a fetch that was killed has left.
@@ -101,7 +138,12 @@ impl Mirrors {
         }
         let folder = self.folder.join(Uuid::now_v7().to_string());
         private(&folder, false)?;
-        let mirror = Arc::new(Mirror { folder, bytes: AtomicU64::new(0), state: Arc::default() });
+        let mirror = Arc::new(Mirror {
+            folder,
+            bytes: AtomicU64::new(0),
+            known: Mutex::default(),
+            state: Arc::default(),
+        });
         slots.insert(key.clone(), Slot { mirror: Arc::clone(&mirror), used });
         Ok(mirror)
     }
@@ -113,11 +155,22 @@ impl Mirrors {
     }
 
     /// Lets go of a copy; the next who asks begins a new one.
-    pub(super) fn retire(&self, key: &Key, mirror: &Arc<Mirror>) {
+    fn retire(&self, key: &Key, mirror: &Arc<Mirror>) {
         let mut slots = self.slots();
         if slots.get(key).is_some_and(|slot| Arc::ptr_eq(&slot.mirror, mirror)) {
             slots.remove(key);
         }
+    }
+
+    /// Lets go of a copy that has served before and has at least so many bytes; whether there was one.
+    pub(super) fn distrust(&self, key: &Key, least: u64) -> bool {
+        let mut slots = self.slots();
+        let served =
+            slots.get(key).is_some_and(|slot| slot.mirror.bytes.load(Ordering::Relaxed) >= least.max(1));
+        if served {
+            slots.remove(key);
+        }
+        served
     }
 
     /// Lets go of the least used while there is too much, first of this tenant, then of all.
@@ -169,10 +222,6 @@ impl Turn<'_> {
     /// Whether nobody has fetched into it yet.
     pub(super) fn is_first(&self) -> bool {
         self.state.fetches == 0
-    }
-
-    pub(super) fn repository(&self) -> PathBuf {
-        self.mirror.repository()
     }
 
     /// The fetch has ended well.

@@ -111,22 +111,34 @@ impl Steps<'_> {
         Ok(String::from_utf8_lossy(&said).trim().to_owned())
     }
 
-    /// Fetches a commit with its whole history into `repository`, and answers which it is. The remote is always asked: it
-    /// decides whether the credential is good, whatever is here already.
+    /// Asks the remote, with the credential, where a reference is. A full sha is where it is, but the remote is asked all the
+    /// same: whether the credential is good is for it to say, whatever is here already.
+    pub(super) async fn ask_for(
+        &self,
+        repository: &Path,
+        reference: &Reference,
+    ) -> Result<Option<String>, SandboxError> {
+        let name = match reference {
+            Reference::Head | Reference::Commit(_) => "HEAD".to_owned(),
+            Reference::Branch(branch) => branch.full(),
+        };
+        let args = ["ls-remote", "--quiet", &self.ask.repository.url(), &name];
+        let said = self.short(self.remote(repository)?, &args).await?;
+        let at = said.lines().find_map(|line| line.split_once('\t').filter(|(_, found)| *found == name));
+        Ok(match reference {
+            Reference::Commit(sha) => Some(sha.clone()),
+            _ => at.map(|(sha, _)| sha.to_owned()),
+        })
+    }
+
+    /// Fetches a commit with its whole history into `repository`, and answers which it is. Git does not speak to the remote
+    /// about a commit that it has: for one of these the remote has to be asked before.
     pub(super) async fn fetch(&self, repository: &Path, reference: &Reference) -> Result<Tip, SandboxError> {
         let landing = landing(reference);
         let source = match reference {
             Reference::Head => "HEAD".to_owned(),
             Reference::Branch(branch) => branch.full(),
-            Reference::Commit(sha) => {
-                // Git would not speak to the remote about a commit that it has.
-                self.short(
-                    self.remote(repository)?,
-                    &["ls-remote", "--quiet", &self.ask.repository.url(), "HEAD"],
-                )
-                .await?;
-                sha.clone()
-            }
+            Reference::Commit(sha) => sha.clone(),
         };
         let mut fetch = self.remote(repository)?.command();
         fetch
@@ -166,17 +178,21 @@ impl Steps<'_> {
         Ok(Tip { commit: commit.to_owned(), tree: tree.to_owned() })
     }
 
-    /// Files of a commit and their bytes, which have to find room on the disk before any is written. What git stores is bounded
-    /// by itself, so that the arms agree whatever else is in a mirror.
+    /// Files of a commit and their bytes together.
     pub(super) async fn measure(&self, repository: &Path, commit: &str) -> Result<(u64, u64), SandboxError> {
         let mut list = self.local(repository).command();
         list.args(["ls-tree", "-r", "-z", "-l", "--full-tree", commit]);
         let listing = run(list, self.clock, self.bounds(None), LONGEST_LISTING).await?;
-        let (files, bytes) = measure(&listing)?;
+        Ok(measure(&listing)?)
+    }
+
+    /// A work tree has to find room on the disk before any of it is written. What git stores is bounded by itself, so that the
+    /// arms agree whatever else is in a mirror.
+    pub(super) fn check_room(&self, (files, bytes): (u64, u64)) -> Result<(), SandboxError> {
         if bytes.saturating_add(files.saturating_mul(BLOCK)) > self.ask.quota.disk {
             return Err(SandboxError::Quota(QuotaKind::Disk));
         }
-        Ok((files, bytes))
+        Ok(())
     }
 
     /// Makes the work tree be the commit.
@@ -214,20 +230,6 @@ impl Steps<'_> {
     pub(super) async fn has(&self, repository: &Path, commit: &str) -> Result<bool, SandboxError> {
         let args = ["rev-list", "--no-walk", "--ignore-missing", "--end-of-options", commit];
         Ok(self.short(self.local(repository), &args).await? == commit)
-    }
-
-    /// Where the branch is at the remote; nothing when there is no such branch.
-    pub(super) async fn ask_remote(
-        &self,
-        repository: &Path,
-        branch: &Branch,
-    ) -> Result<Option<String>, SandboxError> {
-        let name = branch.full();
-        let url = self.ask.repository.url();
-        let said =
-            self.short(self.remote(repository)?, &["ls-remote", "--quiet", "--refs", &url, &name]).await?;
-        let at = said.lines().find_map(|line| line.split_once('\t').filter(|(_, found)| *found == name));
-        Ok(at.map(|(sha, _)| sha.to_owned()))
     }
 
     /// Makes a commit out of a stream.
