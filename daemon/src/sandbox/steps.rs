@@ -28,6 +28,8 @@ const SETTINGS: &[(&str, &str)] = &[
     // What is mapped at once has to fit into the bound on memory.
     ("core.packedGitWindowSize", "32m"),
     ("core.packedGitLimit", "256m"),
+    // Neither a sandbox nor a mirror outlives its process: nothing of them has to survive a power cut.
+    ("core.fsync", "none"),
     ("push.recurseSubmodules", "no"),
     ("push.gpgSign", "false"),
     ("push.followTags", "false"),
