@@ -11,16 +11,16 @@ use cutover_tests::load::{RunnerFlags, conclude};
 #[derive(Debug, Parser)]
 #[command(name = "sandbox")]
 struct Options {
-    /// A repository of 400 files and 200 commits, and fewer clones: under a minute.
+    /// A repository of 400 files and 1,000 commits, and fewer clones: under a minute.
     #[arg(long)]
     small: bool,
     /// Files of the work tree, 4 KiB each [default: 1000, small 400].
     #[arg(long)]
     files: Option<usize>,
-    /// Commits, each of which writes ten files anew [default: 1000, small 200].
+    /// Commits, each of which writes ten files anew [default: 3000, small 1000].
     #[arg(long)]
     commits: Option<usize>,
-    /// Clones of each arm [default: 25, small 9].
+    /// Clones of each arm [default: 15, small 7].
     #[arg(long)]
     rounds: Option<usize>,
     /// Where to write; the disk that is measured.
@@ -36,7 +36,7 @@ async fn main() -> ExitCode {
     if !options.runner.is_measuring() {
         return ExitCode::SUCCESS;
     }
-    let (files, commits, rounds) = if options.small { (400, 200, 9) } else { (1_000, 1_000, 25) };
+    let (files, commits, rounds) = if options.small { (400, 1_000, 7) } else { (1_000, 3_000, 15) };
     let load = SandboxLoad {
         files: options.files.unwrap_or(files),
         commits: options.commits.unwrap_or(commits),
