@@ -154,10 +154,13 @@ impl Arm {
             Some(mirror) => Arc::clone(mirror),
             None => mirrors.of(&lease.key)?,
         };
-        let left = steps.deadline.saturating_sub(steps.clock.monotonic());
         let key = lease.key.clone();
-        let Ok(mut turn) = steps.clock.timeout(left, mirrors.turn(&key, &mirror)).await else {
-            return Err(SandboxError::TimedOut(steps.ask.quota.wall));
+        let mut turn = tokio::select! {
+            biased;
+            turn = mirrors.turn(&key, &mirror) => turn,
+            () = steps.clock.sleep_until(steps.deadline) => {
+                return Err(SandboxError::TimedOut(steps.ask.quota.wall));
+            }
         };
         let repository = mirror.repository();
         let hit = !turn.is_first();

@@ -201,9 +201,12 @@ impl Pool {
         if bay.places.available_permits() == 0 && waiting >= self.settings.waiting {
             return Err(SandboxError::Busy);
         }
-        let left = deadline.saturating_sub(self.clock.monotonic());
-        let place = self.clock.timeout(left, Arc::clone(&bay.places).acquire_owned()).await;
-        seat.place = Some(place.map_err(|_| SandboxError::Busy)?.map_err(|_| SandboxError::Closed)?);
+        let place = tokio::select! {
+            biased;
+            place = Arc::clone(&bay.places).acquire_owned() => place.map_err(|_| SandboxError::Closed)?,
+            () = self.clock.sleep_until(deadline) => return Err(SandboxError::Busy),
+        };
+        seat.place = Some(place);
         Ok(seat)
     }
 
