@@ -194,6 +194,7 @@ const PURE: &[&str] = &[
     "client/sse",
     "run/plan",
     "sandbox/ask",
+    "sandbox/quota",
     "run/progress",
     "run/canonical",
     "hex",
