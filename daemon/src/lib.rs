@@ -20,6 +20,7 @@ pub mod mapping;
 pub mod metrics;
 pub mod rollout;
 pub mod run;
+pub mod sandbox;
 pub mod seal;
 pub mod shutdown;
 pub mod store;

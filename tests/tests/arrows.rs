@@ -29,18 +29,24 @@ const DAEMON: &[(&str, &[&str], &str)] = &[
         "app",
         &[
             "doors", "flows", "gateway", "mapping", "run", "audit", "seal", "github", "git", "locks",
-            "store", "config", "init", "instance", "log", "rollout", "shutdown",
+            "store", "config", "init", "instance", "log", "rollout", "sandbox", "shutdown",
         ],
         "the composition root is the only place that names every part",
     ),
     (
         "doors",
-        &["flows", "gateway", "mapping", "rollout", "run", "audit", "seal", "github", "git", "store"],
+        &[
+            "flows", "gateway", "mapping", "rollout", "run", "audit", "seal", "github", "git", "sandbox",
+            "store",
+        ],
         "a door authorises and delegates to a flow, an area or the platform; never to another door's insides",
     ),
     (
         "flows",
-        &["gateway", "mapping", "rollout", "run", "audit", "seal", "github", "git", "locks", "store"],
+        &[
+            "gateway", "mapping", "rollout", "run", "audit", "seal", "github", "git", "locks", "sandbox",
+            "store",
+        ],
         "a use case that crosses areas; the only place where areas meet",
     ),
     (
@@ -66,6 +72,7 @@ const DAEMON: &[(&str, &[&str], &str)] = &[
         "records are written by the store; heads are signed with the seal's key (ADR 0007)",
     ),
     ("git", &["github"], "the system's git, which is handed a credential of GitHub's"),
+    ("sandbox", &["git", "github"], "where git works for a tenant, started as `git` starts it"),
     ("github", &["seal", "store"], "caches and budgets may become durable"),
     ("locks", &["store"], "every lock is entered into the store, which checks its fence with each write"),
     (
@@ -210,6 +217,8 @@ const PURE: &[&str] = &[
     "rollout/reconcile",
     "rollout/second/tries",
     "run/plan",
+    "sandbox/ask",
+    "sandbox/quota",
     "run/progress",
     "run/canonical",
     "hex",

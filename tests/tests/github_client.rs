@@ -12,6 +12,10 @@ mod import;
 mod limits;
 #[path = "github_client/reads.rs"]
 mod reads;
+#[path = "github_client/sandbox.rs"]
+mod sandbox;
+#[path = "github_client/sandbox_hostile.rs"]
+mod sandbox_hostile;
 #[path = "github_client/shadow.rs"]
 mod shadow;
 #[path = "github_client/stage.rs"]

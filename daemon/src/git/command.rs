@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -47,11 +48,27 @@ const SETTINGS: &[(&str, &str)] = &[
     ("safe.directory", "*"),
 ];
 
+/// Sets the bounds of a process before it becomes git. The processor's time ends with a signal that tells why, and two seconds
+/// later with one that can't be caught; a bound that can't be set ends it at once.
+const BOUNDED: &str = "ulimit -c 0 && ulimit -S -t \"$1\" && ulimit -H -t \"$2\" && ulimit -f \"$3\" && ulimit -v \"$4\" \
+     && shift 4 && exec \"$@\"";
+
+/// What one process may use of the machine; the kernel holds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ceilings {
+    /// Processor time, in whole seconds.
+    pub(crate) cpu: Duration,
+    /// Bytes of address space.
+    pub(crate) memory: u64,
+    /// Bytes of one file.
+    pub(crate) file: u64,
+}
+
 /// The only protocol that an address may use.
 ///
 /// # Errors
 /// [`GitError::BadInput`]: another one, plain http to another machine, or an address with a user in it.
-pub(super) fn protocol(url: &str) -> Result<&'static str, GitError> {
+pub(crate) fn protocol(url: &str) -> Result<&'static str, GitError> {
     let bad = GitError::BadInput { what: "address of a repository" };
     let parsed = url::Url::parse(url).map_err(|_| bad.clone())?;
     if !parsed.username().is_empty() || parsed.password().is_some() || parsed.query().is_some() {
@@ -72,33 +89,56 @@ pub(super) fn protocol(url: &str) -> Result<&'static str, GitError> {
 
 /// Makes commands that know nothing but what is written here.
 #[derive(Clone)]
-pub(super) struct Hardened {
+pub(crate) struct Hardened {
     program: PathBuf,
     home: PathBuf,
     repository: Option<PathBuf>,
     more: Vec<(String, SecretString)>,
     protocol: Option<&'static str>,
+    variables: Vec<(&'static str, OsString)>,
+    ceilings: Option<Ceilings>,
 }
 
 impl Hardened {
-    pub(super) fn new(program: &Path, home: &Path) -> Self {
+    /// `home` is where it works, and the only folder that it takes for a person's.
+    pub(crate) fn new(program: &Path, home: &Path) -> Self {
         Self {
             program: program.to_owned(),
             home: home.to_owned(),
             repository: None,
             more: Vec::new(),
             protocol: None,
+            variables: Vec::new(),
+            ceilings: None,
         }
     }
 
     /// In this bare repository.
-    pub(super) fn repository(mut self, path: PathBuf) -> Self {
+    pub(crate) fn repository(mut self, path: PathBuf) -> Self {
         self.repository = Some(path);
         self
     }
 
+    /// With this named variable besides.
+    pub(crate) fn variable(mut self, name: &'static str, value: impl Into<OsString>) -> Self {
+        self.variables.push((name, value.into()));
+        self
+    }
+
+    /// With this setting besides; it stands over any file's.
+    pub(crate) fn setting(mut self, key: &str, value: &str) -> Self {
+        self.more.push((key.to_owned(), SecretString::from(value)));
+        self
+    }
+
+    /// Bounded by the kernel, with all that it starts.
+    pub(crate) fn bounded(mut self, ceilings: Ceilings) -> Self {
+        self.ceilings = Some(ceilings);
+        self
+    }
+
     /// May speak to this address with this token, and to no other.
-    pub(super) fn with_credential(&self, url: &str, token: &SecretString, protocol: &'static str) -> Self {
+    pub(crate) fn with_credential(&self, url: &str, token: &SecretString, protocol: &'static str) -> Self {
         let mut other = self.clone();
         let basic = STANDARD.encode(format!("x-access-token:{}", token.expose_secret()));
         let header = SecretString::from(format!("Authorization: Basic {basic}"));
@@ -109,8 +149,8 @@ impl Hardened {
     }
 
     /// The command, without arguments. It leads a process group of its own, and dies with its handle.
-    pub(super) fn command(&self) -> Command {
-        let mut command = Command::new(&self.program);
+    pub(crate) fn command(&self) -> Command {
+        let mut command = self.start();
         command
             .env_clear()
             .env("PATH", PATH)
@@ -141,6 +181,7 @@ impl Hardened {
         if let Some(repository) = &self.repository {
             command.env("GIT_DIR", repository);
         }
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         let settings = SETTINGS
             .iter()
             .map(|(key, value)| ((*key).to_owned(), OsString::from(value)))
@@ -153,6 +194,19 @@ impl Hardened {
             count += 1;
         }
         command.env("GIT_CONFIG_COUNT", count.to_string());
+        command
+    }
+
+    fn start(&self) -> Command {
+        let Some(Ceilings { cpu, memory, file }) = self.ceilings else { return Command::new(&self.program) };
+        let mut command = Command::new("/bin/sh");
+        let seconds = cpu.as_secs().max(1);
+        // As `ulimit` counts: seconds, blocks of 512 bytes, KiB.
+        let numbers = [seconds, seconds.saturating_add(2), (file / 512).max(1), (memory / 1_024).max(1)];
+        command
+            .args(["-c", BOUNDED, "git"])
+            .args(numbers.map(|number| number.to_string()))
+            .arg(&self.program);
         command
     }
 }

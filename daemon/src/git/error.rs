@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
+
 /// Letters of git's words that are kept.
 const LONGEST: usize = 300;
 
@@ -50,9 +52,71 @@ pub enum GitError {
     /// The state folder can't be written.
     #[error("the disk does not take it: {0}")]
     Disk(String),
+    /// The other side does not take a push.
+    #[error("the push is refused: {0}")]
+    Rejected(String),
+    /// A process may use no more of the machine.
+    #[error("git may use no more {0}")]
+    Exhausted(Resource),
     /// Anything else.
     #[error("git failed: {0}")]
     Failed(String),
+}
+
+/// What a process uses of the machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resource {
+    Cpu,
+    Memory,
+    /// Of one file.
+    Disk,
+    Processes,
+}
+
+impl std::fmt::Display for Resource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Cpu => "processor time",
+            Self::Memory => "memory",
+            Self::Disk => "disk",
+            Self::Processes => "processes",
+        })
+    }
+}
+
+impl Resource {
+    /// The bound that a signal of the kernel's tells of.
+    pub(super) fn of_signal(signal: i32) -> Option<Self> {
+        match Signal::try_from(signal) {
+            Ok(Signal::SIGXCPU) => Some(Self::Cpu),
+            Ok(Signal::SIGXFSZ) => Some(Self::Disk),
+            _ => None,
+        }
+    }
+
+    /// As git, its loader or its libraries say it.
+    fn of_words(own: &str) -> Option<Self> {
+        for line in own.lines().filter(|line| !line.contains("remote error:")) {
+            if let Some((_, number)) = line.split_once("died of signal ") {
+                let digits: String = number.chars().take_while(char::is_ascii_digit).collect();
+                return digits.parse().ok().and_then(Self::of_signal);
+            }
+            if line.contains("File too large") {
+                return Some(Self::Disk);
+            }
+            const MEMORY: [&str; 5] = [
+                "ut of memory",
+                "annot allocate memory",
+                "failed to map segment",
+                "mmap failed",
+                "unable to create thread",
+            ];
+            if MEMORY.iter().any(|words| line.contains(words)) {
+                return Some(Self::Memory);
+            }
+        }
+        None
+    }
 }
 
 impl From<std::io::Error> for GitError {
@@ -69,6 +133,13 @@ impl GitError {
             stderr.lines().filter(|line| !line.trim_start().starts_with("remote:")).collect();
         let own = own.join("\n");
         let says = |words: &[&str]| words.iter().any(|word| own.contains(word));
+        // Before the status: what a remote gives as its reason stands in the same line.
+        if says(&["[rejected]", "[remote rejected]"]) {
+            return Self::Rejected(clean(&own));
+        }
+        if let Some(resource) = Resource::of_words(&own) {
+            return Self::Exhausted(resource);
+        }
         match status(&own) {
             Some(401) => return Self::Denied,
             Some(403) => return Self::Forbidden,

@@ -18,19 +18,19 @@ use secrecy::SecretString;
 use tokio::sync::Semaphore;
 
 pub use artifact::{Artifact, ArtifactId, Artifacts};
-pub use error::GitError;
+pub(crate) use command::{Ceilings, Hardened, protocol};
+pub use error::{GitError, Resource};
+pub(crate) use process::{Bounds, run, run_fed, size};
 
-use self::command::Hardened;
 use self::content::Entry;
-use self::process::{Bounds, run};
 use self::scratch::Scratch;
 use crate::clock::Clock;
 
 /// Bytes of a listing of files that are read.
-const LONGEST_LISTING: usize = 128 * 1024 * 1024;
+pub(crate) const LONGEST_LISTING: usize = 128 * 1024 * 1024;
 
 /// Bytes of a short answer that are read.
-const SHORT: usize = 64 * 1024;
+pub(crate) const SHORT: usize = 64 * 1024;
 
 /// How git is used here.
 #[derive(Clone, Debug)]
@@ -113,7 +113,7 @@ impl Git {
         commit: &str,
         limits: Limits,
     ) -> Result<Fetched, GitError> {
-        let protocol = command::protocol(url)?;
+        let protocol = protocol(url)?;
         if !is_sha(commit) {
             return Err(GitError::BadInput { what: "full commit sha" });
         }
@@ -122,7 +122,12 @@ impl Git {
         let waiting = clock.timeout(limits.time, self.0.slots.acquire()).await;
         let Ok(Ok(_slot)) = waiting else { return Err(GitError::Busy) };
         let scratch = Scratch::new(&self.0.settings.folder)?;
-        let bounds = Bounds { deadline, time: limits.time, grown: Some((scratch.packs(), limits.bytes)) };
+        let bounds = Bounds {
+            deadline,
+            time: limits.time,
+            grown: Some((scratch.packs(), limits.bytes)),
+            processes: None,
+        };
         let git = Hardened::new(&self.0.settings.program, scratch.path()).repository(scratch.repository());
 
         let mut init = git.command();
@@ -210,11 +215,20 @@ impl Git {
     }
 
     fn bounds(&self, time: Duration, grown: Option<(PathBuf, u64)>) -> Bounds {
-        Bounds { deadline: self.0.clock.monotonic().saturating_add(time), time, grown }
+        Bounds { deadline: self.0.clock.monotonic().saturating_add(time), time, grown, processes: None }
     }
 }
 
-fn is_sha(text: &str) -> bool {
+/// How many files a commit has, and their bytes together, from what `git ls-tree -r -z -l` lists.
+///
+/// # Errors
+/// [`GitError::Damaged`]: a path that leads out, or one that is there twice.
+pub(crate) fn measure(listing: &[u8]) -> Result<(u64, u64), GitError> {
+    let entries = content::parse(listing)?;
+    Ok((u64::try_from(entries.len()).unwrap_or(u64::MAX), content::total(&entries)))
+}
+
+pub(crate) fn is_sha(text: &str) -> bool {
     text.len() == 40 && text.bytes().all(|b| b.is_ascii_hexdigit())
 }
 

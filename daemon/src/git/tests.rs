@@ -178,3 +178,45 @@ fn artifacts_go_when_their_time_is_over_or_their_room() {
         assert_eq!(ArtifactId::parse(bad), None, "{bad}");
     }
 }
+
+/// Runs a line of the shell's in place of git.
+async fn bounded(line: &str, ceilings: Ceilings, processes: Option<usize>) -> Result<Vec<u8>, GitError> {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Clock::system();
+    let mut shell = Hardened::new(std::path::Path::new("/bin/sh"), dir.path()).bounded(ceilings).command();
+    shell.args(["-c", line]);
+    let time = Duration::from_secs(30);
+    let bounds = Bounds { deadline: clock.monotonic() + time, time, grown: None, processes };
+    run(shell, &clock, bounds, SHORT).await
+}
+
+#[tokio::test]
+async fn the_kernel_holds_what_a_process_may_use() {
+    let ample = Ceilings { cpu: Duration::from_secs(20), memory: 1 << 30, file: 1 << 20 };
+    let said = bounded("ulimit -c; ulimit -t; ulimit -f; ulimit -v", ample, Some(4)).await.unwrap();
+    assert_eq!(String::from_utf8(said).unwrap(), "0\n20\n2048\n1048576\n");
+    let spins = Ceilings { cpu: Duration::from_secs(1), ..ample };
+    let error = bounded("while :; do :; done", spins, None).await.unwrap_err();
+    assert_eq!(error, GitError::Exhausted(Resource::Cpu));
+    let error = bounded("exec head -c 3000000 /dev/zero > file", ample, None).await.unwrap_err();
+    assert_eq!(error, GitError::Exhausted(Resource::Disk));
+    let narrow = Ceilings { memory: 64 << 20, ..ample };
+    // It keeps all that it reads.
+    let error =
+        bounded("head -c 100000000 /dev/zero | git hash-object --stdin", narrow, None).await.unwrap_err();
+    assert_eq!(error, GitError::Exhausted(Resource::Memory));
+    let error = bounded("sleep 99 & sleep 99 & sleep 99 & wait", ample, Some(3)).await.unwrap_err();
+    assert_eq!(error, GitError::Exhausted(Resource::Processes));
+}
+
+#[test]
+fn a_remote_can_not_choose_a_quota() {
+    let said = GitError::of_words("fatal: remote error: Out of memory");
+    assert!(matches!(said, GitError::Failed(_)), "{said:?}");
+    let said = GitError::of_words(" ! [remote rejected] main -> main (returned error: 404)");
+    assert!(matches!(said, GitError::Rejected(_)), "{said:?}");
+    assert_eq!(
+        GitError::of_words("error: index-pack died of signal 25"),
+        GitError::Exhausted(Resource::Disk)
+    );
+}

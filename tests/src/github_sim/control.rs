@@ -89,6 +89,11 @@ impl WorldHandle {
         self.change(|world| world.push(id))
     }
 
+    /// Git is served from this bare repository instead of the world's commits; the API does not know of it.
+    pub async fn serve_git(&self, repo: i64, bare: std::path::PathBuf) -> std::io::Result<()> {
+        self.0.git.adopt(repo, bare).await
+    }
+
     /// Installs the App on an account. The installation's id, new each time.
     pub fn install(&self, account: i64, selection: Selection) -> Result<i64, WorldError> {
         let now = self.now();

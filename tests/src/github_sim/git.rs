@@ -1,7 +1,9 @@
 //! Git over HTTP, beside the API: real bare repositories, made of the world's objects when somebody asks, served by the
 //! system's `git http-backend`. Their ids are those that the API answers.
+//!
+//! Who may write contents may push. What was pushed is seen by git alone: the API goes on with the world's commits.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
@@ -32,10 +34,14 @@ pub(super) struct Wanted {
     name: String,
     /// What follows the repository in the path.
     rest: &'static str,
+    /// The client wants to push.
+    writes: bool,
 }
 
 const REFS: &str = "/info/refs";
 const PACK: &str = "/git-upload-pack";
+const PUSH: &str = "/git-receive-pack";
+const PUSH_SERVICE: &str = "service=git-receive-pack";
 
 /// Git's own server, spoken to as a web server does.
 const BACKEND: &str = "http-backend";
@@ -46,17 +52,26 @@ impl Wanted {
         let path = uri.path();
         let (at, rest) = match *method {
             Method::GET => (path.strip_suffix(REFS)?, REFS),
-            Method::POST => (path.strip_suffix(PACK)?, PACK),
+            Method::POST => match path.strip_suffix(PACK) {
+                Some(at) => (at, PACK),
+                None => (path.strip_suffix(PUSH)?, PUSH),
+            },
             _ => return None,
         };
         let (owner, name) = at.strip_prefix('/')?.split_once('/')?;
         let name = name.strip_suffix(".git").filter(|name| !name.contains('/'))?;
         let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
-        Some(Self { owner: decoded(owner), name: decoded(name), rest })
+        let writes =
+            rest == PUSH || (rest == REFS && uri.query().is_some_and(|query| query.contains(PUSH_SERVICE)));
+        Some(Self { owner: decoded(owner), name: decoded(name), rest, writes })
     }
 
     pub(super) fn kind(&self) -> RouteKind {
-        if self.rest == REFS { RouteKind::GitRefs } else { RouteKind::GitPack }
+        match self.rest {
+            REFS => RouteKind::GitRefs,
+            PUSH => RouteKind::GitPush,
+            _ => RouteKind::GitPack,
+        }
     }
 }
 
@@ -67,6 +82,8 @@ pub(super) struct Folder(Mutex<Option<Made>>);
 struct Made {
     dir: TempDir,
     ready: HashSet<String>,
+    /// Repositories that have a life of their own, by id: pushed to, or brought by a test.
+    own: HashMap<i64, PathBuf>,
 }
 
 /// Why git can't be served; a mistake of the machine's or ours.
@@ -134,7 +151,9 @@ fn admit(shared: &Shared, asked: &Asked, wanted: &Wanted) -> Result<Source, Answ
         let name = world.full_name(repo);
         return Err(Answer::moved(format!("{host}/{name}.git{}{query}", wanted.rest)));
     }
-    if repo.private && !asked.credential.may_read("contents") {
+    if (repo.private && !asked.credential.may_read("contents"))
+        || (wanted.writes && !asked.credential.may_write("contents"))
+    {
         return refused(StatusCode::FORBIDDEN, "Resource not accessible by integration");
     }
     Ok(source(&world, repo))
@@ -190,14 +209,16 @@ async fn serve(
     wanted: &Wanted,
     source: Source,
 ) -> Result<Answer, GitFailure> {
-    let (root, name) = shared.git.repository(source).await?;
+    let repository = shared.git.repository(source, wanted.rest == PUSH).await?;
     let headers = &asked.parts.headers;
-    let mut backend = git(&root);
+    let (root, name) =
+        (repository.parent().unwrap_or(&repository), repository.file_name().unwrap_or_default());
+    let mut backend = git(root);
     backend
         .arg(BACKEND)
-        .env("GIT_PROJECT_ROOT", &root)
+        .env("GIT_PROJECT_ROOT", root)
         .env("GIT_HTTP_EXPORT_ALL", "1")
-        .env("PATH_INFO", format!("/{name}{}", wanted.rest))
+        .env("PATH_INFO", format!("/{}{}", name.display(), wanted.rest))
         .env("REQUEST_METHOD", asked.parts.method.as_str())
         .env("QUERY_STRING", asked.parts.uri.query().unwrap_or_default())
         .env("CONTENT_TYPE", text(headers, &header::CONTENT_TYPE))
@@ -215,9 +236,11 @@ fn read_cgi(said: &[u8], wanted: &Wanted) -> Answer {
     let end = said.windows(4).position(|four| four == b"\r\n\r\n").unwrap_or(said.len());
     let head = String::from_utf8_lossy(&said[..end]).into_owned();
     let status = head.lines().find_map(|line| line.strip_prefix("Status: ")?.split(' ').next()?.parse().ok());
-    let media = match wanted.rest {
-        REFS => "application/x-git-upload-pack-advertisement",
-        _ => "application/x-git-upload-pack-result",
+    let media = match (wanted.rest, wanted.writes) {
+        (REFS, false) => "application/x-git-upload-pack-advertisement",
+        (REFS, true) => "application/x-git-receive-pack-advertisement",
+        (_, false) => "application/x-git-upload-pack-result",
+        (_, true) => "application/x-git-receive-pack-result",
     };
     let body = said.get(end + 4..).unwrap_or_default().to_vec();
     let status = status.and_then(|status| StatusCode::from_u16(status).ok()).unwrap_or(StatusCode::OK);
@@ -225,23 +248,40 @@ fn read_cgi(said: &[u8], wanted: &Wanted) -> Answer {
 }
 
 impl Folder {
-    /// Where repositories are, and the name of this one there.
-    async fn repository(&self, source: Source) -> Result<(PathBuf, String), GitFailure> {
+    /// Where a repository is. One that is pushed to has a life of its own from then on.
+    async fn repository(&self, source: Source, push: bool) -> Result<PathBuf, GitFailure> {
         let mut made = self.0.lock().await;
-        if made.is_none() {
-            *made = Some(Made { dir: TempDir::with_prefix("github-sim-git-")?, ready: HashSet::new() });
+        let made = ready(&mut made)?;
+        if let Some(own) = made.own.get(&source.id) {
+            return Ok(own.clone());
         }
-        let Some(made) = made.as_mut() else {
-            return Err(GitFailure::Io(std::io::ErrorKind::NotFound.into()));
-        };
-        let root = made.dir.path().to_owned();
+        let root = made.dir.path();
         let name = format!("{}-{}.git", source.id, source.head);
+        let path = root.join(&name);
         if !made.ready.contains(&name) {
-            make(&root, &root.join(&name), &source).await?;
-            made.ready.insert(name.clone());
+            make(root, &path, &source).await?;
+            made.ready.insert(name);
         }
-        Ok((root, name))
+        if push {
+            made.own.insert(source.id, path.clone());
+        }
+        Ok(path)
     }
+
+    /// Serves a bare repository of the caller's in place of the world's.
+    pub(super) async fn adopt(&self, repo: i64, bare: PathBuf) -> std::io::Result<()> {
+        let mut made = self.0.lock().await;
+        ready(&mut made)?.own.insert(repo, bare);
+        Ok(())
+    }
+}
+
+fn ready(made: &mut Option<Made>) -> std::io::Result<&mut Made> {
+    if made.is_none() {
+        let dir = TempDir::with_prefix("github-sim-git-")?;
+        *made = Some(Made { dir, ready: HashSet::new(), own: HashMap::new() });
+    }
+    made.as_mut().ok_or_else(|| std::io::ErrorKind::NotFound.into())
 }
 
 async fn make(root: &Path, path: &Path, source: &Source) -> Result<(), GitFailure> {
@@ -269,13 +309,15 @@ fn git(home: &Path) -> Command {
     git.env("GIT_CONFIG_NOSYSTEM", "1")
         .env("GIT_CONFIG_GLOBAL", "/dev/null")
         .env("HOME", home)
-        .env("GIT_CONFIG_COUNT", "3")
+        .env("GIT_CONFIG_COUNT", "4")
         .env("GIT_CONFIG_KEY_0", "uploadpack.allowAnySHA1InWant")
         .env("GIT_CONFIG_VALUE_0", "true")
         .env("GIT_CONFIG_KEY_1", "safe.directory")
         .env("GIT_CONFIG_VALUE_1", "*")
         .env("GIT_CONFIG_KEY_2", "core.quotePath")
         .env("GIT_CONFIG_VALUE_2", "false")
+        .env("GIT_CONFIG_KEY_3", "http.receivepack")
+        .env("GIT_CONFIG_VALUE_3", "true")
         .kill_on_drop(true)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -86,6 +86,8 @@ pub enum RouteKind {
     GitRefs,
     /// `POST /{owner}/{repo}.git/git-upload-pack`, beside the API
     GitPack,
+    /// `POST /{owner}/{repo}.git/git-receive-pack`, beside the API
+    GitPush,
     /// `GET /user/repos`
     UserRepositories,
     /// Anything else.

@@ -53,6 +53,9 @@ pub(super) struct Shared {
 /// Bytes of a request's body that are read.
 const BODY_CAP: usize = 1024 * 1024;
 
+/// Bytes of a push that are read.
+const PUSH_CAP: usize = 64 * 1024 * 1024;
+
 /// Where the OAuth client exchanges codes: among people's pages, not in the API.
 const EXCHANGE: &str = "/login/oauth/access_token";
 
@@ -183,7 +186,8 @@ pub(super) async fn serve(State(shared): State<Arc<Shared>>, request: Request) -
         EtagScope::Token => text,
         EtagScope::Principal => format!("{:?}", credential.principal()),
     };
-    let Ok(body) = axum::body::to_bytes(body, BODY_CAP).await else {
+    let cap = if matches!(route, Route::Git(_)) { PUSH_CAP } else { BODY_CAP };
+    let Ok(body) = axum::body::to_bytes(body, cap).await else {
         let answer = Answer::error(StatusCode::PAYLOAD_TOO_LARGE, "Payload too large");
         return Finish::new(&shared, &parts, &credential, flight).respond(answer, None);
     };

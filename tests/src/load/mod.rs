@@ -9,6 +9,7 @@ pub mod mapping;
 mod meter;
 mod report;
 mod runner;
+pub mod sandbox;
 pub mod shadow;
 mod stand_in;
 pub mod storm;

@@ -138,13 +138,15 @@ impl ImportError {
             GitError::Denied | GitError::Forbidden => Self::NoAccess(text),
             GitError::RateLimited => Self::RateLimited { retry_after: PAUSE },
             GitError::Unavailable(text) => Self::Unavailable(text),
-            GitError::TooLarge { .. } => Self::TooLarge(text),
+            GitError::TooLarge { .. } | GitError::Exhausted(_) => Self::TooLarge(text),
             GitError::TimedOut(limit) => Self::TimedOut(limit),
             GitError::Busy => Self::Busy,
             GitError::BadInput { .. } => Self::BadRequest(text),
-            GitError::Missing(_) | GitError::Damaged(_) | GitError::Disk(_) | GitError::Failed(_) => {
-                Self::Internal(text)
-            }
+            GitError::Missing(_)
+            | GitError::Damaged(_)
+            | GitError::Disk(_)
+            | GitError::Rejected(_)
+            | GitError::Failed(_) => Self::Internal(text),
         };
         ArmError { error, of_installation }
     }

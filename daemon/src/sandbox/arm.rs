@@ -1,0 +1,357 @@
+//! The two arms: the same operations with the same results, on a sandbox made from nothing or on one of the pool.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio_util::sync::CancellationToken;
+
+use super::ask::{Branch, Change, GitAsk, Reference};
+use super::error::SandboxError;
+use super::figures::add;
+use super::lease::Lease;
+use super::pool::{ArmKind, Pool};
+use super::quota::QuotaKind;
+use super::room::borrow;
+use super::steps::{self, Steps, Tip};
+
+/// A commit whose files stand in a sandbox. They go with it.
+#[derive(Debug)]
+pub struct Cloned {
+    pub commit_sha: String,
+    pub tree_sha: String,
+    pub files: u64,
+    /// Of all files together.
+    pub bytes: u64,
+    /// Keep it as long as the files are needed.
+    pub sandbox: Lease,
+}
+
+/// What a sandbox holds after a pull.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pulled {
+    pub commit_sha: String,
+    pub tree_sha: String,
+    pub files: u64,
+    /// Of all files together.
+    pub bytes: u64,
+    /// The commit of before is in the history of this one; otherwise the branch was rewritten.
+    pub fast_forward: bool,
+}
+
+/// A commit that is at the remote, which was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pushed {
+    pub commit_sha: String,
+    pub tree_sha: String,
+    /// Where the branch is: this commit, or one that somebody has put on top of it.
+    pub remote_sha: String,
+    /// False when a repeat found it there.
+    pub pushed: bool,
+}
+
+/// Git for tenants. Both arms have the same contract, and each error of one can come from the other.
+#[async_trait]
+pub trait GitArm: Send + Sync {
+    /// Which it is.
+    fn kind(&self) -> ArmKind;
+
+    /// Puts the files of `ask.reference` into a new sandbox, with the history of the commit.
+    ///
+    /// # Errors
+    /// All of [`SandboxError`] but [`SandboxError::Rejected`] and [`SandboxError::NotYours`]. Nothing is left of it then.
+    async fn clone_repository(&self, ask: &GitAsk) -> Result<Cloned, SandboxError>;
+
+    /// Makes a sandbox of this tenant and repository be the newest of `ask.reference`; what was changed in it is gone.
+    ///
+    /// # Errors
+    /// As [`GitArm::clone_repository`]; [`SandboxError::NotYours`] before anything is done, [`SandboxError::Expired`]. The
+    /// sandbox stays as it was unless files were being written already.
+    async fn pull(&self, ask: &GitAsk, sandbox: &mut Lease) -> Result<Pulled, SandboxError>;
+
+    /// Puts one commit on a branch, once: a repeat with the same operation id and change finds it and pushes nothing.
+    ///
+    /// # Errors
+    /// All of [`SandboxError`]; [`SandboxError::Rejected`] when the branch is not where it is expected. After any other the
+    /// commit may be at the remote: repeat.
+    async fn push(&self, ask: &GitAsk, change: &Change) -> Result<Pushed, SandboxError>;
+
+    /// Where a branch is at the remote; nothing when it is not there. Never changes anything.
+    ///
+    /// # Errors
+    /// As [`GitArm::clone_repository`].
+    async fn verify_remote(&self, ask: &GitAsk, branch: &Branch) -> Result<Option<String>, SandboxError>;
+}
+
+/// One of the two. Cheap to copy around by its [`Arc`].
+pub(super) struct Arm {
+    pub(super) kind: ArmKind,
+    pub(super) pool: Arc<Pool>,
+}
+
+impl Arm {
+    /// Runs an operation until it is done, the sandbox is taken away or the service is closed, and counts how it failed.
+    async fn bounded<T>(
+        &self,
+        ask: &GitAsk,
+        over: Option<CancellationToken>,
+        work: impl Future<Output = Result<T, SandboxError>> + Send,
+    ) -> Result<T, SandboxError> {
+        let ended = async {
+            match over {
+                Some(over) => over.cancelled_owned().await,
+                None => std::future::pending().await,
+            }
+        };
+        let done = tokio::select! {
+            biased;
+            () = self.pool.closed.cancelled() => Err(SandboxError::Closed),
+            () = ended => Err(SandboxError::Expired),
+            done = work => done,
+        };
+        if let Err(error) = &done {
+            self.pool.counts.failed(error);
+            let (arm, class) = (self.kind.word(), error.class());
+            tracing::debug!(arm, class, operation = %ask.operation, tenant = %ask.tenant, "an operation of git failed");
+        }
+        done
+    }
+
+    fn deadline(&self, ask: &GitAsk) -> Duration {
+        self.pool.clock.monotonic().saturating_add(ask.quota.wall)
+    }
+
+    fn steps<'a>(&'a self, ask: &'a GitAsk, lease: &Lease, deadline: Duration) -> Steps<'a> {
+        Steps { settings: &self.pool.settings, clock: &self.pool.clock, ask, deadline, home: lease.home() }
+    }
+
+    /// Brings a commit within reach of the sandbox: into its own repository, or into the tenant's mirror.
+    async fn bring(
+        &self,
+        steps: &Steps<'_>,
+        lease: &mut Lease,
+        reference: &Reference,
+    ) -> Result<Tip, SandboxError> {
+        if lease.arm == ArmKind::Pooled {
+            return self.mirrored(steps, lease, reference).await;
+        }
+        let repository = lease.repository();
+        if matches!(reference, Reference::Commit(_)) {
+            steps.ask_for(&repository, reference).await?;
+        }
+        steps.fetch(&repository, reference).await
+    }
+
+    async fn mirrored(
+        &self,
+        steps: &Steps<'_>,
+        lease: &mut Lease,
+        reference: &Reference,
+    ) -> Result<Tip, SandboxError> {
+        let mirrors = &self.pool.mirrors;
+        let mirror = match &lease.mirror {
+            Some(mirror) => Arc::clone(mirror),
+            None => mirrors.of(&lease.key)?,
+        };
+        let key = lease.key.clone();
+        let mut turn = tokio::select! {
+            biased;
+            turn = mirrors.turn(&key, &mirror) => turn,
+            () = steps.clock.sleep_until(steps.deadline) => {
+                return Err(SandboxError::TimedOut(steps.ask.quota.wall));
+            }
+        };
+        let repository = mirror.repository();
+        let hit = !turn.is_first();
+        add(if hit { &self.pool.counts.mirror_hits } else { &self.pool.counts.mirror_misses });
+        if !turn.state.made {
+            steps::init(&self.pool, steps.ask.quota, &steps.home, &repository, steps.deadline).await?;
+            turn.state.made = true;
+        }
+        let at = if hit || matches!(reference, Reference::Commit(_)) {
+            let at = steps.ask_for(&repository, reference).await?;
+            Some(at.ok_or(SandboxError::NotFound("the branch or commit"))?)
+        } else {
+            None
+        };
+        let here = at.and_then(|at| mirror.known(&at).map(|known| Tip { commit: at, tree: known.tree }));
+        let tip = match here {
+            Some(tip) => tip,
+            None => {
+                let tip = steps.fetch(&repository, reference).await?;
+                mirror.learn(&tip.commit, &tip.tree);
+                tip
+            }
+        };
+        turn.done(steps.settings);
+        borrow(&lease.repository(), &repository)?;
+        lease.mirror = Some(mirror);
+        Ok(tip)
+    }
+
+    /// Once more with a new mirror, where the old one may be why it failed: it is damaged, or has grown too large over time.
+    async fn again<T>(
+        &self,
+        ask: &GitAsk,
+        first: Result<T, SandboxError>,
+        second: impl Future<Output = Result<T, SandboxError>> + Send,
+    ) -> Result<T, SandboxError> {
+        let Err(error) = &first else { return first };
+        let least = match error {
+            SandboxError::Damaged(_) | SandboxError::Unhealthy(_) => 0,
+            // With less, a new one would hardly be smaller.
+            SandboxError::Quota(QuotaKind::Disk | QuotaKind::Cpu) => ask.quota.disk / 2,
+            _ => return first,
+        };
+        let key = (ask.tenant.clone(), ask.repository.key());
+        if self.kind == ArmKind::Pooled && self.pool.mirrors.distrust(&key, least) {
+            tracing::warn!(%error, "a mirror is made anew");
+            return second.await;
+        }
+        first
+    }
+
+    /// The files of a commit in the sandbox; how many, and their bytes.
+    async fn lay_out(
+        &self,
+        steps: &Steps<'_>,
+        lease: &mut Lease,
+        tip: &Tip,
+    ) -> Result<(u64, u64), SandboxError> {
+        let known = lease.mirror.as_ref().and_then(|mirror| mirror.known(&tip.commit)?.measured);
+        let measured = match known {
+            Some(measured) => measured,
+            None => steps.measure(&lease.repository(), &tip.commit).await?,
+        };
+        if let Some(mirror) = &lease.mirror {
+            mirror.measured(&tip.commit, measured);
+        }
+        steps.check_room(measured)?;
+        steps.check_out(lease, &tip.commit, !lease.commit.is_empty()).await?;
+        std::fs::write(lease.repository().join("HEAD"), format!("{}\n", tip.commit))?;
+        lease.commit.clone_from(&tip.commit);
+        Ok(measured)
+    }
+
+    async fn cloned(&self, ask: &GitAsk, deadline: Duration) -> Result<Cloned, SandboxError> {
+        let mut lease = self.pool.take(self.kind, ask, deadline).await?;
+        let steps = self.steps(ask, &lease, deadline);
+        let tip = self.bring(&steps, &mut lease, &ask.reference).await?;
+        let (files, bytes) = self.lay_out(&steps, &mut lease, &tip).await?;
+        Ok(Cloned { commit_sha: tip.commit, tree_sha: tip.tree, files, bytes, sandbox: lease })
+    }
+
+    async fn pulled(&self, ask: &GitAsk, lease: &mut Lease) -> Result<Pulled, SandboxError> {
+        let steps = self.steps(ask, lease, self.deadline(ask));
+        let before = lease.commit.clone();
+        let tip = self.bring(&steps, lease, &ask.reference).await?;
+        let fast_forward = steps.is_ancestor(&lease.repository(), &before, &tip.commit).await?;
+        let (files, bytes) = self.lay_out(&steps, lease, &tip).await?;
+        Ok(Pulled { commit_sha: tip.commit, tree_sha: tip.tree, files, bytes, fast_forward })
+    }
+
+    async fn pushed(
+        &self,
+        ask: &GitAsk,
+        change: &Change,
+        deadline: Duration,
+    ) -> Result<Pushed, SandboxError> {
+        if let Some(mistake) = change.mistake() {
+            return Err(SandboxError::BadInput(mistake));
+        }
+        let mut lease = self.pool.take(self.kind, ask, deadline).await?;
+        let steps = self.steps(ask, &lease, deadline);
+        let repository = lease.repository();
+        let branch = Reference::Branch(change.branch.clone());
+        let expected = change.expected.to_ascii_lowercase();
+        let head = self.bring(&steps, &mut lease, &branch).await?.commit;
+        if !steps.has(&repository, &expected).await? {
+            if !change.force {
+                return Err(moved(&head));
+            }
+            self.bring(&steps, &mut lease, &Reference::Commit(expected.clone())).await?;
+        }
+        let made = steps.import(&repository, change.stream(&ask.operation, steps::MADE)).await?;
+        let done = |remote_sha: String, pushed| Pushed {
+            commit_sha: made.commit.clone(),
+            tree_sha: made.tree.clone(),
+            remote_sha,
+            pushed,
+        };
+        if steps.is_ancestor(&repository, &made.commit, &head).await? {
+            return Ok(done(head, false));
+        }
+        if head != expected && !change.force {
+            return Err(moved(&head));
+        }
+        let pushing = steps.push(&repository, &change.branch, &made.commit, &head).await;
+        // The remote's word counts: an answer that was lost may belong to a push that was done.
+        let remote = match (steps.ask_for(&repository, &branch).await, &pushing) {
+            (Ok(remote), _) => remote,
+            (Err(_), Err(error)) => return Err(error.clone()),
+            (Err(error), Ok(())) => return Err(error),
+        };
+        match remote {
+            Some(remote) if remote == made.commit => Ok(done(remote, true)),
+            Some(remote) if pushing.is_ok() => {
+                // Somebody was quick to put another on top of it.
+                let newest = self.bring(&steps, &mut lease, &branch).await?.commit;
+                if steps.is_ancestor(&repository, &made.commit, &newest).await? {
+                    return Ok(done(newest, true));
+                }
+                Err(moved(&remote))
+            }
+            Some(_) | None => Err(pushing.err().unwrap_or_else(|| moved("no commit"))),
+        }
+    }
+}
+
+fn moved(at: &str) -> SandboxError {
+    SandboxError::Rejected(format!("the branch is at {at}"))
+}
+
+#[async_trait]
+impl GitArm for Arm {
+    fn kind(&self) -> ArmKind {
+        self.kind
+    }
+
+    async fn clone_repository(&self, ask: &GitAsk) -> Result<Cloned, SandboxError> {
+        let deadline = self.deadline(ask);
+        let work = async {
+            let first = self.cloned(ask, deadline).await;
+            self.again(ask, first, self.cloned(ask, deadline)).await
+        };
+        self.bounded(ask, None, Box::pin(work)).await
+    }
+
+    async fn pull(&self, ask: &GitAsk, sandbox: &mut Lease) -> Result<Pulled, SandboxError> {
+        if sandbox.key != (ask.tenant.clone(), ask.repository.key())
+            || !Arc::ptr_eq(&sandbox.pool, &self.pool)
+        {
+            return Err(SandboxError::NotYours);
+        }
+        let over = sandbox.over.clone();
+        self.bounded(ask, Some(over), Box::pin(self.pulled(ask, sandbox))).await
+    }
+
+    async fn push(&self, ask: &GitAsk, change: &Change) -> Result<Pushed, SandboxError> {
+        let deadline = self.deadline(ask);
+        let work = async {
+            let first = self.pushed(ask, change, deadline).await;
+            self.again(ask, first, self.pushed(ask, change, deadline)).await
+        };
+        self.bounded(ask, None, Box::pin(work)).await
+    }
+
+    async fn verify_remote(&self, ask: &GitAsk, branch: &Branch) -> Result<Option<String>, SandboxError> {
+        let work = async {
+            let deadline = self.deadline(ask);
+            let lease = self.pool.take(self.kind, ask, deadline).await?;
+            let reference = Reference::Branch(branch.clone());
+            self.steps(ask, &lease, deadline).ask_for(&lease.repository(), &reference).await
+        };
+        self.bounded(ask, None, Box::pin(work)).await
+    }
+}
