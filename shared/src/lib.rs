@@ -21,6 +21,7 @@ pub mod run;
 pub mod status;
 pub mod token;
 pub mod transport;
+pub mod verdict;
 pub mod webhook;
 pub mod window;
 pub mod workflow;

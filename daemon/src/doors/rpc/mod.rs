@@ -102,7 +102,9 @@ impl Parts {
                     periodic: &self.periodic,
                     mirror: self.doctor.mirror.as_ref(),
                 };
-                Answer::Status(Box::new(status::status(from).await.map_err(read_error)?))
+                let mut status = status::status(from).await.map_err(read_error)?;
+                status.rollouts = rollout::briefs(self);
+                Answer::Status(Box::new(status))
             }
             Query::Doctor => Answer::Doctor(self.doctor.examine().await),
             Query::Run(query) => Answer::Run(run::query(self, query).await?),
