@@ -23,6 +23,9 @@ mod options;
 mod out;
 pub mod place;
 pub mod plain;
+#[cfg(test)]
+#[path = "../tests/support/rollout.rs"]
+mod rollout_sample;
 pub mod runbook;
 pub mod screens;
 mod session;

@@ -50,7 +50,10 @@ pub(super) async fn run(args: Args, session: &mut Session<'_>) -> Verdict {
         return local(session, &folder, &reason);
     }
     let act = Act::Kill { reason, rollout: args.rollout };
-    let receipt = session.act(act).await.map_err(|failure| or_local(failure, session))?;
+    let all = args.rollout.is_none();
+    // The marker kills everything, so it is no way to kill one rollout; and what is owed to the store has taken effect.
+    let receipt = session.act(act).await;
+    let receipt = receipt.map_err(|failure| if all { or_local(failure, session) } else { failure })?;
     if let (Some(name), Receipt::Rollout(done)) = (args.rollout, &receipt) {
         let now = session.now();
         session.out.answer(done, |style| rollout::killed(name, done, now, style))?;

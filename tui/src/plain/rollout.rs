@@ -117,11 +117,7 @@ pub fn track_state(state: TrackState) -> &'static str {
 
 /// `canary-10 to canary-50`, or the stage alone where it stays.
 pub fn moved(change: &ChangeView) -> String {
-    if change.from == change.to {
-        change.to.to_string()
-    } else {
-        format!("{} to {}", change.from, change.to)
-    }
+    if change.from == change.to { change.to.to_string() } else { format!("{} to {}", change.from, change.to) }
 }
 
 #[cfg(test)]
@@ -130,8 +126,14 @@ mod tests {
 
     #[test]
     fn figures_are_cut_and_never_rounded_up() {
-        assert_eq!((latency(850), latency(12_499), latency(1_290_000)), ("850 us".into(), "12.4 ms".into(), "1.2 s".into()));
-        assert_eq!((ppm(999_999), ppm(42), ppm(12_500)), ("99.99 %".into(), "0.00 %".into(), "1.25 %".into()));
+        assert_eq!(
+            (latency(850), latency(12_499), latency(1_290_000)),
+            ("850 us".into(), "12.4 ms".into(), "1.2 s".into())
+        );
+        assert_eq!(
+            (ppm(999_999), ppm(42), ppm(12_500)),
+            ("99.99 %".into(), "0.00 %".into(), "1.25 %".into())
+        );
         assert_eq!(amount(Unit::Permille, 125), "12.5 %");
         assert_eq!((amount(Unit::Millis, 350), amount(Unit::Millis, 90_000)), ("350 ms".into(), span(90)));
         assert_eq!(share_ppm(u64::MAX, 1), u64::MAX);

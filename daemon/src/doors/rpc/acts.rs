@@ -168,7 +168,9 @@ async fn dispatch(parts: &Arc<Parts>, key: &ActKey, request: &str, act: Act, who
 async fn kill(parts: &Parts, reason: &str, rollout: Option<RolloutName>, who: &Who) -> Outcome {
     match rollout {
         None => Ok(Receipt::Kill(parts.kill.pull(reason, who).await)),
-        Some(name) => rollout::kill(parts, name, reason, who).await.map(|done| Receipt::Rollout(Box::new(done))),
+        Some(name) => {
+            rollout::kill(parts, name, reason, who).await.map(|done| Receipt::Rollout(Box::new(done)))
+        }
     }
 }
 

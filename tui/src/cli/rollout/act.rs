@@ -113,7 +113,10 @@ fn next(step: &StepView, exact: Option<u32>, session: &Session<'_>) -> String {
     let exact = exact.map_or(String::new(), |k| format!(" --exact {k}"));
     let passed = if step.open { "" } else { " --override REASON" };
     let digest = step.digest.as_str();
-    format!("cutover{socket} rollout stage {} --to {}{exact} --approve {digest}{passed}", step.rollout, step.to)
+    format!(
+        "cutover{socket} rollout stage {} --to {}{exact} --approve {digest}{passed}",
+        step.rollout, step.to
+    )
 }
 
 pub(super) async fn flag(args: Flag, session: &mut Session<'_>) -> Verdict {

@@ -33,7 +33,9 @@ pub(super) enum Verb {
         name: RolloutName,
     },
     /// The next step: who would move and what must hold; with --approve, takes it
-    #[command(after_help = "Without --approve nothing is changed: the digest that is printed is what is approved.")]
+    #[command(
+        after_help = "Without --approve nothing is changed: the digest that is printed is what is approved."
+    )]
     Stage(act::Stage),
     /// Tenants, and which side answers for each
     Members {
@@ -311,9 +313,7 @@ async fn explain(
 ) -> Verdict {
     let at = at.map(|at| match at {
         Moment::At(at) => at,
-        Moment::Ago(ago) => {
-            session.now().saturating_sub(i64::try_from(ago.as_millis()).unwrap_or(i64::MAX))
-        }
+        Moment::Ago(ago) => session.now().saturating_sub(i64::try_from(ago.as_millis()).unwrap_or(i64::MAX)),
     });
     let query = RolloutQuery::Explain { tenant: TenantId(tenant), operation, at };
     let RolloutAnswer::Explain(view) = ask(session, query).await? else {
@@ -325,7 +325,8 @@ async fn explain(
 
 /// A stage of the track by its word.
 pub(super) fn stage_word(text: &str) -> Result<Stage, String> {
-    text.parse().map_err(|_| "stages are off, dual-write, shadow, canary-1 to canary-100, live, complete".to_owned())
+    text.parse()
+        .map_err(|_| "stages are off, dual-write, shadow, canary-1 to canary-100, live, complete".to_owned())
 }
 
 /// `2026-08-21 14:03:05Z (2 h ago)`.

@@ -1,8 +1,8 @@
 //! How rollouts read.
 
 use cutover_shared::rollout::{
-    ArmFigures, Criterion, CriterionState, DecisionView, OperationFigures, RolloutName, RolloutReceipt, RolloutView, Side,
-    StepView, TrackState,
+    ArmFigures, Criterion, CriterionState, DecisionView, OperationFigures, RolloutName, RolloutReceipt,
+    RolloutView, Side, StepView, TrackState,
 };
 use cutover_shared::verdict::{Judgement, ReadingState, Verdict};
 
@@ -58,7 +58,11 @@ pub(super) fn show(view: &RolloutView, now: i64, style: Style) -> String {
     }
     block.line("Stage", format!("{}, since {}", line.stage, when(now, line.since)));
     if let Some(freeze) = &view.freeze {
-        block.toned("Frozen", format!("{}, by {}: {}", age(now, freeze.at), freeze.by, freeze.reason), Tone::Warn);
+        block.toned(
+            "Frozen",
+            format!("{}, by {}: {}", age(now, freeze.at), freeze.by, freeze.reason),
+            Tone::Warn,
+        );
     }
     let exact = view.exact.map_or(String::new(), |k| format!(", a list of {} frozen at approval", number(k)));
     block.line("In", format!("{}{exact}", inside(line)));
@@ -261,7 +265,14 @@ pub(super) fn step(step: &StepView, next: &str, style: Style) -> String {
         text += ": an approver may pass what does not hold, with a reason\n";
     }
     text += "Nothing was changed. This takes the step:\n";
-    text + &format!("  {}\n", next.replacen(" --approve ", " \\\n    --approve ", 1).replacen(" --override ", " \\\n    --override ", 1))
+    text + &format!(
+        "  {}\n",
+        next.replacen(" --approve ", " \\\n    --approve ", 1).replacen(
+            " --override ",
+            " \\\n    --override ",
+            1
+        )
+    )
 }
 
 fn tenants(count: u64) -> String {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use cutover_shared::hooks::{HooksSummary, LeftOut};
 use cutover_shared::ids::TenantId;
 use cutover_shared::mapping::{MapAct, Mode};
+use cutover_shared::rollout::RolloutAct;
 use cutover_shared::rpc::Act;
 use cutover_shared::run::{ItemState, Reversibility, RunAct, RunState, RunView};
 use cutover_shared::token::{TokenAct, TokenState};
@@ -93,6 +94,10 @@ const VERBS: &[Action] = &[
     Action::Recover,
     Action::ReplayDispatches,
     Action::RemoveWorkflow,
+    Action::Advance,
+    Action::RolloutBack,
+    Action::FreezeRollout,
+    Action::Members,
 ];
 
 const SCOPES: &[&str] = &["all", "canary", "tenant:acme", "tenant:o'brien & sons", "tenant:"];
@@ -164,6 +169,9 @@ fn plan_of(intent: Intent) -> Option<(Plan, Option<Dialog>)> {
 /// The same, where what it would take is counted first.
 fn counted_plan_of(state: &State, intent: Intent) -> Option<(Plan, Option<Dialog>)> {
     match intent {
+        Intent::Count(Counted::Step { name }) => {
+            plan_of(stepped(state, &crate::rollout_sample::step(name, true)))
+        }
         Intent::Count(counted) => plan_of(with_count(state, &counted, crate::gateway::COUNT).unwrap()),
         other => plan_of(other),
     }
@@ -358,6 +366,14 @@ fn verb_of(act: &Act) -> Option<&'static str> {
             WorkflowAct::Remove { .. } => "workflow remove",
             // The application registers workflows, over HTTP.
             WorkflowAct::Put { .. } => return None,
+        },
+        Act::Rollout(act) => match act {
+            RolloutAct::Stage { .. } => "rollout stage",
+            RolloutAct::Rollback { .. } => "rollback",
+            RolloutAct::Freeze { .. } => "rollout freeze",
+            RolloutAct::Unfreeze { .. } => "rollout unfreeze",
+            // A flag, an exception and the end of a kill are for one who has read the runbook: they have a verb and no key.
+            RolloutAct::Flag { .. } | RolloutAct::Override { .. } | RolloutAct::Unkill { .. } => return None,
         },
         // Uploads and comments are files, the App is made once, old webhooks are looked for once: they have a verb and no key.
         Act::Catalog(_) | Act::App(_) | Act::Import(_) | Act::Hooks(_) | Act::Context(_) => return None,
