@@ -71,8 +71,8 @@ pub fn verdict(verdict: Verdict) -> &'static str {
 /// What a reading lacks, in words; empty where nothing is missing.
 pub fn missing(reading: &Reading) -> String {
     match reading.state {
-        ReadingState::NotEnoughData => format!("{} more needed", number(reading.missing)),
-        ReadingState::Undecided => format!("about {} more decide it", number(reading.missing)),
+        ReadingState::NotEnoughData => format!("{} more", number(reading.missing)),
+        ReadingState::Undecided => format!("about {} more", number(reading.missing)),
         _ => String::new(),
     }
 }

