@@ -70,10 +70,10 @@ impl Screen {
         match self {
             Self::Overview => "Home",
             Self::Mapping => "Map",
-            Self::Tenants => "Tenants",
+            Self::Tenants => "Ten",
             Self::Runs => "Runs",
             Self::Run => "Run",
-            Self::Tokens => "Tokens",
+            Self::Tokens => "Tok",
             Self::Audit => "Audit",
             Self::Webhooks => "Hooks",
             Self::Installations => "Inst",

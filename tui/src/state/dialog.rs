@@ -21,6 +21,9 @@ const PAGE: u16 = 3;
 /// More lines than any question has.
 const FURTHEST: u16 = 500;
 
+/// What stands in a command for a reason that is not typed yet.
+pub const UNTYPED: &str = " --reason TEXT";
+
 /// The longest text of a field.
 const LONGEST: usize = 500;
 
@@ -166,6 +169,7 @@ impl Dialog {
                 }
                 Step::Act(Act::Rollout(RolloutAct::Freeze { reason: why, .. })) => {
                     why.clone_from(&reason);
+                    self.plan.twin = self.plan.twin.trim_end_matches(UNTYPED).to_owned();
                     "--reason"
                 }
                 _ => continue,
@@ -177,6 +181,9 @@ impl Dialog {
 
     /// How it is confirmed, for the last line.
     pub fn way(&self) -> &'static str {
+        if self.blocked.is_some() {
+            return "it can't be done as things stand; Esc leaves it";
+        }
         match (self.tier, self.focus) {
             (Tier::Look | Tier::Reversible, _) if self.fields.is_empty() => "y does it, Esc leaves it",
             (_, Focus::Confirm) => "y does it, Esc leaves it",

@@ -20,6 +20,9 @@ use crate::state::{Slot, State, Subject};
 use crate::theme::Role;
 use crate::widgets::{Gauge, Look, Panel, Piece, Step, StepState, bar, track};
 
+/// Below this the verdict has a line of its own.
+const NARROW: u16 = 60;
+
 /// Columns for what a line is about.
 const KEY: u16 = 10;
 
@@ -88,9 +91,18 @@ fn fitted(mut rows: Vec<Row>, height: u16) -> Vec<Row> {
 
 fn rows(state: &State, view: &RolloutView, look: &Look, area: Rect) -> Vec<Row> {
     let mut rows = banners(state, view, look);
-    rows.push(Row { rank: 1, what: What::Track(steps(view)) });
+    rows.push(Row { rank: 3, what: What::Track(steps(view)) });
     rows.extend(stage(state, view));
-    rows.push(words(2, vec![standing(state, view), said(state, view, look)]));
+    if area.width < NARROW {
+        let [_, rest @ ..] = said(state, view, look);
+        rows.push(words(
+            1,
+            std::iter::once(vec![key("verdict")]).chain(rest.map(|piece| vec![piece])).collect(),
+        ));
+        rows.push(words(2, vec![standing(state, view)]));
+    } else {
+        rows.push(words(2, vec![standing(state, view), said(state, view, look).into()]));
+    }
     rows.extend(
         arms::rows(view, area.width).into_iter().map(|(rank, line)| Row { rank, what: What::Arms(line) }),
     );
@@ -125,7 +137,8 @@ fn one(state: &State, look: &Look, buffer: &mut Buffer, line: Rect, what: &What)
         }
         What::Arms(one) => arms::draw(state, look, buffer, line, one),
         What::Trigger { name, spent, told, role } => {
-            let name_room = 19.min(line.width);
+            let name_room = if line.width < 90 { 19 } else { 26 };
+            let name_room = name_room.min(line.width);
             bar(buffer, Rect { width: name_room, ..line }, look, std::slice::from_ref(name), &[]);
             let x = line.x.saturating_add(name_room);
             let room = line.right().saturating_sub(x);
@@ -183,10 +196,8 @@ fn banners(state: &State, view: &RolloutView, look: &Look) -> Vec<Row> {
         rows.push(words(
             0,
             vec![
-                vec![
-                    Piece::new(text, Role::Danger),
-                    aged(state, ": legacy answers for everybody.", Role::Bad),
-                ],
+                vec![Piece::new(text, Role::Danger)],
+                vec![aged(state, ": legacy answers for everybody.", Role::Bad)],
                 vec![aged(state, way, Role::Text)],
             ],
         ));
@@ -255,14 +266,14 @@ fn standing(state: &State, view: &RolloutView) -> Vec<Piece> {
 }
 
 /// What the judge says, and that there is more to it.
-fn said(state: &State, view: &RolloutView, look: &Look) -> Vec<Piece> {
+fn said(state: &State, view: &RolloutView, look: &Look) -> [Piece; 3] {
     let why = state.keymap.key(Action::Why);
     let (text, role) = match &view.judgement {
         Some(judgement) => (verdict(judgement.verdict).to_owned(), verdict_role(judgement.verdict)),
         None => (view.line.verdict.clone(), Role::Dim),
     };
     let text = format!("{} {text}", sign::of_role(look, role));
-    vec![
+    [
         Piece::new("   verdict ", Role::Dim),
         aged(state, text, role),
         Piece::new(format!("  ({why} why)"), Role::Dim),

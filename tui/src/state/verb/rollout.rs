@@ -9,7 +9,7 @@ use super::{Intent, no};
 use crate::keymap::{Action, Tier};
 use crate::plain::number;
 use crate::plain::rollout::criterion;
-use crate::state::dialog::{Dialog, Field};
+use crate::state::dialog::{Dialog, Field, UNTYPED};
 use crate::state::errand::{Plan, Step};
 use crate::state::layer::Layer;
 use crate::state::rollout::stage_before;
@@ -171,7 +171,7 @@ pub(super) fn freeze(state: &State) -> Result<Intent, RpcError> {
     };
     let plan = Plan {
         title: format!("{word} {name}"),
-        twin: format!("cutover rollout {word} {name}"),
+        twin: format!("cutover rollout {word} {name}{}", if line.frozen { "" } else { UNTYPED }),
         steps: vec![Step::Act(Act::Rollout(act))],
         run: None,
     };

@@ -221,11 +221,14 @@ fn judged(facts: &mut Vec<Fact>, judgement: &Judgement, now: i64) {
         format!("{}, armed {}", age(now, judgement.at_ms), age(now, judgement.armed_ms)),
     ));
     if let Some(fired) = &judgement.fired {
-        let text = format!("{}: {}", age(now, fired.at_ms), reading(&fired.reading));
+        let text =
+            format!("{}: {}, {}", age(now, fired.at_ms), trigger(&fired.reading), reading(&fired.reading));
         facts.push(toned("Fired", text, Role::Bad));
     }
     for one in &judgement.readings {
-        facts.push(toned(&trigger(one), reading(one), reading_role(one.state)));
+        let of = one.name.as_ref().map_or(String::new(), |name| format!("{name}: "));
+        let key = one.trigger.word().replace('_', " ");
+        facts.push(toned(&key, format!("{of}{}", reading(one)), reading_role(one.state)));
     }
     if let Some(claim) = &judgement.claim {
         let missing = match claim.missing {
