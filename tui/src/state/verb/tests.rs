@@ -231,9 +231,12 @@ fn sound(action: Action, plan: &Plan, dialog: Option<&Dialog>) {
     assert!(dialog.tier > Tier::Look && dialog.tier >= action.binding().tier, "{dialog:?}");
     assert!(!dialog.effect.is_empty() && !dialog.undo.is_empty() && !dialog.button.is_empty(), "{dialog:?}");
     assert_eq!(dialog.focus, crate::state::dialog::Focus::Cancel);
-    assert_eq!(dialog.tier >= Tier::Live, !dialog.fields.is_empty(), "{dialog:?}");
+    // A name is typed from tier 2 on; a freeze is reversible and wants a reason all the same.
+    let names = dialog.fields.iter().filter(|field| field.want != Want::Something).count();
+    assert_eq!(dialog.tier >= Tier::Live, names > 0, "{dialog:?}");
+    assert!(dialog.fields.len() == names || action == Action::FreezeRollout, "{dialog:?}");
     for field in &dialog.fields {
-        let Want::Exactly(text) = &field.want else { panic!("{field:?}") };
+        let Want::Exactly(text) = &field.want else { continue };
         assert!(!field.holds(), "what holds without a letter typed protects nobody: {dialog:?}");
         assert!(field.label.contains(text.as_str()));
     }
