@@ -12,7 +12,7 @@ use cutover_shared::hooks::HooksAct;
 use cutover_shared::ids::{ActKey, InstallationId};
 use cutover_shared::import::{ImportAct, Wanted};
 use cutover_shared::mapping::{MapAct, MapScope, Mode};
-use cutover_shared::rollout::{Operation, RolloutAct, RolloutName, Side, Stage};
+use cutover_shared::rollout::{Operation, RolloutAct, RolloutName, Side, Stage as RolloutStage};
 use cutover_shared::rpc::{Act, ControlClient, Hello, PROTOCOL, Query, Role, Topic, Welcome};
 use cutover_shared::run::{RunAct, RunState};
 use cutover_shared::token::TokenAct;
@@ -139,7 +139,7 @@ fn every_act(run: &cutover_shared::run::RunView, installation: InstallationId) -
         }),
         Act::Rollout(RolloutAct::Stage {
             name: RolloutName::GithubAuth,
-            to: Stage::DualWrite,
+            to: RolloutStage::DualWrite,
             exact: None,
             digest: "0".into(),
             override_reason: None,

@@ -212,7 +212,7 @@ fn sound(action: Action, plan: &Plan, dialog: Option<&Dialog>) {
     assert!(!plan.title.is_empty() && acts(plan).count() > 0, "{plan:?}");
     let verbs = parses(&plan.twin);
     let told = action.binding().verb;
-    let also = ["run resume", "run pause", "run undo"];
+    let also = ["run resume", "run pause", "run undo", "rollout unfreeze"];
     assert!(
         verbs.iter().all(|verb| verb == told || also.contains(&verb.as_str())),
         "{action:?} is said to be `{told}` and is {verbs:?}"
