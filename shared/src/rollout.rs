@@ -15,6 +15,7 @@ use crate::ids::{Digest, OperatorName, TenantId};
 use crate::page::{Page, PageAsk};
 use crate::run::words;
 use crate::status::Health;
+use crate::verdict::Judgement;
 
 /// A rollout. Both are built in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -550,6 +551,9 @@ pub struct RolloutView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub freeze: Option<FreezeView>,
     pub figures: Vec<OperationFigures>,
+    /// What the judge says, with a reading for each trigger; none while it is not armed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judgement: Option<Judgement>,
     /// What stands before the next stage.
     pub criteria: Vec<Criterion>,
     pub repair: RepairView,

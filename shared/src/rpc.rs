@@ -15,7 +15,7 @@ use crate::ids::{ActKey, OperatorName};
 use crate::import::{ImportAct, ImportView, RecordView};
 use crate::installation::{InstallationAnswer, InstallationQuery};
 use crate::mapping::{MapAct, MapAnswer, MapQuery, MapReceipt};
-use crate::rollout::{RolloutAct, RolloutAnswer, RolloutQuery, RolloutReceipt};
+use crate::rollout::{RolloutAct, RolloutAnswer, RolloutName, RolloutQuery, RolloutReceipt};
 use crate::run::{RunAct, RunAnswer, RunQuery, RunView};
 use crate::status::{Check, Status};
 use crate::token::{TokenAct, TokenAnswer, TokenQuery, TokenView};
@@ -129,13 +129,16 @@ pub enum Act {
     App(AppAct),
     Import(ImportAct),
     Context(ContextAct),
-    /// Everything on legacy, every run paused.
+    /// Everything on legacy, every run paused; of a rollout that is named, that one alone.
     Kill {
         reason: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rollout: Option<RolloutName>,
     },
 }
 
-/// The receipt of the [`Act`] of the same name; `Recorded` is that of an import's probes.
+/// The receipt of the [`Act`] of the same name; `Recorded` is that of an import's probes, `Rollout` also that of one
+/// rollout's kill.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Receipt {

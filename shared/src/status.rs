@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::RunId;
 use crate::mapping::{MappingCounts, ModeView};
+use crate::rollout::{RolloutName, Stage};
 use crate::run::RunView;
 
 /// `cutover status`: is anything wrong, what moves, how far are we.
@@ -25,6 +26,9 @@ pub struct Status {
     /// Sweeps of GitHub's lists by the clock.
     #[serde(default)]
     pub sweeps: SweepView,
+    /// How far each rollout is. Without a count of tenants, which would be a scan.
+    #[serde(default)]
+    pub rollouts: Vec<RolloutBrief>,
     /// Live runs, newest first; at most 20.
     pub live_runs: Vec<RunView>,
     /// What needs a person, most urgent first.
@@ -33,6 +37,21 @@ pub struct Status {
     pub next: Vec<NextStep>,
     /// Whether and how fast everything that was applied could be taken back.
     pub back: WayBack,
+}
+
+/// A rollout in a line, as far as the daemon has it in memory.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RolloutBrief {
+    pub name: RolloutName,
+    pub stage: Stage,
+    /// Milliseconds since the epoch from which it is in this stage.
+    pub since: i64,
+    /// By the switch of everything or by its own.
+    pub killed: bool,
+    pub frozen: bool,
+    /// The list that was frozen at approval instead of a share: how many.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exact: Option<u64>,
 }
 
 /// Something that needs a person.

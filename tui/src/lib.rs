@@ -23,6 +23,10 @@ mod options;
 mod out;
 pub mod place;
 pub mod plain;
+#[cfg(test)]
+#[allow(dead_code, reason = "shared with the tests outside, and each uses its own part")]
+#[path = "../tests/support/rollout.rs"]
+mod rollout_sample;
 pub mod runbook;
 pub mod screens;
 mod session;

@@ -17,6 +17,7 @@ pub enum Screen {
     Webhooks,
     Installations,
     Workflows,
+    Rollouts,
 }
 
 impl Screen {
@@ -31,6 +32,7 @@ impl Screen {
         Self::Webhooks,
         Self::Installations,
         Self::Workflows,
+        Self::Rollouts,
     ];
 
     pub const ALL: &[Self] = &[
@@ -44,6 +46,7 @@ impl Screen {
         Self::Webhooks,
         Self::Installations,
         Self::Workflows,
+        Self::Rollouts,
     ];
 
     pub fn title(self) -> &'static str {
@@ -58,6 +61,7 @@ impl Screen {
             Self::Webhooks => "Webhooks",
             Self::Installations => "Installations",
             Self::Workflows => "Workflows",
+            Self::Rollouts => "Rollouts",
         }
     }
 
@@ -66,14 +70,15 @@ impl Screen {
         match self {
             Self::Overview => "Home",
             Self::Mapping => "Map",
-            Self::Tenants => "Tenants",
+            Self::Tenants => "Ten",
             Self::Runs => "Runs",
             Self::Run => "Run",
-            Self::Tokens => "Tokens",
+            Self::Tokens => "Tok",
             Self::Audit => "Audit",
             Self::Webhooks => "Hooks",
             Self::Installations => "Inst",
             Self::Workflows => "Flows",
+            Self::Rollouts => "Roll",
         }
     }
 
@@ -90,6 +95,7 @@ impl Screen {
             Self::Webhooks => Some(ListId::Deliveries),
             Self::Installations => Some(ListId::Installations),
             Self::Workflows => Some(ListId::Workflows),
+            Self::Rollouts => Some(ListId::Rollouts),
         }
     }
 
@@ -123,6 +129,7 @@ pub enum ListId {
     Deliveries,
     Installations,
     Workflows,
+    Rollouts,
 }
 
 impl ListId {
@@ -136,7 +143,13 @@ impl ListId {
         Self::Deliveries,
         Self::Installations,
         Self::Workflows,
+        Self::Rollouts,
     ];
+
+    /// It always comes whole: there is nothing to filter, sort or choose.
+    pub fn is_whole(self) -> bool {
+        self == Self::Rollouts
+    }
 }
 
 /// What kind of thing it is, for the table of keys.
@@ -152,6 +165,7 @@ pub enum Noun {
     Delivery,
     Installation,
     Workflow,
+    Rollout,
 }
 
 impl Noun {
@@ -168,6 +182,7 @@ impl Noun {
             Self::Delivery => "delivery",
             Self::Installation => "installation",
             Self::Workflow => "workflow",
+            Self::Rollout => "rollout",
         }
     }
 }

@@ -5,6 +5,7 @@ use cutover_shared::app::Feature;
 use cutover_shared::catalog::DdlFormat;
 use cutover_shared::import::{ProbeStep, Wanted};
 use cutover_shared::mapping::Mode;
+use cutover_shared::rollout::{RolloutName, Side};
 use cutover_shared::rpc::Role;
 use cutover_shared::run::{ItemState, RunState};
 
@@ -61,6 +62,42 @@ fn ddl_word(format: DdlFormat) -> &'static str {
         DdlFormat::Sql => "sql",
         DdlFormat::Prisma => "prisma",
     }
+}
+
+pub fn rollout() -> impl TypedValueParser<Value = RolloutName> {
+    word(RolloutName::ALL, RolloutName::word, RolloutName::from_word)
+}
+
+pub fn side() -> impl TypedValueParser<Value = Side> {
+    word(Side::ALL, Side::word, Side::from_word)
+}
+
+/// Which side, or that there is to be no exception. A type of its own: an `Option` means an argument that may be left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SideOrNone(pub Option<Side>);
+
+pub fn side_or_none() -> impl TypedValueParser<Value = SideOrNone> {
+    word(
+        &[SideOrNone(Some(Side::Target)), SideOrNone(Some(Side::Legacy)), SideOrNone(None)],
+        |side| side.0.map_or("none", Side::word),
+        |text| match text {
+            "none" => Some(SideOrNone(None)),
+            text => Side::from_word(text).map(|side| SideOrNone(Some(side))),
+        },
+    )
+}
+
+/// `on` or `off`.
+pub fn on_off() -> impl TypedValueParser<Value = bool> {
+    word(
+        &[true, false],
+        |on| if on { "on" } else { "off" },
+        |text| match text {
+            "on" => Some(true),
+            "off" => Some(false),
+            _ => None,
+        },
+    )
 }
 
 /// `yes` or `no`.

@@ -16,6 +16,10 @@ mod invariants;
 mod layers;
 #[path = "console/paint.rs"]
 mod paint;
+#[path = "support/rollout.rs"]
+mod rollout;
+#[path = "console/rollouts.rs"]
+mod rollouts;
 #[path = "console/sample.rs"]
 mod sample;
 #[path = "console/screens.rs"]

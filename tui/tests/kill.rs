@@ -16,7 +16,7 @@ async fn the_daemon_kills_and_says_what_it_did() {
     let daemon = Daemon::start().obeys(|_| Reply::Say(Receipt::Kill(sample::kill(""))));
     let ran = daemon.run(&["kill", "--reason", "tenants see errors"]).await;
     assert_eq!(ran.code, 0, "{ran:?}");
-    assert_eq!(daemon.acts(), [Act::Kill { reason: "tenants see errors".into() }]);
+    assert_eq!(daemon.acts(), [Act::Kill { reason: "tenants see errors".into(), rollout: None }]);
     insta::assert_snapshot!("killed_by_the_daemon", ran.out);
 
     let daemon =

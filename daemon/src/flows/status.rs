@@ -119,6 +119,8 @@ pub async fn status(from: Sources<'_>) -> Result<Status, ReadError> {
         repositories,
         index,
         sweeps,
+        // The door knows them, and adds them.
+        rollouts: Vec::new(),
         live_runs: live.map(|run| engine.show(run)).collect(),
         attention,
         next,

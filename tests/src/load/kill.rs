@@ -111,7 +111,7 @@ struct Kill {
 async fn measured(conn: &Conn, clients: &Clients) -> Result<Kill, LoadError> {
     let clock = clients.clock();
     let begun = clock.monotonic();
-    let act = Act::Kill { reason: "bench".to_owned() };
+    let act = Act::Kill { reason: "bench".to_owned(), rollout: None };
     match conn.act(ActKey::fresh(), act).await.map_err(wrong)? {
         Receipt::Kill(receipt) if receipt.stored => {}
         other => return Err(LoadError::Wrong(format!("another receipt: {other:?}"))),

@@ -16,7 +16,7 @@ use sqlx::{Connection as _, Executor as _, SqliteConnection};
 use super::stage::{Stage, audit, mode, plan, set_going, until_audited, until_moving, until_state};
 
 pub async fn pull(conn: &Conn, reason: &str) -> KillReceipt {
-    match conn.act(ActKey::fresh(), Act::Kill { reason: reason.to_owned() }).await.unwrap() {
+    match conn.act(ActKey::fresh(), Act::Kill { reason: reason.to_owned(), rollout: None }).await.unwrap() {
         Receipt::Kill(receipt) => receipt,
         other => panic!("another receipt: {other:?}"),
     }

@@ -12,6 +12,9 @@ use cutover_shared::hooks::HooksAct;
 use cutover_shared::ids::{ActKey, InstallationId};
 use cutover_shared::import::{ImportAct, Wanted};
 use cutover_shared::mapping::{MapAct, MapScope, Mode};
+use cutover_shared::rollout::{
+    Operation, OutcomeBatch, RolloutAct, RolloutName, Side, Stage as RolloutStage,
+};
 use cutover_shared::rpc::{Act, ControlClient, Hello, PROTOCOL, Query, Role, Topic, Welcome};
 use cutover_shared::run::{RunAct, RunState};
 use cutover_shared::token::TokenAct;
@@ -27,7 +30,7 @@ use tokio::net::{UnixListener, UnixStream};
 use super::stage::{EXE, Stage, audit, plan, set_going, show, until_audited, until_state};
 
 /// Kinds of acts.
-const ACTS: usize = 28;
+const ACTS: usize = 43;
 
 /// Counts every act. Exhaustive on purpose: whoever adds one adds it to [`every_act`], too.
 fn ordinal(act: &Act) -> usize {
@@ -74,6 +77,23 @@ fn ordinal(act: &Act) -> usize {
             ImportAct::Record { .. } => 26,
         },
         Act::Context(ContextAct::Comment { .. }) => 27,
+        Act::Rollout(act) => match act {
+            RolloutAct::Stage { .. } => 28,
+            RolloutAct::Rollback { .. } => 29,
+            RolloutAct::Flag { .. } => 30,
+            RolloutAct::Override { .. } => 31,
+            RolloutAct::Freeze { .. } => 32,
+            RolloutAct::Unfreeze { .. } => 33,
+            RolloutAct::Unkill { .. } => 34,
+            RolloutAct::Drill { .. } => 35,
+            RolloutAct::Preflight { .. } => 36,
+            RolloutAct::Declare { .. } => 37,
+            RolloutAct::Close { .. } => 38,
+            RolloutAct::Repair { .. } => 39,
+            RolloutAct::Reconcile { .. } => 40,
+            RolloutAct::Baseline { .. } => 41,
+            RolloutAct::Outcomes(_) => 42,
+        },
     }
 }
 
@@ -82,7 +102,7 @@ fn every_act(run: &cutover_shared::run::RunView, installation: InstallationId) -
     let id = || run.id.clone();
     let upload = || "an upload".to_owned();
     vec![
-        Act::Kill { reason: "e2e".into() },
+        Act::Kill { reason: "e2e".into(), rollout: None },
         Act::Run(RunAct::Approve {
             id: id(),
             digest: run.digest.clone(),
@@ -127,6 +147,32 @@ fn every_act(run: &cutover_shared::run::RunView, installation: InstallationId) -
             number: 1,
             text: "e2e".into(),
         }),
+        Act::Rollout(RolloutAct::Stage {
+            name: RolloutName::GithubAuth,
+            to: RolloutStage::DualWrite,
+            exact: None,
+            digest: "0".into(),
+            override_reason: None,
+        }),
+        Act::Rollout(RolloutAct::Rollback { name: RolloutName::GithubAuth, to: None, reason: "e2e".into() }),
+        Act::Rollout(RolloutAct::Flag { operation: Operation::Import, on: false, reason: "e2e".into() }),
+        Act::Rollout(RolloutAct::Override {
+            name: RolloutName::GithubAuth,
+            tenant: "acme".into(),
+            side: Some(Side::Target),
+            reason: "e2e".into(),
+        }),
+        Act::Rollout(RolloutAct::Freeze { name: RolloutName::GithubAuth, reason: "e2e".into() }),
+        Act::Rollout(RolloutAct::Unfreeze { name: RolloutName::GithubAuth }),
+        Act::Rollout(RolloutAct::Unkill { name: None, reason: "e2e".into() }),
+        Act::Rollout(RolloutAct::Drill { name: RolloutName::GithubAuth }),
+        Act::Rollout(RolloutAct::Preflight { name: RolloutName::GithubAuth }),
+        Act::Rollout(RolloutAct::Declare { name: None, text: "e2e".into() }),
+        Act::Rollout(RolloutAct::Close { id: "e2e".into() }),
+        Act::Rollout(RolloutAct::Repair { name: RolloutName::GithubAuth, seq: None, drop: None }),
+        Act::Rollout(RolloutAct::Reconcile { name: RolloutName::GithubAuth }),
+        Act::Rollout(RolloutAct::Baseline { name: RolloutName::GithubAuth, since_ms: 0 }),
+        Act::Rollout(RolloutAct::Outcomes(OutcomeBatch { id: "e2e".into(), outcomes: Vec::new() })),
     ]
 }
 
@@ -193,6 +239,12 @@ const LOOKS: &[&str] = &[
     "workflow show",
     "workflow test",
     "workflow dispatches",
+    "rollout list",
+    "rollout show",
+    "rollout members",
+    "rollout changes",
+    "rollout overrides",
+    "rollout explain",
     "audit list",
     "audit verify",
     "audit export",
@@ -244,7 +296,15 @@ async fn the_command_line_refuses_a_viewer_every_verb_that_changes_something() {
         &["context", "branches", "a/b"],
         &["context", "issue", "a/b", "1"],
         &["context", "comment", "a/b", "1", "--body-file", &file],
+        &["rollout", "stage", "github-auth", "--to", "dual-write", "--approve", "0"],
+        &["rollout", "flag", "import", "off", "--reason", "e2e"],
+        &["rollout", "override", "github-auth", "acme", "target", "--reason", "e2e"],
+        &["rollout", "freeze", "github-auth", "--reason", "e2e"],
+        &["rollout", "unfreeze", "github-auth"],
+        &["rollback", "github-auth", "--reason", "e2e"],
         &["kill"],
+        &["kill", "github-auth"],
+        &["unkill", "--all", "--reason", "e2e"],
     ];
     let mut verbs = BTreeSet::new();
     for verb in cutover_tui::grammar().get_subcommands() {
@@ -254,9 +314,13 @@ async fn the_command_line_refuses_a_viewer_every_verb_that_changes_something() {
         }
         verbs.extend(leaves.iter().map(|leaf| format!("{} {leaf}", verb.get_name())));
     }
-    let tried = acts
-        .iter()
-        .map(|act| if matches!(act[0], "kill" | "import") { act[0].to_owned() } else { act[..2].join(" ") });
+    let tried = acts.iter().map(|act| {
+        if matches!(act[0], "kill" | "import" | "rollback" | "unkill") {
+            act[0].to_owned()
+        } else {
+            act[..2].join(" ")
+        }
+    });
     // `app create` looks first, and a daemon that has an App says so to everybody; its act is tried above and in `app`.
     let others = LOOKS.iter().chain(&["app create"]).map(|verb| (*verb).to_owned());
     let known: BTreeSet<String> = tried.chain(others).collect();
@@ -297,7 +361,7 @@ async fn nothing_is_answered_before_hello_and_a_second_hello_raises_no_role() {
     let stage = Stage::new().await;
     let _daemon = stage.daemon().await;
     let client = raw(&stage).await;
-    let kill = || Act::Kill { reason: "e2e".into() };
+    let kill = || Act::Kill { reason: "e2e".into(), rollout: None };
     let usage = |error: RpcError| assert_eq!(error.code, ErrorCode::Usage, "{error}");
     usage(client.query(context::current(), Query::Status).await.unwrap().unwrap_err());
     usage(client.act(context::current(), ActKey::fresh(), kill()).await.unwrap().unwrap_err());

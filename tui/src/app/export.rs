@@ -90,6 +90,7 @@ fn json(row: &Subject) -> Result<String, String> {
         Subject::Delivery(view) => serde_json::to_string(view),
         Subject::Installation(view) => serde_json::to_string(view),
         Subject::Workflow(view) => serde_json::to_string(view),
+        Subject::Rollout(line) => serde_json::to_string(line),
     };
     text.map_err(|error| error.to_string())
 }

@@ -3,19 +3,27 @@
 use std::path::{Path, PathBuf};
 
 use cutover_shared::error::ErrorCode;
+use cutover_shared::rollout::RolloutName;
 use cutover_shared::rpc::{Act, KillReceipt, Receipt, Role};
 
-use super::{Outcome, Verdict};
+use super::{Outcome, Verdict, rollout};
 use crate::failure::Failure;
 use crate::marker::{self, Marker};
 use crate::plain::{Block, Style, Tone, clean, number, time};
 use crate::session::Session;
+use crate::words;
 
 /// The longest reason that is kept.
 const LONGEST_REASON: usize = 2000;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
+    /// Only this rollout: legacy for everybody in it, until `unkill`
+    #[arg(value_name = "ROLLOUT", value_parser = words::rollout(), conflicts_with_all = ["all", "local"])]
+    rollout: Option<RolloutName>,
+    /// Everything (the default)
+    #[arg(long)]
+    all: bool,
     /// Why, for the audit log
     #[arg(long, value_name = "TEXT", default_value = "not given")]
     reason: String,
@@ -41,7 +49,16 @@ pub(super) async fn run(args: Args, session: &mut Session<'_>) -> Verdict {
         let folder = args.state_dir.unwrap_or_else(|| session.env.state_dir.clone());
         return local(session, &folder, &reason);
     }
-    let receipt = session.act(Act::Kill { reason }).await.map_err(|failure| or_local(failure, session))?;
+    let act = Act::Kill { reason, rollout: args.rollout };
+    let all = args.rollout.is_none();
+    // The marker kills everything, so it is no way to kill one rollout; and what is owed to the store has taken effect.
+    let receipt = session.act(act).await;
+    let receipt = receipt.map_err(|failure| if all { or_local(failure, session) } else { failure })?;
+    if let (Some(name), Receipt::Rollout(done)) = (args.rollout, &receipt) {
+        let now = session.now();
+        session.out.answer(done, |style| rollout::killed(name, done, now, style))?;
+        return Ok(Outcome::Done);
+    }
     let Receipt::Kill(receipt) = receipt else { return Err(or_local(Failure::unexpected("kill"), session)) };
     session.out.answer(&receipt, |style| text(&receipt, style))?;
     Ok(if receipt.owed.is_empty() { Outcome::Done } else { Outcome::Found })

@@ -20,10 +20,13 @@ mod mode;
 mod project;
 mod reference;
 mod replay;
+mod rollback;
+mod rollout;
 mod run;
 mod status;
 mod tenant;
 mod token;
+mod unkill;
 mod watch;
 mod webhook;
 mod workflow;
@@ -115,8 +118,15 @@ enum Verb {
     /// The audit log: append-only, hash-chained
     #[command(subcommand)]
     Audit(audit::Verb),
-    /// Everything on legacy, every run paused, at once
+    /// Rollouts: how far, who is in, what speaks against going on
+    #[command(subcommand)]
+    Rollout(rollout::Verb),
+    /// A rollout back to an earlier stage, at once
+    Rollback(rollback::Args),
+    /// Everything on legacy, every run paused, at once; or one rollout
     Kill(kill::Args),
+    /// Lets go of the kill of a rollout
+    Unkill(unkill::Args),
     /// Plays a session that the console recorded
     Replay(replay::Args),
     /// Prints the completion script of a shell
@@ -232,7 +242,10 @@ async fn dispatch(verb: Verb, session: &mut Session<'_>) -> Verdict {
         Verb::Context(verb) => context::run(verb, session).await,
         Verb::App(verb) => app::run(verb, session).await,
         Verb::Audit(verb) => audit::run(verb, session).await,
+        Verb::Rollout(verb) => rollout::run(verb, session).await,
+        Verb::Rollback(args) => rollback::run(args, session).await,
         Verb::Kill(args) => kill::run(args, session).await,
+        Verb::Unkill(args) => unkill::run(args, session).await,
         Verb::Replay(args) => replay::run(&args, session),
         Verb::Completions(args) => completions::run(&args, session),
         Verb::Man(args) => man::run(&args, session),

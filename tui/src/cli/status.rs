@@ -1,7 +1,7 @@
 //! `cutover status`.
 
 use cutover_shared::rpc::{Answer, Query};
-use cutover_shared::status::{Attention, Health, NextStep, Status, WayBack};
+use cutover_shared::status::{Attention, Health, NextStep, RolloutBrief, Status, WayBack};
 
 use super::{Outcome, Verdict, mode};
 use crate::failure::Failure;
@@ -26,6 +26,10 @@ fn text(status: &Status, style: Style) -> String {
     let up = span(now.abs_diff(status.started_at) / 1000);
     block.line("Daemon", format!("cutoverd {}, up {up}, GitHub at {}", status.version, status.github_host));
     mode::lines(&status.mode, now, &mut block);
+    for one in &status.rollouts {
+        let (told, tone) = rollout(one, now);
+        block.toned(one.name.word(), told, tone);
+    }
     block.line(
         "Catalog",
         format!(
@@ -83,6 +87,16 @@ fn text(status: &Status, style: Style) -> String {
     text += &attention(&status.attention, style);
     text += &next(&status.next, style);
     text
+}
+
+/// A rollout in a line.
+fn rollout(one: &RolloutBrief, now: i64) -> (String, Tone) {
+    let exact = one.exact.map_or(String::new(), |k| format!(" ({} by name)", number(k)));
+    let mut told = format!("{}{exact}, since {}", one.stage, age(now, one.since));
+    if one.frozen {
+        told += ", frozen";
+    }
+    if one.killed { (format!("KILLED; {told}"), Tone::Bad) } else { (told, Tone::Plain) }
 }
 
 /// Each with how bad it is, and the command that looks or mends.

@@ -23,6 +23,7 @@ pub enum Action {
     Webhooks,
     Installations,
     Workflows,
+    Rollouts,
     Help,
     Next,
     Previous,
@@ -78,6 +79,10 @@ pub enum Action {
     RemoveWorkflow,
     Deliveries,
     Repositories,
+    Advance,
+    RolloutBack,
+    FreezeRollout,
+    Members,
     TourNext,
     TourSkip,
 }
@@ -151,6 +156,7 @@ impl Action {
             Screen::Webhooks => Self::Webhooks,
             Screen::Installations => Self::Installations,
             Screen::Workflows => Self::Workflows,
+            Screen::Rollouts => Self::Rollouts,
         }
     }
 

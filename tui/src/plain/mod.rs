@@ -3,6 +3,7 @@
 
 mod block;
 mod human;
+pub mod rollout;
 mod run;
 mod table;
 mod text;

@@ -6,6 +6,7 @@ pub mod layers;
 mod mapping;
 mod notice;
 mod overview;
+mod rollout;
 mod rule;
 mod run;
 mod side;
@@ -42,7 +43,8 @@ pub fn draw(state: &State, look: &Look, frame: &mut Frame<'_>) {
             | Screen::Tokens
             | Screen::Audit
             | Screen::Installations
-            | Screen::Workflows => {}
+            | Screen::Workflows
+            | Screen::Rollouts => {}
         }
         if state.screen != Screen::Overview {
             // Without a row there are no details, and what is said instead of rows gets their place.
@@ -51,7 +53,9 @@ pub fn draw(state: &State, look: &Look, frame: &mut Frame<'_>) {
                 .is_some_and(|table| state.window(table.id).is_none_or(|window| window.total == 0));
             let main = if bare { areas.main.union(areas.side) } else { areas.main };
             table::draw(state, look, buffer, if areas.side.is_empty() { areas.main } else { main });
-            if !bare {
+            if !bare && state.screen == Screen::Rollouts {
+                rollout::draw(state, look, buffer, areas.side);
+            } else if !bare {
                 side::draw(state, look, buffer, areas.side);
             }
         }

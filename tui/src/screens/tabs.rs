@@ -1,6 +1,6 @@
 //! The second line: the screens, with the one that is shown lit.
 
-use cutover_shared::status::Health;
+use cutover_shared::status::{Health, RolloutBrief};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -109,6 +109,12 @@ fn count(state: &State, tab: Screen) -> Option<Piece> {
             }
             None => None,
         },
+        Screen::Rollouts => {
+            let held = |one: &&RolloutBrief| one.killed || one.frozen;
+            let killed = status.rollouts.iter().any(|one| one.killed);
+            let role = if killed { Role::Bad } else { Role::Warn };
+            of(status.rollouts.iter().filter(held).count() as u64, role)
+        }
         Screen::Audit | Screen::Workflows => None,
     }
 }

@@ -3,6 +3,7 @@
 
 use crossterm::event::{Event as TermEvent, KeyCode, KeyEvent, KeyModifiers};
 use cutover_shared::ids::RunId;
+use cutover_shared::rollout::RolloutAct;
 use cutover_shared::rpc::Act;
 use cutover_shared::run::{RunAct, RunState};
 use tui_input::Input;
@@ -19,6 +20,9 @@ const PAGE: u16 = 3;
 
 /// More lines than any question has.
 const FURTHEST: u16 = 500;
+
+/// What stands in a command for a reason that is not typed yet.
+pub const UNTYPED: &str = " --reason TEXT";
 
 /// The longest text of a field.
 const LONGEST: usize = 500;
@@ -89,6 +93,8 @@ pub struct Dialog {
     pub button: String,
     /// What is done when it is confirmed.
     pub plan: Plan,
+    /// Why it can't be confirmed at all, as things stand; it is shown for what it tells.
+    pub blocked: Option<String>,
     /// What the last key did not do, and why.
     pub note: Option<String>,
 }
@@ -125,6 +131,7 @@ impl Dialog {
             scroll: 0,
             button: button.into(),
             plan,
+            blocked: None,
             note: None,
         }
     }
@@ -152,18 +159,33 @@ impl Dialog {
     pub fn with_reason(mut self) -> Plan {
         let Some(reason) = self.reason().map(str::to_owned) else { return self.plan };
         for step in &mut self.plan.steps {
-            if let Step::Act(Act::Run(RunAct::Approve { override_reason, .. })) = step {
-                *override_reason = Some(reason.clone());
-                self.plan.twin += &format!(" {}", crate::plain::shell_option("--override", &reason));
-            }
+            let option = match step {
+                Step::Act(
+                    Act::Run(RunAct::Approve { override_reason, .. })
+                    | Act::Rollout(RolloutAct::Stage { override_reason, .. }),
+                ) => {
+                    *override_reason = Some(reason.clone());
+                    "--override"
+                }
+                Step::Act(Act::Rollout(RolloutAct::Freeze { reason: why, .. })) => {
+                    why.clone_from(&reason);
+                    self.plan.twin = self.plan.twin.trim_end_matches(UNTYPED).to_owned();
+                    "--reason"
+                }
+                _ => continue,
+            };
+            self.plan.twin += &format!(" {}", crate::plain::shell_option(option, &reason));
         }
         self.plan
     }
 
     /// How it is confirmed, for the last line.
     pub fn way(&self) -> &'static str {
+        if self.blocked.is_some() {
+            return "it can't be done as things stand; Esc leaves it";
+        }
         match (self.tier, self.focus) {
-            (Tier::Look | Tier::Reversible, _) => "y does it, Esc leaves it",
+            (Tier::Look | Tier::Reversible, _) if self.fields.is_empty() => "y does it, Esc leaves it",
             (_, Focus::Confirm) => "y does it, Esc leaves it",
             _ => "type what is asked, Tab to the button, then y; Esc leaves it",
         }

@@ -270,6 +270,13 @@ fn said(receipt: &Receipt) -> String {
             format!("{kept} of {} probes recorded for {}", view.probes.len(), view.repository)
         }
         Receipt::Context(_) => "the comment is posted".to_owned(),
+        Receipt::Rollout(receipt) => match receipt.changes.last() {
+            Some(change) => {
+                let moved = crate::plain::rollout::moved(change);
+                format!("{} {}: {moved}, version {}", change.rollout, change.act, change.version)
+            }
+            None => "it was so already: nothing was changed".to_owned(),
+        },
         Receipt::Kill(kill) => format!(
             "KILLED: every decision is legacy since {}, {} runs told to pause{}",
             crate::plain::time(kill.at),
@@ -298,6 +305,7 @@ pub fn run_of(act: &Act) -> Option<RunId> {
         | Act::Token(_)
         | Act::Webhook(_)
         | Act::Workflow(_)
+        | Act::Rollout(_)
         | Act::App(_)
         | Act::Import(_)
         | Act::Context(_)

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use cutover_shared::error::{ErrorCode, RpcError};
 use cutover_shared::ids::RunId;
+use cutover_shared::rollout::{RolloutName, RolloutQuery};
 use cutover_shared::rpc::{Answer, Query, Topic};
 
 use cutover_shared::page::MAX_ROWS;
@@ -53,6 +54,10 @@ pub enum Slot {
     },
     /// What was sent for a workflow.
     Dispatches(String),
+    /// A rollout with all that is known of it.
+    Rollout(RolloutName),
+    /// The first tenants that its target answers for.
+    Members(RolloutName),
     /// How many an action would take.
     Count(Counted),
 }
@@ -64,6 +69,8 @@ pub enum Counted {
     Deliveries { filter: String },
     /// Dead dispatches of a workflow.
     Dispatches { workflow: String },
+    /// Tenants that the next stage of a rollout would move.
+    Step { name: RolloutName },
 }
 
 impl Counted {
@@ -72,6 +79,7 @@ impl Counted {
         match self {
             Self::Deliveries { filter } => filter.clone(),
             Self::Dispatches { workflow } => format!("workflow:{} state:dead", super::quoted(workflow)),
+            Self::Step { .. } => String::new(),
         }
     }
 
@@ -84,6 +92,7 @@ impl Counted {
                 let ask = WindowAsk { filter, limit: MAX_ROWS, ..WindowAsk::default() };
                 Query::Workflow(WorkflowQuery::Dispatches { ask })
             }
+            Self::Step { name } => Query::Rollout(RolloutQuery::Step { name: *name, to: None, exact: None }),
         }
     }
 }

@@ -3,6 +3,7 @@
 use cutover_shared::audit::AuditCheck;
 use cutover_shared::error::RpcError;
 use cutover_shared::mapping::{Mode, SpotCheckReport};
+use cutover_shared::rollout::RolloutName;
 use tui_input::Input;
 
 use super::dialog::Dialog;
@@ -68,6 +69,11 @@ pub enum Layer {
     },
     Export {
         list: ListId,
+        cursor: usize,
+    },
+    /// Tenants that the target of a rollout answers for.
+    Members {
+        name: RolloutName,
         cursor: usize,
     },
     Chain(ChainLayer),

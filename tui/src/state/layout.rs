@@ -19,6 +19,9 @@ const BELOW: (u16, u16) = (6, 10);
 /// Columns of the details beside a table.
 const BESIDE: (u16, u16) = (40, 72);
 
+/// Rows of the list of rollouts, border and titles included: there are two.
+const ROLLOUTS: u16 = 5;
+
 /// The parts of a screen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Areas {
@@ -62,6 +65,11 @@ pub fn areas(state: &State) -> Areas {
     let rest = Rect::new(0, 2 + head, width, body - head);
     let (main, side) = match state.screen {
         Screen::Overview => (rest, Rect::default()),
+        // The list is short, and everything is about the one under the cursor.
+        Screen::Rollouts => {
+            let main = Rect { height: ROLLOUTS.min(rest.height), ..rest };
+            (main, Rect { y: main.bottom(), height: rest.height - main.height, ..rest })
+        }
         _ if width >= WIDE => {
             let side = (width / 3).clamp(BESIDE.0, BESIDE.1);
             (Rect { width: width - side, ..rest }, Rect { x: width - side, width: side, ..rest })

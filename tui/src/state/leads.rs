@@ -13,6 +13,7 @@ pub fn leads_to(command: &str) -> Option<(Screen, String)> {
         "installation" => (Screen::Installations, "id"),
         "workflow" => (Screen::Workflows, "id"),
         "token" => (Screen::Tokens, "installation"),
+        "rollout" => return Some((Screen::Rollouts, String::new())),
         _ => return None,
     };
     let filter = match (*verb, rest) {

@@ -13,6 +13,7 @@ mod leads;
 pub mod link;
 pub mod list;
 mod need;
+pub mod rollout;
 pub mod subject;
 mod time;
 pub mod toast;
@@ -335,7 +336,7 @@ impl State {
     pub fn place(&self) -> Place {
         Place {
             screen: self.screen,
-            list: self.screen.list(),
+            list: self.screen.list().filter(|list| !list.is_whole()),
             // In an opened run the keys are the run's, also before its first item has come.
             noun: self.selected().map(|subject| subject.noun()).or(self.open_run().map(|_| Noun::Run)),
             tour: self.tour.is_some(),

@@ -1,6 +1,8 @@
 //! What the console has to know at the moment, and what makes it out of date.
 
 use cutover_shared::installation::InstallationQuery;
+use cutover_shared::page::PageAsk;
+use cutover_shared::rollout::{RolloutQuery, Side};
 use cutover_shared::rpc::{Query, Topic};
 use cutover_shared::run::RunQuery;
 use cutover_shared::webhook::WebhookQuery;
@@ -11,6 +13,9 @@ use super::{Layer, Screen, Slot, State, Subject};
 
 /// What was sent for a workflow is shown so far back.
 const DISPATCHES: u32 = 50;
+
+/// Tenants of a rollout that are listed; the command line has all.
+const MEMBERS: u32 = 200;
 
 /// Installations that somebody should look at.
 const UNWELL: &str = "health:failing,attention";
@@ -39,6 +44,11 @@ impl State {
         if self.screen == Screen::Overview {
             let ask = WindowAsk { filter: UNWELL.to_owned(), limit: 1, ..WindowAsk::default() };
             needs.push((Slot::Unwell, Query::Installation(InstallationQuery::Window { ask })));
+        }
+        if self.screen == Screen::Rollouts
+            && let Some(name) = self.rollout_name()
+        {
+            needs.push((Slot::Rollout(name), Query::Rollout(RolloutQuery::Show { name })));
         }
         for errand in self.errands.all() {
             if let Some((id, _)) = errand.awaited()
@@ -70,6 +80,7 @@ impl State {
             // Each delivery changes the inbox; only what makes an installation unwell is worth the question.
             Slot::Unwell => matches!(topic, Topic::Index | Topic::Tokens),
             Slot::Test { .. } | Slot::Dispatches(_) => topic == Topic::Outbox,
+            Slot::Rollout(_) | Slot::Members(_) => matches!(topic, Topic::Rollouts | Topic::Mode),
             // What was counted is what is asked about, and the daemon counts again.
             Slot::Count(_) => false,
         }
@@ -93,6 +104,11 @@ fn below(layer: &Layer) -> Option<(Slot, Query)> {
             }
             _ => None,
         },
+        Layer::Members { name, .. } => {
+            let (name, page) = (*name, PageAsk { after: None, limit: MEMBERS });
+            let query = RolloutQuery::Members { name, side: Some(Side::Target), page };
+            Some((Slot::Members(name), Query::Rollout(query)))
+        }
         Layer::Payload { guid, .. } => Some(delivery(guid, true)),
         Layer::Explain { guid, workflow, .. } => {
             let (guid, workflow) = (guid.clone(), workflow.clone());

@@ -4,6 +4,7 @@ use cutover_shared::audit::AuditView;
 use cutover_shared::catalog::{LinkView, TenantView};
 use cutover_shared::ids::{RunId, TenantId};
 use cutover_shared::installation::InstallationView;
+use cutover_shared::rollout::RolloutLine;
 use cutover_shared::run::{ItemView, RunView};
 use cutover_shared::status::Attention;
 use cutover_shared::token::TokenView;
@@ -29,6 +30,7 @@ pub enum Subject {
     Delivery(Box<DeliveryView>),
     Installation(Box<InstallationView>),
     Workflow(Box<WorkflowView>),
+    Rollout(Box<RolloutLine>),
 }
 
 impl Subject {
@@ -44,6 +46,7 @@ impl Subject {
             Self::Delivery(_) => Noun::Delivery,
             Self::Installation(_) => Noun::Installation,
             Self::Workflow(_) => Noun::Workflow,
+            Self::Rollout(_) => Noun::Rollout,
         }
     }
 
@@ -60,6 +63,7 @@ impl Subject {
             Self::Delivery(view) => view.guid.clone(),
             Self::Installation(view) => view.id.to_string(),
             Self::Workflow(view) => view.id.clone(),
+            Self::Rollout(line) => line.name.word().to_owned(),
         }
     }
 
@@ -75,7 +79,8 @@ impl Subject {
             | Self::Attention(_)
             | Self::Delivery(_)
             | Self::Installation(_)
-            | Self::Workflow(_) => None,
+            | Self::Workflow(_)
+            | Self::Rollout(_) => None,
         }
     }
 
@@ -92,7 +97,8 @@ impl Subject {
             | Self::Record(_)
             | Self::Delivery(_)
             | Self::Installation(_)
-            | Self::Workflow(_) => None,
+            | Self::Workflow(_)
+            | Self::Rollout(_) => None,
         }
     }
 }

@@ -210,6 +210,7 @@ impl World {
             repositories: self.links,
             index: IndexView::default(),
             sweeps: cutover_shared::status::SweepView::default(),
+            rollouts: crate::rollout_sample::briefs(),
             live_runs: self.runs.iter().filter(|run| run.state.is_live()).cloned().collect(),
             attention: self.attention.clone(),
             next: Vec::new(),
@@ -269,6 +270,7 @@ impl World {
                 signed_head_seq: None,
                 head: "01".into(),
             })),
+            Query::Rollout(query) => Answer::Rollout(crate::rollout_sample::answer(query)),
             other => match crate::gateway::answer(other) {
                 Some(answer) => answer,
                 None => return Err(missing()),

@@ -8,6 +8,7 @@ use cutover_shared::catalog::{CatalogAnswer, CatalogQuery, LinkView, TenantView}
 use cutover_shared::error::{ErrorCode, RpcError};
 use cutover_shared::ids::OperatorName;
 use cutover_shared::mapping::{MappingCounts, Mode, ModeView};
+use cutover_shared::rollout::{RolloutAnswer, RolloutQuery};
 use cutover_shared::rpc::{Answer, Changes, PROTOCOL, Query, Role, Topic, Welcome};
 use cutover_shared::run::{GateView, ItemGroup, ItemView, RunAnswer, RunQuery, RunView};
 use cutover_shared::status::{IndexView, Status, WayBack};
@@ -43,6 +44,8 @@ pub struct Fake {
     pub tokens: Vec<TokenView>,
     pub audit: Vec<AuditView>,
     pub gateway: Gateway,
+    /// Empty before anything is read; else with this step open or not.
+    pub rollouts: Option<bool>,
     pub chain: AuditCheck,
     /// Runs that move, as `changes` tells them.
     pub moving: Vec<RunView>,
@@ -89,6 +92,7 @@ impl Fake {
                 repositories: 0,
                 index: IndexView::default(),
                 sweeps: cutover_shared::status::SweepView::default(),
+                rollouts: Vec::new(),
                 live_runs: Vec::new(),
                 attention: Vec::new(),
                 next: Vec::new(),
@@ -103,6 +107,7 @@ impl Fake {
             tokens: Vec::new(),
             audit: Vec::new(),
             gateway: Gateway::default(),
+            rollouts: None,
             chain: AuditCheck {
                 records: 0,
                 intact: true,
@@ -163,6 +168,7 @@ impl Fake {
                 Answer::Audit(AuditAnswer::Window(window(&self.audit, ask)))
             }
             Query::Audit(AuditQuery::Verify) => Answer::Audit(AuditAnswer::Check(self.chain.clone())),
+            Query::Rollout(query) => Answer::Rollout(self.of_rollouts(query)),
             other => {
                 if let Some(answer) = self.gateway.answer(other) {
                     return answer;
@@ -170,6 +176,16 @@ impl Fake {
                 return Err(RpcError::new(ErrorCode::Usage, format!("{other:?} is not asked here"), ""));
             }
         })
+    }
+
+    fn of_rollouts(&self, query: &RolloutQuery) -> RolloutAnswer {
+        match (query, self.rollouts) {
+            (RolloutQuery::List, None) => RolloutAnswer::List(Vec::new()),
+            (RolloutQuery::Step { name, .. }, Some(open)) => {
+                RolloutAnswer::Step(Box::new(crate::rollout::step(*name, open)))
+            }
+            _ => crate::rollout::answer(query),
+        }
     }
 
     /// What `changes` says.
@@ -183,6 +199,7 @@ impl Fake {
             Topic::Inbox,
             Topic::Outbox,
             Topic::Mode,
+            Topic::Rollouts,
             Topic::Audit,
         ];
         let versions = topics.iter().map(|topic| (*topic, self.version)).collect();

@@ -174,6 +174,7 @@ impl Fuzz {
                 Receipt::Webhook(WebhookReceipt { replayed: 1, recovery })
             }
             Act::Workflow(_) => Receipt::Workflow(cutover_shared::workflow::WorkflowReceipt::Replayed(1)),
+            Act::Rollout(act) => Receipt::Rollout(Box::new(crate::rollout::receipt(act))),
             Act::Import(_) => Receipt::Import(Box::new(sample::import())),
             Act::Kill { .. } => Receipt::Kill(KillReceipt {
                 at: NOW,
@@ -231,7 +232,7 @@ impl Fuzz {
 
     fn world_moves(&mut self) -> Event {
         let fake: &mut Fake = &mut self.console.fake;
-        match self.dice.below(6) {
+        match self.dice.below(7) {
             0 => fake.status.mode.killed = !fake.status.mode.killed,
             1 => {
                 let n = self.dice.below(fake.runs.len() as u64);
@@ -244,6 +245,7 @@ impl Fuzz {
                 let role = *self.dice.pick(Role::ALL);
                 fake.welcome.role = role;
             }
+            5 => fake.rollouts = Some(self.dice.below(2) == 0),
             _ => {
                 let closed = self.dice.below(2) == 0;
                 fake.gate.closed = closed.then(|| "not on the canary list".into());
@@ -262,6 +264,7 @@ impl Fuzz {
             Topic::Index,
             Topic::Inbox,
             Topic::Outbox,
+            Topic::Rollouts,
         ];
         changes.versions = topics.iter().map(|topic| (*topic, self.dice.below(3))).collect();
         Event::Changed { result: Ok(changes), luck: self.dice.luck() }

@@ -377,6 +377,8 @@ pub fn normal() -> Fake {
     fake.tokens = (0..25).map(token).collect();
     fake.audit = (0..50).map(record).collect();
     fake.gateway = crate::gateway::busy(60, |n| format!("{}/{}-{n}", name(n / 2), name(n)), name);
+    fake.rollouts = Some(true);
+    fake.status.rollouts = crate::rollout::briefs();
     fake.moving = fake.runs.iter().filter(|run| run.state.is_moving()).cloned().collect();
     fake
 }

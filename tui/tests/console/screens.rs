@@ -57,6 +57,12 @@ fn all() -> Vec<(&'static str, &'static str, Console)> {
             at(WIDE, Screen::Installations),
         ),
         ("workflows", "Workflows: what they wait for, what was sent", at(WIDE, Screen::Workflows)),
+        (
+            "rollouts",
+            "Rollouts: the track, both arms, how near each trigger is, what is owed",
+            at(WIDE, Screen::Rollouts),
+        ),
+        ("rollouts_80x24", "The same in 80x24", at(SMALL, Screen::Rollouts)),
     ];
     let mut then = |name, caption, size, screen, keys: &[&str]| {
         let mut console = at(size, screen);
@@ -79,6 +85,13 @@ fn all() -> Vec<(&'static str, &'static str, Console)> {
         SMALL,
         Screen::Webhooks,
         &["down", "down", "E"],
+    );
+    then(
+        "rollout_advance",
+        "p on a rollout: who would move, what must hold, the digest, the command",
+        WIDE,
+        Screen::Rollouts,
+        &["p"],
     );
     then("palette", ": finds any action", SMALL, Screen::Runs, &[":", "u", "n"]);
     then(

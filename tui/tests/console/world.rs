@@ -295,6 +295,8 @@ pub fn world() -> Fake {
     const REPOS: [&str; 6] = ["api", "web-frontend", "billing", "docs", "infrastructure", "mobile-app"];
     let repository =
         |n: u64| format!("{}/{}", account(n / 2), REPOS[usize::try_from(n).unwrap() % REPOS.len()]);
+    fake.rollouts = Some(true);
+    fake.status.rollouts = crate::rollout::briefs();
     fake.gateway = crate::gateway::busy(240, repository, account);
     fake
 }

@@ -138,6 +138,7 @@ pub fn status() -> Status {
             sweeping: Some((400, 2000)),
         },
         sweeps: cutover_shared::status::SweepView::default(),
+        rollouts: super::rollout::briefs(),
         live_runs: vec![applying(600)],
         attention: attention(),
         next: vec![

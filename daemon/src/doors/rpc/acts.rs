@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use cutover_shared::error::{ErrorCode, RpcError};
 use cutover_shared::ids::ActKey;
+use cutover_shared::rollout::RolloutName;
 use cutover_shared::rpc::{Act, Receipt};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
@@ -51,10 +52,10 @@ impl Acts {
             return Err(RpcError::new(ErrorCode::Usage, format!("a key has 1 to {KEY_MOST} letters"), hint));
         }
         // The kill never waits for a receipt of the store, and doing it twice is doing it once.
-        if let Act::Kill { reason } = &act {
-            let (parts, reason) = (parts.clone(), reason.clone());
-            let task = self.tasks.spawn(async move { parts.kill.pull(&reason, &who).await });
-            return task.await.map(Receipt::Kill).map_err(|_| died());
+        if let Act::Kill { reason, rollout } = &act {
+            let (parts, reason, rollout) = (parts.clone(), reason.clone(), *rollout);
+            let task = self.tasks.spawn(async move { kill(&parts, &reason, rollout, &who).await });
+            return task.await.map_err(|_| died())?;
         }
         let request = fingerprint(&act, &who);
         let mut outcome = self.join(parts, key, act, who, request)?;
@@ -159,8 +160,18 @@ async fn dispatch(parts: &Arc<Parts>, key: &ActKey, request: &str, act: Act, who
         Act::Rollout(act) => Receipt::Rollout(Box::new(rollout::act(parts, act, who).await?)),
         Act::Import(act) => import::act(parts, act, who).await?,
         Act::Context(act) => Receipt::Context(Box::new(context::act(parts, act, who, key, request).await?)),
-        Act::Kill { reason } => Receipt::Kill(parts.kill.pull(&reason, who).await),
+        Act::Kill { reason, rollout } => kill(parts, &reason, rollout, who).await?,
     })
+}
+
+/// Everything, or one rollout alone.
+async fn kill(parts: &Parts, reason: &str, rollout: Option<RolloutName>, who: &Who) -> Outcome {
+    match rollout {
+        None => Ok(Receipt::Kill(parts.kill.pull(reason, who).await)),
+        Some(name) => {
+            rollout::kill(parts, name, reason, who).await.map(|done| Receipt::Rollout(Box::new(done)))
+        }
+    }
 }
 
 /// What a key stands for. A digest, because an act may carry an upload that holds tokens.

@@ -117,7 +117,9 @@ impl Parts {
                     mirror: self.doctor.mirror.as_ref(),
                     second: &self.second,
                 };
-                Answer::Status(Box::new(status::status(from).await.map_err(read_error)?))
+                let mut status = status::status(from).await.map_err(read_error)?;
+                status.rollouts = rollout::briefs(self);
+                Answer::Status(Box::new(status))
             }
             Query::Doctor => Answer::Doctor(self.doctor.examine().await),
             Query::Run(query) => Answer::Run(run::query(self, query).await?),

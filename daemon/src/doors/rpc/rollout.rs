@@ -7,6 +7,8 @@ use cutover_shared::rollout::{
     RolloutView,
 };
 
+use cutover_shared::status::RolloutBrief;
+
 use super::{Parts, STORE_MEND, not_found, read_error, write_error};
 use crate::audit::Who;
 use crate::rollout::book::look::Standing;
@@ -92,6 +94,7 @@ async fn show(parts: &Parts, name: RolloutName) -> Result<RolloutView, RpcError>
         overrides: u64::try_from(state.overrides.len()).unwrap_or(u64::MAX),
         freeze: state.freeze.clone(),
         figures: parts.windows.figures(name, state).await.map_err(read_error)?,
+        judgement: parts.judged.of(name),
         repair: standing.facts.repair.clone(),
         reverse: standing.facts.reverse.clone(),
         baseline_at: standing.facts.baseline_at,
@@ -101,6 +104,23 @@ async fn show(parts: &Parts, name: RolloutName) -> Result<RolloutView, RpcError>
         criteria: standing.criteria,
         changes: changes.rows,
     })
+}
+
+/// What the status tells of each; those that are not read yet are left out.
+pub(super) fn briefs(parts: &Parts) -> Vec<RolloutBrief> {
+    RolloutName::ALL.iter().filter_map(|name| parts.rollouts.brief(*name).ok()).collect()
+}
+
+/// Legacy for everybody in this rollout, until somebody lets go.
+pub(super) async fn kill(
+    parts: &Parts,
+    name: RolloutName,
+    reason: &str,
+    who: &Who,
+) -> Result<RolloutReceipt, RpcError> {
+    let none = serde_json::Value::Null;
+    let change = parts.rollouts.back(name, Way::Kill, reason, none, false, who).await.map_err(error)?;
+    Ok(RolloutReceipt { changes: vec![change], ..RolloutReceipt::default() })
 }
 
 pub(super) async fn act(parts: &Parts, act: RolloutAct, who: &Who) -> Result<RolloutReceipt, RpcError> {

@@ -67,7 +67,14 @@ async fn proofs(
         shadow_buckets: 1_000,
         initial: [Stage::Live, Stage::Off],
     };
-    let evidence = Arc::new(Recorded { db: db.clone() });
+    let evidence = Arc::new(Recorded {
+        db: db.clone(),
+        clock: clock.clone(),
+        limits: crate::rollout::second::RepairLimits {
+            age: std::time::Duration::from_secs(3_600),
+            most: 100,
+        },
+    });
     let router = Router::new(Brake::pulled());
     let rollouts = Rollouts::new(db.clone(), clock.clone(), router, settings, evidence, dir.path());
     rollouts.load(|_| Stage::Live).await.unwrap();

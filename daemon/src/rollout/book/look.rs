@@ -6,6 +6,7 @@ use cutover_shared::rollout::{
     ChangeView, Criterion, DecisionView, FlagView, Member, Operation, OverrideView, RolloutName, Side, Stage,
     TrackStage, TrackState, Why,
 };
+use cutover_shared::status::RolloutBrief;
 
 use super::{Known, RolloutError, Rollouts, read_state, view};
 use crate::rollout::bucket::PER_PERCENT;
@@ -54,6 +55,20 @@ impl Rollouts {
             inside,
             tenants,
             killed,
+        })
+    }
+
+    /// A line for the status, without asking anybody.
+    pub fn brief(&self, name: RolloutName) -> Result<RolloutBrief, RolloutError> {
+        let known = self.known(name)?;
+        let state = &known.state;
+        Ok(RolloutBrief {
+            name,
+            stage: state.stage,
+            since: state.stage_since,
+            killed: self.killed(name, &known),
+            frozen: state.freeze.is_some(),
+            exact: state.roster.as_ref().map(|roster| roster.count),
         })
     }
 

@@ -47,6 +47,7 @@ pub(super) fn detail(state: &State, subject: &Subject) -> Option<String> {
     let slot = match subject {
         Subject::Delivery(view) => Slot::Delivery { guid: view.guid.clone(), payload: false },
         Subject::Workflow(view) => Slot::Dispatches(view.id.clone()),
+        Subject::Rollout(line) => Slot::Rollout(line.name),
         _ => return None,
     };
     if state.feeds.value(&slot).is_some() {
@@ -93,6 +94,24 @@ pub(super) fn layer(state: &State, layer: &Layer) -> String {
                 text
             }
             None => waiting(state, &Slot::Test { guid: guid.clone(), workflow: workflow.clone() }),
+        },
+        Layer::Members { name, .. } => match state.members(*name) {
+            Some((members, more)) => {
+                let mut text = format!("In {name}; a number opens the tenant\n");
+                for (at, member) in members.iter().enumerate() {
+                    let _ = writeln!(
+                        text,
+                        "{}. {}: {}",
+                        at + 1,
+                        clean(member.tenant.as_str()),
+                        member.why.text()
+                    );
+                }
+                text += if members.is_empty() { "the target answers for nobody\n" } else { "" };
+                text += if more { "and more that are not listed here\n" } else { "" };
+                text
+            }
+            None => waiting(state, &Slot::Members(*name)),
         },
         Layer::Guid { workflow, .. } => {
             format!(

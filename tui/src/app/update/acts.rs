@@ -61,8 +61,15 @@ pub(super) fn acted(
     let Some((next, errand)) = state.errands.acted(act, result, state.now, number) else { return };
     let (title, outcome) = (errand.title.clone(), errand.outcome.clone());
     // Whatever the act did, what is shown is older than it.
-    const OLDER: &[Topic] =
-        &[Topic::Runs, Topic::Mapping, Topic::Mode, Topic::Tokens, Topic::Inbox, Topic::Outbox];
+    const OLDER: &[Topic] = &[
+        Topic::Runs,
+        Topic::Mapping,
+        Topic::Mode,
+        Topic::Tokens,
+        Topic::Inbox,
+        Topic::Outbox,
+        Topic::Rollouts,
+    ];
     state.feeds.touch(OLDER, State::touches);
     match next {
         Next::Act(act, what) => return send(effects, act, what),

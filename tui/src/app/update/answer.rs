@@ -3,6 +3,7 @@
 use cutover_shared::audit::AuditAnswer;
 use cutover_shared::error::{ErrorCode, RpcError};
 use cutover_shared::installation::InstallationAnswer;
+use cutover_shared::rollout::RolloutAnswer;
 use cutover_shared::rpc::{Answer, Changes, Topic, Welcome};
 use cutover_shared::run::{RunAnswer, RunState};
 use cutover_shared::webhook::WebhookAnswer;
@@ -12,7 +13,7 @@ use super::Effect;
 use super::key::{act_on, follow};
 use crate::keymap::Action;
 use crate::state::layer::ChainLayer;
-use crate::state::verb::with_count;
+use crate::state::verb::{stepped, with_count};
 use crate::state::{Counted, Layer, Link, Slot, State, Value};
 use crate::theme::Role;
 
@@ -104,6 +105,9 @@ pub(super) fn answered(
         | (Slot::Unwell, Answer::Installation(InstallationAnswer::Window(_)))
         | (Slot::Delivery { .. }, Answer::Webhook(WebhookAnswer::Show(_)))
         | (Slot::Test { .. }, Answer::Workflow(WorkflowAnswer::Test(_)))
+        | (Slot::Rollout(_), Answer::Rollout(RolloutAnswer::Show(_)))
+        | (Slot::Members(_), Answer::Rollout(RolloutAnswer::Members(_)))
+        | (Slot::Count(Counted::Step { .. }), Answer::Rollout(RolloutAnswer::Step(_)))
         | (Slot::Count(Counted::Deliveries { .. }), Answer::Webhook(WebhookAnswer::Replayable(_)))
         | (
             Slot::Dispatches(_) | Slot::Count(Counted::Dispatches { .. }),
@@ -132,6 +136,8 @@ pub(super) fn answered(
         | Slot::Unwell
         | Slot::Delivery { .. }
         | Slot::Test { .. }
+        | Slot::Rollout(_)
+        | Slot::Members(_)
         | Slot::Dispatches(_) => {}
     }
 }
@@ -163,6 +169,12 @@ fn counted(state: &mut State, counted: &Counted, effects: &mut Vec<Effect>) {
         return;
     }
     let feed = state.feeds.get(&Slot::Count(counted.clone()));
+    if let Some(Value::Answer(Answer::Rollout(RolloutAnswer::Step(step)))) =
+        feed.filter(|feed| feed.error.is_none()).and_then(|feed| feed.value.as_ref())
+    {
+        let intent = stepped(state, step);
+        return follow(state, Action::Advance, Ok(intent), effects);
+    }
     let count = match feed.map(|feed| (&feed.value, &feed.error)) {
         Some((_, Some(error))) => Err(error.clone()),
         Some((Some(Value::Answer(Answer::Webhook(WebhookAnswer::Replayable(count)))), None)) => Ok(*count),
@@ -174,6 +186,7 @@ fn counted(state: &mut State, counted: &Counted, effects: &mut Vec<Effect>) {
     let action = match counted {
         Counted::Deliveries { .. } => Action::ReplayAll,
         Counted::Dispatches { .. } => Action::ReplayDispatches,
+        Counted::Step { .. } => Action::Advance,
     };
     let intent = count.and_then(|count| with_count(state, counted, count));
     follow(state, action, intent, effects);

@@ -59,6 +59,7 @@ pub(super) fn act(state: &mut State, action: Action, effects: &mut Vec<Effect>) 
         Action::Webhooks => move_to::screen(state, Screen::Webhooks),
         Action::Installations => move_to::screen(state, Screen::Installations),
         Action::Workflows => move_to::screen(state, Screen::Workflows),
+        Action::Rollouts => move_to::screen(state, Screen::Rollouts),
         Action::Next => move_to::screen(state, state.screen.beside(1)),
         Action::Previous => move_to::screen(state, state.screen.beside(-1)),
         Action::Up | Action::Down | Action::PageUp | Action::PageDown | Action::Top | Action::Bottom => {
@@ -132,7 +133,11 @@ pub(super) fn act(state: &mut State, action: Action, effects: &mut Vec<Effect>) 
         | Action::ReplayAll
         | Action::Recover
         | Action::ReplayDispatches
-        | Action::RemoveWorkflow => {
+        | Action::RemoveWorkflow
+        | Action::Advance
+        | Action::RolloutBack
+        | Action::FreezeRollout
+        | Action::Members => {
             let intent = intend(state, action);
             follow(state, action, intent, effects);
         }

@@ -41,7 +41,7 @@ fn fire(state: &mut State, effects: &mut Vec<Effect>) {
     if state.welcome().is_none() {
         return mark(state, "the daemon can't be reached", effects);
     }
-    let kill = Act::Kill { reason: REASON.to_owned() };
+    let kill = Act::Kill { reason: REASON.to_owned(), rollout: None };
     let plan = Plan {
         title: "kill switch".to_owned(),
         twin: format!("cutover kill --reason '{REASON}'"),

@@ -2,18 +2,19 @@
 
 use crossterm::event::{Event as TermEvent, KeyCode, KeyEvent};
 use cutover_shared::error::{ErrorCode, RpcError};
+use cutover_shared::rollout::RolloutName;
 use tui_input::backend::crossterm::EventHandler as _;
 
 use super::acts::{begin, open_run};
 use super::key::{act, follow};
-use super::{Effect, send};
+use super::{Effect, move_to, send};
 use crate::keymap::Action;
 use crate::settings::Chord;
 use crate::state::dialog::Answer;
 use crate::state::layer::{FORMATS, FilterLine, MODES};
 use crate::state::layout::is_tiny;
 use crate::state::verb::{Intent, dry_run, mode_choice};
-use crate::state::{ExportFormat, Layer, State, ViewExport};
+use crate::state::{ExportFormat, Layer, Screen, State, ViewExport};
 use crate::theme::Role;
 
 /// More lines than anything that scrolls has: a payload of 256 KiB, wrapped.
@@ -108,7 +109,10 @@ pub(super) fn confirmed(state: &mut State, effects: &mut Vec<Effect>) {
         .filter(|_| dialog.reason().is_none())
         .and_then(|id| state.gate(id)?.closed.clone());
     let missing = dialog.gate.as_ref().is_some_and(|id| state.gate(id).is_none());
-    let note = stale.or(moved).or(missing.then(|| "the gates have not answered yet".to_owned()));
+    let note = stale
+        .or(moved)
+        .or(dialog.blocked.clone())
+        .or(missing.then(|| "the gates have not answered yet".to_owned()));
     let Some(Layer::Dialog(dialog)) = state.layers.top_mut() else { return };
     if let Some(note) = note {
         dialog.note = Some(note);
@@ -187,6 +191,10 @@ pub(super) fn menu(state: &mut State, key: KeyEvent, chord: Chord, effects: &mut
         _ => 0,
     };
     let receipts = state.errands.all().len();
+    let members = match state.layers.top() {
+        Some(Layer::Members { name, .. }) => state.members(*name).map_or(0, |(rows, _)| rows.len()),
+        _ => 0,
+    };
     let Some(top) = state.layers.top_mut() else { return };
     match top {
         Layer::Help { scroll }
@@ -267,6 +275,19 @@ pub(super) fn menu(state: &mut State, key: KeyEvent, chord: Chord, effects: &mut
                 follow(state, Action::Mode, intent, effects);
             }
         }
+        Layer::Members { name, cursor } => {
+            let name = *name;
+            *cursor = moved(*cursor, step, members);
+            let cursor = *cursor;
+            match action {
+                Some(Action::Open) => open_member(state, name, cursor),
+                Some(Action::CopyCommand) => {
+                    let twin = format!("cutover rollout members {name} --side target");
+                    effects.push(Effect::Copy(crate::state::why::runnable(state, &twin)));
+                }
+                _ => {}
+            }
+        }
         Layer::Export { cursor, .. } => {
             *cursor = moved(*cursor, step, FORMATS.len());
             if action == Some(Action::Open) {
@@ -296,6 +317,17 @@ pub(super) fn menu(state: &mut State, key: KeyEvent, chord: Chord, effects: &mut
 
 fn moved(cursor: usize, step: isize, length: usize) -> usize {
     cursor.saturating_add_signed(step).min(length.saturating_sub(1))
+}
+
+/// Goes to the tenant on the list of who is in.
+fn open_member(state: &mut State, name: RolloutName, cursor: usize) {
+    let tenant =
+        state.members(name).and_then(|(rows, _)| rows.get(cursor)).map(|member| member.tenant.clone());
+    if let Some(tenant) = tenant {
+        state.layers.clear();
+        let filter = format!("tenant:{}", crate::state::quoted(tenant.as_str()));
+        move_to::filtered(state, Screen::Tenants, &filter);
+    }
 }
 
 fn repeat_or_open(state: &mut State, cursor: usize, effects: &mut Vec<Effect>) {

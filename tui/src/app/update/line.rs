@@ -29,6 +29,7 @@ pub(super) fn line(state: &mut State, text: &str, effects: &mut Vec<Effect>) {
                     | Layer::Export { .. }
                     | Layer::Columns { .. }
                     | Layer::Receipts { .. }
+                    | Layer::Members { .. }
             );
             match text.parse::<usize>() {
                 Ok(number) if chooses => choose(state, number, effects),
@@ -89,7 +90,8 @@ fn choose(state: &mut State, number: usize, effects: &mut Vec<Effect>) {
             | Layer::Mode { cursor }
             | Layer::Export { cursor, .. }
             | Layer::Columns { cursor, .. }
-            | Layer::Receipts { cursor },
+            | Layer::Receipts { cursor }
+            | Layer::Members { cursor, .. },
         ) => *cursor = at,
         _ => return,
     }
@@ -133,7 +135,7 @@ fn word(state: &mut State, text: &str, effects: &mut Vec<Effect>) {
 
 fn filter(state: &mut State, text: &str) {
     let now = state.now;
-    let Some(table) = state.table_mut() else {
+    let Some(table) = state.table_mut().filter(|table| !table.id.is_whole()) else {
         return state.toasts.push("there is no list here to filter", Role::Warn, now);
     };
     if let Err(error) = table.set_filter(text) {
@@ -145,7 +147,9 @@ fn sort(state: &mut State, text: &str) {
     let now = state.now;
     let descending = text.starts_with('-');
     let field = text.trim_start_matches('-').to_owned();
-    let Some(table) = state.table_mut() else { return };
+    let Some(table) = state.table_mut().filter(|table| !table.id.is_whole()) else {
+        return state.toasts.push("there is no list here to sort", Role::Warn, now);
+    };
     if table.spec().fields.find(&field).is_some() {
         table.sort_by(Some(Sort { field, descending }));
     } else {

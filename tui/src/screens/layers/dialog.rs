@@ -171,7 +171,10 @@ fn notes(state: &State, look: &Look, dialog: &Dialog, width: u16) -> Vec<Line> {
     if let Some(text) = &disarmed {
         lines.extend(paragraph(&format!("{} not now: {text}", look.glyphs.warn), Role::Warn, width));
     }
-    if let Some(text) = note {
+    if let Some(text) = &dialog.blocked {
+        lines.extend(paragraph(&format!("{} not now: {text}", look.glyphs.warn), Role::Warn, width));
+    }
+    if let Some(text) = note.filter(|note| dialog.blocked.as_ref() != Some(note)) {
         lines.extend(paragraph(&format!("{} {text}", look.glyphs.right), Role::Warn, width));
     }
     lines

@@ -94,6 +94,7 @@ fn group_of(row: &Binding, place: &Place) -> Group {
         | Action::Webhooks
         | Action::Installations
         | Action::Workflows
+        | Action::Rollouts
         | Action::Next
         | Action::Previous => Group::Screens,
         Action::Up
@@ -112,7 +113,8 @@ fn group_of(row: &Binding, place: &Place) -> Group {
         | Action::Explain
         | Action::ExplainDelivery
         | Action::Deliveries
-        | Action::Repositories => Group::Acts,
+        | Action::Repositories
+        | Action::Members => Group::Acts,
         _ if row.when == When::InLists => Group::Lists,
         Action::Kill | Action::Mode => Group::Anywhere,
         _ if row.role > Rank::Viewer => Group::Acts,

@@ -11,6 +11,7 @@ mod filter;
 mod help;
 mod kill;
 mod markdown;
+mod members;
 mod mode;
 mod palette;
 mod receipts;
@@ -76,6 +77,7 @@ fn one(
         }
         Layer::Mode { cursor } => mode::draw(state, look, buffer, room, *cursor),
         Layer::Export { list, cursor } => export::draw(state, look, buffer, room, (*list, *cursor)),
+        Layer::Members { name, cursor } => members::draw(state, look, buffer, room, (*name, *cursor)),
         Layer::Payload { guid, scroll } => delivery::payload(state, look, buffer, room, (guid, *scroll)),
         Layer::Explain { guid, workflow, scroll } => {
             delivery::explain(state, look, buffer, room, (guid, workflow.as_deref(), *scroll));

@@ -77,5 +77,6 @@ pub(super) fn name(subject: &Subject) -> String {
         Subject::Delivery(view) => format!("{word} {}", view.guid),
         Subject::Installation(view) => format!("{word} {} ({})", view.id, view.account),
         Subject::Workflow(view) => format!("{word} {}", view.id),
+        Subject::Rollout(line) => format!("{word} {}", line.name),
     }
 }

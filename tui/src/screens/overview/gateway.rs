@@ -11,7 +11,19 @@ use crate::theme::Role;
 use crate::widgets::{Look, Piece};
 
 pub(super) fn lines(state: &State, look: &Look) -> Vec<Placed> {
-    vec![webhooks(state, look), installations(state, look)]
+    let mut lines = vec![webhooks(state, look), installations(state, look)];
+    lines.extend(rollouts(state, look));
+    lines
+}
+
+/// All of them in a line, as bad as the worst; none where the daemon has none.
+fn rollouts(state: &State, look: &Look) -> Option<Placed> {
+    let all: Vec<(String, Role)> =
+        state.status()?.rollouts.iter().map(crate::screens::rollout::brief).collect();
+    let worst = [Role::Bad, Role::Warn].into_iter().find(|role| all.iter().any(|(_, is)| is == role));
+    let texts: Vec<&str> = all.iter().map(|(text, _)| text.as_str()).collect();
+    let line = told(state, look, worst.unwrap_or(Role::Good), &texts.join(", "));
+    (!all.is_empty()).then(|| text(line, key(state, Action::Rollouts)))
 }
 
 fn key(state: &State, action: Action) -> Vec<Piece> {

@@ -6,6 +6,7 @@ mod delivery;
 mod installation;
 mod item;
 mod link;
+mod rollout;
 mod run;
 mod tenant;
 mod token;
@@ -23,6 +24,7 @@ pub use delivery::{event as delivery_event, role as delivery_role};
 pub use installation::{missing as missing_permissions, role as health_role};
 pub use item::role as item_role;
 pub use link::role as mapping_role;
+pub use rollout::state as rollout_state;
 pub use run::role as run_role;
 pub use tenant::health as tenant_health;
 pub use token::{is_short as token_is_short, role as token_role};
@@ -47,6 +49,7 @@ impl ListId {
             Self::Deliveries => &delivery::SPEC,
             Self::Installations => &installation::SPEC,
             Self::Workflows => &workflow::SPEC,
+            Self::Rollouts => &rollout::SPEC,
         }
     }
 }
@@ -198,8 +201,8 @@ impl Table {
         match &mut self.sort {
             Some(sort) => sort.descending = !sort.descending,
             None => {
-                let own = self.spec().fields.all[0].name;
-                self.sort = Some(Sort { field: own.to_owned(), descending: true });
+                let own = self.spec().fields.all.first();
+                self.sort = own.map(|own| Sort { field: own.name.to_owned(), descending: true });
             }
         }
         self.resorted();

@@ -4,6 +4,7 @@
 mod delivery;
 mod mode;
 mod plan;
+mod rollout;
 mod run;
 mod token;
 mod workflow;
@@ -23,6 +24,7 @@ use crate::keymap::{Action, Tier};
 pub use delivery::{recover, recover_found};
 pub use mode::{mode_choice, toggle_canary};
 pub use plan::{ScopeChoice, dry_run};
+pub use rollout::stepped;
 pub(super) use run::hooks;
 
 /// What a key comes to.
@@ -64,6 +66,10 @@ pub fn intend(state: &State, action: Action) -> Result<Intent, RpcError> {
         Action::Recover => Ok(Intent::Now(recover(true))),
         Action::ReplayDispatches => workflow::replay(state),
         Action::RemoveWorkflow => workflow::remove(state),
+        Action::Advance => rollout::advance(state),
+        Action::RolloutBack => rollout::back(state),
+        Action::FreezeRollout => rollout::freeze(state),
+        Action::Members => rollout::members(state),
         _ => Err(RpcError::new(ErrorCode::Internal, "this key has no verb", "report it")),
     }
 }
@@ -75,6 +81,7 @@ pub fn with_count(state: &State, counted: &Counted, count: u64) -> Result<Intent
         Counted::Dispatches { workflow } => {
             workflow::replay_counted(state, workflow, counted.filter(), count)
         }
+        Counted::Step { .. } => Err(no("a step is no count", "report it")),
     }
 }
 

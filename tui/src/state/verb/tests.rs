@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use cutover_shared::hooks::{HooksSummary, LeftOut};
 use cutover_shared::ids::TenantId;
 use cutover_shared::mapping::{MapAct, Mode};
+use cutover_shared::rollout::RolloutAct;
 use cutover_shared::rpc::Act;
 use cutover_shared::run::{ItemState, Reversibility, RunAct, RunState, RunView};
 use cutover_shared::token::{TokenAct, TokenState};
@@ -93,6 +94,10 @@ const VERBS: &[Action] = &[
     Action::Recover,
     Action::ReplayDispatches,
     Action::RemoveWorkflow,
+    Action::Advance,
+    Action::RolloutBack,
+    Action::FreezeRollout,
+    Action::Members,
 ];
 
 const SCOPES: &[&str] = &["all", "canary", "tenant:acme", "tenant:o'brien & sons", "tenant:"];
@@ -164,6 +169,9 @@ fn plan_of(intent: Intent) -> Option<(Plan, Option<Dialog>)> {
 /// The same, where what it would take is counted first.
 fn counted_plan_of(state: &State, intent: Intent) -> Option<(Plan, Option<Dialog>)> {
     match intent {
+        Intent::Count(Counted::Step { name }) => {
+            plan_of(stepped(state, &crate::rollout_sample::step(name, true)))
+        }
         Intent::Count(counted) => plan_of(with_count(state, &counted, crate::gateway::COUNT).unwrap()),
         other => plan_of(other),
     }
@@ -204,7 +212,7 @@ fn sound(action: Action, plan: &Plan, dialog: Option<&Dialog>) {
     assert!(!plan.title.is_empty() && acts(plan).count() > 0, "{plan:?}");
     let verbs = parses(&plan.twin);
     let told = action.binding().verb;
-    let also = ["run resume", "run pause", "run undo"];
+    let also = ["run resume", "run pause", "run undo", "rollout unfreeze"];
     assert!(
         verbs.iter().all(|verb| verb == told || also.contains(&verb.as_str())),
         "{action:?} is said to be `{told}` and is {verbs:?}"
@@ -223,9 +231,12 @@ fn sound(action: Action, plan: &Plan, dialog: Option<&Dialog>) {
     assert!(dialog.tier > Tier::Look && dialog.tier >= action.binding().tier, "{dialog:?}");
     assert!(!dialog.effect.is_empty() && !dialog.undo.is_empty() && !dialog.button.is_empty(), "{dialog:?}");
     assert_eq!(dialog.focus, crate::state::dialog::Focus::Cancel);
-    assert_eq!(dialog.tier >= Tier::Live, !dialog.fields.is_empty(), "{dialog:?}");
+    // A name is typed from tier 2 on; a freeze is reversible and wants a reason all the same.
+    let names = dialog.fields.iter().filter(|field| field.want != Want::Something).count();
+    assert_eq!(dialog.tier >= Tier::Live, names > 0, "{dialog:?}");
+    assert!(dialog.fields.len() == names || action == Action::FreezeRollout, "{dialog:?}");
     for field in &dialog.fields {
-        let Want::Exactly(text) = &field.want else { panic!("{field:?}") };
+        let Want::Exactly(text) = &field.want else { continue };
         assert!(!field.holds(), "what holds without a letter typed protects nobody: {dialog:?}");
         assert!(field.label.contains(text.as_str()));
     }
@@ -359,6 +370,14 @@ fn verb_of(act: &Act) -> Option<&'static str> {
             // The application registers workflows, over HTTP.
             WorkflowAct::Put { .. } => return None,
         },
+        Act::Rollout(act) => match act {
+            RolloutAct::Stage { .. } => "rollout stage",
+            RolloutAct::Rollback { .. } => "rollback",
+            RolloutAct::Freeze { .. } => "rollout freeze",
+            RolloutAct::Unfreeze { .. } => "rollout unfreeze",
+            // A flag, an exception and the end of a kill are for one who has read the runbook: they have a verb and no key.
+            RolloutAct::Flag { .. } | RolloutAct::Override { .. } | RolloutAct::Unkill { .. } => return None,
+        },
         // Uploads and comments are files, the App is made once, old webhooks are looked for once: they have a verb and no key.
         Act::Catalog(_) | Act::App(_) | Act::Import(_) | Act::Hooks(_) | Act::Context(_) => return None,
     })
@@ -421,6 +440,10 @@ fn every_act_that_the_console_offers_exists_as_a_verb_of_the_command_line() {
         "webhook.recover",
         "workflow.replay",
         "workflow.remove",
+        "rollout.stage",
+        "rollback",
+        "rollout.freeze",
+        "rollout.unfreeze",
         "kill",
     ]
     .into();
@@ -436,7 +459,8 @@ fn every_act_that_the_console_offers_exists_as_a_verb_of_the_command_line() {
     }
     for verb in &twins {
         assert!(
-            TABLE.iter().any(|row| row.verb == verb) || verb == "run resume",
+            TABLE.iter().any(|row| row.verb == verb)
+                || ["run resume", "rollout unfreeze"].contains(&verb.as_str()),
             "{verb} is not in the table"
         );
     }

@@ -75,6 +75,7 @@ pub fn detail(state: &State, subject: &Subject) -> Vec<Fact> {
         Subject::Delivery(view) => super::delivery::detail(state, view),
         Subject::Installation(view) => super::installation::detail(state, view),
         Subject::Workflow(view) => super::workflow::detail(state, view),
+        Subject::Rollout(line) => super::rollout::detail(state, line),
         Subject::Attention(notice) => {
             let mut facts = vec![fact("Notice", notice.text.as_str())];
             if let Some(command) = &notice.command {

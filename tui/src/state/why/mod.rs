@@ -4,11 +4,13 @@
 mod delivery;
 mod detail;
 mod installation;
+mod rollout;
 mod rule;
 mod workflow;
 
 pub use delivery::{Stage, explained, journey};
 pub use detail::detail;
+pub use rollout::{criterion_role, reading_role, verdict_role};
 pub use rule::why;
 
 use super::{Layer, Screen, Slot, State, Subject};
@@ -74,6 +76,7 @@ pub fn twin(state: &State) -> String {
         Some(Subject::Delivery(view)) => format!("cutover webhook show {}", shell_argument(&view.guid)),
         Some(Subject::Installation(view)) => format!("cutover installation show {}", view.id),
         Some(Subject::Workflow(view)) => format!("cutover workflow show {}", shell_argument(&view.id)),
+        Some(Subject::Rollout(line)) => format!("cutover rollout show {}", line.name),
         Some(Subject::Item { .. } | Subject::Token(_) | Subject::Record(_)) | None => {
             state.table().map_or_else(|| "cutover status".to_owned(), super::Table::twin)
         }

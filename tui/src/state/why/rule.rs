@@ -96,6 +96,7 @@ pub fn why(state: &State, subject: Option<&Subject>) -> Vec<Fact> {
         Some(Subject::Delivery(view)) => super::delivery::why(state, view),
         Some(Subject::Installation(view)) => super::installation::why(state, view),
         Some(Subject::Workflow(view)) => super::workflow::why(state, view),
+        Some(Subject::Rollout(line)) => super::rollout::why(state, line),
         Some(Subject::Attention(notice)) => {
             let mut facts = vec![fact("Notice", notice.text.as_str()), fact("Rule", notice.why.as_str())];
             if let Some(command) = &notice.command {

@@ -57,6 +57,7 @@ impl World {
             app_id: 7,
             trusted: Vec::new(),
             github_api: Box::new(|| GithubApi::NotAsked),
+            redis: Box::new(|| crate::doors::http::RedisCheck::NotConfigured),
             limits: Limits::default(),
         });
         let listener = Listener::open("127.0.0.1:0".parse().unwrap()).await.unwrap();

@@ -51,7 +51,14 @@ impl Flags {
                 initial: [Stage::Live; 2],
             };
             let (db, clock) = (setup.db.clone(), setup.clock.clone());
-            let evidence = Arc::new(Recorded { db: db.clone() });
+            let evidence = Arc::new(Recorded {
+                db: db.clone(),
+                clock: clock.clone(),
+                limits: crate::rollout::second::RepairLimits {
+                    age: std::time::Duration::from_secs(3_600),
+                    most: 100,
+                },
+            });
             let rollouts = Rollouts::new(db, clock.clone(), router.clone(), settings, evidence, dir.path());
             let service = SecretString::from("service-secret");
             let keys = Arc::new(ApiKeys::new(

@@ -74,6 +74,7 @@ fn on_each_screen(bench: &mut Bench, mut look: impl FnMut(&mut Bench)) {
         Screen::Tokens,
         Screen::Webhooks,
         Screen::Workflows,
+        Screen::Rollouts,
     ] {
         if screen == Screen::Run {
             bench.keys(&["enter"]);

@@ -1,0 +1,142 @@
+//! Figures of rollouts in words. Whole numbers only, cut and never rounded up, so that 99.999 % is not 100 %.
+
+use cutover_shared::rollout::{ArmFigures, ChangeView, CriterionState, RolloutLine, TrackState};
+use cutover_shared::verdict::{Judgement, Reading, ReadingState, Unit, Verdict};
+
+use super::{number, percent, span};
+
+/// `850 us`, `12.4 ms`, `1.2 s`.
+pub fn latency(us: u64) -> String {
+    match us {
+        0..1_000 => format!("{us} us"),
+        1_000..1_000_000 => format!("{}.{} ms", us / 1_000, us % 1_000 / 100),
+        _ => format!("{}.{} s", number(us / 1_000_000), us % 1_000_000 / 100_000),
+    }
+}
+
+/// `1.25 %` of parts of a million.
+pub fn ppm(n: u64) -> String {
+    format!("{}.{:02} %", number(n / 10_000), n % 10_000 / 100)
+}
+
+/// Errors as a share of calls; none without calls.
+pub fn error_rate(arm: &ArmFigures) -> Option<String> {
+    (arm.calls > 0).then(|| ppm(share_ppm(arm.errors, arm.calls)))
+}
+
+/// A share in parts of a million.
+pub fn share_ppm(part: u64, whole: u64) -> u64 {
+    let ppm = u128::from(part) * 1_000_000 / u128::from(whole.max(1));
+    u64::try_from(ppm).unwrap_or(u64::MAX)
+}
+
+/// What a reading counts, in its unit.
+pub fn amount(unit: Unit, n: u64) -> String {
+    match unit {
+        Unit::Ppm => ppm(n),
+        Unit::Permille => format!("{}.{} %", number(n / 10), n % 10),
+        Unit::Count => number(n),
+        Unit::Millis if n < 10_000 => format!("{} ms", number(n)),
+        Unit::Millis => span(n / 1_000),
+    }
+}
+
+/// `error rate`, `performance of checkout`.
+pub fn trigger(reading: &Reading) -> String {
+    let word = reading.trigger.word().replace('_', " ");
+    reading.name.as_ref().map_or(word.clone(), |name| format!("{word} of {name}"))
+}
+
+/// How a trigger stands, in words.
+pub fn reading_state(state: ReadingState) -> &'static str {
+    match state {
+        ReadingState::Clear => "clear",
+        ReadingState::Warning => "warning",
+        ReadingState::Undecided => "undecided",
+        ReadingState::NotEnoughData => "not enough data",
+        ReadingState::Fired => "FIRED",
+    }
+}
+
+/// What the judge says, in words.
+pub fn verdict(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Pass => "pass",
+        Verdict::NotEnoughData => "not enough data",
+        Verdict::GateFailed => "gate failed",
+        Verdict::Breach => "BREACH",
+    }
+}
+
+/// What a reading lacks, in words; empty where nothing is missing.
+pub fn missing(reading: &Reading) -> String {
+    match reading.state {
+        ReadingState::NotEnoughData => format!("{} more", number(reading.missing)),
+        ReadingState::Undecided => format!("about {} more", number(reading.missing)),
+        _ => String::new(),
+    }
+}
+
+/// How much of the way to firing is gone, 0 to 1,000.
+pub fn spent(reading: &Reading) -> u64 {
+    1_000_u64.saturating_sub(u64::from(reading.distance_permille.min(1_000)))
+}
+
+/// The reading that is nearest to firing, or that lacks most.
+pub fn nearest(judgement: &Judgement) -> Option<&Reading> {
+    judgement.readings.iter().min_by_key(|reading| (reading.distance_permille, reading.trigger))
+}
+
+/// `12 of 120 (10 %)`.
+pub fn inside(line: &RolloutLine) -> String {
+    let (inside, all) = (line.inside, line.tenants);
+    if all == 0 {
+        return "no tenants".to_owned();
+    }
+    format!("{} of {} ({} %)", number(inside), number(all), percent(inside, all))
+}
+
+/// A sign and the word, so that no criterion is told by a colour alone.
+pub fn criterion(state: CriterionState) -> &'static str {
+    match state {
+        CriterionState::Holds => "+ holds",
+        CriterionState::Fails => "x fails",
+        CriterionState::Unknown => "? unknown",
+    }
+}
+
+/// A sign and the word.
+pub fn track_state(state: TrackState) -> &'static str {
+    match state {
+        TrackState::Passed => "+ done",
+        TrackState::Now => "> now",
+        TrackState::Next => "o next",
+        TrackState::Later => "  later",
+    }
+}
+
+/// `canary-10 to canary-50`, or the stage alone where it stays.
+pub fn moved(change: &ChangeView) -> String {
+    if change.from == change.to { change.to.to_string() } else { format!("{} to {}", change.from, change.to) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_cut_and_never_rounded_up() {
+        assert_eq!(
+            (latency(850), latency(12_499), latency(1_290_000)),
+            ("850 us".into(), "12.4 ms".into(), "1.2 s".into())
+        );
+        assert_eq!(
+            (ppm(999_999), ppm(42), ppm(12_500)),
+            ("99.99 %".into(), "0.00 %".into(), "1.25 %".into())
+        );
+        assert_eq!(amount(Unit::Permille, 125), "12.5 %");
+        assert_eq!((amount(Unit::Millis, 350), amount(Unit::Millis, 90_000)), ("350 ms".into(), span(90)));
+        assert_eq!(share_ppm(u64::MAX, 1), u64::MAX);
+        assert_eq!(error_rate(&ArmFigures::default()), None, "of nothing there is no share");
+    }
+}

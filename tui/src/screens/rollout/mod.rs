@@ -1,0 +1,439 @@
+//! Below the list of rollouts: the one under the cursor. Where there is no room for all of it, what matters least goes
+//! first, whole lines at a time.
+
+mod arms;
+mod judge;
+
+use cutover_shared::rollout::{
+    ChangeView, CriterionState, OperationFigures, RolloutView, TrackStage, TrackState,
+};
+use cutover_shared::status::RolloutBrief;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::{notice, sign};
+use crate::keymap::Action;
+use crate::plain::rollout::{inside, moved, verdict};
+use crate::plain::{age, number, span};
+use crate::state::why::verdict_role;
+use crate::state::{Slot, State, Subject};
+use crate::theme::Role;
+use crate::widgets::{Gauge, Look, Panel, Piece, Step, StepState, bar, track};
+
+/// Below this the verdict has a line of its own.
+const NARROW: u16 = 60;
+
+/// Columns for what a line is about.
+const KEY: u16 = 10;
+
+/// A line, and how much it matters: the highest goes first where there is no room.
+struct Row {
+    rank: u8,
+    what: What,
+}
+
+enum What {
+    /// Groups of pieces: a group that does not fit whole is left out.
+    Words(Vec<Vec<Piece>>),
+    Track(Vec<(String, StepState)>),
+    /// The stage with the time that it has to stay.
+    Soak(Vec<Piece>, u64, u64, Vec<Piece>),
+    Arms(arms::Line),
+    /// How much of the way to firing is gone, of a thousand.
+    Trigger {
+        name: Piece,
+        spent: u64,
+        told: Vec<Vec<Piece>>,
+        role: Role,
+    },
+}
+
+fn words(rank: u8, groups: Vec<Vec<Piece>>) -> Row {
+    Row { rank, what: What::Words(groups) }
+}
+
+pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, area: Rect) {
+    if area.is_empty() {
+        return;
+    }
+    let Some(Subject::Rollout(line)) = state.selected() else { return };
+    let feed = state.feeds.get(&Slot::Rollout(line.name));
+    let view = state.rollout(line.name);
+    let age = notice::age(state, feed.filter(|_| view.is_some()), look);
+    let panel = Panel {
+        title: line.name.word(),
+        right: age.as_deref().unwrap_or_default(),
+        stale: age.is_some(),
+        ..Panel::default()
+    };
+    let inside = sign::inset(panel.draw(buffer, area, look), 1);
+    let Some(view) = view else {
+        let lines = notice::waiting(state, feed, "this rollout", look);
+        return notice::draw(buffer, inside, look, &lines);
+    };
+    let rows = fitted(rows(state, view, look, inside), inside.height);
+    for (at, row) in (0..inside.height).zip(&rows) {
+        one(state, look, buffer, sign::line(inside, at), &row.what);
+    }
+}
+
+/// The rows that there is room for, in their order.
+fn fitted(mut rows: Vec<Row>, height: u16) -> Vec<Row> {
+    while rows.len() > usize::from(height) {
+        let Some(worst) = rows.iter().enumerate().max_by_key(|(at, row)| (row.rank, *at)).map(|(at, _)| at)
+        else {
+            break;
+        };
+        rows.remove(worst);
+    }
+    rows
+}
+
+fn rows(state: &State, view: &RolloutView, look: &Look, area: Rect) -> Vec<Row> {
+    let mut rows = banners(state, view, look);
+    rows.push(Row { rank: 3, what: What::Track(steps(view)) });
+    rows.extend(stage(state, view));
+    if area.width < NARROW {
+        let [_, rest @ ..] = said(state, view, look);
+        rows.push(words(
+            1,
+            std::iter::once(vec![key("verdict")]).chain(rest.map(|piece| vec![piece])).collect(),
+        ));
+        rows.push(words(2, vec![standing(state, view)]));
+    } else {
+        rows.push(words(2, vec![standing(state, view), said(state, view, look).into()]));
+    }
+    rows.extend(
+        arms::rows(view, area.width).into_iter().map(|(rank, line)| Row { rank, what: What::Arms(line) }),
+    );
+    rows.push(words(8, compared(state, view, look)));
+    rows.extend(judge::rows(state, view, look));
+    rows.push(words(7, owed(state, view, look)));
+    rows.extend(criteria(state, view, look, area.height));
+    rows.extend(receipts(state, view));
+    rows
+}
+
+fn one(state: &State, look: &Look, buffer: &mut Buffer, line: Rect, what: &What) {
+    match what {
+        What::Words(groups) => bar(buffer, line, look, &fitting(groups, line.width), &[]),
+        What::Track(steps) => {
+            let steps: Vec<Step<'_>> =
+                steps.iter().map(|(name, state)| Step { name, state: *state }).collect();
+            track(buffer, line, look, &steps);
+        }
+        What::Soak(left, gone, full, right) => {
+            let (used, end) = (sign::columns(left), sign::columns(right).saturating_add(1));
+            let room = line.width.saturating_sub(used).saturating_sub(end);
+            if room < 8 {
+                return bar(buffer, line, look, &fitting(&[left.clone(), right.clone()], line.width), &[]);
+            }
+            let at = Rect { x: line.x.saturating_add(used), width: room.min(24), ..line };
+            bar(buffer, line, look, left, &[]);
+            Gauge { segments: &[(*gone, sign::aged(state, Role::Gauge))], total: *full, label: "" }
+                .bar(buffer, at, look);
+            let x = at.right().saturating_add(1);
+            bar(buffer, Rect { x, width: line.right().saturating_sub(x), ..line }, look, right, &[]);
+        }
+        What::Arms(one) => arms::draw(state, look, buffer, line, one),
+        What::Trigger { name, spent, told, role } => {
+            let name_room = if line.width < 90 { 19 } else { 26 };
+            let name_room = name_room.min(line.width);
+            bar(buffer, Rect { width: name_room, ..line }, look, std::slice::from_ref(name), &[]);
+            let x = line.x.saturating_add(name_room);
+            let room = line.right().saturating_sub(x);
+            let width = (room / 3).min(24);
+            if width >= 6 {
+                Gauge { segments: &[(*spent, *role)], total: 1_000, label: "" }.bar(
+                    buffer,
+                    Rect { x, width, ..line },
+                    look,
+                );
+            }
+            let x = if width >= 6 { x.saturating_add(width + 1) } else { x };
+            let rest = Rect { x, width: line.right().saturating_sub(x), ..line };
+            bar(buffer, rest, look, &fitting(told, rest.width), &[]);
+        }
+    }
+}
+
+/// Groups from the first on, each whole or not at all.
+fn fitting(groups: &[Vec<Piece>], width: u16) -> Vec<Piece> {
+    let mut used = 0_u16;
+    let mut all = Vec::new();
+    for (at, group) in groups.iter().enumerate() {
+        let wanted = sign::columns(group);
+        // The first is cut rather than left out: a line with nothing says nothing.
+        if at > 0 && used.saturating_add(wanted) > width {
+            continue;
+        }
+        used = used.saturating_add(wanted);
+        all.extend(group.iter().cloned());
+    }
+    all
+}
+
+fn key(word: &str) -> Piece {
+    Piece::new(format!("{word:<0$}", usize::from(KEY)), Role::Dim)
+}
+
+/// Text that is dim where it is old.
+fn aged(state: &State, text: impl Into<String>, role: Role) -> Piece {
+    Piece::new(text, sign::aged(state, role))
+}
+
+/// What holds it, before all else.
+fn banners(state: &State, view: &RolloutView, look: &Look) -> Vec<Row> {
+    let now = state.daemon_now();
+    let mut rows = Vec::new();
+    if view.line.killed {
+        let text = format!("{} KILLED", look.glyphs.killed);
+        let way = if state.is_killed() {
+            format!(" {} (mode) lets go of the switch", state.keymap.key(Action::Mode))
+        } else {
+            format!(" `cutover unkill {}` lets go", view.line.name)
+        };
+        rows.push(words(
+            0,
+            vec![
+                vec![Piece::new(text, Role::Danger)],
+                vec![aged(state, ": legacy answers for everybody.", Role::Bad)],
+                vec![aged(state, way, Role::Text)],
+            ],
+        ));
+    }
+    if let Some(freeze) = &view.freeze {
+        let text = format!(
+            "{} frozen {} by {}: {}",
+            look.glyphs.paused,
+            age(now, freeze.at),
+            freeze.by,
+            freeze.reason
+        );
+        rows.push(words(0, vec![vec![aged(state, text, Role::Warn)]]));
+    }
+    if let Some(incident) = &view.incident {
+        let text = format!("{} incident: {incident}", look.glyphs.bad);
+        rows.push(words(0, vec![vec![aged(state, text, Role::Bad)]]));
+    }
+    rows
+}
+
+fn steps(view: &RolloutView) -> Vec<(String, StepState)> {
+    let step = |stage: &TrackStage| {
+        let state = match stage.state {
+            TrackState::Passed => StepState::Done,
+            TrackState::Now if view.line.killed => StepState::Failed,
+            TrackState::Now if view.freeze.is_some() => StepState::Held,
+            TrackState::Now => StepState::Now,
+            TrackState::Next | TrackState::Later => StepState::Ahead,
+        };
+        (stage.stage.to_string(), state)
+    };
+    view.track.iter().map(step).collect()
+}
+
+/// Where it is, how long it has to stay, and what comes next.
+fn stage(state: &State, view: &RolloutView) -> Vec<Row> {
+    let now = state.daemon_now();
+    let Some(is) = view.track.iter().find(|stage| stage.state == TrackState::Now) else { return Vec::new() };
+    let about = sign::about(state);
+    let next = view.track.iter().find(|stage| stage.state == TrackState::Next);
+    let next = next.map_or("  last stage".to_owned(), |next| format!("  next {}", next.stage));
+    let left = vec![key("now"), aged(state, format!("{}  ", is.stage), Role::Strong)];
+    let since = is.since.unwrap_or(view.line.since);
+    let gone = now.saturating_sub(since).max(0).unsigned_abs();
+    let full = is.soak_ms.max(0).unsigned_abs();
+    if full == 0 {
+        let text = format!("for {about}{}, no soak", span(gone / 1_000));
+        let row = vec![left, vec![aged(state, text, Role::Text)], vec![aged(state, next, Role::Text)]];
+        return vec![words(3, row)];
+    }
+    let role = if gone >= full { Role::Good } else { Role::Text };
+    let soaked = if gone >= full {
+        format!("soaked {}", span(full / 1_000))
+    } else {
+        format!("soak {about}{} of {}", span(gone / 1_000), span(full / 1_000))
+    };
+    let right = vec![aged(state, soaked, role), aged(state, next, Role::Text)];
+    vec![Row { rank: 3, what: What::Soak(left, gone.min(full), full, right) }]
+}
+
+fn standing(state: &State, view: &RolloutView) -> Vec<Piece> {
+    let about = sign::about(state);
+    let exact = if view.exact.is_some() { " by name" } else { "" };
+    vec![key("in"), aged(state, format!("{about}{}{exact}", inside(&view.line)), Role::Strong)]
+}
+
+/// What the judge says, and that there is more to it.
+fn said(state: &State, view: &RolloutView, look: &Look) -> [Piece; 3] {
+    let why = state.keymap.key(Action::Why);
+    let (text, role) = match &view.judgement {
+        Some(judgement) => (verdict(judgement.verdict).to_owned(), verdict_role(judgement.verdict)),
+        None => (view.line.verdict.clone(), Role::Dim),
+    };
+    let text = format!("{} {text}", sign::of_role(look, role));
+    [
+        Piece::new("   verdict ", Role::Dim),
+        aged(state, text, role),
+        Piece::new(format!("  ({why} why)"), Role::Dim),
+    ]
+}
+
+/// How far both arms say the same, over all operations.
+fn compared(state: &State, view: &RolloutView, look: &Look) -> Vec<Vec<Piece>> {
+    let about = sign::about(state);
+    let total = |of: fn(&OperationFigures) -> u64| {
+        arms::whole(view).iter().map(|one| of(one)).fold(0_u64, u64::saturating_add)
+    };
+    let (compared, mismatched, shed) =
+        (total(|one| one.compared), total(|one| one.mismatched), total(|one| one.shed));
+    let role = if mismatched > 0 { Role::Warn } else { Role::Text };
+    let sign = if mismatched > 0 { format!("{} ", look.glyphs.warn) } else { String::new() };
+    let mut groups = vec![vec![
+        key("same"),
+        aged(state, format!("{about}{} compared, ", number(compared)), Role::Text),
+        aged(state, format!("{sign}{about}{} differed", number(mismatched)), role),
+    ]];
+    if let Some(claim) = view.judgement.as_ref().and_then(|judgement| judgement.claim.as_ref()) {
+        let proven = claim.to_string();
+        let proven = proven.split("; ").nth(1).unwrap_or_default().to_owned();
+        let role = if claim.missing == 0 { Role::Good } else { Role::Text };
+        groups.push(vec![aged(state, format!("   {proven}"), role)]);
+    }
+    if shed > 0 {
+        groups.push(vec![aged(state, format!("   {about}{} left out", number(shed)), Role::Dim)]);
+    }
+    groups
+}
+
+/// Writes of the other arm that are owed, and whether the way back was walked.
+fn owed(state: &State, view: &RolloutView, look: &Look) -> Vec<Vec<Piece>> {
+    let (about, repair) = (sign::about(state), &view.repair);
+    let bad = repair.blocks || repair.failed > 0;
+    let role = match (bad, repair.waiting) {
+        (true, _) => Role::Bad,
+        (false, 0) => Role::Good,
+        (false, _) => Role::Info,
+    };
+    let text = format!(
+        "{} {about}{} waiting, {about}{} failed",
+        sign::of_role(look, role),
+        number(repair.waiting),
+        number(repair.failed)
+    );
+    let back = match &view.reverse {
+        Some(walked) if walked.ok => (format!("walked {}", age(state.daemon_now(), walked.at)), Role::Good),
+        Some(_) => ("FAILED when walked".to_owned(), Role::Bad),
+        None => ("not walked yet".to_owned(), Role::Warn),
+    };
+    let back_text = format!("{} {}", sign::of_role(look, back.1), back.0);
+    vec![
+        vec![key("repair"), aged(state, text, role)],
+        vec![Piece::new("   way back ", Role::Dim), aged(state, back_text, back.1)],
+    ]
+}
+
+/// What stands before the next stage: each where there is room, else how many.
+fn criteria(state: &State, view: &RolloutView, look: &Look, height: u16) -> Vec<Row> {
+    let role = crate::state::why::criterion_role;
+    let count = |is: CriterionState| view.criteria.iter().filter(|one| one.state == is).count();
+    if view.criteria.is_empty() {
+        return Vec::new();
+    }
+    let mut summary = vec![vec![key("criteria")]];
+    for (is, word) in [
+        (CriterionState::Fails, "fail"),
+        (CriterionState::Unknown, "unknown"),
+        (CriterionState::Holds, "hold"),
+    ] {
+        let n = count(is);
+        if n > 0 {
+            let text = format!("{} {n} {word}   ", sign::of_word(look, is.word(), role(is)));
+            summary.push(vec![aged(state, text, role(is))]);
+        }
+    }
+    let mut rows = vec![words(5, summary)];
+    // In a low terminal `w` and Enter tell them.
+    if height >= 18 {
+        for one in view.criteria.iter().filter(|one| one.state != CriterionState::Holds) {
+            let text = format!(
+                "{} {}: {}",
+                sign::of_word(look, one.state.word(), role(one.state)),
+                one.name,
+                one.text
+            );
+            rows.push(words(9, vec![vec![key(""), aged(state, text, role(one.state))]]));
+        }
+    }
+    rows
+}
+
+/// The last changes, the newest first.
+fn receipts(state: &State, view: &RolloutView) -> Vec<Row> {
+    let now = state.daemon_now();
+    let row = |(at, change): (usize, &ChangeView)| {
+        let role = match change.act.as_str() {
+            "kill" | "rollback" | "auto-rollback" => Role::Bad,
+            "freeze" | "back" => Role::Warn,
+            _ => Role::Text,
+        };
+        let rank = u8::try_from(at).unwrap_or(u8::MAX).saturating_add(6);
+        let who = if change.reason.is_empty() {
+            format!("   {}", change.by)
+        } else {
+            format!("   {}: {}", change.by, change.reason)
+        };
+        let what = format!("{} {}", change.act, moved(change));
+        let when = format!("{:<12}", age(now, change.at));
+        words(
+            rank.max(6),
+            vec![
+                vec![
+                    key(if at == 0 { "receipts" } else { "" }),
+                    aged(state, when, Role::Dim),
+                    aged(state, what, role),
+                ],
+                vec![aged(state, who, Role::Text)],
+            ],
+        )
+    };
+    view.changes.iter().enumerate().map(row).collect()
+}
+
+/// How its state looks, for the tabs and the overview.
+pub(super) fn brief(line: &RolloutBrief) -> (String, Role) {
+    let (word, role) = match line {
+        RolloutBrief { killed: true, .. } => (" KILLED", Role::Bad),
+        RolloutBrief { frozen: true, .. } => (" frozen", Role::Warn),
+        _ => ("", Role::Text),
+    };
+    (format!("{} {}{word}", line.name, line.stage), role)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_there_is_no_room_what_matters_least_goes_first_and_the_order_stays() {
+        let row = |rank: u8| words(rank, vec![vec![Piece::from(rank.to_string())]]);
+        let ranks = |height| -> Vec<u8> {
+            fitted([3, 1, 8, 2, 8, 5].map(row).into(), height).iter().map(|row| row.rank).collect()
+        };
+        assert_eq!(ranks(6), [3, 1, 8, 2, 8, 5]);
+        assert_eq!(ranks(5), [3, 1, 8, 2, 5]);
+        assert_eq!(ranks(2), [1, 2]);
+        assert!(ranks(0).is_empty());
+    }
+
+    #[test]
+    fn a_group_is_drawn_whole_or_not_at_all() {
+        let groups: Vec<Vec<Piece>> = ["12345", "678901", "ab"].map(|text| vec![Piece::from(text)]).into();
+        let text = |width| fitting(&groups, width).into_iter().map(|piece| piece.text).collect::<String>();
+        assert_eq!(
+            (text(20).as_str(), text(12).as_str(), text(8).as_str(), text(3).as_str()),
+            ("12345678901ab", "12345678901", "12345ab", "12345")
+        );
+    }
+}

@@ -1,0 +1,258 @@
+//! Rollouts on the command line: what is asked, what is printed, how it ends.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panic")]
+
+mod support;
+
+use cutover_shared::error::{ErrorCode, RpcError};
+use cutover_shared::ids::TenantId;
+use cutover_shared::rollout::{Operation, RolloutAct, RolloutAnswer, RolloutName, RolloutQuery, Side, Stage};
+use cutover_shared::rpc::{Act, Answer, Query, Receipt};
+use support::{Daemon, Reply, rollout, sample};
+
+const AUTH: RolloutName = RolloutName::GithubAuth;
+
+fn daemon() -> Daemon {
+    Daemon::start()
+        .answers(|query| match query {
+            Query::Rollout(query) => Reply::Say(Answer::Rollout(rollout::answer(&query))),
+            other => panic!("{other:?}"),
+        })
+        .obeys(|act| match act {
+            Act::Rollout(act) => Reply::Say(Receipt::Rollout(Box::new(rollout::receipt(&act)))),
+            Act::Kill { rollout: Some(name), reason } => {
+                let act = RolloutAct::Rollback { name, to: None, reason };
+                Reply::Say(Receipt::Rollout(Box::new(rollout::receipt(&act))))
+            }
+            other => panic!("{other:?}"),
+        })
+}
+
+fn acted(daemon: &Daemon) -> RolloutAct {
+    match daemon.acts().pop() {
+        Some(Act::Rollout(act)) => act,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn texts_fit_a_terminal_of_80_columns() {
+    let daemon = daemon();
+    let mut env = daemon.env();
+    env.columns = Some(80);
+    for (name, args) in [
+        ("list", &["list"][..]),
+        ("show", &["show", "github-auth"]),
+        ("show_begun", &["show", "git-sandbox"]),
+        ("stage", &["stage", "github-auth"]),
+        ("members", &["members", "github-auth", "--side", "target"]),
+        ("changes", &["changes", "github-auth"]),
+        ("flag", &["flag"]),
+        ("flag_one", &["flag", "git.push.use_service_layer"]),
+        ("flag_off", &["flag", "import", "off", "--reason", "imports fail"]),
+        ("overrides", &["overrides", "github-auth"]),
+        ("override", &["override", "github-auth", "acme", "legacy", "--reason", "their trial"]),
+        ("freeze", &["freeze", "github-auth", "--reason", "the quarter closes"]),
+        ("unfreeze", &["unfreeze", "github-auth"]),
+        ("explain", &["explain", "acme", "import"]),
+    ] {
+        let args = [&["rollout"], args].concat();
+        let ran = daemon.run_in(&env, &args, b"").await;
+        assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{args:?}");
+        for line in ran.out.lines() {
+            assert!(line.contains("--approve") || cutover_tui::plain::width(line) <= 80, "{line}");
+        }
+        insta::assert_snapshot!(format!("rollout_{name}"), ran.out);
+        daemon.run(&[&args[..], &["--json"]].concat()).await.json();
+    }
+    for (name, args) in [
+        ("rollback", &["rollback", "github-auth", "--reason", "imports fail"][..]),
+        ("kill_one", &["kill", "github-auth", "--reason", "imports fail"]),
+        ("unkill", &["unkill", "--all", "--reason", "it was a drill"]),
+    ] {
+        let ran = daemon.run_in(&env, args, b"").await;
+        assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{args:?}");
+        insta::assert_snapshot!(name, ran.out);
+        daemon.run(&[args, &["--json"]].concat()).await.json();
+    }
+}
+
+#[tokio::test]
+async fn documents_are_what_the_daemon_said() {
+    let daemon = daemon();
+    let show = daemon.run(&["rollout", "show", "github-auth", "--json"]).await.json();
+    assert_eq!(show, serde_json::to_value(rollout::view(AUTH)).unwrap());
+    let step = daemon.run(&["rollout", "stage", "github-auth", "--json"]).await.json();
+    assert_eq!(step, serde_json::to_value(rollout::step(AUTH, true)).unwrap());
+    let list = daemon.run(&["rollout", "list", "--json"]).await.json();
+    assert_eq!(list["rows"][0], serde_json::to_value(rollout::line(AUTH)).unwrap());
+    let members = daemon.run(&["rollout", "members", "github-auth", "--limit", "9", "--json"]).await.json();
+    assert_eq!((members["rows"].as_array().unwrap().len(), members["next"].as_str()), (9, Some("wayne")));
+}
+
+#[tokio::test]
+async fn a_step_changes_nothing_before_its_digest_is_named() {
+    let daemon = daemon();
+    let dry = daemon.run(&["rollout", "stage", "github-auth", "--exact", "3"]).await;
+    assert_eq!((dry.code, daemon.acts().len()), (0, 0));
+    let command = format!(
+        "cutover rollout stage github-auth --to canary-50 --exact 3 \\\n    --approve {}",
+        rollout::DIGEST
+    );
+    assert!(dry.out.contains(&command), "{}", dry.out);
+    let ran = daemon
+        .run(&[
+            "rollout",
+            "stage",
+            "github-auth",
+            "--to",
+            "canary-50",
+            "--exact",
+            "3",
+            "--approve",
+            "abc",
+            "--override",
+            "we know",
+        ])
+        .await;
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert_eq!(
+        acted(&daemon),
+        RolloutAct::Stage {
+            name: AUTH,
+            to: "canary-50".parse().unwrap(),
+            exact: Some(3),
+            digest: "abc".into(),
+            override_reason: Some("we know".into()),
+        }
+    );
+    let ran = daemon.run(&["rollout", "stage", "github-auth", "--override", "we know"]).await;
+    assert_eq!(ran.code, 2, "an override without an approval approves nothing");
+}
+
+#[tokio::test]
+async fn what_the_daemon_refuses_is_told_by_the_exit_code() {
+    for (code, exit) in
+        [(ErrorCode::Gate, 3), (ErrorCode::StalePlan, 3), (ErrorCode::WrongState, 3), (ErrorCode::Store, 6)]
+    {
+        let daemon = Daemon::start().obeys(move |_| Reply::code(code));
+        let ran = daemon.run(&["rollout", "stage", "github-auth", "--to", "live", "--approve", "abc"]).await;
+        assert_eq!(ran.code, exit, "{ran:?}");
+        let ran = daemon.run(&["rollback", "github-auth", "--reason", "x", "--json"]).await;
+        assert_eq!(ran.code, exit);
+        assert_eq!(ran.error()["hint"], "the mend");
+    }
+    for args in [
+        &["rollout", "show", "nothing"][..],
+        &["rollout", "stage", "github-auth", "--to", "canary-0"],
+        &["rollout", "stage", "github-auth", "--exact", "0"],
+        &["rollout", "flag", "import", "off"],
+        &["rollout", "flag", "import", "--reason", "x"],
+        &["rollout", "explain", "acme", "fly"],
+        &["rollout", "explain", "acme", "import", "--at", "yesterday"],
+        &["rollback", "github-auth"],
+        &["unkill", "--reason", "x"],
+        &["unkill", "github-auth", "--all", "--reason", "x"],
+        &["kill", "github-auth", "--local"],
+        &["kill", "github-auth", "--all"],
+    ] {
+        let ran = Daemon::absent().run(args).await;
+        assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{args:?}");
+    }
+}
+
+#[tokio::test]
+async fn each_verb_says_what_is_meant() {
+    let daemon = daemon();
+    for (args, wanted) in [
+        (
+            &["rollout", "flag", "git.push.use_service_layer", "on", "--reason", "x"][..],
+            RolloutAct::Flag { operation: Operation::Push, on: true, reason: "x".into() },
+        ),
+        (
+            &["rollout", "override", "github-auth", "acme", "none", "--reason", "x"],
+            RolloutAct::Override {
+                name: AUTH,
+                tenant: TenantId::from("acme"),
+                side: None,
+                reason: "x".into(),
+            },
+        ),
+        (
+            &["rollout", "override", "github-auth", "acme", "target", "--reason", "x"],
+            RolloutAct::Override {
+                name: AUTH,
+                tenant: TenantId::from("acme"),
+                side: Some(Side::Target),
+                reason: "x".into(),
+            },
+        ),
+        (&["rollout", "unfreeze", "github-auth"], RolloutAct::Unfreeze { name: AUTH }),
+        (
+            &["rollback", "github-auth", "--to", "off", "--reason", "x"],
+            RolloutAct::Rollback { name: AUTH, to: Some(Stage::Off), reason: "x".into() },
+        ),
+        (
+            &["unkill", "github-auth", "--reason", "x"],
+            RolloutAct::Unkill { name: Some(AUTH), reason: "x".into() },
+        ),
+        (&["unkill", "--all", "--reason", "x"], RolloutAct::Unkill { name: None, reason: "x".into() }),
+    ] {
+        assert_eq!(daemon.run(args).await.code, 0, "{args:?}");
+        assert_eq!(acted(&daemon), wanted);
+    }
+    assert_eq!(daemon.run(&["kill", "github-auth"]).await.code, 0);
+    assert_eq!(daemon.acts().pop(), Some(Act::Kill { reason: "not given".into(), rollout: Some(AUTH) }));
+}
+
+#[tokio::test]
+async fn a_time_is_a_moment_or_how_long_ago() {
+    let daemon = daemon();
+    for (at, wanted) in [("2h", sample::NOW - 7_200_000), ("2026-08-21T14:03:05Z", sample::NOW)] {
+        assert_eq!(
+            daemon
+                .run(&["rollout", "explain", "acme", "github.import.use_installation", "--at", at])
+                .await
+                .code,
+            0
+        );
+        let asked = daemon.state.lock().unwrap().queries.pop();
+        let Some(Query::Rollout(RolloutQuery::Explain { operation, at, .. })) = asked else {
+            panic!("{asked:?}")
+        };
+        assert_eq!((operation, at), (Operation::Import, Some(wanted)));
+    }
+}
+
+/// A step that nobody may take says so, and prints no command that would be refused.
+#[tokio::test]
+async fn a_closed_step_names_what_is_in_the_way() {
+    for (hard, told) in [(true, "CLOSED: soak"), (false, "an approver may pass")] {
+        let daemon = Daemon::start().answers(move |_| {
+            let mut step = rollout::step(AUTH, false);
+            step.criteria[2].may_override = !hard;
+            Reply::Say(Answer::Rollout(RolloutAnswer::Step(Box::new(step))))
+        });
+        let ran = daemon.run(&["rollout", "stage", "github-auth"]).await;
+        assert_eq!(ran.code, 0, "it is a dry-run");
+        assert!(ran.out.contains(told), "{}", ran.out);
+        assert_eq!(ran.out.contains("--approve"), !hard);
+        assert_eq!(ran.out.contains("--override REASON"), !hard);
+    }
+}
+
+/// A kill that the daemon could not store has taken effect all the same; its refusal says so, and no local kill is needed.
+#[tokio::test]
+async fn what_is_owed_to_the_store_is_told() {
+    let daemon = Daemon::start().obeys(|_| {
+        Reply::Refuse(RpcError::new(
+            ErrorCode::Store,
+            "the way back is not stored yet",
+            "every decision is as you asked",
+        ))
+    });
+    let ran = daemon.run(&["kill", "github-auth"]).await;
+    assert_eq!(ran.code, 6);
+    assert!(ran.err.contains("every decision is as you asked"), "{}", ran.err);
+    assert!(!ran.err.contains("NOTHING WAS KILLED"), "{}", ran.err);
+}
