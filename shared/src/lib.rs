@@ -11,6 +11,7 @@ pub mod hooks;
 pub mod ids;
 pub mod import;
 pub mod installation;
+pub mod kill;
 pub mod mapping;
 pub mod page;
 pub mod paths;

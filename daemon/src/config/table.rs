@@ -33,19 +33,31 @@ const fn length(min: Duration, max: Duration) -> Kind {
 /// All keys; those of one section in the order of the file.
 pub static KEYS: &[Key] = &ALL;
 
-const WITH_MIRROR: [Key; OURS.len() + mirror::KEYS.len()] = joined(OURS, mirror::KEYS);
-const WITH_LOCKS: [Key; WITH_MIRROR.len() + locks::KEYS.len()] = joined(&WITH_MIRROR, locks::KEYS);
+/// Parts of the table, in the order in which they are joined.
+const PARTS: [&[Key]; 5] = [OURS, mirror::KEYS, locks::KEYS, rollout::KEYS, ofrep::KEYS];
 
-const WITH_ROLLOUT: [Key; WITH_LOCKS.len() + rollout::KEYS.len()] = joined(&WITH_LOCKS, rollout::KEYS);
+static ALL: [Key; length_of(&PARTS)] = joined(&PARTS);
 
-static ALL: [Key; WITH_ROLLOUT.len() + ofrep::KEYS.len()] = joined(&WITH_ROLLOUT, ofrep::KEYS);
+const fn length_of(parts: &[&[Key]]) -> usize {
+    let (mut length, mut part) = (0, 0);
+    while part < parts.len() {
+        length += parts[part].len();
+        part += 1;
+    }
+    length
+}
 
-const fn joined<const N: usize>(one: &[Key], other: &[Key]) -> [Key; N] {
-    let mut all = [one[0]; N];
-    let mut at = 1;
-    while at < N {
-        all[at] = if at < one.len() { one[at] } else { other[at - one.len()] };
-        at += 1;
+const fn joined<const N: usize>(parts: &[&[Key]]) -> [Key; N] {
+    let mut all = [parts[0][0]; N];
+    let (mut at, mut part) = (0, 0);
+    while part < parts.len() {
+        let mut i = 0;
+        while i < parts[part].len() {
+            all[at] = parts[part][i];
+            at += 1;
+            i += 1;
+        }
+        part += 1;
     }
     all
 }

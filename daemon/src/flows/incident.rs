@@ -46,7 +46,7 @@ impl Incidents {
                 Ok(change) => changes.push(change),
                 // In effect, and stored as soon as the store takes it.
                 Err(RolloutError::Owed(error)) => {
-                    tracing::warn!(%error, rollout = %of, "rolled back by an incident")
+                    tracing::warn!(%error, rollout = %of, "rolled back by an incident");
                 }
                 Err(error) => return Err(error),
             }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use cutover_shared::rollout::{CriterionState, RolloutName, Stage};
-use cutover_shared::verdict::{Effect, Judgement, Reading, ReadingState, Trigger, Verdict};
+use cutover_shared::verdict::{Judgement, Reading, ReadingState, Trigger, Verdict};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -16,7 +16,7 @@ use self::fed::{Fed, window_of};
 use super::book::{Evidence, RolloutError, Rollouts, Way};
 use super::criteria::{Facts, Proof};
 use super::evidence::Recorded;
-use super::judge::{ArmError, Baseline, GrossRow, Judge, Outside, Settings};
+use super::judge::{ArmError, Baseline, GrossRow, Judge, Settings};
 use super::metrics::{Recorder, Windows};
 use super::state::State;
 use crate::audit::Who;
@@ -31,6 +31,11 @@ const RETRY: Duration = Duration::from_secs(1);
 
 /// Figures of the baseline that stand on fewer calls say nothing of its latency.
 const BASELINE_FLOOR: u64 = 200;
+
+/// Triggers that nothing is fed to here. A declared incident goes back by itself, without the judge; the others have no source
+/// yet, and a trigger that can't fire must not look armed.
+const UNFED: &[Trigger] =
+    &[Trigger::CriticalIncident, Trigger::Disruption, Trigger::WrongData, Trigger::RecordsLost];
 
 /// Why judging failed for now.
 #[derive(Debug, thiserror::Error)]
@@ -187,10 +192,6 @@ impl Automation {
         }
         let now = self.clock.now();
         kept.judge.observe_gross(row, now);
-        let incidents = self.db.incidents_open().await?;
-        let mine = incidents.iter().filter(|one| one.rollout.is_none_or(|of| of == name)).count();
-        let critical_incidents = u64::try_from(mine).unwrap_or(u64::MAX);
-        kept.judge.observe_outside(Outside { critical_incidents, ..Outside::default() }, now);
         let judgement = kept.judge.judgement(now);
         let breach = judgement.verdict == Verdict::Breach;
         if is_new || breach {
@@ -233,7 +234,7 @@ impl Automation {
             match serde_json::from_str(&body) {
                 Ok(kept) => return Ok(kept),
                 Err(error) => {
-                    tracing::error!(%error, rollout = %name, "the judge can't be read: it begins anew")
+                    tracing::error!(%error, rollout = %name, "the judge can't be read: it begins anew");
                 }
             }
         }
@@ -264,6 +265,7 @@ impl Automation {
         let now = self.clock.now();
         let baseline = self.baseline(name).await?;
         let mut settings = self.settings.clone();
+        settings.armed.retain(|trigger| !UNFED.contains(trigger));
         let has_latency = baseline.as_ref().is_some_and(|baseline| baseline.calls >= BASELINE_FLOOR);
         if !has_latency {
             settings.armed.retain(|trigger| {
@@ -315,14 +317,6 @@ impl Automation {
             p99_us: figures.p99_us.unwrap_or_default(),
             measures: Vec::new(),
         }))
-    }
-}
-
-/// The effect that a reading has, in a word for people.
-pub fn effect(reading: &Reading) -> &'static str {
-    match reading.effect {
-        Effect::Rollback => "rolls back",
-        Effect::Gate => "keeps the next stage shut",
     }
 }
 

@@ -1,6 +1,8 @@
 //! Rollouts as they are stored, and every act on them: one change at a time, each with the whole of what decides from then on.
 
+mod acts;
 mod back;
+mod forward;
 pub mod look;
 
 use std::collections::{BTreeSet, HashSet};
@@ -8,23 +10,22 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use cutover_shared::ids::{Digest, TenantId};
+use cutover_shared::ids::TenantId;
 use cutover_shared::mapping::Mode;
-use cutover_shared::rollout::{
-    ChangeView, Criterion, FreezeView, Operation, RolloutName, Side, Stage, StepView,
-};
+use cutover_shared::rollout::{ChangeView, RolloutName, Stage};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Notify;
 
 pub use self::back::Way;
+pub use self::forward::StepAsk;
 use super::bucket::UnknownAlgorithm;
-use super::criteria::{Facts, Rules, criteria, is_open};
+use super::criteria::{Facts, Rules};
 use super::decide::Plan;
 use super::router::Router;
 use super::stages::{Illegal, Track};
-use super::state::{ListRef, Lists, OVERRIDES_MOST, Override, State, StoredCeiling};
-use super::step::{self, EXACT_MOST};
+use super::state::{ListRef, Lists, State, StoredCeiling};
+use super::step::EXACT_MOST;
 use crate::audit::Who;
 use crate::clock::Clock;
 use crate::hex::hex;
@@ -120,16 +121,6 @@ struct Change {
     detail: serde_json::Value,
 }
 
-/// The step that is wanted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StepAsk {
-    pub name: RolloutName,
-    /// None: the next stage.
-    pub to: Option<Stage>,
-    /// So many tenants by name instead of the share.
-    pub exact: Option<u32>,
-}
-
 impl Rollouts {
     /// Nothing is read yet.
     pub fn new(
@@ -219,179 +210,6 @@ impl Rollouts {
         })
         .await?;
         Ok(())
-    }
-
-    /// Switches an operation's flag.
-    pub async fn flag(
-        &self,
-        operation: Operation,
-        on: bool,
-        reason: &str,
-        who: &Who,
-    ) -> Result<Option<ChangeView>, RolloutError> {
-        self.change(operation.rollout(), who, |known| {
-            let mut state = known.state.clone();
-            let changed = if on { state.off.remove(&operation) } else { state.off.insert(operation) };
-            let detail = json!({ "flag": operation.flag(), "on": on });
-            Ok(changed.then(|| known.changed(state, "flag", reason, detail)))
-        })
-        .await
-    }
-
-    /// Sets or takes away a tenant's exception.
-    pub async fn set_override(
-        &self,
-        name: RolloutName,
-        tenant: &TenantId,
-        side: Option<Side>,
-        reason: &str,
-        who: &Who,
-    ) -> Result<Option<ChangeView>, RolloutError> {
-        if side.is_some() && self.0.db.tenant(tenant).await?.is_none() {
-            return Err(RolloutError::UnknownTenant(tenant.clone()));
-        }
-        let at = self.0.clock.now();
-        self.change(name, who, |known| {
-            let mut state = known.state.clone();
-            let before = state.overrides.get(tenant).map(|one| one.side);
-            if before == side {
-                return Ok(None);
-            }
-            match side {
-                None => {
-                    state.overrides.remove(tenant);
-                }
-                Some(side) => {
-                    let (by, reason) = (who.operator.clone(), cut(reason));
-                    state.overrides.insert(tenant.clone(), Override { side, reason, by, at });
-                }
-            }
-            if state.overrides.len() > OVERRIDES_MOST {
-                return Err(RolloutError::Overrides(OVERRIDES_MOST));
-            }
-            let detail = json!({ "tenant": tenant, "before": before, "after": side });
-            Ok(Some(known.changed(state, "override", reason, detail)))
-        })
-        .await
-    }
-
-    /// Stops automation and every advance. A second freeze keeps the first one's reason.
-    pub async fn freeze(
-        &self,
-        name: RolloutName,
-        reason: &str,
-        who: &Who,
-    ) -> Result<Option<ChangeView>, RolloutError> {
-        let at = self.0.clock.now();
-        self.change(name, who, |known| {
-            if known.state.freeze.is_some() {
-                return Ok(None);
-            }
-            let freeze = FreezeView { reason: cut(reason), by: who.operator.clone(), at };
-            let state = State { freeze: Some(freeze), ..known.state.clone() };
-            Ok(Some(known.changed(state, "freeze", reason, serde_json::Value::Null)))
-        })
-        .await
-    }
-
-    /// Lets automation go on.
-    pub async fn unfreeze(&self, name: RolloutName, who: &Who) -> Result<Option<ChangeView>, RolloutError> {
-        self.change(name, who, |known| {
-            let state = State { freeze: None, ..known.state.clone() };
-            let frozen = known.state.freeze.is_some();
-            Ok(frozen.then(|| known.changed(state, "unfreeze", "", serde_json::Value::Null)))
-        })
-        .await
-    }
-
-    /// What a step would do. Changes nothing.
-    pub async fn step(&self, ask: &StepAsk) -> Result<StepView, RolloutError> {
-        let known = self.known(ask.name)?;
-        Ok(self.looked(&known, ask).await?.0)
-    }
-
-    /// Takes the step whose digest is named. `passed` is the reason why criteria that may be passed are.
-    pub async fn advance(
-        &self,
-        ask: &StepAsk,
-        digest: &Digest,
-        passed: Option<&str>,
-        who: &Who,
-    ) -> Result<ChangeView, RolloutError> {
-        let _one = self.0.changing.lock().await;
-        let known = self.known(ask.name)?;
-        let (view, roster) = self.looked(&known, ask).await?;
-        if view.digest != *digest {
-            return Err(RolloutError::Stale);
-        }
-        if !is_open(&view.criteria, passed.is_some()) {
-            return Err(first_failing(&view.criteria, passed.is_some()));
-        }
-        let at = self.0.clock.now();
-        let (mut state, mut lists) = (known.state.clone(), known.lists.clone());
-        state.moved(view.to, roster.as_ref().map(|(of, _)| of.0.clone()), at);
-        lists.roster = roster.as_ref().map(|(_, names)| names.clone());
-        let overridden: Vec<_> =
-            view.criteria.iter().filter(|one| !is_open(std::slice::from_ref(one), false)).collect();
-        let detail = json!({
-            "digest": digest, "inside": view.inside, "tenants": view.tenants, "moving": view.moving_count,
-            "exact": ask.exact, "criteria": view.criteria, "passed": overridden,
-        });
-        let change = Change {
-            state,
-            lists,
-            store: roster.into_iter().map(|(of, _)| of).collect(),
-            act: "stage",
-            reason: cut(passed.unwrap_or_default()),
-            detail,
-        };
-        self.put(ask.name, known.version, Some(known.state.stage), change, who, Lane::Handler).await
-    }
-
-    /// Criteria, moves and digest of a step; with `exact` also the list to be stored.
-    #[expect(clippy::type_complexity, reason = "the list as it is stored and as it decides, or none")]
-    async fn looked(
-        &self,
-        known: &Known,
-        ask: &StepAsk,
-    ) -> Result<(StepView, Option<((ListRef, String), HashSet<String>)>), RolloutError> {
-        let (state, track) = (&known.state, &self.0.settings.track);
-        let to = match ask.to {
-            Some(to) => to,
-            None => track.next(state.stage).ok_or(Illegal::Last(state.stage))?,
-        };
-        track.forward(state.stage, to)?;
-        let is_share = matches!(to, Stage::Canary(_));
-        if ask.exact.is_some_and(|count| count == 0 || count > EXACT_MOST || !is_share) {
-            return Err(RolloutError::Exact);
-        }
-        let mut facts = self.0.evidence.facts(ask.name, state).await?;
-        facts.killed |=
-            state.killed.is_some() || self.0.router.is_killed() || self.0.router.held(ask.name).is_some();
-        let now = self.0.clock.now();
-        let criteria = criteria(state, &self.0.settings.rules, &facts, to, now);
-        let plan = self.plan(ask.name, known)?;
-        let moves = step::moves(&self.0.db, &plan, to, ask.exact).await?;
-        let roster = moves
-            .roster
-            .as_ref()
-            .map(|all| (list_of(all), all.iter().map(|tenant| tenant.0.clone()).collect::<HashSet<_>>()));
-        let view = StepView {
-            rollout: ask.name,
-            version: known.version,
-            from: state.stage,
-            to,
-            digest: moves.digest,
-            moving: moves.moving,
-            moving_count: moves.moving_count,
-            returning_count: moves.returning_count,
-            inside: moves.inside,
-            tenants: moves.tenants,
-            exact: ask.exact.is_some(),
-            open: is_open(&criteria, false),
-            criteria,
-        };
-        Ok((view, roster))
     }
 
     /// Makes a change of what is stored, if there is one to make.
@@ -515,12 +333,6 @@ fn list_of(tenants: &BTreeSet<TenantId>) -> (ListRef, String) {
     let text = json!(tenants).to_string();
     let digest = hex(&Sha256::digest(text.as_bytes()));
     (ListRef { digest, count: u64::try_from(tenants.len()).unwrap_or(u64::MAX) }, text)
-}
-
-fn first_failing(criteria: &[Criterion], passed: bool) -> RolloutError {
-    let one = criteria.iter().find(|one| !is_open(std::slice::from_ref(one), passed));
-    let (name, text) = one.map(|one| (one.name.clone(), one.text.clone())).unwrap_or_default();
-    RolloutError::Criteria { name, text }
 }
 
 /// A stored change as people see it.

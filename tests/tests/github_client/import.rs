@@ -24,6 +24,7 @@ use cutover_daemon::rollout::bucket::{ALGORITHM, Bucketing};
 use cutover_daemon::rollout::criteria::Rules;
 use cutover_daemon::rollout::evidence::Recorded;
 use cutover_daemon::rollout::router::Router;
+use cutover_daemon::rollout::second::RepairLimits;
 use cutover_daemon::rollout::shadow::{Shadow, ShadowParts, ShadowSettings};
 use cutover_daemon::rollout::stages::Track;
 use cutover_daemon::rollout::tally::{Counted, Outcome};
@@ -106,7 +107,11 @@ impl World {
                 shadow_buckets,
                 initial: [stage, Stage::Off],
             },
-            Arc::new(Recorded { db: db.clone() }),
+            Arc::new(Recorded {
+                db: db.clone(),
+                clock: clock.clone(),
+                limits: RepairLimits { age: HOUR, most: 1_000 },
+            }),
             bench.dir.path(),
         );
         rollouts.load(|_| stage).await.unwrap();

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use cutover_daemon::clock::Clock;
 use cutover_daemon::sandbox::{
-    ArmKind, Author, Branch, Change, FileChange, GitArm, GitAsk, OperationId, Quota, QuotaKind, Reference,
+    ArmKind, Author, Branch, Change, FileChange, GitAsk, OperationId, Quota, QuotaKind, Reference,
     Repository, SandboxError, SandboxSettings, Sandboxes,
 };
 use cutover_shared::ids::TenantId;

@@ -96,7 +96,7 @@ impl KillSwitch {
                 Err(RolloutError::Write(error)) => return Err(error),
                 // The brake and the stored kill hold everything; only the timeline lacks a line.
                 Err(error) => {
-                    tracing::error!(%error, rollout = %name, "the kill is not in the rollout's timeline")
+                    tracing::error!(%error, rollout = %name, "the kill is not in the rollout's timeline");
                 }
             }
         }

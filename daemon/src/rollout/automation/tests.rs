@@ -1,1 +1,349 @@
+//! The judge between a real recorder and real rollouts, on a real store and a clock that stands.
 
+use cutover_shared::ids::{LinkKey, ProjectId, TenantId};
+use cutover_shared::page::PageAsk;
+use cutover_shared::rollout::{ChangeView, Operation, Side};
+use tempfile::TempDir;
+
+use super::*;
+use crate::faults::Faults;
+use crate::metrics::Metrics;
+use crate::rollout::book::RolloutSettings;
+use crate::rollout::criteria::Rules;
+use crate::rollout::metrics::{Flush, Outcome, Sample};
+use crate::rollout::router::Router;
+use crate::rollout::second::RepairLimits;
+use crate::rollout::stages::Track;
+use crate::run::Brake;
+use crate::store::{CatalogOp, LinkRow, open};
+
+const NAME: RolloutName = RolloutName::GithubAuth;
+const HOUR: Duration = Duration::from_secs(3_600);
+
+fn stage(text: &str) -> Stage {
+    text.parse().unwrap()
+}
+
+struct House {
+    dir: TempDir,
+    clock: Clock,
+}
+
+struct Life {
+    db: Db,
+    clock: Clock,
+    flush: Flush,
+    rollouts: Rollouts,
+    automation: Automation,
+}
+
+impl House {
+    fn new() -> Self {
+        Self { dir: tempfile::tempdir().unwrap(), clock: Clock::manual(1_750_000_000_000) }
+    }
+
+    /// A process on this store. Where nothing is stored yet, its rollout begins in `begin`.
+    async fn life(&self, begin: &str) -> Life {
+        let url = format!("sqlite:{}/cutover.db", self.dir.path().display());
+        let (db, clock) = (open(&url, Faults::none()).await.unwrap(), self.clock.clone());
+        let brake = Brake::pulled();
+        brake.release(brake.newest().unwrap());
+        let judged = Judged::default();
+        let recorded =
+            Recorded { db: db.clone(), clock: clock.clone(), limits: RepairLimits { age: HOUR, most: 100 } };
+        let settings = RolloutSettings {
+            track: Track::new(&[10, 50, 100]).unwrap(),
+            rules: Rules::default(),
+            shadow_buckets: 10_000,
+            initial: [Stage::Off; 2],
+        };
+        let evidence = Arc::new(JudgedEvidence { recorded, judged: judged.clone() });
+        let router = Router::new(brake);
+        let rollouts = Rollouts::new(db.clone(), clock.clone(), router, settings, evidence, self.dir.path());
+        let begin = stage(begin);
+        rollouts.load(|_| begin).await.unwrap();
+        let windows = Windows::new(db.clone(), clock.clone());
+        let moments = Arc::new(|_| Vec::new());
+        let recorder = Recorder::new();
+        let flush = Flush::new(db.clone(), clock.clone(), recorder.clone(), windows, Metrics::new(), moments);
+        flush.begin().await.unwrap();
+        let settings = Settings { consistency_from: Some(100), ..Settings::default() };
+        let automation = Automation {
+            db: db.clone(),
+            clock: clock.clone(),
+            rollouts: rollouts.clone(),
+            windows: flush.windows().clone(),
+            recorder,
+            judged,
+            settings,
+        };
+        Life { db, clock, flush, rollouts, automation }
+    }
+}
+
+impl Life {
+    async fn tenants(&self, count: usize) {
+        let row = |n: usize| {
+            let (project, name) = (ProjectId(format!("prj-{n}")), format!("org/repo-{n}"));
+            LinkRow {
+                key: LinkKey::new(&project, &name),
+                project,
+                repo_lname: name.clone(),
+                tenant: TenantId(format!("t-{n}")),
+                repo_full_name: name,
+                repo_id: None,
+                owner_id: None,
+                owner_login: None,
+                token: None,
+                imported_commit_sha: None,
+                imported_tree_sha: None,
+                imported_at: None,
+                import_method: None,
+                app_installation: None,
+                app_status: None,
+                fingerprint: format!("{n}"),
+            }
+        };
+        let unit = Unit::new().with(CatalogOp::PutLinks { rows: (0..count).map(row).collect() });
+        self.db.write(Lane::Handler, unit).await.unwrap();
+    }
+
+    fn calls(&self, side: Side, outcome: Outcome, count: usize, ms: u64) {
+        for n in 0..count {
+            let tenant = format!("t-{}", n % 7);
+            self.automation.recorder.record(&Sample {
+                operation: Operation::List,
+                side,
+                tenant: &tenant,
+                outcome,
+                latency: Duration::from_millis(ms),
+                answered: true,
+            });
+        }
+    }
+
+    /// Ends the window, and has it judged.
+    async fn window(&self) {
+        self.clock.advance(Duration::from_secs(6));
+        self.flush.flush().await.unwrap();
+        self.clock.advance(Duration::from_secs(4));
+        self.flush.flush().await.unwrap();
+        self.automation.judge(NAME).await.unwrap();
+    }
+
+    /// The legacy arm as it was: 80 ms.
+    async fn baseline(&self) {
+        let from = self.clock.now();
+        self.calls(Side::Legacy, Outcome::Ok, 400, 80);
+        self.clock.advance(Duration::from_secs(12));
+        self.flush.flush().await.unwrap();
+        let to = self.clock.now();
+        self.flush.windows().record_baseline(NAME, from - 10_000, to, &Who::daemon()).await.unwrap();
+    }
+
+    fn stage(&self) -> Stage {
+        self.rollouts.state(NAME).unwrap().1.stage
+    }
+
+    async fn newest(&self) -> ChangeView {
+        self.rollouts.changes(NAME, &PageAsk::first(1)).await.unwrap().rows.remove(0)
+    }
+
+    /// One that fails, with whatever else is in the window good.
+    async fn until_back(&self, most: usize, each: impl Fn(&Self)) -> usize {
+        let before = self.stage();
+        for n in 1..=most {
+            each(self);
+            self.window().await;
+            if self.stage() != before {
+                return n;
+            }
+        }
+        panic!("no rollback within {most} windows: {:?}", self.automation.judged.of(NAME));
+    }
+}
+
+#[tokio::test]
+async fn a_good_target_stays_and_is_said_to_lack_data_until_it_does_not() {
+    let house = House::new();
+    let life = house.life("canary-50").await;
+    life.tenants(30).await;
+    life.baseline().await;
+    for _ in 0..10 {
+        life.calls(Side::Target, Outcome::Ok, 99, 80);
+        life.calls(Side::Target, Outcome::Error, 1, 80);
+        life.window().await;
+    }
+    assert_eq!(life.stage(), stage("canary-50"));
+    let judgement = life.automation.judged.of(NAME).unwrap();
+    assert_eq!(judgement.verdict, Verdict::NotEnoughData, "nothing was compared");
+    let claim = judgement.claim.unwrap();
+    assert_eq!((claim.compared, claim.missing), (0, 29_956));
+    let (state, text) = said(&judgement);
+    assert!(state == CriterionState::Unknown && text.contains("29956"), "{text}");
+    for _ in 0..30_000 {
+        life.automation.recorder.compared(Operation::List, true);
+    }
+    life.calls(Side::Target, Outcome::Ok, 100, 80);
+    life.window().await;
+    let judgement = life.automation.judged.of(NAME).unwrap();
+    assert_eq!(judgement.verdict, Verdict::Pass, "{judgement:?}");
+}
+
+#[tokio::test]
+async fn errors_go_back_one_stage_with_their_reason() {
+    let house = House::new();
+    let life = house.life("canary-50").await;
+    life.tenants(30).await;
+    life.baseline().await;
+    let windows = life
+        .until_back(2, |life| {
+            life.calls(Side::Target, Outcome::Ok, 70, 80);
+            life.calls(Side::Target, Outcome::Error, 30, 80);
+        })
+        .await;
+    assert!(windows <= 2);
+    let change = life.newest().await;
+    assert_eq!((change.act.as_str(), change.to), ("auto-rollback", stage("canary-10")));
+    assert!(change.reason.starts_with("error rate"), "{}", change.reason);
+    assert_eq!(change.detail["evidence"]["verdict"], "breach");
+    // Armed anew: what was seen before the way back does not go back once more.
+    life.calls(Side::Target, Outcome::Ok, 100, 80);
+    life.window().await;
+    assert_eq!(life.stage(), stage("canary-10"));
+}
+
+#[tokio::test]
+async fn slowness_is_judged_by_the_baseline() {
+    let house = House::new();
+    let life = house.life("canary-10").await;
+    life.tenants(30).await;
+    life.baseline().await;
+    life.calls(Side::Target, Outcome::Ok, 300, 150);
+    life.window().await;
+    assert_eq!(life.stage(), stage("canary-10"), "slower, and not twice as slow");
+    life.until_back(6, |life| life.calls(Side::Target, Outcome::Ok, 200, 400)).await;
+    let change = life.newest().await;
+    assert!(change.reason.starts_with("latency p95"), "{}", change.reason);
+    assert_eq!(change.to, stage("shadow"));
+}
+
+#[tokio::test]
+async fn differing_answers_go_back_long_before_the_claim_has_its_floor() {
+    let house = House::new();
+    let life = house.life("canary-10").await;
+    life.tenants(30).await;
+    life.baseline().await;
+    life.until_back(3, |life| {
+        life.calls(Side::Target, Outcome::Ok, 100, 80);
+        (0..100).for_each(|n| life.automation.recorder.compared(Operation::List, n % 10 != 0));
+    })
+    .await;
+    let change = life.newest().await;
+    assert!(change.reason.starts_with("consistency"), "{}", change.reason);
+}
+
+#[tokio::test]
+async fn gross_breakage_goes_back_without_waiting_for_a_window() {
+    let house = House::new();
+    let life = house.life("canary-10").await;
+    life.tenants(30).await;
+    life.automation.judge(NAME).await.unwrap();
+    life.calls(Side::Target, Outcome::Gross, 9, 10);
+    life.automation.judge(NAME).await.unwrap();
+    assert_eq!(life.stage(), stage("canary-10"), "nine are not ten");
+    life.calls(Side::Target, Outcome::Gross, 1, 10);
+    life.automation.judge(NAME).await.unwrap();
+    assert_eq!(life.stage(), stage("shadow"));
+    assert!(life.newest().await.reason.starts_with("gross failures"));
+}
+
+#[tokio::test]
+async fn no_traffic_neither_goes_back_nor_passes() {
+    let house = House::new();
+    let life = house.life("canary-10").await;
+    life.tenants(30).await;
+    life.baseline().await;
+    for _ in 0..20 {
+        life.window().await;
+    }
+    assert_eq!(life.stage(), stage("canary-10"));
+    assert_eq!(life.automation.judged.of(NAME).unwrap().verdict, Verdict::NotEnoughData);
+}
+
+#[tokio::test]
+async fn a_frozen_rollout_is_judged_and_not_moved() {
+    let house = House::new();
+    let life = house.life("canary-10").await;
+    life.tenants(30).await;
+    life.rollouts.freeze(NAME, "sales", &Who::daemon()).await.unwrap();
+    for _ in 0..3 {
+        life.calls(Side::Target, Outcome::Error, 100, 80);
+        life.window().await;
+    }
+    assert_eq!(life.stage(), stage("canary-10"));
+    assert_eq!(life.automation.judged.of(NAME).unwrap().verdict, Verdict::Breach);
+    life.rollouts.unfreeze(NAME, &Who::daemon()).await.unwrap();
+    life.automation.judge(NAME).await.unwrap();
+    assert_eq!(life.stage(), stage("shadow"));
+}
+
+#[tokio::test]
+async fn what_was_seen_outlives_a_restart() {
+    let house = House::new();
+    let life = house.life("canary-10").await;
+    life.tenants(30).await;
+    life.baseline().await;
+    let bad = |life: &Life| {
+        life.calls(Side::Target, Outcome::Ok, 90, 80);
+        life.calls(Side::Target, Outcome::Error, 10, 80);
+    };
+    bad(&life);
+    life.window().await;
+    assert_eq!(life.stage(), stage("canary-10"), "one window is no proof");
+    let before = life.automation.judged.of(NAME).unwrap().readings;
+    life.flush.stop().await.unwrap();
+    life.db.close().await;
+
+    let life = house.life("off").await;
+    life.automation.judge(NAME).await.unwrap();
+    assert_eq!(life.automation.judged.of(NAME).unwrap().readings, before);
+    let windows = life.until_back(12, bad).await;
+    let fresh = House::new();
+    let alone = fresh.life("canary-10").await;
+    alone.tenants(30).await;
+    alone.baseline().await;
+    let anew = alone.until_back(12, bad).await;
+    assert!(windows < anew, "{windows} after one that was seen before, {anew} without");
+}
+
+#[tokio::test]
+async fn a_stage_that_is_not_judged_says_nothing() {
+    let house = House::new();
+    let life = house.life("dual-write").await;
+    life.tenants(3).await;
+    life.calls(Side::Target, Outcome::Gross, 100, 80);
+    life.window().await;
+    assert_eq!((life.automation.judged.of(NAME), life.stage()), (None, Stage::DualWrite));
+}
+
+#[tokio::test]
+async fn arming_is_recorded_with_what_fired() {
+    let house = House::new();
+    let life = house.life("shadow").await;
+    life.tenants(3).await;
+    life.automation.judge(NAME).await.unwrap();
+    let facts = life.rollouts.standing(NAME).await.unwrap().facts;
+    let proof = facts.armed.unwrap();
+    assert!(!proof.ok && proof.text.contains("slowness is not watched"), "{proof:?}");
+    let house = House::new();
+    let life = house.life("shadow").await;
+    life.tenants(3).await;
+    life.baseline().await;
+    life.automation.judge(NAME).await.unwrap();
+    let proof = life.rollouts.standing(NAME).await.unwrap().facts.armed.unwrap();
+    assert!(
+        proof.ok && proof.text.contains("latency_p95") && proof.text.contains("consistency"),
+        "{proof:?}"
+    );
+}

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use cutover_shared::ids::{LinkKey, ProjectId};
 use cutover_shared::page::PageAsk;
-use cutover_shared::rollout::{CriterionState, ReverseView, Why};
+use cutover_shared::rollout::{CriterionState, Operation, ReverseView, Side, StepView, Why};
 use proptest::prelude::*;
 use tempfile::TempDir;
 

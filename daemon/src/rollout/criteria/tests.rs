@@ -61,9 +61,11 @@ fn with_all_that_is_wanted_a_canary_opens() {
     assert_eq!(failing(&state("shadow"), &good(), "canary-10", NIGHT), Vec::<String>::new());
 }
 
+type Spoil = fn(&mut State, &mut Facts);
+
 #[test]
 fn each_missing_thing_is_named() {
-    let cases: &[(&str, fn(&mut State, &mut Facts))] = &[
+    let cases: &[(&str, Spoil)] = &[
         ("kill", |_, facts| facts.killed = true),
         ("incident", |_, facts| facts.incident = Some("fire".to_owned())),
         ("freeze", |state, _| {

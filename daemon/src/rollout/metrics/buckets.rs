@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 /// Buckets that halve an octave six times.
-const SUB: u64 = 64;
+const SUB: u32 = 64;
 
 /// The longest latency that is told apart, in microseconds: 71 minutes. What took longer counts as this.
 pub const LONGEST_US: u64 = u32::MAX as u64;
@@ -22,20 +22,21 @@ pub struct NoHistogram;
 
 /// The bucket of a latency in microseconds, below [`BUCKETS`].
 pub const fn bucket(us: u64) -> usize {
-    let us = if us > LONGEST_US { LONGEST_US } else { us };
-    let octave = 64 - us.leading_zeros();
-    let shift = if octave > 7 { octave - 7 } else { 0 };
-    (shift as u64 * SUB + (us >> shift)) as usize
+    // Below the longest it fits into 32 bits.
+    #[expect(clippy::cast_possible_truncation, reason = "it is at most the longest, which has 32 bits")]
+    let us = if us > LONGEST_US { u32::MAX } else { us as u32 };
+    let shift = (32 - us.leading_zeros()).saturating_sub(7);
+    (shift * SUB + (us >> shift)) as usize
 }
 
 /// First and last microsecond of a bucket.
 pub const fn bounds(bucket: usize) -> (u64, u64) {
     let bucket = bucket as u64;
-    if bucket < 2 * SUB {
+    if bucket < 2 * (SUB as u64) {
         return (bucket, bucket);
     }
-    let shift = bucket / SUB - 1;
-    let first = (bucket - shift * SUB) << shift;
+    let shift = bucket / (SUB as u64) - 1;
+    let first = (bucket - shift * (SUB as u64)) << shift;
     (first, first + (1 << shift) - 1)
 }
 
@@ -137,7 +138,8 @@ fn varint(bytes: &mut Vec<u8>, mut number: u64) {
         bytes.push((number & 0x7f) as u8 | 0x80);
         number >>= 7;
     }
-    bytes.push(number as u8);
+    // What is left is below 0x80.
+    bytes.push((number & 0x7f) as u8);
 }
 
 fn read_varint(rest: &mut &[u8]) -> Result<u64, NoHistogram> {

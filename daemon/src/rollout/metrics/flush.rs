@@ -185,12 +185,9 @@ impl Flush {
     async fn compared(&self, mut window: WindowFigures) -> WindowFigures {
         let (from, to) = (window.start_at, window.start_at.saturating_add(window.length_ms));
         let ask = self.0.db.rollout_windows(window.rollout, from, to, 256);
-        let rows = match self.0.clock.timeout(PATIENCE, ask).await {
-            Ok(Ok(rows)) => rows,
-            Ok(Err(_)) | Err(_) => {
-                window.complete = false;
-                return window;
-            }
+        let Ok(Ok(rows)) = self.0.clock.timeout(PATIENCE, ask).await else {
+            window.complete = false;
+            return window;
         };
         let is_beside = |row: &&MetricRow| row.writer == 0 && row.source == Source::Own;
         for row in rows.iter().filter(is_beside) {

@@ -71,7 +71,7 @@ impl Gross {
 }
 
 fn words(run: u64) -> [u16; 4] {
-    [run as u16, (run >> 16) as u16, (run >> 32) as u16, (run >> 48) as u16]
+    [0, 16, 32, 48].map(|place| ((run >> place) & 0xffff) as u16)
 }
 
 fn read(run: u64) -> GrossRun {

@@ -90,6 +90,8 @@ impl Tenants {
     }
 
     fn place(&self, key: u64, operation: Operation, side: Side, tenant: &str) -> Option<&Place> {
+        // Which place it begins at is any number.
+        #[expect(clippy::cast_possible_truncation, reason = "what is cut off is not needed")]
         let first = key as usize;
         for step in 0..TRIES.min(self.places.len()) {
             let place = &self.places[first.wrapping_add(step) & (self.places.len() - 1)];

@@ -41,7 +41,7 @@ async fn a_batch_counts_once_however_often_and_at_once_it_comes() {
     assert_eq!((repeated, counted(&recorder)), (7, 5));
     let other = outcomes.take("b1", &batch[..2]).await;
     assert!(matches!(other, Err(OutcomesError::OtherBatch(_))));
-    assert_eq!(outcomes.take("b2", &batch).await.unwrap().repeated, false);
+    assert!(!outcomes.take("b2", &batch).await.unwrap().repeated);
     clock.advance(Duration::from_secs(25 * 60 * 60));
     outcomes.take("b3", &batch).await.unwrap();
     assert!(!outcomes.take("b1", &batch).await.unwrap().repeated, "after a day it is a new one");

@@ -1,0 +1,94 @@
+//! Acts that move nobody to another stage: flags, exceptions, freezes.
+
+use cutover_shared::ids::TenantId;
+use cutover_shared::rollout::{ChangeView, FreezeView, Operation, RolloutName, Side};
+use serde_json::json;
+
+use super::{RolloutError, Rollouts, cut};
+use crate::audit::Who;
+use crate::rollout::state::{OVERRIDES_MOST, Override, State};
+
+impl Rollouts {
+    /// Switches an operation's flag.
+    pub async fn flag(
+        &self,
+        operation: Operation,
+        on: bool,
+        reason: &str,
+        who: &Who,
+    ) -> Result<Option<ChangeView>, RolloutError> {
+        self.change(operation.rollout(), who, |known| {
+            let mut state = known.state.clone();
+            let changed = if on { state.off.remove(&operation) } else { state.off.insert(operation) };
+            let detail = json!({ "flag": operation.flag(), "on": on });
+            Ok(changed.then(|| known.changed(state, "flag", reason, detail)))
+        })
+        .await
+    }
+
+    /// Sets or takes away a tenant's exception.
+    pub async fn set_override(
+        &self,
+        name: RolloutName,
+        tenant: &TenantId,
+        side: Option<Side>,
+        reason: &str,
+        who: &Who,
+    ) -> Result<Option<ChangeView>, RolloutError> {
+        if side.is_some() && self.0.db.tenant(tenant).await?.is_none() {
+            return Err(RolloutError::UnknownTenant(tenant.clone()));
+        }
+        let at = self.0.clock.now();
+        self.change(name, who, |known| {
+            let mut state = known.state.clone();
+            let before = state.overrides.get(tenant).map(|one| one.side);
+            if before == side {
+                return Ok(None);
+            }
+            match side {
+                None => {
+                    state.overrides.remove(tenant);
+                }
+                Some(side) => {
+                    let (by, reason) = (who.operator.clone(), cut(reason));
+                    state.overrides.insert(tenant.clone(), Override { side, reason, by, at });
+                }
+            }
+            if state.overrides.len() > OVERRIDES_MOST {
+                return Err(RolloutError::Overrides(OVERRIDES_MOST));
+            }
+            let detail = json!({ "tenant": tenant, "before": before, "after": side });
+            Ok(Some(known.changed(state, "override", reason, detail)))
+        })
+        .await
+    }
+
+    /// Stops automation and every advance. A second freeze keeps the first one's reason.
+    pub async fn freeze(
+        &self,
+        name: RolloutName,
+        reason: &str,
+        who: &Who,
+    ) -> Result<Option<ChangeView>, RolloutError> {
+        let at = self.0.clock.now();
+        self.change(name, who, |known| {
+            if known.state.freeze.is_some() {
+                return Ok(None);
+            }
+            let freeze = FreezeView { reason: cut(reason), by: who.operator.clone(), at };
+            let state = State { freeze: Some(freeze), ..known.state.clone() };
+            Ok(Some(known.changed(state, "freeze", reason, serde_json::Value::Null)))
+        })
+        .await
+    }
+
+    /// Lets automation go on.
+    pub async fn unfreeze(&self, name: RolloutName, who: &Who) -> Result<Option<ChangeView>, RolloutError> {
+        self.change(name, who, |known| {
+            let state = State { freeze: None, ..known.state.clone() };
+            let frozen = known.state.freeze.is_some();
+            Ok(frozen.then(|| known.changed(state, "unfreeze", "", serde_json::Value::Null)))
+        })
+        .await
+    }
+}

@@ -1,0 +1,198 @@
+//! Questions and acts.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Baseline, ChangeView, DecisionView, FlagView, Member, MismatchView, Operation, OutcomeBatch,
+    OutcomesReceipt, OverrideView, ReconcileView, RepairLine, ReverseView, RolloutLine, RolloutName,
+    RolloutView, Side, Stage, StepView,
+};
+use crate::ids::{Digest, OperatorName, TenantId};
+use crate::page::{Page, PageAsk};
+
+/// Questions about rollouts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RolloutQuery {
+    List,
+    Show {
+        name: RolloutName,
+    },
+    /// A dry-run of a step; `to` none: the next stage; `exact`: so many tenants, named, instead of the share.
+    Step {
+        name: RolloutName,
+        to: Option<Stage>,
+        exact: Option<u32>,
+    },
+    /// Tenants by id, with the side that answers; `side` leaves the others out.
+    Members {
+        name: RolloutName,
+        side: Option<Side>,
+        page: PageAsk,
+    },
+    /// Why a tenant took this arm, now or at a time (epoch milliseconds).
+    Explain {
+        tenant: TenantId,
+        operation: Operation,
+        at: Option<i64>,
+    },
+    /// Newest first.
+    Changes {
+        name: RolloutName,
+        page: PageAsk,
+    },
+    Overrides {
+        name: RolloutName,
+        page: PageAsk,
+    },
+    /// Answers of the two arms that differed, newest first.
+    Mismatches {
+        name: RolloutName,
+        page: PageAsk,
+    },
+    Flags,
+    /// Incidents that are open.
+    Incidents,
+    /// Writes that wait or failed, the oldest first.
+    Repairs {
+        name: RolloutName,
+        page: PageAsk,
+    },
+    /// The last comparison of both books.
+    Reconciliation {
+        name: RolloutName,
+    },
+}
+
+/// Answers to [`RolloutQuery`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RolloutAnswer {
+    List(Vec<RolloutLine>),
+    Show(Box<RolloutView>),
+    Step(Box<StepView>),
+    Members(Page<Member>),
+    Explain(Box<DecisionView>),
+    Changes(Page<ChangeView>),
+    Overrides(Page<OverrideView>),
+    Mismatches(Page<MismatchView>),
+    Flags(Vec<FlagView>),
+    Incidents(Vec<IncidentView>),
+    Repairs(Page<RepairLine>),
+    /// None: nothing was compared yet.
+    Reconciliation(Option<Box<ReconcileView>>),
+}
+
+/// Acts on rollouts. Those that lead back are legal in every state.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RolloutAct {
+    /// Takes the step that has this digest.
+    Stage {
+        name: RolloutName,
+        to: Stage,
+        exact: Option<u32>,
+        digest: Digest,
+        /// Passes the criteria that may be passed; needs the role approver.
+        override_reason: Option<String>,
+    },
+    /// To any earlier stage; `to` none: the last good one.
+    Rollback {
+        name: RolloutName,
+        to: Option<Stage>,
+        reason: String,
+    },
+    Flag {
+        operation: Operation,
+        on: bool,
+        reason: String,
+    },
+    /// `side` none takes the override away.
+    Override {
+        name: RolloutName,
+        tenant: TenantId,
+        side: Option<Side>,
+        reason: String,
+    },
+    Freeze {
+        name: RolloutName,
+        reason: String,
+    },
+    Unfreeze {
+        name: RolloutName,
+    },
+    /// Walks the way back without going it, and records whether it is walkable.
+    Drill {
+        name: RolloutName,
+    },
+    /// Tries each tenant's credential in the target.
+    Preflight {
+        name: RolloutName,
+    },
+    /// A critical incident: what it names rolls back; none: every rollout that has tenants on its target.
+    Declare {
+        name: Option<RolloutName>,
+        text: String,
+    },
+    /// Ends an incident.
+    Close {
+        id: String,
+    },
+    /// Tries writes that failed again; `seq` none: all of them. With `drop` one is given up, for this reason.
+    Repair {
+        name: RolloutName,
+        seq: Option<i64>,
+        drop: Option<String>,
+    },
+    /// Compares both books now, and has written again what is missing or differs.
+    Reconcile {
+        name: RolloutName,
+    },
+    /// Lets go of a kill; none: of all.
+    Unkill {
+        name: Option<RolloutName>,
+        reason: String,
+    },
+    /// Records the legacy arm's figures from a time (epoch milliseconds) until now: what the target is held against.
+    Baseline {
+        name: RolloutName,
+        since_ms: i64,
+    },
+    /// Counts calls that were made elsewhere.
+    Outcomes(OutcomeBatch),
+}
+
+/// What an act on a rollout answers: the change that it made, and none where everything was so already.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RolloutReceipt {
+    pub changes: Vec<ChangeView>,
+    /// What a drill or a preflight found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proof: Option<ReverseView>,
+    /// The incident that was declared or closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incident: Option<IncidentView>,
+    /// What was recorded, by [`RolloutAct::Baseline`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<Baseline>,
+    /// What was counted, by [`RolloutAct::Outcomes`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcomes: Option<OutcomesReceipt>,
+    /// Writes that were moved by [`RolloutAct::Repair`].
+    #[serde(default)]
+    pub repairs: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reconciled: Option<ReconcileView>,
+}
+
+/// A critical incident.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IncidentView {
+    pub id: String,
+    pub opened_at: i64,
+    pub opened_by: OperatorName,
+    /// None: every rollout.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<RolloutName>,
+    pub text: String,
+}
