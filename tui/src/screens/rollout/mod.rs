@@ -5,7 +5,7 @@ mod arms;
 mod judge;
 
 use cutover_shared::rollout::{
-    ChangeView, CriterionState, OperationFigures, RolloutView, TrackStage, TrackState,
+    ChangeView, CriterionState, OperationFigures, RolloutName, RolloutView, TrackStage, TrackState,
 };
 use cutover_shared::status::RolloutBrief;
 use ratatui::buffer::Buffer;
@@ -188,11 +188,10 @@ fn banners(state: &State, view: &RolloutView, look: &Look) -> Vec<Row> {
     let mut rows = Vec::new();
     if view.line.killed {
         let text = format!("{} KILLED", look.glyphs.killed);
-        let way = if state.is_killed() {
-            format!(" {} (mode) lets go of the switch", state.keymap.key(Action::Mode))
-        } else {
-            format!(" `cutover unkill {}` lets go", view.line.name)
-        };
+        let mut way = format!(" `cutover unkill {}` lets go", view.line.name);
+        if state.is_killed() && view.line.name == RolloutName::GithubAuth {
+            way += &format!("; so does {} (mode)", state.keymap.key(Action::Mode));
+        }
         rows.push(words(
             0,
             vec![
@@ -412,28 +411,4 @@ pub(super) fn brief(line: &RolloutBrief) -> (String, Role) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn where_there_is_no_room_what_matters_least_goes_first_and_the_order_stays() {
-        let row = |rank: u8| words(rank, vec![vec![Piece::from(rank.to_string())]]);
-        let ranks = |height| -> Vec<u8> {
-            fitted([3, 1, 8, 2, 8, 5].map(row).into(), height).iter().map(|row| row.rank).collect()
-        };
-        assert_eq!(ranks(6), [3, 1, 8, 2, 8, 5]);
-        assert_eq!(ranks(5), [3, 1, 8, 2, 5]);
-        assert_eq!(ranks(2), [1, 2]);
-        assert!(ranks(0).is_empty());
-    }
-
-    #[test]
-    fn a_group_is_drawn_whole_or_not_at_all() {
-        let groups: Vec<Vec<Piece>> = ["12345", "678901", "ab"].map(|text| vec![Piece::from(text)]).into();
-        let text = |width| fitting(&groups, width).into_iter().map(|piece| piece.text).collect::<String>();
-        assert_eq!(
-            (text(20).as_str(), text(12).as_str(), text(8).as_str(), text(3).as_str()),
-            ("12345678901ab", "12345678901", "12345ab", "12345")
-        );
-    }
-}
+mod tests;
