@@ -7,10 +7,12 @@ mod support;
 use cutover_shared::error::{ErrorCode, RpcError};
 use cutover_shared::ids::TenantId;
 use cutover_shared::rollout::{
-    Operation, ReconcileView, RolloutAct, RolloutAnswer, RolloutName, RolloutQuery, RolloutReceipt, Side, Stage,
+    Operation, ReconcileView, RolloutAct, RolloutAnswer, RolloutName, RolloutQuery, RolloutReceipt, Side,
+    Stage,
 };
 use cutover_shared::rpc::{Act, Answer, Query, Receipt};
-use support::{Daemon, Reply, measured, rollout, sample};
+use support::rollout::measured;
+use support::{Daemon, Reply, rollout, sample};
 
 const AUTH: RolloutName = RolloutName::GithubAuth;
 
@@ -267,10 +269,7 @@ async fn each_verb_says_what_is_meant() {
             RolloutAct::Unkill { name: Some(AUTH), reason: "x".into() },
         ),
         (&["unkill", "--all", "--reason", "x"], RolloutAct::Unkill { name: None, reason: "x".into() }),
-        (
-            &["rollout", "repair", "github-auth"],
-            RolloutAct::Repair { name: AUTH, seq: None, drop: None },
-        ),
+        (&["rollout", "repair", "github-auth"], RolloutAct::Repair { name: AUTH, seq: None, drop: None }),
         (
             &["rollout", "repair", "github-auth", "17", "--drop", "x"],
             RolloutAct::Repair { name: AUTH, seq: Some(17), drop: Some("x".into()) },

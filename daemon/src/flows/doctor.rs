@@ -305,7 +305,12 @@ impl Doctor {
 
     fn switch(&self) -> Check {
         if self.brake.is_pulled() {
-            check("kill switch", Health::Warning, "pulled: every run stands", "`cutover unkill --all` lets go")
+            check(
+                "kill switch",
+                Health::Warning,
+                "pulled: every run stands",
+                "`cutover unkill --all` lets go",
+            )
         } else {
             check("kill switch", Health::Ok, "not pulled", "")
         }

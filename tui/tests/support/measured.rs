@@ -7,10 +7,7 @@ use cutover_shared::rollout::{
 };
 use cutover_shared::status::Health;
 
-use super::sample::NOW;
-
-const MINUTE: i64 = 60_000;
-const HOUR: i64 = 60 * MINUTE;
+use super::{HOUR, MINUTE, NOW};
 
 pub fn mismatches() -> Vec<MismatchView> {
     let one = |seq: i64, operation, fields: &[(&str, &str, &str)]| MismatchView {

@@ -2,7 +2,6 @@
 
 #![allow(dead_code, reason = "each test file uses its own part")]
 
-pub mod measured;
 pub mod rollout;
 pub mod sample;
 

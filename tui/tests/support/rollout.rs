@@ -1,6 +1,8 @@
 //! Two rollouts as a daemon would tell them: one half-way and watched by the judge, one that has only begun.
 
-use super::measured;
+#[path = "measured.rs"]
+pub mod measured;
+
 use cutover_shared::ids::{Digest, OperatorName, TenantId};
 use cutover_shared::page::Page;
 use cutover_shared::rollout::{

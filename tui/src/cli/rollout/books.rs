@@ -65,7 +65,9 @@ fn mismatch(one: &MismatchView, now: i64) -> Vec<Cell> {
     let differences: Vec<String> = one
         .differences
         .iter()
-        .map(|difference| format!("{}: {} against {}", difference.field, difference.legacy, difference.target))
+        .map(|difference| {
+            format!("{}: {} against {}", difference.field, difference.legacy, difference.target)
+        })
         .collect();
     vec![
         one.seq.to_string().into(),
@@ -116,13 +118,16 @@ pub(super) async fn reconcile(session: &mut Session<'_>, name: RolloutName) -> V
 }
 
 pub(super) async fn reconciliation(session: &mut Session<'_>, name: RolloutName) -> Verdict {
-    let RolloutAnswer::Reconciliation(found) = ask(session, RolloutQuery::Reconciliation { name }).await? else {
+    let RolloutAnswer::Reconciliation(found) = ask(session, RolloutQuery::Reconciliation { name }).await?
+    else {
         return Err(Failure::unexpected("rollout reconciliation"));
     };
     let now = session.now();
     session.out.answer(&json!(found), |style| match &found {
         Some(found) => receipt::reconciled(found, now, style),
-        None => format!("the books of {name} were not compared yet; `cutover rollout reconcile {name}` does it\n"),
+        None => {
+            format!("the books of {name} were not compared yet; `cutover rollout reconcile {name}` does it\n")
+        }
     })?;
     Ok(Outcome::Done)
 }

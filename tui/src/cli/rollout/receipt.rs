@@ -22,7 +22,10 @@ const BASELINE: &[Column] = &[
 /// Whether somebody has to look: a proof failed, or the books do not agree.
 pub(super) fn is_bad(receipt: &RolloutReceipt) -> bool {
     receipt.proof.as_ref().is_some_and(|proof| !proof.ok)
-        || receipt.reconciled.as_ref().is_some_and(|found| found.health != Health::Ok || mismatches(found) > 0)
+        || receipt
+            .reconciled
+            .as_ref()
+            .is_some_and(|found| found.health != Health::Ok || mismatches(found) > 0)
 }
 
 /// What an act did, with all that it found; `unchanged` where everything was so already.
