@@ -9,8 +9,8 @@ use crate::words;
 
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "The stage and the mode are as they were before the kill. Paused runs stay paused: `cutover run resume`\n\
-                  goes on with each. `cutover mode set` lets go, too, of github-auth alone."
+    after_help = "Stage and mode are as they were before the kill; runs stay paused until `run resume`.\n\
+                        `cutover mode set` lets go, too, of github-auth alone."
 )]
 pub(super) struct Args {
     /// Only this rollout; the others stay killed

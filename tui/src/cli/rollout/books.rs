@@ -126,7 +126,7 @@ pub(super) async fn reconciliation(session: &mut Session<'_>, name: RolloutName)
     session.out.answer(&json!(found), |style| match &found {
         Some(found) => receipt::reconciled(found, now, style),
         None => {
-            format!("the books of {name} were not compared yet; `cutover rollout reconcile {name}` does it\n")
+            format!("{name} was not compared yet: cutover rollout reconcile {name}\n")
         }
     })?;
     Ok(Outcome::Done)

@@ -131,7 +131,7 @@ pub(super) fn reconciled(found: &ReconcileView, now: i64, style: Style) -> Strin
     block.line("Lagging", format!("{} on their way", number(found.lagging)));
     block.line("Owed again", number(found.repaired));
     let tone = if found.unrecorded > 0 { Tone::Bad } else { Tone::Plain };
-    block.toned("Unrecorded", format!("{} answers, in neither book", number(found.unrecorded)), tone);
+    block.toned("Unrecorded", format!("{}, in neither book", number(found.unrecorded)), tone);
     for (n, example) in found.examples.iter().enumerate() {
         block.line(if n == 0 { "First" } else { "" }, example);
     }
