@@ -8,10 +8,8 @@ use crate::session::Session;
 use crate::words;
 
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Stage and mode are as they were before the kill; runs stay paused until `run resume`.\n\
-                        `cutover mode set` lets go, too, of github-auth alone."
-)]
+#[command(after_help = "Stage and mode are as before the kill; runs stay paused until `run resume`.\n\
+                  `cutover mode set` lets go, too, of github-auth alone.")]
 pub(super) struct Args {
     /// Only this rollout; the others stay killed
     #[arg(value_name = "ROLLOUT", value_parser = words::rollout(), required_unless_present = "all")]

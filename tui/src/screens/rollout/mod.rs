@@ -3,9 +3,10 @@
 
 mod arms;
 mod judge;
+mod receipts;
 
 use cutover_shared::rollout::{
-    ChangeView, CriterionState, OperationFigures, RolloutName, RolloutView, TrackStage, TrackState,
+    CriterionState, OperationFigures, RolloutName, RolloutView, TrackStage, TrackState,
 };
 use cutover_shared::status::RolloutBrief;
 use ratatui::buffer::Buffer;
@@ -13,7 +14,7 @@ use ratatui::layout::Rect;
 
 use super::{notice, sign};
 use crate::keymap::Action;
-use crate::plain::rollout::{inside, moved, verdict};
+use crate::plain::rollout::{inside, verdict};
 use crate::plain::{age, number, span};
 use crate::state::why::verdict_role;
 use crate::state::{Slot, State, Subject};
@@ -110,7 +111,7 @@ fn rows(state: &State, view: &RolloutView, look: &Look, area: Rect) -> Vec<Row> 
     rows.extend(judge::rows(state, view, look));
     rows.push(words(7, owed(state, view, look)));
     rows.extend(criteria(state, view, look, area.height));
-    rows.extend(receipts(state, view));
+    rows.extend(receipts::rows(state, view));
     rows
 }
 
@@ -366,38 +367,6 @@ fn criteria(state: &State, view: &RolloutView, look: &Look, height: u16) -> Vec<
         }
     }
     rows
-}
-
-/// The last changes, the newest first.
-fn receipts(state: &State, view: &RolloutView) -> Vec<Row> {
-    let now = state.daemon_now();
-    let row = |(at, change): (usize, &ChangeView)| {
-        let role = match change.act.as_str() {
-            "kill" | "rollback" | "auto-rollback" => Role::Bad,
-            "freeze" | "back" => Role::Warn,
-            _ => Role::Text,
-        };
-        let rank = u8::try_from(at).unwrap_or(u8::MAX).saturating_add(6);
-        let who = if change.reason.is_empty() {
-            format!("   {}", change.by)
-        } else {
-            format!("   {}: {}", change.by, change.reason)
-        };
-        let what = format!("{} {}", change.act, moved(change));
-        let when = format!("{:<12}", age(now, change.at));
-        words(
-            rank.max(6),
-            vec![
-                vec![
-                    key(if at == 0 { "receipts" } else { "" }),
-                    aged(state, when, Role::Dim),
-                    aged(state, what, role),
-                ],
-                vec![aged(state, who, Role::Text)],
-            ],
-        )
-    };
-    view.changes.iter().enumerate().map(row).collect()
 }
 
 /// How its state looks, for the tabs and the overview.
