@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use cutover_shared::error::ErrorCode;
 use cutover_shared::paths;
-use cutover_shared::rpc::{Act, Receipt};
+use cutover_shared::rpc::{Act, Receipt, ReplicaReceipt, ReplicaState};
 use support::{Daemon, Reply, sample};
 
 #[tokio::test]
@@ -18,6 +18,25 @@ async fn the_daemon_kills_and_says_what_it_did() {
     assert_eq!(ran.code, 0, "{ran:?}");
     assert_eq!(daemon.acts(), [Act::Kill { reason: "tenants see errors".into(), rollout: None }]);
     insta::assert_snapshot!("killed_by_the_daemon", ran.out);
+
+    let mut replicas = sample::kill("");
+    let [local] = replicas.replicas.as_slice() else { panic!("{replicas:?}") };
+    let lost = ReplicaReceipt {
+        name: "cutoverd-2".into(),
+        state: ReplicaState::LegacyByLease,
+        at: sample::NOW + 15_000,
+        targets_after: None,
+    };
+    let late = ReplicaReceipt { name: "cutoverd-3".into(), targets_after: Some(2), ..local.clone() };
+    replicas.replicas.push(lost);
+    let quiet = replicas.clone();
+    replicas.replicas.push(late);
+    let daemon = Daemon::start().obeys(move |_| Reply::Say(Receipt::Kill(quiet.clone())));
+    assert_eq!(daemon.run(&["kill"]).await.code, 0);
+    let daemon = Daemon::start().obeys(move |_| Reply::Say(Receipt::Kill(replicas.clone())));
+    let ran = daemon.run(&["kill"]).await;
+    assert_eq!(ran.code, 1, "calls took the target afterwards");
+    insta::assert_snapshot!("killed_on_replicas", ran.out);
 
     let daemon =
         Daemon::start().obeys(|_| Reply::Say(Receipt::Kill(sample::kill("the store does not answer"))));

@@ -6,8 +6,12 @@ mod support;
 
 use cutover_shared::error::{ErrorCode, RpcError};
 use cutover_shared::ids::TenantId;
-use cutover_shared::rollout::{Operation, RolloutAct, RolloutAnswer, RolloutName, RolloutQuery, Side, Stage};
+use cutover_shared::rollout::{
+    Operation, ReconcileView, RolloutAct, RolloutAnswer, RolloutName, RolloutQuery, RolloutReceipt, Side,
+    Stage,
+};
 use cutover_shared::rpc::{Act, Answer, Query, Receipt};
+use support::rollout::measured;
 use support::{Daemon, Reply, rollout, sample};
 
 const AUTH: RolloutName = RolloutName::GithubAuth;
@@ -55,6 +59,17 @@ async fn texts_fit_a_terminal_of_80_columns() {
         ("freeze", &["freeze", "github-auth", "--reason", "the quarter closes"]),
         ("unfreeze", &["unfreeze", "github-auth"]),
         ("explain", &["explain", "acme", "import"]),
+        ("mismatches", &["mismatches", "github-auth"]),
+        ("repairs", &["repairs", "github-auth"]),
+        ("repair", &["repair", "github-auth"]),
+        ("repair_drop", &["repair", "github-auth", "17", "--drop", "the project is gone"]),
+        ("repair_none", &["repair", "git-sandbox"]),
+        ("reconcile", &["reconcile", "git-sandbox"]),
+        ("reconciliation", &["reconciliation", "github-auth"]),
+        ("reconciliation_none", &["reconciliation", "git-sandbox"]),
+        ("baseline", &["baseline", "github-auth"]),
+        ("drill", &["drill", "github-auth"]),
+        ("preflight", &["preflight", "github-auth"]),
     ] {
         let args = [&["rollout"], args].concat();
         let ran = daemon.run_in(&env, &args, b"").await;
@@ -69,6 +84,9 @@ async fn texts_fit_a_terminal_of_80_columns() {
         ("rollback", &["rollback", "github-auth", "--reason", "imports fail"][..]),
         ("kill_one", &["kill", "github-auth", "--reason", "imports fail"]),
         ("unkill", &["unkill", "--all", "--reason", "it was a drill"]),
+        ("incident_declare", &["incident", "declare", "--all", "--text", "wrong files in imports of acme"]),
+        ("incident_close", &["incident", "close", "inc-7"]),
+        ("incident_list", &["incident", "list"]),
     ] {
         let ran = daemon.run_in(&env, args, b"").await;
         assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{args:?}");
@@ -88,6 +106,54 @@ async fn documents_are_what_the_daemon_said() {
     assert_eq!(list["rows"][0], serde_json::to_value(rollout::line(AUTH)).unwrap());
     let members = daemon.run(&["rollout", "members", "github-auth", "--limit", "9", "--json"]).await.json();
     assert_eq!((members["rows"].as_array().unwrap().len(), members["next"].as_str()), (9, Some("wayne")));
+    let mismatches = daemon.run(&["rollout", "mismatches", "github-auth", "--json"]).await.json();
+    assert_eq!(mismatches["rows"], serde_json::to_value(measured::mismatches()).unwrap());
+    let repairs = daemon.run(&["rollout", "repairs", "github-auth", "--json"]).await.json();
+    assert_eq!(repairs["rows"], serde_json::to_value(measured::repairs()).unwrap());
+    let last = daemon.run(&["rollout", "reconciliation", "github-auth", "--json"]).await.json();
+    assert_eq!(last, serde_json::to_value(measured::reconciled(AUTH)).unwrap());
+    let none = daemon.run(&["rollout", "reconciliation", "git-sandbox", "--json"]).await.json();
+    assert!(none.is_null(), "{none}");
+    let incidents = daemon.run(&["incident", "list", "--json"]).await.json();
+    assert_eq!(incidents["rows"], serde_json::to_value([measured::incident(None)]).unwrap());
+    for (args, act) in [
+        (&["rollout", "drill", "github-auth"][..], RolloutAct::Drill { name: AUTH }),
+        (&["rollout", "reconcile", "github-auth"], RolloutAct::Reconcile { name: AUTH }),
+        (
+            &["rollout", "baseline", "github-auth", "--since", "2h"],
+            RolloutAct::Baseline { name: AUTH, since_ms: sample::NOW - 7_200_000 },
+        ),
+        (&["incident", "close", "inc-7"], RolloutAct::Close { id: "inc-7".into() }),
+    ] {
+        let ran = daemon.run(&[args, &["--json"]].concat()).await;
+        assert_eq!(ran.json(), serde_json::to_value(rollout::receipt(&act)).unwrap());
+        assert_eq!(acted(&daemon), act);
+    }
+}
+
+/// Scripts stop at what has to be looked at.
+#[tokio::test]
+async fn what_was_found_is_told_by_the_exit_code() {
+    let daemon = daemon();
+    for (args, code, told) in [
+        (["rollout", "reconcile", "github-auth"], 1, "DIFFER"),
+        (["rollout", "reconcile", "git-sandbox"], 0, "agree"),
+        (["rollout", "drill", "git-sandbox"], 1, "FAILED"),
+        (["rollout", "drill", "github-auth"], 0, "passed"),
+        (["rollout", "preflight", "git-sandbox"], 1, "FAILED"),
+        (["rollout", "preflight", "github-auth"], 0, "passed"),
+    ] {
+        let ran = daemon.run(&args).await;
+        assert_eq!((ran.code, ran.err.as_str()), (code, ""), "{args:?}");
+        assert!(ran.out.contains(told), "{}", ran.out);
+        assert_eq!(daemon.run(&[&args[..], &["--json"]].concat()).await.code, code);
+    }
+    let healthy_but_one = ReconcileView { different: 1, ..measured::reconciled(RolloutName::GitSandbox) };
+    let daemon = Daemon::start().obeys(move |_| {
+        let reconciled = Some(healthy_but_one.clone());
+        Reply::Say(Receipt::Rollout(Box::new(RolloutReceipt { reconciled, ..RolloutReceipt::default() })))
+    });
+    assert_eq!(daemon.run(&["rollout", "reconcile", "git-sandbox"]).await.code, 1);
 }
 
 #[tokio::test]
@@ -153,6 +219,12 @@ async fn what_the_daemon_refuses_is_told_by_the_exit_code() {
         &["rollback", "github-auth"],
         &["unkill", "--reason", "x"],
         &["unkill", "github-auth", "--all", "--reason", "x"],
+        &["rollout", "repair", "github-auth", "--drop", "x"],
+        &["rollout", "repair", "github-auth", "0"],
+        &["rollout", "baseline", "github-auth", "--since", "yesterday"],
+        &["incident", "declare", "--text", "x"],
+        &["incident", "declare", "github-auth"],
+        &["incident", "declare", "github-auth", "--all", "--text", "x"],
         &["kill", "github-auth", "--local"],
         &["kill", "github-auth", "--all"],
     ] {
@@ -197,6 +269,24 @@ async fn each_verb_says_what_is_meant() {
             RolloutAct::Unkill { name: Some(AUTH), reason: "x".into() },
         ),
         (&["unkill", "--all", "--reason", "x"], RolloutAct::Unkill { name: None, reason: "x".into() }),
+        (&["rollout", "repair", "github-auth"], RolloutAct::Repair { name: AUTH, seq: None, drop: None }),
+        (
+            &["rollout", "repair", "github-auth", "17", "--drop", "x"],
+            RolloutAct::Repair { name: AUTH, seq: Some(17), drop: Some("x".into()) },
+        ),
+        (
+            &["rollout", "baseline", "github-auth"],
+            RolloutAct::Baseline { name: AUTH, since_ms: sample::NOW - 86_400_000 },
+        ),
+        (&["rollout", "preflight", "github-auth"], RolloutAct::Preflight { name: AUTH }),
+        (
+            &["incident", "declare", "github-auth", "--text", "x"],
+            RolloutAct::Declare { name: Some(AUTH), text: "x".into() },
+        ),
+        (
+            &["incident", "declare", "--all", "--text", "x"],
+            RolloutAct::Declare { name: None, text: "x".into() },
+        ),
     ] {
         assert_eq!(daemon.run(args).await.code, 0, "{args:?}");
         assert_eq!(acted(&daemon), wanted);

@@ -87,9 +87,9 @@ fn runbook(attention: Attention, file: &str) -> Attention {
 fn killed(facts: &Facts<'_>, all: &mut Vec<Attention>) {
     if facts.mode.killed {
         let why = "The kill switch is pulled: in memory, by a marker in the state folder, or as the store says. \
-                   Setting a mode lets go.";
+                   `cutover unkill --all` lets go; setting a mode does for github-auth alone.";
         let said = say(Health::Bad, "KILLED: everything is on legacy and every run stands", why);
-        all.push(runbook(command(said, "cutover mode set canary"), "kill.md"));
+        all.push(runbook(command(said, "cutover unkill --all --reason TEXT"), "kill.md"));
     }
 }
 

@@ -33,9 +33,8 @@ pub struct Situation<'a> {
 /// The steps.
 pub fn steps(at: &Situation<'_>) -> Vec<NextStep> {
     if at.killed {
-        let text =
-            "Everything is on legacy and every run stands: once the cause is gone, set a mode to let go";
-        return vec![step(text, "cutover mode set canary")];
+        let text = "Everything is on legacy and every run stands: once the cause is gone, let go of the kill";
+        return vec![step(text, "cutover unkill --all --reason TEXT")];
     }
     let mut steps: Vec<NextStep> = Vec::new();
     for step in way(at).into_iter().flatten() {

@@ -71,9 +71,10 @@ impl From<RunError> for RpcError {
                 ErrorCode::StalePlan,
                 "nothing was applied; make a new plan and find out who changed the store (`cutover audit verify`)",
             ),
-            E::Killed => {
-                (ErrorCode::Killed, "set a mode again with `cutover mode set` once the cause is gone")
-            }
+            E::Killed => (
+                ErrorCode::Killed,
+                "let go with `cutover unkill`, or `cutover mode set`, once the cause is gone",
+            ),
             E::Irreversible(_) => (ErrorCode::WrongState, "the plan said so before it was approved"),
             E::UnknownKind(_) => (ErrorCode::Internal, "start the version that made it"),
             E::Plan(_) => (ErrorCode::Outside, "mend the cause and plan again; nothing was changed"),

@@ -139,7 +139,7 @@ async fn status_leads_there_and_says_the_way_back() {
     stage.say(&[0], &["kill", "--reason", "e2e"]).await;
     let status = stage.ask(&[0], &["status"]).await;
     assert_eq!(status["attention"][0]["runbook"], "kill.md");
-    assert_eq!(first_step(&status), "cutover mode set canary");
+    assert_eq!(first_step(&status), "cutover unkill --all --reason TEXT");
 }
 
 #[tokio::test(flavor = "multi_thread")]

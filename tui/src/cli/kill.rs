@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use cutover_shared::error::ErrorCode;
 use cutover_shared::rollout::RolloutName;
-use cutover_shared::rpc::{Act, KillReceipt, Receipt, Role};
+use cutover_shared::rpc::{Act, KillReceipt, Receipt, ReplicaReceipt, ReplicaState, Role};
 
 use super::{Outcome, Verdict, rollout};
 use crate::failure::Failure;
@@ -61,7 +61,8 @@ pub(super) async fn run(args: Args, session: &mut Session<'_>) -> Verdict {
     }
     let Receipt::Kill(receipt) = receipt else { return Err(or_local(Failure::unexpected("kill"), session)) };
     session.out.answer(&receipt, |style| text(&receipt, style))?;
-    Ok(if receipt.owed.is_empty() { Outcome::Done } else { Outcome::Found })
+    let went_on = receipt.replicas.iter().any(|replica| replica.targets_after.is_some_and(|calls| calls > 0));
+    Ok(if receipt.owed.is_empty() && !went_on { Outcome::Done } else { Outcome::Found })
 }
 
 /// Whatever kept the daemon from killing, the operator must hear of the other way.
@@ -93,7 +94,25 @@ fn text(receipt: &KillReceipt, style: Style) -> String {
     if !receipt.owed.is_empty() {
         block.toned("Still owed", &receipt.owed, Tone::Warn);
     }
-    block.render(style)
+    let mut text = block.render(style);
+    for one in &receipt.replicas {
+        // Unwrapped: each is a line of the receipt, which is searched for its words.
+        text += &replica(one, style);
+        text.push('\n');
+    }
+    text
+}
+
+fn replica(one: &ReplicaReceipt, style: Style) -> String {
+    let (name, at) = (clean(&one.name), time(one.at));
+    let told = match (one.state, one.targets_after) {
+        (ReplicaState::LegacyByLease, _) => return format!("{name}: legacy by lease at {at}"),
+        (ReplicaState::Confirmed, None) => return format!("{name}: confirmed, legacy since {at}"),
+        (ReplicaState::Confirmed, Some(1)) => "1 call".to_owned(),
+        (ReplicaState::Confirmed, Some(calls)) => format!("{} calls", number(calls)),
+    };
+    let tone = if one.targets_after == Some(0) { Tone::Plain } else { Tone::Bad };
+    style.paint(&format!("{name}: confirmed, legacy since {at}, {told} took the target since"), tone)
 }
 
 fn local(session: &mut Session<'_>, folder: &Path, reason: &str) -> Verdict {

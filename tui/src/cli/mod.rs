@@ -11,6 +11,7 @@ mod doctor;
 mod follow;
 mod hooks;
 mod import;
+mod incident;
 mod installation;
 mod kill;
 mod list;
@@ -121,11 +122,14 @@ enum Verb {
     /// Rollouts: how far, who is in, what speaks against going on
     #[command(subcommand)]
     Rollout(rollout::Verb),
+    /// Critical incidents: what is declared rolls back
+    #[command(subcommand)]
+    Incident(incident::Verb),
     /// A rollout back to an earlier stage, at once
     Rollback(rollback::Args),
     /// Everything on legacy, every run paused, at once; or one rollout
     Kill(kill::Args),
-    /// Lets go of the kill of a rollout
+    /// Lets go of a kill: of one rollout, or of everything
     Unkill(unkill::Args),
     /// Plays a session that the console recorded
     Replay(replay::Args),
@@ -243,6 +247,7 @@ async fn dispatch(verb: Verb, session: &mut Session<'_>) -> Verdict {
         Verb::App(verb) => app::run(verb, session).await,
         Verb::Audit(verb) => audit::run(verb, session).await,
         Verb::Rollout(verb) => rollout::run(verb, session).await,
+        Verb::Incident(verb) => incident::run(verb, session).await,
         Verb::Rollback(args) => rollback::run(args, session).await,
         Verb::Kill(args) => kill::run(args, session).await,
         Verb::Unkill(args) => unkill::run(args, session).await,

@@ -1,4 +1,4 @@
-//! `cutover unkill`: lets go of the kill of a rollout, or of each that was killed by itself.
+//! `cutover unkill`: lets go of a kill, of everything or of one rollout; the others stay killed then.
 
 use cutover_shared::rollout::{RolloutAct, RolloutName};
 
@@ -8,11 +8,13 @@ use crate::session::Session;
 use crate::words;
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "`cutover mode set` lets go of the switch of everything, which `cutover kill` pulls.")]
+#[command(after_help = "Stage and mode are as before the kill; runs stay paused until `run resume`.\n\
+                  `cutover mode set` lets go, too, of github-auth alone.")]
 pub(super) struct Args {
+    /// Only this rollout; the others stay killed
     #[arg(value_name = "ROLLOUT", value_parser = words::rollout(), required_unless_present = "all")]
     rollout: Option<RolloutName>,
-    /// Each rollout that was killed by itself
+    /// Everything that is killed
     #[arg(long, conflicts_with = "rollout")]
     all: bool,
     /// Why, for the audit log
@@ -22,8 +24,8 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: Args, session: &mut Session<'_>) -> Verdict {
     let unchanged = match args.rollout {
-        Some(name) => format!("{name} was not killed by itself"),
-        None => "no rollout was killed by itself".to_owned(),
+        Some(name) => format!("{name} was not killed"),
+        None => "nothing was killed".to_owned(),
     };
     done(session, RolloutAct::Unkill { name: args.rollout, reason: args.reason }, &unchanged).await
 }

@@ -1,5 +1,8 @@
 //! Two rollouts as a daemon would tell them: one half-way and watched by the judge, one that has only begun.
 
+#[path = "measured.rs"]
+pub mod measured;
+
 use cutover_shared::ids::{Digest, OperatorName, TenantId};
 use cutover_shared::page::Page;
 use cutover_shared::rollout::{
@@ -339,9 +342,16 @@ pub fn answer(query: &RolloutQuery) -> RolloutAnswer {
             next: None,
         }),
         RolloutQuery::Flags => RolloutAnswer::Flags(flags()),
-        RolloutQuery::Mismatches { .. } => RolloutAnswer::Mismatches(Page::default()),
-        RolloutQuery::Incidents => RolloutAnswer::Incidents(Vec::new()),
-        RolloutQuery::Repairs { .. } => RolloutAnswer::Repairs(Page::default()),
+        RolloutQuery::Mismatches { .. } => {
+            RolloutAnswer::Mismatches(Page { rows: measured::mismatches(), next: None })
+        }
+        RolloutQuery::Incidents => RolloutAnswer::Incidents(vec![measured::incident(None)]),
+        RolloutQuery::Repairs { .. } => {
+            RolloutAnswer::Repairs(Page { rows: measured::repairs(), next: None })
+        }
+        RolloutQuery::Reconciliation { name: RolloutName::GithubAuth } => {
+            RolloutAnswer::Reconciliation(Some(Box::new(measured::reconciled(RolloutName::GithubAuth))))
+        }
         RolloutQuery::Reconciliation { .. } => RolloutAnswer::Reconciliation(None),
     }
 }
@@ -358,10 +368,8 @@ pub fn receipt(act: &RolloutAct) -> RolloutReceipt {
         }
         RolloutAct::Override { name, reason, .. } => (*name, "override", canary(10), reason.as_str()),
         RolloutAct::Freeze { name, reason } => (*name, "freeze", canary(10), reason.as_str()),
-        // It is not frozen, and nothing was killed.
-        _ => {
-            return RolloutReceipt::default();
-        }
+        // What is found besides a change; where there is neither, it is not frozen, and nothing was killed.
+        other => return measured::receipt(other),
     };
     let changed = change(8, word, (canary(10), to), 0, reason);
     RolloutReceipt { changes: vec![ChangeView { rollout: name, ..changed }], ..RolloutReceipt::default() }

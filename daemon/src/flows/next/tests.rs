@@ -74,7 +74,7 @@ fn a_kill_comes_before_everything() {
     let at =
         Situation { killed: true, counts: &counts, canary_tenants: 0, canary: Canary::Proven, runs: &runs };
     let found = steps(&at);
-    assert_eq!((found.len(), found[0].command.as_str()), (1, "cutover mode set canary"));
+    assert_eq!((found.len(), found[0].command.as_str()), (1, "cutover unkill --all --reason TEXT"));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use cutover_shared::rpc::{Act, Receipt};
 use serde_json::json;
 
 use super::super::{Outcome, Verdict};
-use super::{FLAGS, ask, operation, stage_word, text};
+use super::{FLAGS, ask, operation, receipt, stage_word, text};
 use crate::failure::Failure;
 use crate::plain::{Cell, Table, shell_word};
 use crate::session::Session;
@@ -59,15 +59,16 @@ pub(in crate::cli) struct Override {
     reason: String,
 }
 
-/// Does it and says what became of it; `unchanged` where everything was so already.
+/// Does it and says what became of it; `unchanged` where everything was so already. A proof that failed and books that
+/// do not agree are something to look at.
 pub(in crate::cli) async fn done(session: &mut Session<'_>, act: RolloutAct, unchanged: &str) -> Verdict {
-    let receipt = receipt(session, act).await?;
+    let done = ask_for(session, act).await?;
     let now = session.now();
-    session.out.answer(&receipt, |style| text::changes(&receipt, unchanged, now, style))?;
-    Ok(Outcome::Done)
+    session.out.answer(&done, |style| receipt::text(&done, unchanged, now, style))?;
+    Ok(if receipt::is_bad(&done) { Outcome::Found } else { Outcome::Done })
 }
 
-async fn receipt(session: &mut Session<'_>, act: RolloutAct) -> Result<RolloutReceipt, Failure> {
+async fn ask_for(session: &mut Session<'_>, act: RolloutAct) -> Result<RolloutReceipt, Failure> {
     match session.act(Act::Rollout(act)).await? {
         Receipt::Rollout(receipt) => Ok(*receipt),
         _ => Err(Failure::unexpected("an act on a rollout")),

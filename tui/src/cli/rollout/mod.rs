@@ -1,6 +1,9 @@
 //! `cutover rollout`.
 
 mod act;
+mod books;
+mod proof;
+mod receipt;
 mod text;
 
 use std::time::Duration;
@@ -15,7 +18,7 @@ use cutover_shared::rpc::{Answer, Query};
 use serde_json::json;
 
 pub(super) use self::act::done;
-pub(super) use self::text::killed;
+pub(super) use self::receipt::killed;
 use super::list::{Listing, Window, list};
 use super::{Outcome, Verdict};
 use crate::failure::Failure;
@@ -89,6 +92,44 @@ pub(super) enum Verb {
         #[arg(long, value_name = "TIME", value_parser = moment)]
         at: Option<Moment>,
     },
+    /// Answers of the two arms that differed, newest first
+    Mismatches {
+        #[arg(value_parser = words::rollout())]
+        name: RolloutName,
+        #[command(flatten)]
+        window: Window,
+    },
+    /// Writes behind the answer that wait or failed, oldest first
+    Repairs {
+        #[arg(value_parser = words::rollout())]
+        name: RolloutName,
+        #[command(flatten)]
+        window: Window,
+    },
+    /// Tries writes that failed again, all or one; or gives one up
+    Repair(books::Repair),
+    /// Compares both books now, and has written again what is missing or differs; exit 1 when they do not agree
+    Reconcile {
+        #[arg(value_parser = words::rollout())]
+        name: RolloutName,
+    },
+    /// The last comparison of both books
+    Reconciliation {
+        #[arg(value_parser = words::rollout())]
+        name: RolloutName,
+    },
+    /// Records the legacy arm's figures, which the target is held against
+    Baseline(proof::Baseline),
+    /// Walks the way back without going it; exit 1 when it can't be walked
+    Drill {
+        #[arg(value_parser = words::rollout())]
+        name: RolloutName,
+    },
+    /// Tries each tenant's credential in the target; exit 1 when one does not work
+    Preflight {
+        #[arg(value_parser = words::rollout())]
+        name: RolloutName,
+    },
 }
 
 /// A time, or how long ago.
@@ -97,6 +138,16 @@ pub(super) enum Moment {
     /// Milliseconds since the epoch.
     At(i64),
     Ago(Duration),
+}
+
+impl Moment {
+    /// Milliseconds since the epoch.
+    fn ms(self, now: i64) -> i64 {
+        match self {
+            Self::At(at) => at,
+            Self::Ago(ago) => now.saturating_sub(i64::try_from(ago.as_millis()).unwrap_or(i64::MAX)),
+        }
+    }
 }
 
 fn moment(text: &str) -> Result<Moment, String> {
@@ -209,11 +260,19 @@ pub(super) async fn run(verb: Verb, session: &mut Session<'_>) -> Verdict {
         Verb::Freeze { name, reason } => act::freeze(session, name, reason).await,
         Verb::Unfreeze { name } => act::unfreeze(session, name).await,
         Verb::Explain { tenant, operation, at } => explain(session, tenant, operation, at).await,
+        Verb::Mismatches { name, window } => books::mismatches(session, name, &window).await,
+        Verb::Repairs { name, window } => books::repairs(session, name, &window).await,
+        Verb::Repair(args) => books::repair(args, session).await,
+        Verb::Reconcile { name } => books::reconcile(session, name).await,
+        Verb::Reconciliation { name } => books::reconciliation(session, name).await,
+        Verb::Baseline(args) => proof::baseline(args, session).await,
+        Verb::Drill { name } => proof::drill(session, name).await,
+        Verb::Preflight { name } => proof::preflight(session, name).await,
     }
 }
 
 /// An answer about rollouts.
-async fn ask(session: &mut Session<'_>, query: RolloutQuery) -> Result<RolloutAnswer, Failure> {
+pub(super) async fn ask(session: &mut Session<'_>, query: RolloutQuery) -> Result<RolloutAnswer, Failure> {
     match session.ask(Query::Rollout(query)).await? {
         Answer::Rollout(answer) => Ok(answer),
         _ => Err(Failure::unexpected("rollout")),
@@ -311,10 +370,7 @@ async fn explain(
     operation: Operation,
     at: Option<Moment>,
 ) -> Verdict {
-    let at = at.map(|at| match at {
-        Moment::At(at) => at,
-        Moment::Ago(ago) => session.now().saturating_sub(i64::try_from(ago.as_millis()).unwrap_or(i64::MAX)),
-    });
+    let at = at.map(|at| at.ms(session.now()));
     let query = RolloutQuery::Explain { tenant: TenantId(tenant), operation, at };
     let RolloutAnswer::Explain(view) = ask(session, query).await? else {
         return Err(Failure::unexpected("rollout explain"));

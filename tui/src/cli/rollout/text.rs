@@ -1,8 +1,8 @@
 //! How rollouts read.
 
 use cutover_shared::rollout::{
-    ArmFigures, Criterion, CriterionState, DecisionView, OperationFigures, RolloutName, RolloutReceipt,
-    RolloutView, Side, StepView, TrackState,
+    ArmFigures, Criterion, CriterionState, DecisionView, OperationFigures, RolloutView, Side, StepView,
+    TrackState,
 };
 use cutover_shared::verdict::{Judgement, ReadingState, Verdict};
 
@@ -120,7 +120,7 @@ pub(super) fn show(view: &RolloutView, now: i64, style: Style) -> String {
     text
 }
 
-fn section(title: &str, style: Style, columns: &[Column], rows: Vec<Vec<Cell>>) -> String {
+pub(super) fn section(title: &str, style: Style, columns: &[Column], rows: Vec<Vec<Cell>>) -> String {
     if rows.is_empty() {
         return String::new();
     }
@@ -277,37 +277,6 @@ pub(super) fn step(step: &StepView, next: &str, style: Style) -> String {
 
 fn tenants(count: u64) -> String {
     format!("{} {}", number(count), if count == 1 { "tenant" } else { "tenants" })
-}
-
-pub(super) fn changes(receipt: &RolloutReceipt, unchanged: &str, now: i64, style: Style) -> String {
-    if receipt.changes.is_empty() {
-        return format!("{}: nothing was changed\n", clean(unchanged));
-    }
-    let mut text = String::new();
-    for change in &receipt.changes {
-        let mut block = Block::new();
-        block.toned("Done", format!("{} of {}", change.act, change.rollout), Tone::Good);
-        block.line("Stage", moved(change));
-        block.line("Version", change.version.to_string());
-        block.line("At", when(now, change.at));
-        if !change.reason.is_empty() {
-            block.line("Reason", &change.reason);
-        }
-        text += &block.render(style);
-    }
-    text
-}
-
-/// The receipt of one rollout's kill.
-pub(in crate::cli) fn killed(name: RolloutName, receipt: &RolloutReceipt, now: i64, style: Style) -> String {
-    let mut block = Block::new();
-    block.toned("Killed", format!("{name}: legacy answers for everybody in it"), Tone::Strong);
-    for change in &receipt.changes {
-        block.line("Since", when(now, change.at));
-        block.line("Version", change.version.to_string());
-    }
-    block.line("Lets go", format!("cutover unkill {name} --reason TEXT"));
-    block.render(style)
 }
 
 pub(super) fn explain(view: &DecisionView, style: Style) -> String {

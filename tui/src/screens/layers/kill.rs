@@ -141,7 +141,7 @@ fn told(state: &State, kill: &KillLayer) -> Vec<String> {
         KillLayer::Fired { text } => vec![
             text.clone(),
             format!(
-                "Nothing is lost. When the cause is known: {} sets a mode, then h lets each run go on.",
+                "Nothing is lost. When the cause is known: `cutover unkill --all`, or {} sets a mode; then h lets each run go on.",
                 state.keymap.key(Action::Mode)
             ),
         ],
@@ -174,7 +174,7 @@ fn armed(state: &State) -> Vec<String> {
         format!("Every decision for {who} is legacy at once. {runs} Nothing is undone."),
         through,
         format!(
-            "Let go: {} sets a mode, then {} lets each run go on.",
+            "Let go: `cutover unkill --all`, or {} sets a mode; then {} lets each run go on.",
             state.keymap.key(Action::Mode),
             state.keymap.key(Action::Hold)
         ),

@@ -11,7 +11,7 @@ use crate::widgets::{Look, Piece};
 pub(super) fn verdict(state: &State, look: &Look) -> Piece {
     let Some(status) = state.status() else { return Piece::default() };
     if status.mode.killed {
-        let text = format!(" {} KILLED: every decision is legacy until a mode is set ", look.glyphs.killed);
+        let text = format!(" {} KILLED: all is legacy until `cutover unkill` ", look.glyphs.killed);
         return Piece::new(text, Role::Danger);
     }
     let count = |health: Health| status.attention.iter().filter(|notice| notice.health == health).count();

@@ -3,9 +3,10 @@
 
 mod arms;
 mod judge;
+mod receipts;
 
 use cutover_shared::rollout::{
-    ChangeView, CriterionState, OperationFigures, RolloutView, TrackStage, TrackState,
+    CriterionState, OperationFigures, RolloutName, RolloutView, TrackStage, TrackState,
 };
 use cutover_shared::status::RolloutBrief;
 use ratatui::buffer::Buffer;
@@ -13,7 +14,7 @@ use ratatui::layout::Rect;
 
 use super::{notice, sign};
 use crate::keymap::Action;
-use crate::plain::rollout::{inside, moved, verdict};
+use crate::plain::rollout::{inside, verdict};
 use crate::plain::{age, number, span};
 use crate::state::why::verdict_role;
 use crate::state::{Slot, State, Subject};
@@ -110,7 +111,7 @@ fn rows(state: &State, view: &RolloutView, look: &Look, area: Rect) -> Vec<Row> 
     rows.extend(judge::rows(state, view, look));
     rows.push(words(7, owed(state, view, look)));
     rows.extend(criteria(state, view, look, area.height));
-    rows.extend(receipts(state, view));
+    rows.extend(receipts::rows(state, view));
     rows
 }
 
@@ -188,11 +189,10 @@ fn banners(state: &State, view: &RolloutView, look: &Look) -> Vec<Row> {
     let mut rows = Vec::new();
     if view.line.killed {
         let text = format!("{} KILLED", look.glyphs.killed);
-        let way = if state.is_killed() {
-            format!(" {} (mode) lets go of the switch", state.keymap.key(Action::Mode))
-        } else {
-            format!(" `cutover unkill {}` lets go", view.line.name)
-        };
+        let mut way = format!(" `cutover unkill {}` lets go", view.line.name);
+        if state.is_killed() && view.line.name == RolloutName::GithubAuth {
+            way += &format!("; so does {} (mode)", state.keymap.key(Action::Mode));
+        }
         rows.push(words(
             0,
             vec![
@@ -369,38 +369,6 @@ fn criteria(state: &State, view: &RolloutView, look: &Look, height: u16) -> Vec<
     rows
 }
 
-/// The last changes, the newest first.
-fn receipts(state: &State, view: &RolloutView) -> Vec<Row> {
-    let now = state.daemon_now();
-    let row = |(at, change): (usize, &ChangeView)| {
-        let role = match change.act.as_str() {
-            "kill" | "rollback" | "auto-rollback" => Role::Bad,
-            "freeze" | "back" => Role::Warn,
-            _ => Role::Text,
-        };
-        let rank = u8::try_from(at).unwrap_or(u8::MAX).saturating_add(6);
-        let who = if change.reason.is_empty() {
-            format!("   {}", change.by)
-        } else {
-            format!("   {}: {}", change.by, change.reason)
-        };
-        let what = format!("{} {}", change.act, moved(change));
-        let when = format!("{:<12}", age(now, change.at));
-        words(
-            rank.max(6),
-            vec![
-                vec![
-                    key(if at == 0 { "receipts" } else { "" }),
-                    aged(state, when, Role::Dim),
-                    aged(state, what, role),
-                ],
-                vec![aged(state, who, Role::Text)],
-            ],
-        )
-    };
-    view.changes.iter().enumerate().map(row).collect()
-}
-
 /// How its state looks, for the tabs and the overview.
 pub(super) fn brief(line: &RolloutBrief) -> (String, Role) {
     let (word, role) = match line {
@@ -412,28 +380,4 @@ pub(super) fn brief(line: &RolloutBrief) -> (String, Role) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn where_there_is_no_room_what_matters_least_goes_first_and_the_order_stays() {
-        let row = |rank: u8| words(rank, vec![vec![Piece::from(rank.to_string())]]);
-        let ranks = |height| -> Vec<u8> {
-            fitted([3, 1, 8, 2, 8, 5].map(row).into(), height).iter().map(|row| row.rank).collect()
-        };
-        assert_eq!(ranks(6), [3, 1, 8, 2, 8, 5]);
-        assert_eq!(ranks(5), [3, 1, 8, 2, 5]);
-        assert_eq!(ranks(2), [1, 2]);
-        assert!(ranks(0).is_empty());
-    }
-
-    #[test]
-    fn a_group_is_drawn_whole_or_not_at_all() {
-        let groups: Vec<Vec<Piece>> = ["12345", "678901", "ab"].map(|text| vec![Piece::from(text)]).into();
-        let text = |width| fitting(&groups, width).into_iter().map(|piece| piece.text).collect::<String>();
-        assert_eq!(
-            (text(20).as_str(), text(12).as_str(), text(8).as_str(), text(3).as_str()),
-            ("12345678901ab", "12345678901", "12345ab", "12345")
-        );
-    }
-}
+mod tests;

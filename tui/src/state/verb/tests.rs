@@ -375,8 +375,19 @@ fn verb_of(act: &Act) -> Option<&'static str> {
             RolloutAct::Rollback { .. } => "rollback",
             RolloutAct::Freeze { .. } => "rollout freeze",
             RolloutAct::Unfreeze { .. } => "rollout unfreeze",
-            // A flag, an exception and the end of a kill are for one who has read the runbook: they have a verb and no key.
-            RolloutAct::Flag { .. } | RolloutAct::Override { .. } | RolloutAct::Unkill { .. } => return None,
+            // Flags, exceptions, the end of a kill, proofs, incidents and the repair queue are for one who has read the runbook:
+            // they have a verb and no key.
+            RolloutAct::Flag { .. }
+            | RolloutAct::Override { .. }
+            | RolloutAct::Unkill { .. }
+            | RolloutAct::Drill { .. }
+            | RolloutAct::Preflight { .. }
+            | RolloutAct::Declare { .. }
+            | RolloutAct::Close { .. }
+            | RolloutAct::Repair { .. }
+            | RolloutAct::Reconcile { .. }
+            | RolloutAct::Baseline { .. }
+            | RolloutAct::Outcomes(_) => return None,
         },
         // Uploads and comments are files, the App is made once, old webhooks are looked for once: they have a verb and no key.
         Act::Catalog(_) | Act::App(_) | Act::Import(_) | Act::Hooks(_) | Act::Context(_) => return None,

@@ -293,7 +293,7 @@ fn whole(state: &State) -> Vec<Fact> {
     if status.mode.killed {
         facts.push(toned(
             "Killed",
-            "the switch was pulled: every decision is legacy until a mode is set",
+            "the switch was pulled: every decision is legacy until `cutover unkill`, or until a mode is set",
             Role::Bad,
         ));
     }

@@ -1,0 +1,41 @@
+//! What was changed last, by whom and why.
+
+use cutover_shared::rollout::{ChangeView, RolloutView};
+
+use super::{Row, aged, key, words};
+use crate::plain::age;
+use crate::plain::rollout::moved;
+use crate::state::State;
+use crate::theme::Role;
+
+/// The last changes, the newest first.
+pub(super) fn rows(state: &State, view: &RolloutView) -> Vec<Row> {
+    let now = state.daemon_now();
+    let row = |(at, change): (usize, &ChangeView)| {
+        let role = match change.act.as_str() {
+            "kill" | "rollback" | "auto-rollback" => Role::Bad,
+            "freeze" | "back" => Role::Warn,
+            _ => Role::Text,
+        };
+        let rank = u8::try_from(at).unwrap_or(u8::MAX).saturating_add(6);
+        let who = if change.reason.is_empty() {
+            format!("   {}", change.by)
+        } else {
+            format!("   {}: {}", change.by, change.reason)
+        };
+        let what = format!("{} {}", change.act, moved(change));
+        let when = format!("{:<12}", age(now, change.at));
+        words(
+            rank.max(6),
+            vec![
+                vec![
+                    key(if at == 0 { "receipts" } else { "" }),
+                    aged(state, when, Role::Dim),
+                    aged(state, what, role),
+                ],
+                vec![aged(state, who, Role::Text)],
+            ],
+        )
+    };
+    view.changes.iter().enumerate().map(row).collect()
+}

@@ -1,0 +1,131 @@
+//! What a daemon found out about rollouts: mismatches, writes owed, comparisons, proofs, incidents.
+
+use cutover_shared::ids::{OperatorName, TenantId};
+use cutover_shared::rollout::{
+    Baseline, BaselineFigures, Difference, IncidentView, MismatchView, Operation, ReconcileView, RepairLine,
+    RepairState, ReverseView, RolloutAct, RolloutName, RolloutReceipt, Side,
+};
+use cutover_shared::status::Health;
+
+use super::{HOUR, MINUTE, NOW};
+
+pub fn mismatches() -> Vec<MismatchView> {
+    let one = |seq: i64, operation, fields: &[(&str, &str, &str)]| MismatchView {
+        seq,
+        rollout: RolloutName::GithubAuth,
+        operation,
+        tenant: TenantId::from("umbrella-holding"),
+        at: NOW - (40 - seq) * MINUTE,
+        version: 7,
+        differences: fields
+            .iter()
+            .map(|(field, legacy, target)| Difference {
+                field: (*field).into(),
+                legacy: (*legacy).into(),
+                target: (*target).into(),
+            })
+            .collect(),
+    };
+    vec![
+        one(38, Operation::Import, &[("files", "120", "119"), ("tree", "4b825dc6", "9f86d081")]),
+        one(12, Operation::List, &[("rows", "31", "30")]),
+    ]
+}
+
+pub fn repairs() -> Vec<RepairLine> {
+    let one = |seq: i64, state, attempts, note: Option<&str>| RepairLine {
+        seq,
+        operation: Operation::Import,
+        tenant: TenantId::from("acme"),
+        key: "p1 acme/web 1f0c2d".into(),
+        side: Side::Target,
+        state,
+        created_at: NOW - (100 - seq) * MINUTE,
+        attempts,
+        due_at: if state == RepairState::Failed { 0 } else { NOW + 8_000 },
+        note: note.map(str::to_owned),
+    };
+    vec![
+        one(17, RepairState::Failed, 20, Some("no credential of the installation")),
+        one(98, RepairState::Pending, 0, None),
+    ]
+}
+
+/// The books of `github-auth` differ, those of `git-sandbox` agree.
+pub fn reconciled(name: RolloutName) -> ReconcileView {
+    let differs = name == RolloutName::GithubAuth;
+    let count = |n: u64| if differs { n } else { 0 };
+    ReconcileView {
+        at: NOW - 3 * MINUTE,
+        since: NOW - 26 * HOUR,
+        compared: 2_000,
+        missing: count(2),
+        extra: 0,
+        different: count(1),
+        lagging: 4,
+        mismatch_ppm: count(1_500),
+        repaired: count(3),
+        unrecorded: count(1),
+        health: if differs { Health::Bad } else { Health::Ok },
+        examples: if differs {
+            vec!["missing import p1 acme/web 1f0c2d".into(), "different list acme".into()]
+        } else {
+            Vec::new()
+        },
+    }
+}
+
+pub fn incident(rollout: Option<RolloutName>) -> IncidentView {
+    IncidentView {
+        id: "inc-7".into(),
+        opened_at: NOW - 5 * MINUTE,
+        opened_by: OperatorName::from("alice"),
+        rollout,
+        text: "wrong files in imports of acme".into(),
+    }
+}
+
+/// A proof that holds for `github-auth`, and one that failed for `git-sandbox`.
+fn proof(name: RolloutName, what: &str) -> ReverseView {
+    let ok = name == RolloutName::GithubAuth;
+    let text = if ok { format!("{what}: 3 credentials work") } else { format!("{what}: acme's is refused") };
+    ReverseView { at: NOW, ok, text, tenants: 3 }
+}
+
+fn baseline(from: i64) -> Baseline {
+    let figures = |operation, calls: u64| BaselineFigures {
+        operation,
+        calls,
+        errors: calls / 100,
+        errors_ppm: 10_000,
+        p50_us: Some(11_250),
+        p95_us: Some(45_000),
+        p99_us: operation.is_none().then_some(90_000),
+    };
+    let operations = vec![figures(None, 13_500), figures(Some(Operation::Import), 2_700)];
+    Baseline { at: NOW, from, to: NOW, operations }
+}
+
+/// What acts that make no change of a stage answer.
+pub fn receipt(act: &RolloutAct) -> RolloutReceipt {
+    let none = RolloutReceipt::default();
+    match act {
+        RolloutAct::Drill { name } => RolloutReceipt { proof: Some(proof(*name, "legacy")), ..none },
+        RolloutAct::Preflight { name } => RolloutReceipt { proof: Some(proof(*name, "target")), ..none },
+        RolloutAct::Declare { name, text } => {
+            RolloutReceipt { incident: Some(IncidentView { text: text.clone(), ..incident(*name) }), ..none }
+        }
+        RolloutAct::Close { id } => {
+            let incident = IncidentView { id: id.clone(), ..incident(Some(RolloutName::GithubAuth)) };
+            RolloutReceipt { incident: Some(incident), ..none }
+        }
+        RolloutAct::Repair { name: RolloutName::GithubAuth, seq, .. } => {
+            RolloutReceipt { repairs: if seq.is_some() { 1 } else { 3 }, ..none }
+        }
+        RolloutAct::Reconcile { name } => RolloutReceipt { reconciled: Some(reconciled(*name)), ..none },
+        RolloutAct::Baseline { since_ms, .. } => {
+            RolloutReceipt { baseline: Some(baseline(*since_ms)), ..none }
+        }
+        _ => none,
+    }
+}
