@@ -29,7 +29,7 @@ fn dialog(console: &Console) -> &Dialog {
 
 fn acts(console: &Console) -> Vec<&Act> {
     let act = |effect| match effect {
-        &Effect::Act { ref what, .. } => Some(what),
+        Effect::Act { what, .. } => Some(what),
         _ => None,
     };
     console.effects.iter().filter_map(act).collect()
