@@ -35,5 +35,5 @@ impl State {
 
 /// The stage that a rollback leads to: the last one that was passed.
 pub fn stage_before(view: &RolloutView) -> Option<Stage> {
-    view.track.iter().filter(|stage| stage.state == TrackState::Passed).next_back().map(|stage| stage.stage)
+    view.track.iter().rfind(|stage| stage.state == TrackState::Passed).map(|stage| stage.stage)
 }

@@ -28,11 +28,14 @@ fn dialog(console: &Console) -> &Dialog {
 }
 
 fn acts(console: &Console) -> Vec<&Act> {
-    let act = |effect| match effect {
-        &Effect::Act { ref what, .. } => Some(what),
-        _ => None,
-    };
-    console.effects.iter().filter_map(act).collect()
+    console
+        .effects
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::Act { what, .. } => Some(what),
+            _ => None,
+        })
+        .collect()
 }
 
 fn shown(console: &Console) -> String {

@@ -242,7 +242,8 @@ pub(super) fn step(step: &StepView, next: &str, style: Style) -> String {
     if !step.moving.is_empty() {
         text += &format!("\n{}\n", style.paint("Tenants that would move to the target", Tone::Strong));
         let shown = step.moving.len().min(NAMED);
-        let names: Vec<&str> = step.moving.iter().take(shown).map(|tenant| tenant.as_str()).collect();
+        let names: Vec<&str> =
+            step.moving.iter().take(shown).map(cutover_shared::ids::TenantId::as_str).collect();
         for line in wrap(&clean(&names.join(", ")), style.measure()) {
             text += &format!("{line}\n");
         }

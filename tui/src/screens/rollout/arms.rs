@@ -156,14 +156,10 @@ fn halves(line: Rect) -> [Rect; 2] {
     [Rect { width: half, ..line }, Rect { x, width: line.right().saturating_sub(x), ..line }]
 }
 
-fn both(
-    state: &State,
-    look: &Look,
-    buffer: &mut Buffer,
-    line: Rect,
-    figures: &OperationFigures,
-    told: fn(&ArmFigures) -> (&'static str, String, Role, Vec<u64>),
-) {
+/// What a row tells of an arm: unit or word, figure, how it looks, the windows.
+type Told = fn(&ArmFigures) -> (&'static str, String, Role, Vec<u64>);
+
+fn both(state: &State, look: &Look, buffer: &mut Buffer, line: Rect, figures: &OperationFigures, told: Told) {
     for (place, arm) in halves(line).into_iter().zip([&figures.legacy, &figures.target]) {
         let (name, text, role, values) = told(arm);
         let text = format!("{}{text}", sign::about(state));
