@@ -31,6 +31,10 @@ pub enum Scenario {
     Gateway,
     /// A rollout to a good target, from legacy to all tenants; needs --headless.
     Canary,
+    /// A target that fails, is slow, and is wrong: each is rolled back; needs --headless.
+    BadCanary,
+    /// The kill switch under traffic, with the store gone, through a crash, and again and again; needs --headless.
+    Kill,
 }
 
 /// The whole migration on a made-up GitHub, in one command and one temporary folder.
@@ -107,6 +111,8 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
                 Scenario::Mapping => mapping::play(&options).await,
                 Scenario::Gateway => gateway::play(&options).await,
                 Scenario::Canary => rollout::canary::play(&options).await,
+                Scenario::BadCanary => rollout::bad::play(&options).await,
+                Scenario::Kill => rollout::kill::play(&options).await,
             };
             played.map(|summary| (summary, 0))
         } else {

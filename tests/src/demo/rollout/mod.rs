@@ -1,6 +1,8 @@
 //! The scenarios of a rollout: tenants go from users' tokens to installations under traffic, and come back.
 
+pub(super) mod bad;
 pub(super) mod canary;
+pub(super) mod kill;
 
 mod traffic;
 mod world;
@@ -12,8 +14,8 @@ use cutover_daemon::clock::Clock;
 use cutover_shared::ids::ActKey;
 use cutover_shared::page::PageAsk;
 use cutover_shared::rollout::{
-    ChangeView, Criterion, CriterionState, RolloutAct, RolloutAnswer, RolloutName, RolloutQuery, RolloutReceipt,
-    RolloutView, Side, Stage as At, StepView,
+    ChangeView, Criterion, CriterionState, RolloutAct, RolloutAnswer, RolloutName, RolloutQuery,
+    RolloutReceipt, RolloutView, Side, StepView,
 };
 use cutover_shared::rpc::{Act, Answer, Query, Receipt};
 use cutover_tui::conn::Conn;
@@ -269,8 +271,16 @@ impl Play {
         }
     }
 
-    async fn stage_now(&self) -> Result<At, DemoError> {
-        Ok(self.show().await?.line.stage)
+    /// Every tenant was answered by legacy after `since`.
+    async fn each_by_legacy(&self, since: i64) -> Result<(), DemoError> {
+        self.until("an answer for each tenant", async |play| {
+            let last = play.traffic.book().last;
+            Ok(last.iter().all(|seen| seen.as_ref().is_some_and(|seen| seen.began > since)))
+        })
+        .await?;
+        let last = self.traffic.book().last;
+        let other = last.iter().flatten().find(|seen| seen.status != 200 || seen.method != "oauth");
+        check(other.is_none(), format!("every tenant is answered by legacy, and not {other:?}"))
     }
 
     /// The daemon stops, and nothing that is secret is anywhere.

@@ -29,7 +29,6 @@ pub(super) struct Seen {
     pub(super) project: usize,
     /// Before the call was sent, epoch milliseconds.
     pub(super) began: Millis,
-    pub(super) ended: Millis,
     pub(super) status: u16,
     /// `installation` or `oauth`; empty without an answer of an arm.
     pub(super) method: String,
@@ -152,11 +151,10 @@ impl Shared {
     async fn call(&self, project: usize) -> Seen {
         let began = self.clock.now();
         let answer = self.ask(project).await;
-        let ended = self.clock.now();
         let (status, body) = answer.unwrap_or((0, Value::Null));
         let method = body["method"].as_str().unwrap_or_default().to_owned();
         let rows = body["repositories"].as_array().map_or(0, Vec::len);
-        Seen { project, began, ended, status, method, rows }
+        Seen { project, began, status, method, rows }
     }
 
     async fn ask(&self, project: usize) -> Result<(u16, Value), ClientError> {
