@@ -44,7 +44,7 @@ pub(in super::super) async fn play(options: &Options) -> Result<String, DemoErro
 
     play.stage.step("The store takes nothing; the switch is pulled; the daemon is killed, too");
     let lock = lock_store(&play.stage.home.state()).await?;
-    let receipt = kill(&mut play, &[0, 6]).await?;
+    let receipt = kill(&mut play, &[1]).await?;
     let marker = kill_marker(&play.stage.home.state());
     check(receipt.marker && !receipt.stored && marker.exists(), format!("the marker holds it: {receipt:?}"))?;
     play.stage.tell(&format!("owed: {}", receipt.owed));
