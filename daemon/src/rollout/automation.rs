@@ -126,10 +126,20 @@ pub fn words(reading: &Reading) -> String {
 struct Kept {
     judge: Judge,
     stage: Stage,
+    /// When the stage began: who goes back and forward again is in the same stage, and in another one.
+    #[serde(default)]
+    stage_since: Millis,
     /// Of the last window that was fed, by begin.
     last_start: Millis,
     /// Of the last window that was fed: they are numbered without gaps, because nothing happened where none is.
     number: u64,
+}
+
+impl Kept {
+    /// It judges this very stay in a stage.
+    fn is_of(&self, state: &State) -> bool {
+        (self.stage, self.stage_since) == (state.stage, state.stage_since)
+    }
 }
 
 /// Judges, and goes back. Cheap to clone.
@@ -174,7 +184,7 @@ impl Automation {
             return Ok(());
         }
         let mut kept = self.kept(name, &state).await?;
-        let mut is_new = kept.stage != state.stage;
+        let mut is_new = !kept.is_of(&state);
         if is_new {
             kept = self.next_stage(name, kept, &state).await?;
         }
@@ -200,7 +210,7 @@ impl Automation {
         self.judged.set(name, Some(judgement.clone()));
         let (_, state) = self.rollouts.state(name)?;
         // Nobody is on the target: what fired keeps the next stage shut, and there is nothing to go back from.
-        if breach && state.stage == kept.stage && state.stage.opens_target() && state.killed.is_none() {
+        if breach && kept.is_of(&state) && state.stage.opens_target() && state.killed.is_none() {
             self.go_back(name, &state, &judgement).await?;
         }
         Ok(())
@@ -246,7 +256,7 @@ impl Automation {
         let fired = kept.judge.fired().map(|firing| firing.reading.trigger);
         if fired.is_none() && state.stage > kept.stage {
             kept.judge.begin_stage(state.stage_since);
-            kept.stage = state.stage;
+            (kept.stage, kept.stage_since) = (state.stage, state.stage_since);
             return Ok(kept);
         }
         let pool = (fired != Some(Trigger::Consistency)).then_some(&kept.judge);
@@ -295,7 +305,13 @@ impl Automation {
             })
             .with(Who::daemon().did(now, "rollout.arm", name.word(), json!(proof)));
         self.db.write(Lane::Handler, unit).await?;
-        let kept = Kept { judge: armed?.judge, stage: state.stage, last_start, number: 0 };
+        let kept = Kept {
+            judge: armed?.judge,
+            stage: state.stage,
+            stage_since: state.stage_since,
+            last_start,
+            number: 0,
+        };
         self.keep(name, &kept, now).await?;
         Ok(kept)
     }

@@ -6,6 +6,7 @@ pub mod console;
 mod gateway;
 mod keeper;
 mod mapping;
+mod rollout;
 pub mod secrets;
 mod stage;
 pub mod tour;
@@ -28,6 +29,12 @@ pub enum Scenario {
     Mapping,
     /// Installs through the callback, events, missed deliveries, a trigger and an engine that fails; needs --headless.
     Gateway,
+    /// A rollout to a good target, from legacy to all tenants; needs --headless.
+    Canary,
+    /// A target that fails, is slow, and is wrong: each is rolled back; needs --headless.
+    BadCanary,
+    /// The kill switch under traffic, with the store gone, through a crash, and again and again; needs --headless.
+    Kill,
 }
 
 /// The whole migration on a made-up GitHub, in one command and one temporary folder.
@@ -87,8 +94,8 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
         complain("the console needs a terminal, and there is none here: run it with --headless");
         return ExitCode::from(2);
     }
-    if !options.headless && options.scenario == Scenario::Gateway {
-        complain("the scenario gateway has no tour: run it with --headless");
+    if !options.headless && options.scenario != Scenario::Mapping {
+        complain("only the scenario mapping has a tour: run the others with --headless");
         return ExitCode::from(2);
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -103,6 +110,9 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
             let played = match options.scenario {
                 Scenario::Mapping => mapping::play(&options).await,
                 Scenario::Gateway => gateway::play(&options).await,
+                Scenario::Canary => rollout::canary::play(&options).await,
+                Scenario::BadCanary => rollout::bad::play(&options).await,
+                Scenario::Kill => rollout::kill::play(&options).await,
             };
             played.map(|summary| (summary, 0))
         } else {

@@ -38,7 +38,19 @@ impl Stage {
             repos: options.repos as usize,
             installations: None,
         })?;
-        let sim = Sim::start(made.world, Clock::system(), SimSettings::default()).await?;
+        Self::of(options, exe, made.world, made.catalog, SimSettings::default(), more).await
+    }
+
+    /// The same with a world of one's own.
+    pub(super) async fn of(
+        options: &Options,
+        exe: PathBuf,
+        world: World,
+        catalog: Catalog,
+        github: SimSettings,
+        more: impl FnOnce(&Sim) -> String,
+    ) -> Result<Self, DemoError> {
+        let sim = Sim::start(world, Clock::system(), github).await?;
         let (dir, temporary) = match &options.keep {
             Some(dir) => (dir.clone(), None),
             None => {
@@ -49,13 +61,13 @@ impl Stage {
         let home = Home::new(&std::path::absolute(&dir)?)?;
         home.configure(&sim.api_base(), sim.app_id(), sim.private_key_pem(), &more(&sim))?;
         home.init(&exe).await?;
-        let catalog_file = home.write("catalog.csv", made.catalog.csv()?.as_bytes())?;
+        let catalog_file = home.write("catalog.csv", catalog.csv()?.as_bytes())?;
         Ok(Self {
             cli: Cli::new(exe.clone(), &home),
             exe,
             home,
             sim,
-            catalog: made.catalog,
+            catalog,
             catalog_file,
             printed: String::new(),
             step: 0,

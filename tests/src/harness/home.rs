@@ -58,8 +58,7 @@ impl Home {
         Ok(path)
     }
 
-    /// Writes a configuration for a GitHub at `api_base`. `more` is appended as it is; `[mapping]` and later
-    /// sections may start there.
+    /// Writes a configuration for a GitHub at `api_base`. `more` goes on in `[github]`; other sections may start there.
     pub fn configure(
         &self,
         api_base: &str,
@@ -69,11 +68,11 @@ impl Home {
     ) -> Result<(), HarnessError> {
         let key = self.write("app.pem", key_pem.as_bytes())?;
         // Tenants of these tests are on installations; what is about rollouts says itself where they begin.
-        let rollout = if more.contains("[rollout]") { "" } else { "[rollout]\ngithub_auth = \"live\"\n\n" };
+        let rollout = if more.contains("[rollout]") { "" } else { "[rollout]\ngithub_auth = \"live\"\n" };
         let text = format!(
             "environment = \"demo\"\nstate_dir = {state:?}\n\n[rpc]\nsocket = {socket:?}\n\n[log]\nstderr = \"off\"\n\n\
              [github]\napi_base_url = {api_base:?}\napp_id = {app_id}\nprivate_key_file = {key:?}\n\
-             points_per_minute = 1000000\n\n{rollout}{more}",
+             points_per_minute = 1000000\n{more}\n\n{rollout}",
             state = self.state(),
             socket = self.socket(),
         );

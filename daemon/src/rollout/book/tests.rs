@@ -4,7 +4,8 @@ use std::path::Path;
 
 use cutover_shared::ids::{LinkKey, ProjectId};
 use cutover_shared::page::PageAsk;
-use cutover_shared::rollout::{CriterionState, Operation, ReverseView, Side, StepView, Why};
+use cutover_shared::rollout::{CriterionState, Operation, ReconcileView, ReverseView, Side, StepView, Why};
+use cutover_shared::status::Health;
 use proptest::prelude::*;
 use tempfile::TempDir;
 
@@ -32,6 +33,20 @@ impl Evidence for Good {
             armed: Some(proof.clone()),
             preflight: Some(proof),
             baseline_at: Some(0),
+            reconciled: Some(ReconcileView {
+                at: i64::MAX,
+                since: 0,
+                compared: 40,
+                missing: 0,
+                extra: 0,
+                different: 0,
+                lagging: 0,
+                mismatch_ppm: 0,
+                repaired: 0,
+                unrecorded: 0,
+                health: Health::Ok,
+                examples: Vec::new(),
+            }),
             ..Facts::default()
         })
     }
