@@ -214,6 +214,7 @@ const PURE: &[&str] = &[
     "rollout/criteria",
     "rollout/decide",
     "rollout/stages",
+    "rollout/state",
     "rollout/reconcile",
     "rollout/second/tries",
     "run/plan",

@@ -45,7 +45,7 @@ proptest! {
             histogram.add(*us, 1);
         }
         latencies.sort_unstable();
-        let at = (latencies.len() * per_mille as usize).div_ceil(1_000).max(1) - 1;
+        let at = (latencies.len() * usize::try_from(per_mille).unwrap()).div_ceil(1_000).max(1) - 1;
         let (true_us, told) = (latencies[at], histogram.quantile(per_mille).unwrap());
         prop_assert!(told.abs_diff(true_us) * 100 <= true_us, "{told} for {true_us}");
     }
