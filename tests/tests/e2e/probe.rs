@@ -36,7 +36,9 @@ async fn downstream() -> (String, watch::Sender<Mood>) {
                 let mut head = [0; 4096];
                 let n = stream.read(&mut head).await.unwrap_or(0);
                 if head[..n].starts_with(b"GET /page") {
-                    let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\npage").await;
+                    let _ = stream
+                        .write_all(b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 4\r\n\r\npage")
+                        .await;
                     return;
                 }
                 let text = match mood {
@@ -50,7 +52,7 @@ async fn downstream() -> (String, watch::Sender<Mood>) {
                 };
                 let missing = if matches!(mood, Mood::Cut | Mood::Silent) { 50 } else { 0 };
                 let head = format!(
-                    "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: {}\r\n\r\n",
+                    "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-type: text/event-stream\r\ncontent-length: {}\r\n\r\n",
                     text.len() + missing
                 );
                 let _ = stream.write_all(format!("{head}{text}").as_bytes()).await;

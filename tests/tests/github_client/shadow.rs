@@ -155,7 +155,8 @@ async fn a_branch_that_moves_meanwhile_is_no_difference() {
     let fault = Fault::on(RouteKind::GetRepoById, Effect::Latency(Duration::from_secs(5)));
     stage.sim.faults().add(fault.installation(stage.on_acme));
     world.import_at_once("p-in", "oauth").await;
-    until("the target's first call", || stage.sim.calls().in_flight() == 1).await;
+    // Not any call under way: a token is asked for before.
+    until("the target's first call", || stage.sim.calls().count(RouteKind::GetRepoById) == 1).await;
     stage.sim.world().push(stage.repos[5]).unwrap();
     stage.clock.advance(Duration::from_secs(5));
     world.quiet().await;
@@ -211,7 +212,7 @@ async fn no_call_reaches_the_target_after_a_kill() {
         let fault = Fault::on(RouteKind::GetRepoById, Effect::Latency(Duration::from_secs(5)));
         stage.sim.faults().add(fault.installation(stage.on_acme));
         world.import_at_once("p-in", "oauth").await;
-        until("the target's first call", || stage.sim.calls().in_flight() == 1).await;
+        until("the target's first call", || stage.sim.calls().count(RouteKind::GetRepoById) == 1).await;
         let before = world.calls_of_target();
         if by_brake {
             world.brake.pull();

@@ -567,11 +567,8 @@ pub fn spot_check(passed: bool) -> SpotCheckReport {
     let mut rows: Vec<SpotCheckRow> =
         (0..5).map(|i| row(&format!("acme/r{i}"), SpotOutcome::Match, "commit 9fceb02 is there")).collect();
     if !passed {
-        rows.push(row(
-            "acme/odd",
-            SpotOutcome::Mismatch,
-            "imported tree 4b825dc, the commit now has tree 9fceb02",
-        ));
+        let odd = "imported tree 4b825dc, the commit now has tree 9fceb02";
+        rows.push(row("acme/odd", SpotOutcome::Mismatch, odd));
     }
     SpotCheckReport {
         seed: 7,
@@ -584,18 +581,15 @@ pub fn spot_check(passed: bool) -> SpotCheckReport {
 }
 
 pub fn kill(owed: &str) -> KillReceipt {
+    let state = ReplicaState::Confirmed;
+    let local = ReplicaReceipt { name: "local".into(), state, at: NOW, targets_after: Some(0) };
     KillReceipt {
         at: NOW,
         marker: true,
         stored: owed.is_empty(),
         paused: vec![RunId::from(ID)],
         owed: owed.into(),
-        replicas: vec![ReplicaReceipt {
-            name: "local".into(),
-            state: ReplicaState::Confirmed,
-            at: NOW,
-            targets_after: Some(0),
-        }],
+        replicas: vec![local],
     }
 }
 
