@@ -57,7 +57,7 @@ pub(super) const KEYS: &[Key] = &[
     key("rollout.soak_live", SOAK,
         "Shortest time in `live`, while the legacy arm is a hot standby.", r#""14d""#, r#""21d""#),
     key("rollout.reverse_age", SOAK,
-        "How old the proof may be that the way back is walkable.", r#""24h""#, r#""12h""#),
+        "How old the proofs may be that the way back is walkable, and that every credential works in the target.", r#""24h""#, r#""12h""#),
     key("rollout.reconcile_every", Kind::Length { min: Duration::from_secs(10), max: Duration::from_secs(24 * 60 * 60) },
         "How often the books of both arms are compared, while both are written.", r#""5m""#, r#""15m""#),
     key("rollout.repair_age", SOAK,

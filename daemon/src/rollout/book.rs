@@ -98,6 +98,8 @@ struct Inner {
     changing: tokio::sync::Mutex<()>,
     /// Ways back that the store does not have yet.
     owed: Mutex<Vec<back::Marker>>,
+    /// The marker file and what is owed change together.
+    marking: tokio::sync::Mutex<()>,
     wake: Notify,
     /// By version: how many tenants a failure can come from.
     counts: Mutex<[Option<(u64, u64)>; RolloutName::ALL.len()]>,
@@ -141,6 +143,7 @@ impl Rollouts {
             known: Default::default(),
             changing: tokio::sync::Mutex::default(),
             owed: Mutex::default(),
+            marking: tokio::sync::Mutex::default(),
             wake: Notify::new(),
             counts: Mutex::default(),
         }))

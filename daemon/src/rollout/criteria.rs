@@ -109,7 +109,12 @@ pub fn criteria(state: &State, rules: &Rules, facts: &Facts, to: Stage, now: i64
         all.extend([verdict(facts), complete(facts)]);
     }
     if to.opens_target() {
-        all.extend([mode(state), armed(state, facts), preflight(facts), reverse(rules, facts, now)]);
+        all.extend([
+            mode(state),
+            armed(state, facts),
+            preflight(rules, facts, now),
+            reverse(rules, facts, now),
+        ]);
     }
     if to == Stage::Complete {
         all.push(overrides(state));
@@ -273,8 +278,14 @@ fn armed(state: &State, facts: &Facts) -> Criterion {
     }
 }
 
-fn preflight(facts: &Facts) -> Criterion {
+/// Credentials end and tenants come: what was tried long ago says nothing of today.
+fn preflight(rules: &Rules, facts: &Facts, now: i64) -> Criterion {
     match &facts.preflight {
+        Some(proof) if too_old(rules, proof.at, now) => {
+            let text =
+                format!("tried {}; `cutover rollout preflight` tries again", aged(rules, proof.at, now));
+            one("preflight", CriterionState::Unknown, true, text)
+        }
         Some(proof) => one("preflight", holds(proof.ok), true, proof.text.clone()),
         None => {
             one("preflight", CriterionState::Unknown, true, "no tenant's credential was tried in the target")
@@ -282,8 +293,20 @@ fn preflight(facts: &Facts) -> Criterion {
     }
 }
 
+/// How old a proof may be, milliseconds.
+fn most_age(rules: &Rules) -> i64 {
+    i64::try_from(rules.reverse_age.as_millis()).unwrap_or(i64::MAX)
+}
+
+fn too_old(rules: &Rules, at: i64, now: i64) -> bool {
+    now.saturating_sub(at) > most_age(rules)
+}
+
+fn aged(rules: &Rules, at: i64, now: i64) -> String {
+    format!("{} ago; at most {}", length(now.saturating_sub(at)), length(most_age(rules)))
+}
+
 fn reverse(rules: &Rules, facts: &Facts, now: i64) -> Criterion {
-    let most = i64::try_from(rules.reverse_age.as_millis()).unwrap_or(i64::MAX);
     match &facts.reverse {
         None => one(
             "reverse",
@@ -291,9 +314,8 @@ fn reverse(rules: &Rules, facts: &Facts, now: i64) -> Criterion {
             false,
             "the way back was not walked: `cutover rollout drill`",
         ),
-        Some(proof) if now.saturating_sub(proof.at) > most => {
-            let text =
-                format!("walked {} ago; at most {}", length(now.saturating_sub(proof.at)), length(most));
+        Some(proof) if too_old(rules, proof.at, now) => {
+            let text = format!("walked {}", aged(rules, proof.at, now));
             one("reverse", CriterionState::Unknown, false, text)
         }
         Some(proof) => one("reverse", holds(proof.ok), false, proof.text.clone()),

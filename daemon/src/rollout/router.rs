@@ -112,10 +112,12 @@ impl Router {
     pub fn hold(&self, name: RolloutName, hold: Hold) {
         let mut holds = self.holds();
         let held = &mut holds[name.index()];
-        // A kill is not weakened by a rollback that comes after it.
-        if held.hold != Some(Hold::Killed) {
-            held.hold = Some(hold);
-        }
+        // Neither a kill nor a longer way back is weakened by what comes after it.
+        held.hold = Some(match (held.hold, hold) {
+            (Some(Hold::Killed), _) | (_, Hold::Killed) => Hold::Killed,
+            (Some(Hold::Back(before)), Hold::Back(stage)) => Hold::Back(before.min(stage)),
+            (None, hold) => hold,
+        });
         self.show(held);
         drop(holds);
         self.tell();

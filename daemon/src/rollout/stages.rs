@@ -65,9 +65,10 @@ impl Track {
         self.0.iter().copied().find(|stage| *stage > from)
     }
 
-    /// The stage before this one.
-    pub fn before(&self, from: Stage) -> Option<Stage> {
-        self.0.iter().copied().rev().find(|stage| *stage < from)
+    /// Where a way back leads that names no stage: the last one in which legacy answered for everybody, since a smaller share of a
+    /// target that is broken is broken, too. From there on, the stage before.
+    pub fn last_good(&self, from: Stage) -> Option<Stage> {
+        self.0.iter().copied().rev().find(|stage| *stage < from && !stage.opens_target())
     }
 
     /// A step forward: to the very next stage.

@@ -96,7 +96,7 @@ pub enum RolloutAct {
         /// Passes the criteria that may be passed; needs the role approver.
         override_reason: Option<String>,
     },
-    /// To any earlier stage; `to` none: the last good one.
+    /// To any earlier stage; `to` none: the last good one, in which legacy answers for everybody.
     Rollback {
         name: RolloutName,
         to: Option<Stage>,

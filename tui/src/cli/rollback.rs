@@ -11,7 +11,7 @@ use crate::words;
 pub(super) struct Args {
     #[arg(value_name = "ROLLOUT", value_parser = words::rollout())]
     rollout: RolloutName,
-    /// An earlier stage [default: the last good one]
+    /// An earlier stage [default: the last good one, `shadow`, in which legacy answers for everybody; before it, the stage before]
     #[arg(long, value_name = "STAGE", value_parser = stage_word)]
     to: Option<Stage>,
     /// Why, for the receipt and the audit log

@@ -191,7 +191,7 @@ async fn a_good_target_stays_and_is_said_to_lack_data_until_it_does_not() {
 }
 
 #[tokio::test]
-async fn errors_go_back_one_stage_with_their_reason() {
+async fn errors_go_back_to_legacy_with_their_reason() {
     let house = House::new();
     let life = house.life("canary-50").await;
     life.tenants(30).await;
@@ -204,13 +204,13 @@ async fn errors_go_back_one_stage_with_their_reason() {
         .await;
     assert!(windows <= 2);
     let change = life.newest().await;
-    assert_eq!((change.act.as_str(), change.to), ("auto-rollback", stage("canary-10")));
+    assert_eq!((change.act.as_str(), change.to), ("auto-rollback", Stage::Shadow));
     assert!(change.reason.starts_with("error rate"), "{}", change.reason);
     assert_eq!(change.detail["evidence"]["verdict"], "breach");
     // Armed anew: what was seen before the way back does not go back once more.
     life.calls(Side::Target, Outcome::Ok, 100, 80);
     life.window().await;
-    assert_eq!(life.stage(), stage("canary-10"));
+    assert_eq!(life.stage(), Stage::Shadow);
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
+use cutover_shared::page::PageAsk;
 use cutover_shared::rollout::{ChangeView, RolloutName, Stage};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -23,16 +24,19 @@ const RETRY: Duration = Duration::from_secs(1);
 /// How long whoever asked waits for the store. Memory has taken effect long before.
 const PATIENCE: Duration = Duration::from_secs(3);
 
+/// Changes that are searched for the one that led where somebody else led, too.
+const NEWEST: u32 = 50;
+
 /// Which way back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Way {
-    /// To an earlier stage; none: the last good one, which is the stage before.
+    /// To an earlier stage; none: the last good one, [`Track::last_good`](crate::rollout::stages::Track::last_good).
     Stage(Option<Stage>),
     /// Legacy for everybody, until somebody lets go.
     Kill,
 }
 
-/// A way back as the marker file holds it.
+/// A way back as the marker file holds it, in a list of all that are owed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Marker {
     rollout: RolloutName,
@@ -76,16 +80,17 @@ impl Rollouts {
             automatic,
             detail,
         };
-        self.mark(&marker).await;
-        self.owed().push(marker.clone());
+        self.owe(marker).await;
         // In a task of its own: whoever leaves cuts nothing off, and a write that is no longer waited for happens all the same.
         let rollouts = self.clone();
         let storing = tokio::spawn(async move { rollouts.store_owed().await });
         let stored = self.0.clock.timeout(PATIENCE, storing).await;
         match stored {
-            Ok(Ok(Ok(mut changes))) => changes
-                .pop()
-                .ok_or(RolloutError::Owed(crate::store::WriteError::Unavailable("it is tried again".into()))),
+            Ok(Ok(Ok(changes))) => match changes.into_iter().rfind(|change| change.rollout == name) {
+                Some(change) => Ok(change),
+                // Stored by whoever asked at the same moment, or killed before already: what did it is the newest of its kind.
+                None => self.newest(name, to).await,
+            },
             Ok(Ok(Err(error))) => {
                 self.0.wake.notify_one();
                 Err(match error {
@@ -99,6 +104,17 @@ impl Rollouts {
                 Err(RolloutError::Owed(late))
             }
         }
+    }
+
+    async fn newest(&self, name: RolloutName, to: Option<Stage>) -> Result<ChangeView, RolloutError> {
+        let page = PageAsk::first(NEWEST);
+        let changes = self.changes(name, &page).await?.rows;
+        let led_there = |change: &ChangeView| match to {
+            None => change.act == "kill",
+            Some(to) => change.to == to && change.from != to,
+        };
+        let late = crate::store::WriteError::Unavailable("it is tried again".into());
+        changes.into_iter().find(led_there).ok_or(RolloutError::Owed(late))
     }
 
     /// Writes down that a kill of everything held this rollout, too: it stays killed until somebody brings it back. The brake
@@ -169,7 +185,7 @@ impl Rollouts {
         let (state, track) = (&self.known(name)?.state, &self.0.settings.track);
         let to = match to {
             Some(to) => to,
-            None => track.before(state.stage).ok_or(Illegal::Same(state.stage))?,
+            None => track.last_good(state.stage).ok_or(Illegal::Same(state.stage))?,
         };
         track.back(state.stage, to)?;
         Ok(to)
@@ -181,6 +197,7 @@ impl Rollouts {
         loop {
             let Some(marker) = self.owed().first().cloned() else { return Ok(done) };
             done.extend(self.store_marker(&marker).await?);
+            let _one = self.0.marking.lock().await;
             let last = {
                 let mut owed = self.owed();
                 owed.remove(0);
@@ -224,30 +241,39 @@ impl Rollouts {
         for name in RolloutName::ALL.iter().copied() {
             let Ok(text) = std::fs::read_to_string(self.marker_path(name)) else { continue };
             // A marker that can't be read is a kill: legacy in every doubt.
-            let marker = serde_json::from_str(&text).unwrap_or_else(|_| Marker {
-                rollout: name,
-                to: None,
-                at: self.0.clock.now(),
-                by: "unknown".to_owned(),
-                origin: "marker".to_owned(),
-                reason: "a marker that can't be read".to_owned(),
-                automatic: false,
-                detail: serde_json::Value::Null,
+            let markers: Vec<Marker> = serde_json::from_str(&text).unwrap_or_else(|_| {
+                vec![Marker {
+                    rollout: name,
+                    to: None,
+                    at: self.0.clock.now(),
+                    by: "unknown".to_owned(),
+                    origin: "marker".to_owned(),
+                    reason: "a marker that can't be read".to_owned(),
+                    automatic: false,
+                    detail: serde_json::Value::Null,
+                }]
             });
-            self.0.router.hold(name, marker.to.map_or(Hold::Killed, Hold::Back));
-            self.owed().push(marker);
+            for marker in &markers {
+                self.0.router.hold(name, marker.to.map_or(Hold::Killed, Hold::Back));
+            }
+            self.owed().extend(markers);
         }
     }
 
-    async fn mark(&self, marker: &Marker) {
-        let (path, text) =
-            (self.marker_path(marker.rollout), serde_json::to_string(marker).unwrap_or_default());
+    /// On disk together with all that is owed of the same rollout: a rollback that comes after a kill must not take its place.
+    async fn owe(&self, marker: Marker) {
+        let _one = self.0.marking.lock().await;
+        let name = marker.rollout;
+        let mut all: Vec<_> = self.owed().iter().filter(|other| other.rollout == name).cloned().collect();
+        all.push(marker.clone());
+        let (path, text) = (self.marker_path(name), serde_json::to_string(&all).unwrap_or_default());
         let work = tokio::task::spawn_blocking(move || write_durably(&path, &text));
         match self.0.clock.timeout(PATIENCE, work).await {
             Ok(Ok(Ok(()))) => {}
             Ok(Ok(Err(error))) => tracing::error!(%error, "the marker of a way back can't be written"),
             _ => tracing::error!("the marker of a way back is not on disk yet"),
         }
+        self.owed().push(marker);
     }
 
     /// Whether a marker could be written, tried beside the real one.

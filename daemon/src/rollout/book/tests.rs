@@ -31,7 +31,7 @@ impl Evidence for Good {
             verdict: Some(spoiled.unwrap_or((CriterionState::Holds, "passes".to_owned()))),
             reverse: Some(ReverseView { at: i64::MAX, ok: true, text: "walked".to_owned(), tenants: 3 }),
             armed: Some(proof.clone()),
-            preflight: Some(proof),
+            preflight: Some(Proof { at: i64::MAX, ..proof }),
             baseline_at: Some(0),
             reconciled: Some(ReconcileView {
                 at: i64::MAX,
@@ -312,6 +312,34 @@ async fn a_way_back_takes_effect_without_the_store_and_outlives_a_restart() {
     again.to(&house, "live").await;
     again.db.close().await;
     assert_eq!(house.life().await.side("acme").0, Side::Target);
+}
+
+#[tokio::test]
+async fn a_rollback_after_a_kill_does_not_take_its_place_on_disk() {
+    let house = House::new();
+    let life = house.life().await;
+    life.to(&house, "live").await;
+    life.db.close().await;
+    for way in [Way::Kill, Way::Stage(Some(Stage::DualWrite)), Way::Stage(Some(Stage::Shadow))] {
+        assert!(matches!(life.back(way).await, Err(RolloutError::Owed(_))));
+    }
+    assert_eq!(life.side("acme"), (Side::Legacy, Why::Killed));
+
+    let again = house.life().await;
+    let (_, state) = again.rollouts.state(AUTH).unwrap();
+    assert_eq!((state.stage, again.rollouts.owes()), (Stage::DualWrite, 0));
+    assert_eq!(again.side("acme"), (Side::Legacy, Why::Killed));
+    assert!(state.killed.is_some());
+}
+
+#[tokio::test]
+async fn a_second_kill_is_answered_with_the_first() {
+    let house = House::new();
+    let life = house.life().await;
+    life.to(&house, "live").await;
+    let first = life.back(Way::Kill).await.unwrap();
+    let second = life.back(Way::Kill).await.unwrap();
+    assert_eq!((second.act.as_str(), second.version), ("kill", first.version));
 }
 
 #[tokio::test]

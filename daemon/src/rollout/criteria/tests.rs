@@ -20,7 +20,7 @@ fn good() -> Facts {
         verdict: Some((CriterionState::Holds, "passes".to_owned())),
         reverse: Some(ReverseView { at: 100 * HOUR, ok: true, text: "walked".to_owned(), tenants: 3 }),
         armed: Some(proof.clone()),
-        preflight: Some(proof),
+        preflight: Some(Proof { at: 100 * HOUR, ..proof }),
         baseline_at: Some(0),
         reconciled: Some(compared(Health::Ok)),
         ..Facts::default()
@@ -85,6 +85,7 @@ fn each_missing_thing_is_named() {
         ("mode", |state, _| state.ceiling = Some(StoredCeiling { mode: Mode::Off, listed: None })),
         ("armed", |_, facts| facts.armed = None),
         ("preflight", |_, facts| facts.preflight = None),
+        ("preflight", |_, facts| facts.preflight.as_mut().unwrap().at = NIGHT - 25 * HOUR),
         ("reverse", |_, facts| facts.reverse = None),
         ("reverse", |_, facts| facts.reverse.as_mut().unwrap().at = NIGHT - 25 * HOUR),
         ("reverse", |_, facts| facts.reverse.as_mut().unwrap().ok = false),
@@ -106,6 +107,7 @@ fn what_keeps_tenants_on_legacy_keeps_the_last_stage_shut() {
     let mut facts = good();
     let now = 15 * DAY_MS + 3 * HOUR;
     facts.reverse.as_mut().unwrap().at = now;
+    facts.preflight.as_mut().unwrap().at = now;
     assert_eq!(failing(&state, &facts, "complete", now), ["overrides"]);
 }
 

@@ -35,6 +35,9 @@ fn a_hold_beats_the_store_until_it_is_let_go() {
     // What the store says meanwhile does not bring the target back.
     router.publish(plan(Stage::Complete, 2));
     assert_eq!(side(&router), (Side::Legacy, Why::Stage));
+    // A shorter way back does not weaken a longer one.
+    router.hold(RolloutName::GithubAuth, Hold::Back(Stage::Live));
+    assert_eq!(side(&router), (Side::Legacy, Why::Stage));
     router.hold(RolloutName::GithubAuth, Hold::Killed);
     router.hold(RolloutName::GithubAuth, Hold::Back(Stage::Shadow));
     assert_eq!(side(&router), (Side::Legacy, Why::Killed));

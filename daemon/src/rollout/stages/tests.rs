@@ -52,7 +52,18 @@ fn a_share_of_an_older_track_goes_on_and_back() {
         track.forward(stage("canary-10"), stage("canary-25")),
         Err(Illegal::Unknown(stage("canary-25")))
     );
-    assert_eq!(track.before(stage("canary-25")), Some(stage("canary-10")));
+}
+
+/// Whoever goes back because the target is broken leaves nobody on it.
+#[test]
+fn the_last_good_stage_is_one_where_legacy_answers_for_everybody() {
+    let track = track();
+    for from in ["canary-10", "canary-25", "canary-50", "canary-100", "live", "complete"] {
+        assert_eq!(track.last_good(stage(from)), Some(Stage::Shadow), "{from}");
+    }
+    assert_eq!(track.last_good(Stage::Shadow), Some(Stage::DualWrite));
+    assert_eq!(track.last_good(Stage::DualWrite), Some(Stage::Off));
+    assert_eq!(track.last_good(Stage::Off), None);
 }
 
 #[test]
