@@ -84,6 +84,20 @@ pub enum Unit {
     Millis,
 }
 
+impl Unit {
+    /// An amount as people read it: `5.00 %`, `0.0042 %`, `200 %`, `350 ms`, `12`. Cut, never rounded up.
+    pub fn text(self, n: u64) -> String {
+        match self {
+            Self::Ppm if n.is_multiple_of(100) => format!("{}.{:02} %", n / 10_000, n % 10_000 / 100),
+            Self::Ppm => format!("{}.{:04} %", n / 10_000, n % 10_000),
+            Self::Permille if n.is_multiple_of(10) => format!("{} %", n / 10),
+            Self::Permille => format!("{}.{} %", n / 10, n % 10),
+            Self::Count => n.to_string(),
+            Self::Millis => format!("{n} ms"),
+        }
+    }
+}
+
 /// Where a trigger stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -151,6 +165,21 @@ pub struct Reading {
     /// For triggers that are decided by a sequential test.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Evidence>,
+}
+
+impl Reading {
+    /// In a sentence: what was seen, and against what.
+    pub fn text(&self) -> String {
+        let trigger = self.trigger.word().replace('_', " ");
+        let (value, threshold, missing) =
+            (self.unit.text(self.value), self.unit.text(self.threshold), self.missing);
+        match self.state {
+            ReadingState::NotEnoughData | ReadingState::Undecided => format!(
+                "not enough data for {trigger}: {missing} more are needed ({value} so far, threshold {threshold})"
+            ),
+            _ => format!("{trigger} {value}, threshold {threshold}"),
+        }
+    }
 }
 
 /// How consistent the arms are proven to be. Displays as `0 mismatches in 3,000; proven >= 99.9001 %`.

@@ -199,6 +199,7 @@ const PURE: &[&str] = &[
     "rollout/metrics/buckets",
     "rollout/metrics/prometheus/answer",
     "flows/attention",
+    "flows/attention/rollouts",
     "flows/back",
     "flows/installation_health",
     "flows/import/arm",

@@ -8,6 +8,7 @@ pub const ALL: &[(&str, &str)] = &[
     ("kill.md", include_str!("../../runbooks/kill.md")),
     ("missed_webhooks.md", include_str!("../../runbooks/missed_webhooks.md")),
     ("repair_queue.md", include_str!("../../runbooks/repair_queue.md")),
+    ("rolled_back.md", include_str!("../../runbooks/rolled_back.md")),
     ("store_disk_full.md", include_str!("../../runbooks/store_disk_full.md")),
     ("undo_mapping.md", include_str!("../../runbooks/undo_mapping.md")),
 ];

@@ -1,10 +1,13 @@
 //! What needs a person, the most urgent first. A rule: from how things stand to sentences, each with why it is said.
 
+mod rollouts;
+
 use cutover_shared::mapping::ModeView;
 use cutover_shared::rollout::{ReconcileView, RepairView, RolloutName};
 use cutover_shared::run::{RunState, RunView};
 use cutover_shared::status::{Attention, Health, IndexView, SweepView};
 
+pub use self::rollouts::RolloutNow;
 use super::next::{changes_nothing, span};
 
 /// A failed run is told of for so long after its end.
@@ -31,6 +34,7 @@ pub struct Facts<'a> {
     pub index_max_age_ms: i64,
     pub webhooks: Webhooks,
     pub books: &'a [Books],
+    pub rollouts: &'a [RolloutNow],
 }
 
 /// What one rollout's second arm owes, and whether both books agree.
@@ -59,6 +63,7 @@ pub fn attention(facts: &Facts<'_>) -> Vec<Attention> {
         of_run(run, facts.now, &mut all);
     }
     webhooks(facts, &mut all);
+    rollouts::rollouts(facts.now, facts.rollouts, &mut all);
     books(facts, &mut all);
     index(facts, &mut all);
     copies(facts, &mut all);

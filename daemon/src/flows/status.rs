@@ -5,7 +5,7 @@ use cutover_shared::rollout::RolloutName;
 use cutover_shared::run::{Reversibility, RunState, RunView};
 use cutover_shared::status::{Status, SweepView};
 
-use super::attention::{Books, FAILED_MS, Facts, Webhooks, attention};
+use super::attention::{Books, FAILED_MS, Facts, RolloutNow, Webhooks, attention};
 use super::back::{Effects, Holds, Measure, way_back};
 use super::next::{self, Canary, Situation};
 use crate::clock::Clock;
@@ -14,6 +14,8 @@ use crate::mapping::gate::{CanaryFirst, CanaryStage};
 use crate::mapping::mirror::Mirror;
 use crate::mapping::mode;
 use crate::mapping::periodic::Periodic;
+use crate::rollout::automation::Judged;
+use crate::rollout::book::{AUTO, Rollouts};
 use crate::rollout::second::Second;
 use crate::run::{Brake, Engine};
 use crate::store::{Db, ReadError, RunRow, Standing, StandingRun};
@@ -29,6 +31,9 @@ const STANDING: u32 = 1_000;
 
 /// Ended runs of each way that are looked at for how fast items go.
 const MEASURED: u32 = 10;
+
+/// Changes of a rollout that are looked at for one that the daemon made by itself.
+const CHANGES: u32 = 50;
 
 /// What is fixed for the life of the process.
 #[derive(Clone, Debug)]
@@ -56,11 +61,14 @@ pub struct Sources<'a> {
     /// None where nothing is copied.
     pub mirror: Option<&'a Mirror>,
     pub second: &'a Second,
+    pub rollouts: &'a Rollouts,
+    pub judged: &'a Judged,
 }
 
 /// Reads the whole.
 pub async fn status(from: Sources<'_>) -> Result<Status, ReadError> {
-    let Sources { identity, db, engine, brake, clock, canary, periodic, mirror, second } = from;
+    let Sources { identity, db, engine, brake, clock, canary, periodic, mirror, second, rollouts, judged } =
+        from;
     let mode = mode::view(db, identity.configured_mode, brake.is_pulled()).await?;
     let index = db.index_view(&identity.github_host).await?;
     let (tenants, projects, repositories) = db.catalog_counts().await?;
@@ -80,8 +88,10 @@ pub async fn status(from: Sources<'_>) -> Result<Status, ReadError> {
         let (repair, reconciled) = (second.view(name).await?, second.reconciled(name).await?);
         books.push(Books { name, repair, reconciled });
     }
+    let standing = standing(db, rollouts, judged, now).await?;
     let attention = attention(&Facts {
         books: &books,
+        rollouts: &standing,
         now,
         mode: &mode,
         trouble: trouble.as_deref(),
@@ -127,6 +137,34 @@ pub async fn status(from: Sources<'_>) -> Result<Status, ReadError> {
         back,
         mode,
     })
+}
+
+/// Rollouts that are not read yet are left out.
+async fn standing(
+    db: &Db,
+    rollouts: &Rollouts,
+    judged: &Judged,
+    now: i64,
+) -> Result<Vec<RolloutNow>, ReadError> {
+    let incidents = db.incidents_open().await?;
+    let mut all = Vec::new();
+    for name in RolloutName::ALL.iter().copied() {
+        let Ok((_, state)) = rollouts.state(name) else { continue };
+        let since = now.saturating_sub(FAILED_MS);
+        let changes = db.rollout_changes(name, None, CHANGES).await?;
+        let back = changes.into_iter().find(|change| change.act == AUTO && change.at >= since);
+        let incident = incidents.iter().find(|one| one.rollout.is_none_or(|of| of == name));
+        all.push(RolloutNow {
+            name,
+            stage: state.stage,
+            killed: state.killed.is_some() && !rollouts.router().is_killed(),
+            freeze: state.freeze.map(|freeze| freeze.reason),
+            judgement: judged.of(name),
+            went_back: back.map(|change| (change.at, change.to, change.reason)),
+            incident: incident.map(|one| (one.id.clone(), one.text.clone())),
+        });
+    }
+    Ok(all)
 }
 
 fn stage(stage: CanaryStage) -> Canary {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use cutover_shared::rollout::{CriterionState, RolloutName, Stage};
-use cutover_shared::verdict::{Judgement, Reading, ReadingState, Trigger, Verdict};
+use cutover_shared::verdict::{Judgement, ReadingState, Trigger, Verdict};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -92,7 +92,7 @@ pub fn said(judgement: &Judgement) -> (CriterionState, String) {
         (Verdict::Pass, _) | (_, None) => {
             judgement.claim.map_or_else(|| "passes".to_owned(), |claim| claim.to_string())
         }
-        (_, Some(reading)) => words(reading),
+        (_, Some(reading)) => reading.text(),
     };
     (state, text)
 }
@@ -104,20 +104,6 @@ fn rank(state: ReadingState) -> u8 {
         ReadingState::Undecided => 2,
         ReadingState::NotEnoughData => 3,
         ReadingState::Fired => 4,
-    }
-}
-
-/// A reading in a sentence.
-pub fn words(reading: &Reading) -> String {
-    let trigger = reading.trigger.word().replace('_', " ");
-    let Reading { value, threshold, unit, missing, .. } = reading;
-    match reading.state {
-        ReadingState::NotEnoughData | ReadingState::Undecided => {
-            format!(
-                "not enough data for {trigger}: {missing} more are needed ({value} {unit} of {threshold} so far)"
-            )
-        }
-        _ => format!("{trigger} {value} {unit}, threshold {threshold}"),
     }
 }
 
@@ -223,7 +209,7 @@ impl Automation {
                 "a breach, and the rollout is frozen: only a person may roll it back");
             return Ok(());
         }
-        let reason = words(&firing.reading);
+        let reason = firing.reading.text();
         let back =
             self.rollouts.back(name, Way::Stage(None), &reason, json!(judgement), true, &Who::daemon()).await;
         self.recorder.forget_gross(name);

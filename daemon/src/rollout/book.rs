@@ -17,7 +17,7 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Notify;
 
-pub use self::back::Way;
+pub use self::back::{AUTO, Way};
 pub use self::forward::StepAsk;
 use super::bucket::UnknownAlgorithm;
 use super::criteria::{Facts, Rules};

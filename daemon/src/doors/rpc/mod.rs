@@ -116,6 +116,8 @@ impl Parts {
                     periodic: &self.periodic,
                     mirror: self.doctor.mirror.as_ref(),
                     second: &self.second,
+                    rollouts: &self.rollouts,
+                    judged: &self.judged,
                 };
                 let mut status = status::status(from).await.map_err(read_error)?;
                 status.rollouts = rollout::briefs(self);

@@ -27,6 +27,9 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// Changes that are searched for the one that led where somebody else led, too.
 const NEWEST: u32 = 50;
 
+/// The act of a way back that the daemon goes by itself.
+pub const AUTO: &str = "auto-rollback";
+
 /// Which way back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Way {
@@ -227,7 +230,7 @@ impl Rollouts {
                 // A list by name was frozen for the share that is left now.
                 lists.roster = None;
                 state.moved(to, None, self.0.clock.now());
-                if marker.automatic { "auto-rollback" } else { "rollback" }
+                if marker.automatic { AUTO } else { "rollback" }
             }
         };
         let detail = json!({ "effective_at": marker.at, "evidence": marker.detail });
