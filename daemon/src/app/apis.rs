@@ -15,14 +15,16 @@ use crate::doors::http::auth::scope::{ApiKey, ApiKeys, Scope};
 use crate::doors::http::auth::{Auth, Demands, Users};
 use crate::doors::http::context::ContextParts;
 use crate::doors::http::flags::FlagParts;
+use crate::doors::http::git::{GitParts, TenantGit};
 use crate::doors::http::github::GithubParts;
 use crate::doors::http::ofrep::OfrepParts;
 use crate::doors::http::outcomes::OutcomeParts;
 use crate::doors::http::workflow::WorkflowParts;
 use crate::doors::http::{
-    Rates, callback, context, flags, github, integrations, migration, oauth, ofrep, outcomes, workflow,
+    Rates, callback, context, flags, git, github, integrations, migration, oauth, ofrep, outcomes, workflow,
 };
 use crate::doors::rpc::Parts;
+use crate::flows::gits::Gits;
 use crate::gateway::context::RepositoryContext;
 use crate::gateway::integrations::{Integrations, Setup as IntegrationSetup};
 
@@ -89,6 +91,7 @@ pub(super) fn build(
         );
     }
     let keys = Arc::new(api_keys(config));
+    let gits: Arc<dyn TenantGit> = Arc::new(Gits);
     let streams = (config.http.max_connections / STREAMS_SHARE).max(1);
     let address = |text: &Option<String>| text.as_deref().map(Url::parse).transpose();
     Ok(callback::routes(Arc::new(callback::Parts {
@@ -122,6 +125,7 @@ pub(super) fn build(
         imports: parts.imports.clone(),
         planner: parts.planner.clone(),
     })))
+    .merge(git::routes(Arc::new(GitParts::new(auth.clone(), gits, parts.clock.clone()))))
     .merge(ofrep::routes(Arc::new(OfrepParts::new(
         parts.rollouts.router().clone(),
         keys.clone(),

@@ -14,6 +14,7 @@ use crate::config::{Config, SocketAccess};
 use crate::doors::http::{self, Door, GithubApi, Limits, Setup};
 use crate::doors::rpc::{Access, ListenError, Listener};
 use crate::metrics::Metrics;
+use crate::sandbox::WALL;
 
 pub(super) fn open(config: &Config) -> Result<Listener, ListenError> {
     let access = match &config.rpc.access {
@@ -68,7 +69,7 @@ pub(super) async fn open_http(
             connections: config.http.max_connections,
             failed_signatures_per_minute: config.http.failed_signatures_per_minute,
             drain: config.stop_timeout,
-            slow: config.import.timeout.saturating_add(SLOW_MARGIN),
+            slow: config.import.timeout.max(WALL).saturating_add(SLOW_MARGIN),
             ..Limits::default()
         },
     });
