@@ -234,7 +234,8 @@ async fn archive(
     let found = async {
         let within = parts.caller(&headers, address).await?;
         let archive = parts.gits.archive(&sandbox, within.as_ref()).await.map_err(refusal)?;
-        let commit = HeaderValue::from_str(&archive.commit_sha).map_err(|_| internal("an archive of no commit"))?;
+        let commit =
+            HeaderValue::from_str(&archive.commit_sha).map_err(|_| internal("an archive of no commit"))?;
         Ok::<_, Refusal>((archive, commit))
     };
     match found.await {
@@ -313,7 +314,9 @@ fn refusal(error: GitsError) -> Refusal {
             return Refusal::new(StatusCode::TOO_MANY_REQUESTS, code, text).retry_after(*retry_after);
         }
         GitsError::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
-        GitsError::Busy => return Refusal::new(StatusCode::SERVICE_UNAVAILABLE, code, text).retry_after(SOON),
+        GitsError::Busy => {
+            return Refusal::new(StatusCode::SERVICE_UNAVAILABLE, code, text).retry_after(SOON);
+        }
         GitsError::Quota(_) => StatusCode::UNPROCESSABLE_ENTITY,
         GitsError::TimedOut(_) => StatusCode::GATEWAY_TIMEOUT,
         GitsError::Expired => StatusCode::GONE,

@@ -156,6 +156,10 @@ fn few<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<FileBody>, D::Error> {
 /// # Errors
 /// 400 that names the field.
 pub(super) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
+    // A list would be taken as the fields in their order.
+    if bytes.trim_ascii_start().first() != Some(&b'{') {
+        return Err(bad("the body is no JSON object"));
+    }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let body = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let (at, why) = (error.path().to_string(), error.inner().to_string());
@@ -169,7 +173,8 @@ pub(super) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
 impl CloneBody {
     /// `within`: the caller's own tenant; none: of every tenant.
     pub(super) fn ask(self, within: Option<TenantId>) -> Result<CloneAsk, Refusal> {
-        let place = Place { project: self.project_id, tenant: self.tenant_id, repository: self.repository, within };
+        let place =
+            Place { project: self.project_id, tenant: self.tenant_id, repository: self.repository, within };
         Ok(CloneAsk { place, reference: reference(self.reference)? })
     }
 }
@@ -183,12 +188,16 @@ impl PullBody {
 impl PushBody {
     pub(super) fn ask(self, headers: &HeaderMap, within: Option<TenantId>) -> Result<PushAsk, Refusal> {
         let operation = operation(headers, self.operation)?;
-        let place = Place { project: self.project_id, tenant: self.tenant_id, repository: self.repository, within };
+        let place =
+            Place { project: self.project_id, tenant: self.tenant_id, repository: self.repository, within };
         let branch = Branch::parse(&self.branch).ok_or_else(|| wrong("branch", "git takes no such name"))?;
         let Some(Reference::Commit(expected)) = Reference::parse(&self.expected) else {
             return Err(wrong("expected", "the full sha of a commit is needed: 40 hex digits"));
         };
-        if self.message.trim().is_empty() || self.message.contains('\0') || self.message.len() > LONGEST_MESSAGE {
+        if self.message.trim().is_empty()
+            || self.message.contains('\0')
+            || self.message.len() > LONGEST_MESSAGE
+        {
             let what = format!("1 to {LONGEST_MESSAGE} bytes of text without NUL are needed");
             return Err(wrong("message", what));
         }
@@ -199,7 +208,10 @@ impl PushBody {
             wrong("time", "needed, in seconds since the epoch: the commit's sha is made of it, and a repeat must have the same")
         })?;
         if !(0..=LAST_SECOND).contains(&time) {
-            return Err(wrong("time", "no second between the years 1970 and 9999; seconds, not milliseconds"));
+            return Err(wrong(
+                "time",
+                "no second between the years 1970 and 9999; seconds, not milliseconds",
+            ));
         }
         let change = Change {
             branch,
@@ -233,8 +245,8 @@ fn operation(headers: &HeaderMap, body: Option<String>) -> Result<OperationId, R
             return Err(wrong("operation", "the body and `Idempotency-Key` name two"));
         }
     }
-    let named =
-        named.ok_or_else(|| wrong("operation", "needed, here or as `Idempotency-Key`: a repeat has the same"))?;
+    let named = named
+        .ok_or_else(|| wrong("operation", "needed, here or as `Idempotency-Key`: a repeat has the same"))?;
     OperationId::parse(&named)
         .ok_or_else(|| wrong("operation", "1 to 200 letters, digits, `-`, `_`, `.` and `:` are needed"))
 }

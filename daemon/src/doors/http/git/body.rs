@@ -68,8 +68,8 @@ impl Room {
             return Err(too_large(most));
         }
         while let Some(frame) = body.frame().await {
-            let frame =
-                frame.map_err(|_| Refusal::new(StatusCode::BAD_REQUEST, "broken_off", "the body broke off"))?;
+            let frame = frame
+                .map_err(|_| Refusal::new(StatusCode::BAD_REQUEST, "broken_off", "the body broke off"))?;
             let Ok(part) = frame.into_data() else { continue };
             let length = bytes.len() + part.len();
             if length > most {
@@ -84,7 +84,8 @@ impl Room {
     /// Never waits: bodies that each wait for a little more would wait for each other.
     fn grow(&self, held: &mut Held, length: usize) -> Result<(), Refusal> {
         let more = length.div_ceil(1024).saturating_sub(held.kib());
-        let taken = u32::try_from(more).ok().and_then(|more| self.left.clone().try_acquire_many_owned(more).ok());
+        let taken =
+            u32::try_from(more).ok().and_then(|more| self.left.clone().try_acquire_many_owned(more).ok());
         let Some(taken) = taken else {
             let what = "too many large bodies are under way; send it again";
             return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "busy", what).retry_after(SOON));
