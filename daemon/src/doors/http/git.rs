@@ -223,7 +223,8 @@ async fn push(
         (status = 404, description = "There is no such sandbox, or it is another tenant's"),
         (status = 410, description = "`expired`: its time was over"),
         (status = 429, description = "`rate_limited`, with Retry-After"),
-        (status = 503, description = "`busy`")))]
+        (status = 502, description = "`damaged`: a pull broke off; clone again"),
+        (status = 503, description = "`busy`: somebody works with it, or too many archives are read")))]
 async fn archive(
     State(parts): State<Parts>,
     Extension(id): Extension<RequestId>,
