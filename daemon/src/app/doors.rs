@@ -68,7 +68,7 @@ pub(super) async fn open_http(
             connections: config.http.max_connections,
             failed_signatures_per_minute: config.http.failed_signatures_per_minute,
             drain: config.stop_timeout,
-            slow: config.import.timeout.saturating_add(SLOW_MARGIN),
+            slow: config.import.timeout.max(config.sandbox.wall).saturating_add(SLOW_MARGIN),
             ..Limits::default()
         },
     });

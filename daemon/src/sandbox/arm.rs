@@ -236,7 +236,10 @@ impl Arm {
             mirror.measured(&tip.commit, measured);
         }
         steps.check_room(measured)?;
-        steps.check_out(lease, &tip.commit, !lease.commit.is_empty()).await?;
+        let used_before = !lease.commit.is_empty();
+        // Until all is written it is no commit at all, however this ends.
+        lease.commit.clear();
+        steps.check_out(lease, &tip.commit, used_before).await?;
         std::fs::write(lease.repository().join("HEAD"), format!("{}\n", tip.commit))?;
         lease.commit.clone_from(&tip.commit);
         Ok(measured)
@@ -339,6 +342,9 @@ impl GitArm for Arm {
             || !Arc::ptr_eq(&sandbox.pool, &self.pool)
         {
             return Err(SandboxError::NotYours);
+        }
+        if sandbox.commit.is_empty() {
+            return Err(SandboxError::Damaged("the files are those of no commit: a pull broke off".to_owned()));
         }
         let over = sandbox.over.clone();
         if sandbox.arm != self.kind {

@@ -137,6 +137,11 @@ impl OperationId {
         fits.then(|| Self(text.to_owned()))
     }
 
+    /// For what no caller has named.
+    pub fn numbered(number: u128) -> Self {
+        Self(format!("cutover-{number:032x}"))
+    }
+
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
