@@ -15,7 +15,7 @@ use crate::doors::http::auth::scope::{ApiKey, ApiKeys, Scope};
 use crate::doors::http::auth::{Auth, Demands, Users};
 use crate::doors::http::context::ContextParts;
 use crate::doors::http::flags::FlagParts;
-use crate::doors::http::git::{GitParts, TenantGit};
+use crate::doors::http::git::GitParts;
 use crate::doors::http::github::GithubParts;
 use crate::doors::http::ofrep::OfrepParts;
 use crate::doors::http::outcomes::OutcomeParts;
@@ -70,7 +70,7 @@ fn auth(config: &Config, clock: &Clock, client: &Client) -> Result<Auth, Failure
 pub(super) fn build(
     config: &Config,
     credentials: &Credentials,
-    parts: &Parts,
+    (parts, gits): (&Parts, &Gits),
     stop: &CancellationToken,
 ) -> Result<OpenApiRouter, Failure> {
     let client = Client::new()?;
@@ -91,7 +91,6 @@ pub(super) fn build(
         );
     }
     let keys = Arc::new(api_keys(config));
-    let gits: Arc<dyn TenantGit> = Arc::new(Gits);
     let streams = (config.http.max_connections / STREAMS_SHARE).max(1);
     let address = |text: &Option<String>| text.as_deref().map(Url::parse).transpose();
     Ok(callback::routes(Arc::new(callback::Parts {
@@ -125,7 +124,7 @@ pub(super) fn build(
         imports: parts.imports.clone(),
         planner: parts.planner.clone(),
     })))
-    .merge(git::routes(Arc::new(GitParts::new(auth.clone(), gits, parts.clock.clone()))))
+    .merge(git::routes(Arc::new(GitParts::new(auth.clone(), Arc::new(gits.clone()), parts.clock.clone()))))
     .merge(ofrep::routes(Arc::new(OfrepParts::new(
         parts.rollouts.router().clone(),
         keys.clone(),
