@@ -78,8 +78,9 @@ impl Measure {
 
 /// Sandboxes as the metrics name them.
 fn shown(of: &Figures) -> SandboxFigures {
-    let hits =
-        |kind: QuotaKind| of.quota_hits.iter().find(|(one, _)| *one == kind).map_or(0, |(_, hits)| *hits);
+    let hits = |kind: QuotaKind| {
+        of.quota_hits.iter().find(|(one, _)| *one == kind).map_or(0, |(_, hits)| *hits)
+    };
     SandboxFigures {
         warm: of.warm,
         wanted: of.wanted,
