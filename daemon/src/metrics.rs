@@ -2,6 +2,7 @@
 //! from a closed set, so that the number of series is bounded whatever the world sends.
 
 mod rollout;
+mod sandbox;
 mod table;
 
 use std::collections::HashMap;
@@ -13,6 +14,8 @@ use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder a
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
 use rollout::RolloutSeries;
+pub use sandbox::SandboxFigures;
+use sandbox::SandboxSeries;
 pub use table::{ALL, Described, Form, Values};
 use table::{CALL_KINDS, CLASSES, DISPATCHES, IMPORT_METHODS, NO_ROUTE};
 
@@ -81,6 +84,7 @@ struct Inner {
     /// In the order of [`Dispatch`].
     dispatch: [Histogram; 3],
     rollout: RolloutSeries,
+    sandbox: SandboxSeries,
 }
 
 static PROCESS: LazyLock<Metrics> = LazyLock::new(Metrics::new);
@@ -134,6 +138,7 @@ impl Metrics {
                 histogram(&recorder, &table::DISPATCH, &[("outcome", DISPATCHES[at])])
             }),
             rollout: RolloutSeries::new(&recorder),
+            sandbox: SandboxSeries::new(&recorder),
             handle,
             recorder,
         };

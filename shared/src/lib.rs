@@ -7,6 +7,7 @@ pub mod catalog;
 pub mod context;
 pub mod error;
 pub mod filter;
+pub mod git;
 pub mod hooks;
 pub mod ids;
 pub mod import;

@@ -15,14 +15,16 @@ use crate::doors::http::auth::scope::{ApiKey, ApiKeys, Scope};
 use crate::doors::http::auth::{Auth, Demands, Users};
 use crate::doors::http::context::ContextParts;
 use crate::doors::http::flags::FlagParts;
+use crate::doors::http::git::GitParts;
 use crate::doors::http::github::GithubParts;
 use crate::doors::http::ofrep::OfrepParts;
 use crate::doors::http::outcomes::OutcomeParts;
 use crate::doors::http::workflow::WorkflowParts;
 use crate::doors::http::{
-    Rates, callback, context, flags, github, integrations, migration, oauth, ofrep, outcomes, workflow,
+    Rates, callback, context, flags, git, github, integrations, migration, oauth, ofrep, outcomes, workflow,
 };
 use crate::doors::rpc::Parts;
+use crate::flows::gits::Gits;
 use crate::gateway::context::RepositoryContext;
 use crate::gateway::integrations::{Integrations, Setup as IntegrationSetup};
 
@@ -68,7 +70,7 @@ fn auth(config: &Config, clock: &Clock, client: &Client) -> Result<Auth, Failure
 pub(super) fn build(
     config: &Config,
     credentials: &Credentials,
-    parts: &Parts,
+    (parts, gits): (&Parts, &Gits),
     stop: &CancellationToken,
 ) -> Result<OpenApiRouter, Failure> {
     let client = Client::new()?;
@@ -122,6 +124,7 @@ pub(super) fn build(
         imports: parts.imports.clone(),
         planner: parts.planner.clone(),
     })))
+    .merge(git::routes(Arc::new(GitParts::new(auth.clone(), Arc::new(gits.clone()), parts.clock.clone()))))
     .merge(ofrep::routes(Arc::new(OfrepParts::new(
         parts.rollouts.router().clone(),
         keys.clone(),

@@ -10,6 +10,7 @@ use crate::rollout::tally::Tally;
 use crate::store::Db;
 
 /// What every operation of a rollout goes through.
+#[derive(Clone)]
 pub(super) struct Arms {
     pub(super) router: Router,
     pub(super) shadow: Shadow,

@@ -60,7 +60,7 @@ pub(super) async fn open_http(
         trusted: config.http.trusted_proxies.clone(),
         github_api: Box::new(move || GithubApi::of(&github)),
         redis: Box::new(move || locks::redis_check(&held)),
-        apis: apis::build(config, credentials, parts, &stop)?,
+        apis: apis::build(config, credentials, (parts, &built.gits), &stop)?,
         tls: built.tls.clone(),
         allow: built.allow.clone(),
         metrics: Metrics::process(),
@@ -68,7 +68,7 @@ pub(super) async fn open_http(
             connections: config.http.max_connections,
             failed_signatures_per_minute: config.http.failed_signatures_per_minute,
             drain: config.stop_timeout,
-            slow: config.import.timeout.saturating_add(SLOW_MARGIN),
+            slow: config.import.timeout.max(config.sandbox.wall).saturating_add(SLOW_MARGIN),
             ..Limits::default()
         },
     });

@@ -5,6 +5,7 @@ mod args;
 mod arms;
 mod credentials;
 mod doors;
+mod gits;
 mod imports;
 mod kinds;
 mod locks;
@@ -140,6 +141,9 @@ async fn serve(loaded: Loaded, env: &Env, faults: Faults) -> Result<ExitCode, Fa
     }
     // Whatever is left of it is cut before the store closes.
     drop(http);
+    if clock.timeout(config.stop_timeout, built.close_sandboxes()).await.is_err() {
+        tracing::warn!("sandboxes could not be removed in time; the next start does it");
+    }
     let drained = shutdown.drain(config.stop_timeout).await;
     if !matches!(drained, Drained::Clean) {
         tracing::warn!(?drained, "not everything ended by itself");

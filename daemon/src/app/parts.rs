@@ -8,6 +8,7 @@ use cutover_shared::mapping::Mode;
 use cutover_shared::rollout::{RolloutName, Stage};
 
 use super::credentials::Credentials;
+use super::gits::gits;
 use super::imports::imports;
 use super::measured::Measured;
 use super::routed::Routed;
@@ -25,6 +26,7 @@ use crate::flows::app_workflows::{self, AppWorkflows};
 use crate::flows::ceiling;
 use crate::flows::doctor::{Certificate, Doctor};
 use crate::flows::incident::Incidents;
+use crate::flows::gits::Gits;
 use crate::flows::kill::{KillParts, KillSwitch};
 use crate::flows::probe::rule::Rule;
 use crate::flows::probe::{Post, Probe, ProbeParts, Probes};
@@ -55,6 +57,7 @@ use crate::rollout::metrics::Flush;
 use crate::rollout::metrics::prometheus::Prometheus;
 use crate::rollout::peers::Alone;
 use crate::run::{Brake, Engine, EngineSettings};
+use crate::sandbox::Sandboxes;
 use crate::seal::Seal;
 use crate::store::{self, Db};
 
@@ -76,6 +79,9 @@ pub(super) struct Built {
     pub(super) allow: Option<Arc<AllowList>>,
     pub(super) rescorer: Rescorer,
     pub(super) locks: Arc<LockService>,
+    /// Git for tenants, and the service that it stands on.
+    pub(super) gits: Gits,
+    pub(super) sandboxes: Sandboxes,
     /// None: the application's tables are not read for workflows.
     pub(super) app_workflows: Option<Arc<AppWorkflows>>,
     /// Stores what rollouts count.
@@ -197,9 +203,11 @@ pub(super) async fn build(
         .clone()
         .map(|tls| -> Arc<dyn Fn() -> Certificate + Send + Sync> { Arc::new(move || tls.state()) });
     let (imports, artifacts, git) =
-        imports(config, credentials.slug.clone(), &db, &github, &seal, arms, clock)?;
-    let second = second(config, &db, rollouts.router(), &imports, &faults, clock);
+        imports(config, credentials.slug.clone(), &db, &github, &seal, arms.clone(), clock)?;
+    let (gits, sandboxes) = gits(config, &db, &github, &imports, arms, clock)?;
+    let second = second(config, &db, rollouts.router(), (&imports, &gits), &faults, clock);
     imports.write_behind(second.clone());
+    gits.write_behind(second.clone());
     let triggers = Triggers::new(db.clone(), clock.clone(), Arc::new(GitHubFiles(github.clone())));
     let app_workflows = workflow_reader(config, app_database.as_ref(), &db, &triggers, clock);
     let mirror = app_database
@@ -238,7 +246,7 @@ pub(super) async fn build(
         db: db.clone(),
         clock: clock.clone(),
         rollouts: rollouts.clone(),
-        provers: [Arc::new(imports.clone()), Arc::new(imports.clone())],
+        provers: [Arc::new(imports.clone()), Arc::new(gits.clone())],
     };
     let incidents = Incidents { db: db.clone(), clock: clock.clone(), rollouts: rollouts.clone() };
     let door = Arc::new(Parts {
@@ -286,6 +294,8 @@ pub(super) async fn build(
         allow,
         rescorer,
         locks,
+        gits,
+        sandboxes,
         app_workflows,
         flush,
         prometheus,
@@ -314,6 +324,12 @@ fn probes(loaded: &Config, db: &Db, clock: &Clock) -> Result<Probes, Failure> {
 }
 
 impl Built {
+    /// Releases what callers hold, ends what is under way in sandboxes, and removes them all.
+    pub(super) async fn close_sandboxes(&self) {
+        self.gits.close();
+        self.sandboxes.close().await;
+    }
+
     /// Reads marker and store, and takes up what the last process left.
     pub(super) async fn take_up(&self) -> Result<(), Failure> {
         let initial = self.door.rollouts.settings().initial;

@@ -7,24 +7,28 @@ use cutover_shared::rollout::{Operation, RolloutName};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::faults::Faults;
+use crate::flows::gits::{Gits, GitsBehind};
 use crate::flows::import::Imports;
 use crate::flows::second::ImportsBehind;
 use crate::rollout::router::Router;
 use crate::rollout::second::{RepairLimits, Second, SecondArm, SecondParts};
 use crate::store::Db;
 
-/// The arms of `git-sandbox` come with its layers.
 pub(super) fn second(
     config: &Config,
     db: &Db,
     router: &Router,
-    imports: &Imports,
+    (imports, gits): (&Imports, &Gits),
     faults: &Faults,
     clock: &Clock,
 ) -> Second {
     let behind: Arc<dyn SecondArm> = Arc::new(ImportsBehind::new(imports.clone(), db.clone()));
     let mut arms: [Option<Arc<dyn SecondArm>>; Operation::ALL.len()] = Default::default();
     for operation in RolloutName::GithubAuth.operations() {
+        arms[operation.index()] = Some(behind.clone());
+    }
+    let behind: Arc<dyn SecondArm> = Arc::new(GitsBehind::new(gits.clone()));
+    for operation in RolloutName::GitSandbox.operations() {
         arms[operation.index()] = Some(behind.clone());
     }
     Second::new(SecondParts {

@@ -69,6 +69,9 @@ pub(super) fn spawn(
     until_stop(shutdown, "outbox", outbox.clone().work());
     until_stop(shutdown, "outbox retention", outbox.retain(config.inbox.keep_payloads));
     until_stop(shutdown, "artifacts", built.artifacts.clone().sweep());
+    let sandboxes = built.sandboxes.clone();
+    until_stop(shutdown, "sandboxes", async move { sandboxes.work().await });
+    until_stop(shutdown, "sandboxes in use", built.gits.clone().work());
     until_stop(shutdown, "plan expiry", expire(parts.clone()));
     until_stop(
         shutdown,
@@ -78,6 +81,7 @@ pub(super) fn spawn(
     let measure = Arc::new(Measure {
         db: parts.db.clone(),
         github: parts.github.clone(),
+        sandboxes: built.sandboxes.clone(),
         clock: parts.clock.clone(),
         metrics: Metrics::process(),
     });

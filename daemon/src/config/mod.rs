@@ -20,6 +20,7 @@ mod mistake;
 mod ofrep;
 mod probe;
 mod rollout;
+mod sandbox;
 mod secret;
 mod section;
 mod settings;
@@ -36,6 +37,7 @@ pub use gather::Origin;
 pub use mistake::{Mistake, MistakeKind, Mistakes, Place};
 pub use ofrep::{KeyScope, OfrepKey};
 pub use rollout::{ArmQueries, Prometheus, Rollout};
+pub use sandbox::Sandbox;
 pub use settings::{
     Api, AppWorkflows, Catalog, Config, GitHub, Http, InstallationCopy, IntegrationCopy, LockBackend,
     LockPhase, Locks, Log, Mapping, Migration, MirrorNames, OauthApp, OnPartition, Operator, Post,

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use crate::clock::{Clock, Millis};
 use crate::github::{Budget, GitHub, Traffic};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, SandboxFigures};
+use crate::sandbox::{Figures, QuotaKind, Sandboxes};
 use crate::store::{Db, ReadError};
 
 /// How often is looked.
@@ -26,6 +27,7 @@ const FAILING: Duration = Duration::from_secs(60);
 pub struct Measure {
     pub db: Db,
     pub github: GitHub,
+    pub sandboxes: Sandboxes,
     pub clock: Clock,
     pub metrics: Metrics,
 }
@@ -41,6 +43,7 @@ impl Measure {
             if let Some(rate) = rate.add(self.clock.monotonic(), self.metrics.tokens_minted()) {
                 self.metrics.token_refresh_rate(rate);
             }
+            self.metrics.sandboxes(&shown(&self.sandboxes.figures()));
             if let Err(error) = self.store().await {
                 tracing::warn!(%error, "some gauges can't be brought up to date");
             }
@@ -70,6 +73,28 @@ impl Measure {
                 let _ = self.github.reader(Traffic::Live).app().await;
             }
         }
+    }
+}
+
+/// Sandboxes as the metrics name them.
+fn shown(of: &Figures) -> SandboxFigures {
+    let hits = |kind: QuotaKind| {
+        of.quota_hits.iter().find(|(one, _)| *one == kind).map_or(0, |(_, hits)| *hits)
+    };
+    SandboxFigures {
+        warm: of.warm,
+        wanted: of.wanted,
+        leased: [of.leased_direct, of.leased],
+        waiting: of.waiting,
+        mirrors: of.mirrors,
+        mirror_bytes: of.mirror_bytes,
+        trouble: of.trouble.is_some(),
+        served: [of.served_warm, of.served_cold],
+        fetches: [of.mirror_hits, of.mirror_misses],
+        reaped: of.reaped,
+        unhealthy: of.unhealthy,
+        timed_out: of.timed_out,
+        quota: QuotaKind::ALL.map(hits),
     }
 }
 
@@ -119,6 +144,15 @@ mod tests {
         assert_eq!(lowest(&budgets, 9), (Some(7), Some(3)));
         assert_eq!(lowest(&budgets, 10), (Some(50), Some(3)));
         assert_eq!(lowest(&budgets, 100), (Some(5000), Some(5000)));
+    }
+
+    #[test]
+    fn each_quota_is_shown_under_its_own_word() {
+        let hits = QuotaKind::ALL.iter().zip(10..).map(|(kind, hits)| (*kind, hits)).rev().collect();
+        let of = Figures { quota_hits: hits, leased: 2, leased_direct: 1, ..Figures::default() };
+        assert_eq!((shown(&of).quota, shown(&of).leased), ([10, 11, 12, 13, 14], [1, 2]));
+        let words: Vec<_> = QuotaKind::ALL.iter().map(|kind| kind.word()).collect();
+        assert_eq!(words, ["cpu", "memory", "disk", "processes", "sandboxes"]);
     }
 
     #[test]

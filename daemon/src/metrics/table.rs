@@ -76,6 +76,11 @@ pub(super) const SIDES: &[&str] = &["legacy", "target"];
 pub(super) const OUTCOMES: &[&str] = &["ok", "error", "gross"];
 /// By `RolloutName::index`.
 pub(super) const ROLLOUTS: &[&str] = &["github-auth", "git-sandbox"];
+/// Of [`super::SandboxFigures`], each in the order of its field.
+pub(super) const SANDBOX_ARMS: &[&str] = &["direct", "pooled"];
+pub(super) const SANDBOX_SERVED_HOW: &[&str] = &["warm", "cold"];
+pub(super) const SANDBOX_MIRROR_STATES: &[&str] = &["old", "new"];
+pub(super) const SANDBOX_QUOTAS: &[&str] = &["cpu", "memory", "disk", "processes", "sandboxes"];
 /// Classes of HTTP status; `none` when no answer came.
 pub(super) const CLASSES: &[&str] = &["1xx", "2xx", "3xx", "4xx", "5xx", "none"];
 /// What stands for every path that is no route.
@@ -188,6 +193,53 @@ pub const DISPATCH: Described = by(
     &[("outcome", Values::Words(DISPATCHES))],
 );
 
+pub const SANDBOX_WARM: Described =
+    gauge("cutover_sandbox_warm", "sandboxes", "Sandboxes of the pool that stand ready.");
+pub const SANDBOX_WANTED: Described =
+    gauge("cutover_sandbox_wanted", "sandboxes", "How many of them should.");
+pub const SANDBOX_LEASED: Described = by(
+    gauge("cutover_sandbox_leased", "sandboxes", "Sandboxes in use."),
+    &[("arm", Values::Words(SANDBOX_ARMS))],
+);
+pub const SANDBOX_WAITING: Described =
+    gauge("cutover_sandbox_waiting", "callers", "Callers that wait for a sandbox of either arm.");
+pub const SANDBOX_MIRRORS: Described =
+    gauge("cutover_sandbox_mirrors", "mirrors", "Mirrors of repositories, each of one tenant.");
+pub const SANDBOX_MIRROR_BYTES: Described =
+    gauge("cutover_sandbox_mirror_bytes", "bytes", "Size of all mirrors.");
+pub const SANDBOX_TROUBLE: Described = gauge(
+    "cutover_sandbox_trouble",
+    "1 or 0",
+    "1 when the pool could not be filled up the last time; the log says why.",
+);
+pub const SANDBOX_WAIT: Described =
+    seconds("cutover_sandbox_wait_seconds", QUICK, "From the wish for a sandbox of the pool until it is there.");
+pub const SANDBOX_SERVED: Described = by(
+    counter("cutover_sandbox_served", "sandboxes", "Sandboxes of the pool that were given out, ready or made then."),
+    &[("how", Values::Words(SANDBOX_SERVED_HOW))],
+);
+pub const SANDBOX_FETCHES: Described = by(
+    counter(
+        "cutover_sandbox_mirror_fetches",
+        "fetches",
+        "Fetches into a mirror that had the repository, and into a new one.",
+    ),
+    &[("mirror", Values::Words(SANDBOX_MIRROR_STATES))],
+);
+pub const SANDBOX_REAPED: Described = counter(
+    "cutover_sandbox_reaped",
+    "sandboxes",
+    "Sandboxes that were taken away: of a process that is gone, or kept over their time.",
+);
+pub const SANDBOX_UNHEALTHY: Described =
+    counter("cutover_sandbox_unhealthy", "sandboxes", "Ready sandboxes that failed their check and were replaced.");
+pub const SANDBOX_TIMED_OUT: Described =
+    counter("cutover_sandbox_timed_out", "operations", "Operations that were not done in time.");
+pub const SANDBOX_QUOTA: Described = by(
+    counter("cutover_sandbox_quota_hits", "operations", "Operations that a quota ended."),
+    &[("quota", Values::Words(SANDBOX_QUOTAS))],
+);
+
 pub const ROLLOUT_CALLS: Described = by(
     counter(
         "cutover_rollout_calls",
@@ -238,4 +290,18 @@ pub static ALL: &[&Described] = &[
     &DISPATCH,
     &ROLLOUT_CALLS,
     &ROLLOUT_STAGE,
+    &SANDBOX_WARM,
+    &SANDBOX_WANTED,
+    &SANDBOX_LEASED,
+    &SANDBOX_WAITING,
+    &SANDBOX_MIRRORS,
+    &SANDBOX_MIRROR_BYTES,
+    &SANDBOX_TROUBLE,
+    &SANDBOX_WAIT,
+    &SANDBOX_SERVED,
+    &SANDBOX_FETCHES,
+    &SANDBOX_REAPED,
+    &SANDBOX_UNHEALTHY,
+    &SANDBOX_TIMED_OUT,
+    &SANDBOX_QUOTA,
 ];

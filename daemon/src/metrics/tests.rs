@@ -186,6 +186,37 @@ fn no_number_of_installations_or_paths_makes_another_series() {
 }
 
 #[test]
+fn what_sandboxes_count_is_shown_in_its_place() {
+    let metrics = Metrics::new();
+    metrics.sandbox_waited(Duration::from_millis(3));
+    let figures = SandboxFigures {
+        warm: 3,
+        leased: [4, 5],
+        trouble: true,
+        served: [6, 7],
+        fetches: [8, 9],
+        quota: [1, 2, 3, 4, 5],
+        ..SandboxFigures::default()
+    };
+    // Told twice, counted once.
+    metrics.sandboxes(&figures);
+    metrics.sandboxes(&figures);
+    let text = metrics.render();
+    for (series, expected) in [
+        ("cutover_sandbox_warm", "3"),
+        ("cutover_sandbox_leased{arm=\"direct\"}", "4"),
+        ("cutover_sandbox_leased{arm=\"pooled\"}", "5"),
+        ("cutover_sandbox_trouble", "1"),
+        ("cutover_sandbox_served{how=\"cold\"}", "7"),
+        ("cutover_sandbox_mirror_fetches{mirror=\"old\"}", "8"),
+        ("cutover_sandbox_quota_hits{quota=\"sandboxes\"}", "5"),
+        ("cutover_sandbox_wait_seconds_count", "1"),
+    ] {
+        assert_eq!(value(&text, series).as_deref(), Some(expected), "{series}");
+    }
+}
+
+#[test]
 fn a_connection_counts_until_it_is_dropped() {
     let metrics = Metrics::new();
     let open = (metrics.connection(), metrics.connection());

@@ -40,6 +40,16 @@ impl Content {
             ("bytes", bytes.to_string()),
         ]))
     }
+
+    /// What a sandbox holds after a clone or a pull.
+    pub fn checkout(tree_sha: &str, commit_sha: &str, files: u64, bytes: u64) -> Self {
+        Self::Facts(BTreeMap::from([
+            ("tree_sha", tree_sha.to_owned()),
+            ("commit_sha", commit_sha.to_owned()),
+            ("files", files.to_string()),
+            ("bytes", bytes.to_string()),
+        ]))
+    }
 }
 
 /// Where they differ; empty where they don't.

@@ -63,7 +63,8 @@ pub trait GitArm: Send + Sync {
     /// All of [`SandboxError`] but [`SandboxError::Rejected`] and [`SandboxError::NotYours`]. Nothing is left of it then.
     async fn clone_repository(&self, ask: &GitAsk) -> Result<Cloned, SandboxError>;
 
-    /// Makes a sandbox of this tenant and repository be the newest of `ask.reference`; what was changed in it is gone.
+    /// Makes a sandbox of this tenant and repository be the newest of `ask.reference`; what was changed in it is gone. One that
+    /// the other arm has made is replaced by one of this arm's own: no arm works in what is another's.
     ///
     /// # Errors
     /// As [`GitArm::clone_repository`]; [`SandboxError::NotYours`] before anything is done, [`SandboxError::Expired`]. The
@@ -82,6 +83,13 @@ pub trait GitArm: Send + Sync {
     /// # Errors
     /// As [`GitArm::clone_repository`].
     async fn verify_remote(&self, ask: &GitAsk, branch: &Branch) -> Result<Option<String>, SandboxError>;
+
+    /// What the push with this operation id has made of the branch at the remote, if its commit is there or below newer ones.
+    /// Never changes anything.
+    ///
+    /// # Errors
+    /// As [`GitArm::clone_repository`].
+    async fn find_push(&self, ask: &GitAsk, branch: &Branch) -> Result<Option<Pushed>, SandboxError>;
 }
 
 /// One of the two. Cheap to copy around by its [`Arc`].
@@ -118,16 +126,16 @@ impl Arm {
         done
     }
 
-    fn deadline(&self, ask: &GitAsk) -> Duration {
+    pub(super) fn deadline(&self, ask: &GitAsk) -> Duration {
         self.pool.clock.monotonic().saturating_add(ask.quota.wall)
     }
 
-    fn steps<'a>(&'a self, ask: &'a GitAsk, lease: &Lease, deadline: Duration) -> Steps<'a> {
+    pub(super) fn steps<'a>(&'a self, ask: &'a GitAsk, lease: &Lease, deadline: Duration) -> Steps<'a> {
         Steps { settings: &self.pool.settings, clock: &self.pool.clock, ask, deadline, home: lease.home() }
     }
 
     /// Brings a commit within reach of the sandbox: into its own repository, or into the tenant's mirror.
-    async fn bring(
+    pub(super) async fn bring(
         &self,
         steps: &Steps<'_>,
         lease: &mut Lease,
@@ -191,7 +199,7 @@ impl Arm {
     }
 
     /// Once more with a new mirror, where the old one may be why it failed: it is damaged, or has grown too large over time.
-    async fn again<T>(
+    pub(super) async fn again<T>(
         &self,
         ask: &GitAsk,
         first: Result<T, SandboxError>,
@@ -228,13 +236,16 @@ impl Arm {
             mirror.measured(&tip.commit, measured);
         }
         steps.check_room(measured)?;
-        steps.check_out(lease, &tip.commit, !lease.commit.is_empty()).await?;
+        let used_before = !lease.commit.is_empty();
+        // Until all is written it is no commit at all, however this ends.
+        lease.commit.clear();
+        steps.check_out(lease, &tip.commit, used_before).await?;
         std::fs::write(lease.repository().join("HEAD"), format!("{}\n", tip.commit))?;
         lease.commit.clone_from(&tip.commit);
         Ok(measured)
     }
 
-    async fn cloned(&self, ask: &GitAsk, deadline: Duration) -> Result<Cloned, SandboxError> {
+    pub(super) async fn cloned(&self, ask: &GitAsk, deadline: Duration) -> Result<Cloned, SandboxError> {
         let mut lease = self.pool.take(self.kind, ask, deadline).await?;
         let steps = self.steps(ask, &lease, deadline);
         let tip = self.bring(&steps, &mut lease, &ask.reference).await?;
@@ -332,7 +343,13 @@ impl GitArm for Arm {
         {
             return Err(SandboxError::NotYours);
         }
+        if sandbox.commit.is_empty() {
+            return Err(SandboxError::Damaged("the files are those of no commit: a pull broke off".to_owned()));
+        }
         let over = sandbox.over.clone();
+        if sandbox.arm != self.kind {
+            return self.bounded(ask, Some(over), Box::pin(self.replaced(ask, sandbox))).await;
+        }
         self.bounded(ask, Some(over), Box::pin(self.pulled(ask, sandbox))).await
     }
 
@@ -353,5 +370,9 @@ impl GitArm for Arm {
             self.steps(ask, &lease, deadline).ask_for(&lease.repository(), &reference).await
         };
         self.bounded(ask, None, Box::pin(work)).await
+    }
+
+    async fn find_push(&self, ask: &GitAsk, branch: &Branch) -> Result<Option<Pushed>, SandboxError> {
+        self.bounded(ask, None, Box::pin(self.found(ask, branch))).await
     }
 }

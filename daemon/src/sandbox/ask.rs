@@ -13,6 +13,9 @@ const LONGEST_NAME: usize = 200;
 /// Files that one change may write.
 pub const MOST_FILES: usize = 10_000;
 
+/// Begins the last line of each commit that is made here.
+pub(super) const OPERATION: &str = "Cutover-Operation";
+
 /// Letters of a path in a repository.
 const LONGEST_PATH: usize = 4_096;
 
@@ -134,6 +137,11 @@ impl OperationId {
         fits.then(|| Self(text.to_owned()))
     }
 
+    /// For what no caller has named.
+    pub fn numbered(number: u128) -> Self {
+        Self(format!("cutover-{number:032x}"))
+    }
+
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -248,7 +256,7 @@ impl Change {
     /// For `git fast-import`: the commit, on a reference of our own.
     pub(super) fn stream(&self, operation: &OperationId, onto: &str) -> Vec<u8> {
         let who = format!("{} <{}> {} +0000", self.author.name, self.author.email, self.time);
-        let message = format!("{}\n\nCutover-Operation: {operation}\n", self.message.trim_end());
+        let message = format!("{}\n\n{OPERATION}: {operation}\n", self.message.trim_end());
         let mut out = format!(
             "commit {onto}\nauthor {who}\ncommitter {who}\ndata {}\n{message}\nfrom {}\n",
             message.len(),

@@ -5,6 +5,9 @@ use std::time::Duration;
 use super::quota::QuotaKind;
 use crate::git::{GitError, Resource};
 
+const REFUSED: &str = "the credential is refused";
+const REPOSITORY: &str = "the repository";
+
 /// Told apart as far as a caller can act on it. No text holds a credential.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SandboxError {
@@ -23,9 +26,12 @@ pub enum SandboxError {
     /// The remote is not at the expected commit, or does not take the push.
     #[error("the remote refuses the push: {0}")]
     Rejected(String),
-    /// The remote does not answer, or asks for a pause.
+    /// The remote does not answer.
     #[error("the remote is unavailable: {0}")]
     Unavailable(String),
+    /// The remote answers, and asks for a pause.
+    #[error("the remote is unavailable: it asks for a pause")]
+    Paused,
     /// What came is not what it says it is, or is forbidden.
     #[error("{0}")]
     Damaged(String),
@@ -61,7 +67,7 @@ impl SandboxError {
             Self::Auth(_) => "auth",
             Self::NotFound(_) => "not_found",
             Self::Rejected(_) => "remote_rejected",
-            Self::Unavailable(_) => "unavailable",
+            Self::Unavailable(_) | Self::Paused => "unavailable",
             Self::Damaged(_) => "damaged",
             Self::BadInput(_) => "bad_input",
             Self::Busy => "busy",
@@ -71,6 +77,16 @@ impl SandboxError {
             Self::Unhealthy(_) => "unhealthy",
             Self::Io(_) => "io",
         }
+    }
+
+    /// The credential is refused as such: it is revoked, over, or so new that not all of the remote knows it.
+    pub fn is_refused(&self) -> bool {
+        *self == Self::Auth(REFUSED)
+    }
+
+    /// With this credential there is no such repository, or nothing may be done there; another credential may do.
+    pub fn is_of_credential(&self) -> bool {
+        matches!(self, Self::Auth(_)) || *self == Self::NotFound(REPOSITORY)
     }
 }
 
@@ -85,12 +101,12 @@ impl From<GitError> for SandboxError {
         match error {
             GitError::Missing(said) | GitError::Failed(said) => Self::Unhealthy(said),
             GitError::BadInput { what } => Self::BadInput(what),
-            GitError::NotFound => Self::NotFound("the repository"),
+            GitError::NotFound => Self::NotFound(REPOSITORY),
             GitError::Moved => Self::NotFound("the repository, which has moved,"),
             GitError::NoSuchCommit => Self::NotFound("the branch or commit"),
-            GitError::Denied => Self::Auth("the credential is refused"),
+            GitError::Denied => Self::Auth(REFUSED),
             GitError::Forbidden => Self::Auth("the credential may not do this"),
-            GitError::RateLimited => Self::Unavailable("it asks for a pause".to_owned()),
+            GitError::RateLimited => Self::Paused,
             GitError::Unavailable(said) => Self::Unavailable(said),
             GitError::TooLarge { .. } => Self::Quota(QuotaKind::Disk),
             GitError::TimedOut(time) => Self::TimedOut(time),

@@ -54,7 +54,7 @@ impl Lease {
         self.folder.join("work")
     }
 
-    /// The commit that was cloned or pulled last, a full sha.
+    /// The commit that was cloned or pulled last, a full sha; empty when a pull broke off while it wrote files.
     pub fn commit(&self) -> &str {
         &self.commit
     }

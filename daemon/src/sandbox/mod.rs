@@ -3,6 +3,7 @@
 //! Both arms clone, pull and push over HTTP with the system's git, started as the module `git` starts it. No tenant ever gets a
 //! folder, a repository or an object that another had. `docs/sandboxes.md` says how far the isolation goes.
 
+mod after;
 mod arm;
 mod ask;
 mod error;

@@ -20,6 +20,7 @@ use super::room::Room;
 use super::settings::{LEAST_WARM, SandboxSettings};
 use super::steps;
 use crate::clock::Clock;
+use crate::metrics::Metrics;
 
 /// Which of the two ways to come to a sandbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -169,7 +170,9 @@ impl Pool {
             None => self.make(ask.quota, deadline).await?,
         };
         if arm == ArmKind::Pooled {
-            self.counts.waited(self.clock.monotonic().saturating_sub(began));
+            let waited = self.clock.monotonic().saturating_sub(began);
+            self.counts.waited(waited);
+            Metrics::process().sandbox_waited(waited);
         }
         let (id, folder) = (SandboxId(room.id()), room.path().to_owned());
         let over = self.closed.child_token();

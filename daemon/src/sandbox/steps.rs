@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
-use super::ask::{Branch, GitAsk, Reference};
+use super::ask::{Branch, GitAsk, OPERATION, OperationId, Reference};
 use super::error::SandboxError;
 use super::lease::Lease;
 use super::pool::Pool;
@@ -232,6 +232,24 @@ impl Steps<'_> {
     pub(super) async fn has(&self, repository: &Path, commit: &str) -> Result<bool, SandboxError> {
         let args = ["rev-list", "--no-walk", "--ignore-missing", "--end-of-options", commit];
         Ok(self.short(self.local(repository), &args).await? == commit)
+    }
+
+    /// The newest commit in the history of another that ends as the commits of this operation do.
+    pub(super) async fn made_by(
+        &self,
+        repository: &Path,
+        from: &str,
+        operation: &OperationId,
+    ) -> Result<Option<Tip>, SandboxError> {
+        // Of all that a name may hold, only a dot is more than itself in a pattern.
+        let line = format!("--grep=^{OPERATION}: {}$", operation.as_str().replace('.', "[.]"));
+        let mut find = self.local(repository).command();
+        find.args(["log", "--max-count=1", "--no-decorate", "--no-show-signature", "--extended-regexp"])
+            .args(["--format=%H %T", &line, "--end-of-options", from]);
+        let said = run(find, self.clock, self.bounds(None), SHORT).await?;
+        let said = String::from_utf8_lossy(&said);
+        let found = said.trim().split_once(' ');
+        Ok(found.map(|(commit, tree)| Tip { commit: commit.to_owned(), tree: tree.to_owned() }))
     }
 
     /// Makes a commit out of a stream.

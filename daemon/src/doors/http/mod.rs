@@ -8,6 +8,7 @@ mod body;
 pub mod callback;
 pub mod context;
 pub mod flags;
+pub mod git;
 pub mod github;
 mod health;
 mod hooks;
@@ -60,8 +61,15 @@ pub use tls::{Certificates, TlsError};
 /// Where webhooks are taken: SPEC's path, its alias, and the application's own.
 const WEBHOOKS: [&str; 3] = ["/webhooks/github", "/api/v1/public/webhooks/github", "/api/webhook/github"];
 
-/// Where a request may take as long as an import or a plan does.
-const SLOW: [&str; 3] = ["/api/v1/github/import", "/api/github/import", "/api/github/import/bridge"];
+/// Where a request may take as long as an import, a plan or work in a sandbox does.
+const SLOW: [&str; 6] = [
+    "/api/v1/github/import",
+    "/api/github/import",
+    "/api/github/import/bridge",
+    "/api/v1/git/clone",
+    "/api/v1/git/pull",
+    "/api/v1/git/push",
+];
 
 /// The longest request id that is taken over, in bytes.
 const LONGEST_ID: usize = 64;

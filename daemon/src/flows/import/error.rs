@@ -10,7 +10,7 @@ use crate::rollout::tally::Outcome;
 use crate::store::ReadError;
 
 /// A pause where GitHub asks for one and does not say how long.
-const PAUSE: Duration = Duration::from_secs(60);
+pub(crate) const PAUSE: Duration = Duration::from_secs(60);
 
 /// One code each; `docs/import.md` lists them.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -51,16 +51,16 @@ pub enum ImportError {
 
 /// An error of one arm, and whether it is the installation's own: suspended, gone, not granted.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct ArmError {
-    pub(super) error: ImportError,
-    pub(super) of_installation: bool,
+pub(crate) struct ArmError {
+    pub(crate) error: ImportError,
+    pub(crate) of_installation: bool,
 }
 
 impl ArmError {
     /// How the arm did that ended so. What the caller asked wrongly, what is too large and what moved while it was looked at is no
     /// fault of an arm; neither is a repository that is another one by now, while one that its credential does not see is. An arm is
     /// broken (gross) when GitHub does not answer it, takes too long, or refuses the credential of all: the App's key.
-    pub(super) fn outcome(&self) -> Outcome {
+    pub(crate) fn outcome(&self) -> Outcome {
         match &self.error {
             ImportError::BadRequest(_)
             | ImportError::Unknown(_)

@@ -1,6 +1,5 @@
 //! The two ways to a commit: by an installation's token, and by a user's. They differ in the credential only.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use cutover_shared::ids::InstallationId;
@@ -8,20 +7,21 @@ use cutover_shared::mapping::MappingStatus;
 use cutover_shared::rollout::{Operation, Side};
 use secrecy::SecretString;
 
+use super::credential::Need;
 use super::error::ArmError;
 use super::{ImportAsk, ImportError, Imports, Situation};
 use crate::git::{Fetched, GitError};
-use crate::github::{CommitProbe, Credential, GitHubError, Reader, RepoProbe, Repository, Scope, Traffic};
+use crate::github::{CommitProbe, Credential, GitHubError, Reader, RepoProbe, Repository, Traffic};
 use crate::rollout::shadow::{Halted, Leash};
 
 /// How long an installation's token may take.
-const TOKEN: Duration = Duration::from_secs(30);
+pub(super) const TOKEN: Duration = Duration::from_secs(30);
 
 /// A token that is younger may not be known to all of GitHub yet.
-const YOUNG_MS: i64 = 10_000;
+pub(super) const YOUNG_MS: i64 = 10_000;
 
 /// Waits before a token that GitHub does not know yet is shown again.
-const AGAIN: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(3)];
+pub(crate) const AGAIN: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(3)];
 
 /// Whom the calls are for.
 #[derive(Clone, Copy)]
@@ -76,29 +76,14 @@ impl Imports {
         turn: Turn<'_>,
     ) -> Result<Done, ArmError> {
         let reader = self.reader(turn);
-        let known =
-            found.mapping.as_ref().and_then(|mapping| mapping.repo_id).map(|id| id.0).or(found.link.repo_id);
         turn.go()?;
-        let probe = match known {
-            Some(repo) => reader.repository_by_id(id, repo).await,
-            None => reader.repository_as_installation(id, &found.link.repo_full_name).await,
-        };
-        let repository = self.seen(probe, known)?;
+        let repository = self.as_installation(&reader, found, id).await?;
         turn.go()?;
         let commit = self.commit(&reader, &Credential::Installation(id), &repository, reference).await?;
-        let scope =
-            Scope::of(vec![repository.id], BTreeMap::from([("contents".to_owned(), "read".to_owned())]))
-                .map_err(|error| ImportError::Internal(error.to_string()))?;
         let mut waits = AGAIN.iter();
         let fetched = loop {
             turn.go()?;
-            let leased = self
-                .0
-                .github
-                .tokens()
-                .get_scoped(id, &scope, turn.traffic(), TOKEN)
-                .await
-                .map_err(|error| ImportError::of_github(GitHubError::Mint(error), self.0.clock.now()))?;
+            let leased = self.lease(id, &repository, Need::Read, turn.traffic()).await?;
             turn.go()?;
             match self.fetch(&repository, &leased.token, &commit, turn).await {
                 Err(GitError::Denied) => {
@@ -127,8 +112,7 @@ impl Imports {
         };
         let reader = self.reader(turn);
         turn.go()?;
-        let probe = reader.repository_as_user(token, &found.link.repo_full_name).await;
-        let repository = self.seen(probe, found.link.repo_id)?;
+        let repository = self.as_user(&reader, found, token).await?;
         turn.go()?;
         let commit = self.commit(&reader, &Credential::User(token.clone()), &repository, reference).await?;
         turn.go()?;
@@ -137,7 +121,7 @@ impl Imports {
     }
 
     /// The repository as GitHub has it now. `known`: the id that it must have; a name may belong to another one by now.
-    fn seen(
+    pub(super) fn seen(
         &self,
         probe: Result<RepoProbe, GitHubError>,
         known: Option<i64>,
@@ -215,18 +199,13 @@ impl Imports {
     ) -> Result<(Fetched, Repository), ImportError> {
         let found = self.situation(ask, Operation::Import).await?;
         let reader = self.reader(Turn::Behind);
-        let (known, reference) = (found.link.repo_id, ask.reference.as_deref());
+        let reference = ask.reference.as_deref();
         let (repository, credential) = match (side, found.token.clone(), installation(&found)) {
             (Side::Legacy, Some(token), _) => {
-                let probe = reader.repository_as_user(&token, &found.link.repo_full_name).await;
-                (self.seen(probe, known), Credential::User(token))
+                (self.as_user(&reader, &found, &token).await, Credential::User(token))
             }
             (Side::Target, _, Some(id)) => {
-                let probe = match found.mapping.as_ref().and_then(|mapping| mapping.repo_id) {
-                    Some(repo) => reader.repository_by_id(id, repo.0).await,
-                    None => reader.repository_as_installation(id, &found.link.repo_full_name).await,
-                };
-                (self.seen(probe, known), Credential::Installation(id))
+                (self.as_installation(&reader, &found, id).await, Credential::Installation(id))
             }
             (Side::Legacy, None, _) => {
                 return Err(self.no_credential(&found, super::Reason::NoToken(super::Why::Asked)));
@@ -241,14 +220,8 @@ impl Imports {
         let commit = commit.map_err(|error| error.error)?;
         let fetched = match credential {
             Credential::Installation(id) => {
-                let contents = BTreeMap::from([("contents".to_owned(), "read".to_owned())]);
-                let scope = Scope::of(vec![repository.id], contents);
-                let scope = scope.map_err(|error| ImportError::Internal(error.to_string()))?;
-                let tokens = self.0.github.tokens();
-                let leased = tokens.get_scoped(id, &scope, Traffic::Background, TOKEN).await;
-                let leased = leased.map_err(|error| {
-                    ImportError::of_github(GitHubError::Mint(error), self.0.clock.now()).error
-                })?;
+                let leased = self.lease(id, &repository, Need::Read, Traffic::Background).await;
+                let leased = leased.map_err(|error| error.error)?;
                 self.fetch(&repository, &leased.token, &commit, Turn::Behind).await
             }
             Credential::User(token) => self.fetch(&repository, &token, &commit, Turn::Behind).await,

@@ -3,6 +3,7 @@
 pub mod arm;
 mod behind;
 mod beside;
+mod credential;
 mod error;
 mod fetch;
 mod find;
@@ -19,12 +20,14 @@ use cutover_shared::mapping::Mapping as Mapped;
 use cutover_shared::rollout::{Operation, Why as Decided};
 use secrecy::SecretString;
 
+pub(crate) use self::credential::{Access, Need, Standing};
 pub use self::error::ImportError;
+pub(crate) use self::error::{ArmError, PAUSE};
+pub(crate) use self::fetch::AGAIN;
 pub use self::list::{ListAsk, Listed};
 
 use self::arm::{Arm, Grace, Mapping, Reason, Why, arm};
 use self::beside::side;
-use self::error::ArmError;
 use self::fetch::{Done, Turn};
 use self::reference::checked_ref;
 use crate::clock::{Clock, Millis};
