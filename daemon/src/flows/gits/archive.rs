@@ -48,7 +48,9 @@ impl Source {
                     whole.store(true, Ordering::SeqCst);
                     drop(pipe);
                 }
-                Err(error) => tracing::info!(%error, sandbox = %lease.id(), "an archive of a sandbox was cut"),
+                Err(error) => {
+                    tracing::info!(%error, sandbox = %lease.id(), "an archive of a sandbox was cut")
+                }
             }
             drop((lease, place));
         });
@@ -70,7 +72,8 @@ impl AsyncRead for Reading {
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         let polled = Pin::new(&mut self.from).poll_read(cx, buf);
-        let is_end = matches!(polled, Poll::Ready(Ok(()))) && buf.filled().len() == before && buf.remaining() > 0;
+        let is_end =
+            matches!(polled, Poll::Ready(Ok(()))) && buf.filled().len() == before && buf.remaining() > 0;
         if is_end && !self.whole.load(Ordering::SeqCst) {
             return Poll::Ready(Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the archive was cut")));
         }
