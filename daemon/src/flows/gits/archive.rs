@@ -46,13 +46,14 @@ impl Source {
             match write(&lease.path(), pipe) {
                 Ok(pipe) => {
                     whole.store(true, Ordering::SeqCst);
+                    // Before the reader learns that it is the end: whoever has read all may work with it at once.
+                    drop((lease, place));
                     drop(pipe);
                 }
                 Err(error) => {
                     tracing::info!(%error, sandbox = %lease.id(), "an archive of a sandbox was cut")
                 }
             }
-            drop((lease, place));
         });
         reading
     }
