@@ -4,6 +4,8 @@
 
 #[path = "github_client/fetch.rs"]
 mod fetch;
+#[path = "github_client/gits.rs"]
+mod gits;
 #[path = "github_client/hostile.rs"]
 mod hostile;
 #[path = "github_client/import.rs"]

@@ -5,7 +5,9 @@ use std::time::Duration;
 use metrics::{Counter, Gauge, Histogram};
 use metrics_exporter_prometheus::PrometheusRecorder;
 
-use super::table::{self, Described, SANDBOX_ARMS, SANDBOX_MIRROR_STATES, SANDBOX_QUOTAS, SANDBOX_SERVED_HOW};
+use super::table::{
+    self, Described, SANDBOX_ARMS, SANDBOX_MIRROR_STATES, SANDBOX_QUOTAS, SANDBOX_SERVED_HOW,
+};
 use super::{Metrics, counter, gauge, histogram, labelled_gauge};
 
 /// The service at a moment; counts are those since the start.

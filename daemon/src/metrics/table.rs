@@ -212,10 +212,17 @@ pub const SANDBOX_TROUBLE: Described = gauge(
     "1 or 0",
     "1 when the pool could not be filled up the last time; the log says why.",
 );
-pub const SANDBOX_WAIT: Described =
-    seconds("cutover_sandbox_wait_seconds", QUICK, "From the wish for a sandbox of the pool until it is there.");
+pub const SANDBOX_WAIT: Described = seconds(
+    "cutover_sandbox_wait_seconds",
+    QUICK,
+    "From the wish for a sandbox of the pool until it is there.",
+);
 pub const SANDBOX_SERVED: Described = by(
-    counter("cutover_sandbox_served", "sandboxes", "Sandboxes of the pool that were given out, ready or made then."),
+    counter(
+        "cutover_sandbox_served",
+        "sandboxes",
+        "Sandboxes of the pool that were given out, ready or made then.",
+    ),
     &[("how", Values::Words(SANDBOX_SERVED_HOW))],
 );
 pub const SANDBOX_FETCHES: Described = by(
@@ -231,8 +238,11 @@ pub const SANDBOX_REAPED: Described = counter(
     "sandboxes",
     "Sandboxes that were taken away: of a process that is gone, or kept over their time.",
 );
-pub const SANDBOX_UNHEALTHY: Described =
-    counter("cutover_sandbox_unhealthy", "sandboxes", "Ready sandboxes that failed their check and were replaced.");
+pub const SANDBOX_UNHEALTHY: Described = counter(
+    "cutover_sandbox_unhealthy",
+    "sandboxes",
+    "Ready sandboxes that failed their check and were replaced.",
+);
 pub const SANDBOX_TIMED_OUT: Described =
     counter("cutover_sandbox_timed_out", "operations", "Operations that were not done in time.");
 pub const SANDBOX_QUOTA: Described = by(

@@ -344,7 +344,9 @@ impl GitArm for Arm {
             return Err(SandboxError::NotYours);
         }
         if sandbox.commit.is_empty() {
-            return Err(SandboxError::Damaged("the files are those of no commit: a pull broke off".to_owned()));
+            return Err(SandboxError::Damaged(
+                "the files are those of no commit: a pull broke off".to_owned(),
+            ));
         }
         let over = sandbox.over.clone();
         if sandbox.arm != self.kind {

@@ -59,6 +59,7 @@ pub(crate) struct World {
     pub(crate) rollouts: Rollouts,
     pub(crate) shadow: Shadow,
     pub(crate) counted: Arc<Counted>,
+    pub(crate) imports: Imports,
     at: String,
     client: Client,
     stop: CancellationToken,
@@ -178,7 +179,7 @@ impl World {
             trusted: Vec::new(),
             github_api: Box::new(|| GithubApi::NotAsked),
             redis: Box::new(|| cutover_daemon::doors::http::RedisCheck::NotConfigured),
-            apis: routes(Arc::new(GithubParts { auth, imports, planner })),
+            apis: routes(Arc::new(GithubParts { auth, imports: imports.clone(), planner })),
             limits: DoorLimits::default(),
         });
         let listener = Listener::open("127.0.0.1:0".parse().unwrap()).await.unwrap();
@@ -186,7 +187,7 @@ impl World {
         let stop = CancellationToken::new();
         tokio::spawn(listener.serve(door, stop.clone()));
         let client = Client::new().unwrap();
-        Self { bench, db, brake, rollouts, shadow, counted, at, client, stop }
+        Self { bench, db, brake, rollouts, shadow, counted, imports, at, client, stop }
     }
 
     async fn call(&self, method: Method, path: &str, token: &str, body: Option<Value>) -> Answered {

@@ -46,11 +46,14 @@ impl Source {
             match write(&lease.path(), pipe) {
                 Ok(pipe) => {
                     whole.store(true, Ordering::SeqCst);
+                    // Before the reader learns that it is the end: whoever has read all may work with it at once.
+                    drop((lease, place));
                     drop(pipe);
                 }
-                Err(error) => tracing::info!(%error, sandbox = %lease.id(), "an archive of a sandbox was cut"),
+                Err(error) => {
+                    tracing::info!(%error, sandbox = %lease.id(), "an archive of a sandbox was cut")
+                }
             }
-            drop((lease, place));
         });
         reading
     }
@@ -70,7 +73,8 @@ impl AsyncRead for Reading {
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         let polled = Pin::new(&mut self.from).poll_read(cx, buf);
-        let is_end = matches!(polled, Poll::Ready(Ok(()))) && buf.filled().len() == before && buf.remaining() > 0;
+        let is_end =
+            matches!(polled, Poll::Ready(Ok(()))) && buf.filled().len() == before && buf.remaining() > 0;
         if is_end && !self.whole.load(Ordering::SeqCst) {
             return Poll::Ready(Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the archive was cut")));
         }

@@ -60,7 +60,13 @@ impl Shelf {
 
     /// Takes a sandbox whose clone began at `began` (monotonic); its name and what is known of it. The service's own time for it
     /// began no sooner.
-    pub(super) fn put(&self, link: LinkRow, reference: String, lease: Lease, began: Duration) -> (String, Held) {
+    pub(super) fn put(
+        &self,
+        link: LinkRow,
+        reference: String,
+        lease: Lease,
+        began: Duration,
+    ) -> (String, Held) {
         self.prune();
         let until = began.saturating_add(self.time);
         let left = until.saturating_sub(self.clock.monotonic());
@@ -154,7 +160,9 @@ mod tests {
     fn a_name_says_when_its_time_is_over_and_another_text_says_nothing() {
         let rest = "0".repeat(32);
         assert_eq!(end(&format!("ff-{rest}")), Some(255));
-        for bad in ["", "-", "ff", "ff-0", &format!("-{rest}"), &format!("+f-{rest}"), &format!("{rest}-{rest}")] {
+        for bad in
+            ["", "-", "ff", "ff-0", &format!("-{rest}"), &format!("+f-{rest}"), &format!("{rest}-{rest}")]
+        {
             assert_eq!(end(bad), None, "{bad}");
         }
         let shelf = Shelf::new(Clock::manual(1_000), Duration::from_secs(60));

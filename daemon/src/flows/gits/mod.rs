@@ -188,7 +188,8 @@ impl Gits {
         };
         let Cloned { commit_sha, tree_sha, files, bytes, sandbox } = cloned;
         let checkout = Checkout { commit_sha, tree_sha, files, bytes };
-        let of = Answer { operation: Operation::Clone, link: &link, reference: name, started, fast_forward: None };
+        let of =
+            Answer { operation: Operation::Clone, link: &link, reference: name, started, fast_forward: None };
         let answered = self.answered(of, routed, &way, checkout).await;
         // Last: whoever hangs up before holds nothing.
         let (sandbox, held) = self.0.shelf.put(link, name.to_owned(), sandbox, began);
@@ -373,8 +374,9 @@ struct Answer<'a> {
 
 /// What a clone or pull needs.
 fn to_read(reference: &str) -> Result<Wanted, GitsError> {
-    let reference = Reference::parse(reference)
-        .ok_or_else(|| GitsError::BadRequest("ref is neither HEAD nor a branch nor a full commit sha".to_owned()))?;
+    let reference = Reference::parse(reference).ok_or_else(|| {
+        GitsError::BadRequest("ref is neither HEAD nor a branch nor a full commit sha".to_owned())
+    })?;
     let operation = OperationId::numbered(rand::random());
     Ok(Wanted { need: Need::Read, traffic: Traffic::Live, reference, operation })
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use cutover_shared::ids::TenantId;
 use cutover_shared::rollout::{Operation, Side};
 
+use super::Gits;
 use super::credential::Way;
 use super::error::{Failure, GitsError};
-use super::Gits;
 use crate::rollout::decide::Decision;
 use crate::rollout::second::{Asked, Pending, Record};
 use crate::rollout::tally::{Call, Outcome};

@@ -33,7 +33,8 @@ impl GitsBehind {
     async fn checkout(&self, intent: &Intent) -> Result<Record, SecondError> {
         let of = Of::read(intent)?;
         let (reference, commit) = (of.text("ref")?, of.text("commit")?);
-        let mut way = self.way(&of, Some(&commit), OperationId::numbered(rand::random())).await.map_err(failed)?;
+        let mut way =
+            self.way(&of, Some(&commit), OperationId::numbered(rand::random())).await.map_err(failed)?;
         let cloned = cloned(self.0.arm(intent.side).as_ref(), &mut way).await.map_err(failed)?;
         let checkout = Checkout {
             commit_sha: cloned.commit_sha,

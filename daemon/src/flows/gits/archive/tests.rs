@@ -6,7 +6,12 @@ use tokio::io::AsyncReadExt as _;
 use super::*;
 
 /// Writes a folder; what is read of it, and how that ended.
-async fn archived(work: PathBuf, until: Duration, over: CancellationToken, take: u64) -> (Vec<u8>, io::Result<usize>) {
+async fn archived(
+    work: PathBuf,
+    until: Duration,
+    over: CancellationToken,
+    take: u64,
+) -> (Vec<u8>, io::Result<usize>) {
     let (to, from) = duplex(BUFFER);
     let whole = Arc::new(AtomicBool::new(false));
     let mut reading = Reading { from, whole: Arc::clone(&whole) };
