@@ -84,6 +84,18 @@ pub enum Unit {
     Millis,
 }
 
+impl Unit {
+    /// `5.00 %`, `12.5 %`, `10`, `350 ms`: a figure for people, cut and never rounded up.
+    pub fn amount(self, n: u64) -> String {
+        match self {
+            Self::Ppm => format!("{}.{:02} %", n / 10_000, n % 10_000 / 100),
+            Self::Permille => format!("{}.{} %", n / 10, n % 10),
+            Self::Count => n.to_string(),
+            Self::Millis => format!("{n} ms"),
+        }
+    }
+}
+
 /// Where a trigger stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

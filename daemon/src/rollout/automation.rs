@@ -90,7 +90,7 @@ pub fn said(judgement: &Judgement) -> (CriterionState, String) {
     let worst = fired.into_iter().chain(&judgement.readings).max_by_key(|reading| rank(reading.state));
     let text = match (judgement.verdict, worst) {
         (Verdict::Pass, _) | (_, None) => {
-            judgement.claim.map_or_else(|| "passes".to_owned(), |claim| claim.to_string())
+            judgement.claim.map_or_else(|| "pass".to_owned(), |claim| format!("pass: {claim}"))
         }
         (_, Some(reading)) => words(reading),
     };
@@ -110,14 +110,13 @@ fn rank(state: ReadingState) -> u8 {
 /// A reading in a sentence.
 pub fn words(reading: &Reading) -> String {
     let trigger = reading.trigger.word().replace('_', " ");
-    let Reading { value, threshold, unit, missing, .. } = reading;
+    let Reading { unit, missing, .. } = reading;
+    let (value, threshold) = (unit.amount(reading.value), unit.amount(reading.threshold));
     match reading.state {
         ReadingState::NotEnoughData | ReadingState::Undecided => {
-            format!(
-                "not enough data for {trigger}: {missing} more are needed ({value} {unit} of {threshold} so far)"
-            )
+            format!("not enough data: {trigger}, {missing} more are needed ({value} so far, fires at {threshold})")
         }
-        _ => format!("{trigger} {value} {unit}, threshold {threshold}"),
+        _ => format!("{trigger} {value}, fires at {threshold}"),
     }
 }
 
