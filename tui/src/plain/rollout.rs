@@ -143,13 +143,13 @@ pub fn changed(change: &ChangeView) -> String {
     match change.act.as_str() {
         "flag" => {
             let on = change.detail["on"].as_bool().map_or("", |on| if on { " on" } else { " off" });
-            format!("flag {}{on}", word("flag"))
+            format!("flag {}{on}", word("flag")).trim_end().to_owned()
         }
         "override" => match change.detail["after"].as_str() {
             Some(side) => format!("override {} to {side}", word("tenant")),
             None => format!("override of {} taken away", word("tenant")),
         },
-        "mode" => format!("mode {}", word("mode")),
+        "mode" => format!("mode {}", word("mode")).trim_end().to_owned(),
         "begin" => format!("begin at {}", change.to),
         act if change.from == change.to => format!("{act} in {}", change.to),
         act => format!("{act} {}", moved(change)),

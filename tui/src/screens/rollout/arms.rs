@@ -18,7 +18,7 @@ const WIDE: u16 = 96;
 
 /// Columns of a name and of a figure.
 const NAME: u16 = 8;
-const FIGURE: u16 = 11;
+const FIGURE: u16 = 10;
 
 /// What the bars show.
 const BARS: u64 = SPARK_WINDOW_MS / 1_000;

@@ -96,15 +96,15 @@ fn rows(state: &State, view: &RolloutView, look: &Look, area: Rect) -> Vec<Row> 
     let mut rows = banner::rows(state, view, look);
     rows.push(Row { rank: 3, what: What::Track(steps(view)) });
     rows.extend(stage(state, view));
+    let said = said(state, view, look);
     if area.width < NARROW {
-        let [_, rest @ ..] = said(state, view, look);
-        rows.push(words(
-            1,
-            std::iter::once(vec![key("verdict")]).chain(rest.map(|piece| vec![piece])).collect(),
-        ));
+        let said = said.map(|piece| vec![piece]);
+        rows.push(words(1, std::iter::once(vec![key("verdict")]).chain(said).collect()));
         rows.push(words(2, vec![standing(state, view)]));
     } else {
-        rows.push(words(2, vec![standing(state, view), said(state, view, look).into()]));
+        let [word, rest, why] = said;
+        let verdict = vec![Piece::new("   verdict ", Role::Dim), word];
+        rows.push(words(2, vec![standing(state, view), verdict, vec![rest], vec![why]]));
     }
     rows.extend(
         arms::rows(state, view, area.width).into_iter().map(|(rank, line)| Row { rank, what: What::Arms(line) }),
@@ -229,25 +229,27 @@ fn standing(state: &State, view: &RolloutView) -> Vec<Piece> {
     vec![key("on target"), aged(state, format!("{about}{}{exact}", inside(&view.line)), Role::Strong)]
 }
 
-/// What the judge says, and that there is more to it.
+/// What the judge says, what it stands on, and that there is more to it.
 fn said(state: &State, view: &RolloutView, look: &Look) -> [Piece; 3] {
     let why = state.keymap.key(Action::Why);
-    let (text, role) = match &view.judgement {
-        Some(judgement) => (verdict(judgement.verdict).to_owned(), verdict_role(judgement.verdict)),
-        None => (view.line.verdict.clone(), Role::Dim),
+    let line = view.line.verdict.as_str();
+    let (word, rest, role) = match &view.judgement {
+        Some(judgement) => {
+            let word = verdict(judgement.verdict);
+            // The daemon's sentence begins with the same word; a pass stands on the line below.
+            let rest = match line.strip_prefix(word) {
+                _ if judgement.verdict == Verdict::Pass => "",
+                Some(rest) => rest.trim_start_matches([':', ' ']),
+                None => line,
+            };
+            (word, rest, verdict_role(judgement.verdict))
+        }
+        None => (line, "", Role::Dim),
     };
-    // What speaks for it is in the daemon's words; a pass stands on the line below.
-    let text = match &view.judgement {
-        Some(judgement) if judgement.verdict != Verdict::Pass => match view.line.verdict.split_once(": ") {
-            Some((word, rest)) if word == text => format!("{text}: {rest}"),
-            _ => format!("{text}: {}", view.line.verdict),
-        },
-        _ => text,
-    };
-    let text = format!("{} {text}", sign::of_role(look, role));
+    let rest = if rest.is_empty() { String::new() } else { format!(": {rest}") };
     [
-        Piece::new("   verdict ", Role::Dim),
-        aged(state, text, role),
+        aged(state, format!("{} {word}", sign::of_role(look, role)), role),
+        aged(state, rest, role),
         Piece::new(format!("  ({why} why)"), Role::Dim),
     ]
 }
