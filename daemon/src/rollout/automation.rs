@@ -114,7 +114,9 @@ pub fn words(reading: &Reading) -> String {
     let (value, threshold) = (unit.amount(reading.value), unit.amount(reading.threshold));
     match reading.state {
         ReadingState::NotEnoughData | ReadingState::Undecided => {
-            format!("not enough data: {trigger}, {missing} more are needed ({value} so far, fires at {threshold})")
+            format!(
+                "not enough data: {trigger}, {missing} more are needed ({value} so far, fires at {threshold})"
+            )
         }
         _ => format!("{trigger} {value}, fires at {threshold}"),
     }

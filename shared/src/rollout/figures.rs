@@ -21,7 +21,8 @@ impl ArmFigures {
         let whole = self.spark_calls.len().saturating_sub(1);
         let most = usize::try_from(age.saturating_sub(1)).unwrap_or(usize::MAX).min(RATE_WINDOWS).min(whole);
         let counted = self.spark_calls.get(whole.saturating_sub(most)..whole)?;
-        let (calls, windows) = (counted.iter().fold(0_u64, |sum, n| sum.saturating_add(*n)), u64::try_from(most).ok()?);
+        let (calls, windows) =
+            (counted.iter().fold(0_u64, |sum, n| sum.saturating_add(*n)), u64::try_from(most).ok()?);
         calls.saturating_mul(10_000).checked_div(windows.saturating_mul(SPARK_WINDOW_MS))
     }
 }

@@ -1,8 +1,6 @@
 //! Figures of rollouts in words. Whole numbers only, cut and never rounded up, so that 99.999 % is not 100 %.
 
-use cutover_shared::rollout::{
-    ArmFigures, ChangeView, CriterionState, Member, RolloutLine, TrackState, Why,
-};
+use cutover_shared::rollout::{ArmFigures, ChangeView, CriterionState, Member, RolloutLine, TrackState, Why};
 use cutover_shared::verdict::{Judgement, Reading, ReadingState, Trigger, Unit, Verdict};
 
 use super::{number, percent, span};
@@ -131,7 +129,9 @@ pub fn moved(change: &ChangeView) -> String {
 /// Why a tenant is where it is, with its bucket where that decided.
 pub fn why(member: &Member) -> String {
     match member.why {
-        Why::Bucket => format!("its bucket, {} of 10,000, against the share", number(u64::from(member.bucket))),
+        Why::Bucket => {
+            format!("its bucket, {} of 10,000, against the share", number(u64::from(member.bucket)))
+        }
         why => why.text().to_owned(),
     }
 }
@@ -160,7 +160,9 @@ pub fn changed(change: &ChangeView) -> String {
 pub fn counted(trigger: Trigger) -> &'static str {
     match trigger {
         Trigger::ErrorRate => "of calls failed",
-        Trigger::LatencyP50 | Trigger::LatencyP95 | Trigger::LatencyP99 => "of calls over the baseline's limit",
+        Trigger::LatencyP50 | Trigger::LatencyP95 | Trigger::LatencyP99 => {
+            "of calls over the baseline's limit"
+        }
         Trigger::Consistency => "of compared answers differ",
         Trigger::GrossFailures => "in a row",
         Trigger::CriticalIncident => "open",

@@ -83,7 +83,9 @@ impl State {
             // Each delivery changes the inbox; only what makes an installation unwell is worth the question.
             Slot::Unwell => matches!(topic, Topic::Index | Topic::Tokens),
             Slot::Test { .. } | Slot::Dispatches(_) => topic == Topic::Outbox,
-            Slot::Rollout(_) | Slot::Members(_) | Slot::Changes(_) => matches!(topic, Topic::Rollouts | Topic::Mode),
+            Slot::Rollout(_) | Slot::Members(_) | Slot::Changes(_) => {
+                matches!(topic, Topic::Rollouts | Topic::Mode)
+            }
             // What was counted is what is asked about, and the daemon counts again.
             Slot::Count(_) => false,
         }

@@ -1,6 +1,8 @@
 //! What the console knows of rollouts beyond their list.
 
-use cutover_shared::rollout::{ChangeView, Member, RolloutAnswer, RolloutName, RolloutView, Stage, TrackState};
+use cutover_shared::rollout::{
+    ChangeView, Member, RolloutAnswer, RolloutName, RolloutView, Stage, TrackState,
+};
 use cutover_shared::rpc::Answer;
 
 use super::{Slot, State, Subject, Value};

@@ -27,7 +27,8 @@ pub struct Stay {
 
 /// What leads from one stage to another, also to the same one anew.
 fn moves(change: &ChangeView) -> bool {
-    change.from != change.to || matches!(change.act.as_str(), "begin" | "stage" | "rollback" | "auto-rollback")
+    change.from != change.to
+        || matches!(change.act.as_str(), "begin" | "stage" | "rollback" | "auto-rollback")
 }
 
 /// Changes, the newest first, as stays, the newest first.
@@ -76,7 +77,9 @@ pub fn told(stay: &Stay, now: i64) -> Vec<(String, String, Role)> {
     let for_ms = |from: i64, to: i64| span(to.saturating_sub(from).max(0).unsigned_abs() / 1_000);
     let (times, role) = match (stay.entered_at, stay.left_at) {
         (Some(from), None) => (format!("{} until now, {}", time(from), for_ms(from, now)), Role::Strong),
-        (Some(from), Some(to)) => (format!("{} to {}, {}", time(from), time(to), for_ms(from, to)), Role::Text),
+        (Some(from), Some(to)) => {
+            (format!("{} to {}, {}", time(from), time(to), for_ms(from, to)), Role::Text)
+        }
         (None, Some(to)) => (format!("until {}", time(to)), Role::Text),
         (None, None) => ("until now".to_owned(), Role::Strong),
     };

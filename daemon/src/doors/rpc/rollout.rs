@@ -3,8 +3,8 @@
 use cutover_shared::error::{ErrorCode, RpcError};
 use cutover_shared::page::PageAsk;
 use cutover_shared::rollout::{
-    ChangeView, CriterionState, RolloutAct, RolloutAnswer, RolloutLine, RolloutName, RolloutQuery, RolloutReceipt,
-    RolloutView,
+    ChangeView, CriterionState, RolloutAct, RolloutAnswer, RolloutLine, RolloutName, RolloutQuery,
+    RolloutReceipt, RolloutView,
 };
 
 use cutover_shared::status::RolloutBrief;

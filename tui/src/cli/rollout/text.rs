@@ -40,12 +40,8 @@ const READINGS: &[Column] = &[
 
 const CRITERIA: &[Column] = &[Column::words("CRITERION"), Column::words("STATE"), Column::text("SEEN")];
 
-const CHANGES: &[Column] = &[
-    Column::words("WHEN"),
-    Column::text("WHAT"),
-    Column::long("BY"),
-    Column::text("REASON"),
-];
+const CHANGES: &[Column] =
+    &[Column::words("WHEN"), Column::text("WHAT"), Column::long("BY"), Column::text("REASON")];
 
 pub(super) fn show(view: &RolloutView, now: i64, style: Style) -> String {
     let line = &view.line;

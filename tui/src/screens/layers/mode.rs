@@ -35,7 +35,8 @@ pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, room: Rect, 
         width,
     ));
     if state.is_killed() {
-        let text = format!("{} KILLED: any choice lets go of the kill switch, for github-auth.", look.glyphs.killed);
+        let text =
+            format!("{} KILLED: any choice lets go of the kill switch, for github-auth.", look.glyphs.killed);
         below.extend(paragraph(&text, Role::Bad, width));
         if let Some(others) = others_killed(state) {
             below.extend(paragraph(&others, Role::Warn, width));

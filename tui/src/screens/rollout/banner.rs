@@ -26,18 +26,12 @@ pub(super) fn rows(state: &State, view: &RolloutView, look: &Look) -> Vec<Row> {
         );
         let key = state.keymap.key(Action::FreezeRollout);
         let way = format!("  ({key} lets go)");
-        rows.push(words(
-            0,
-            vec![vec![aged(state, text, Role::Warn)], vec![Piece::new(way, Role::Dim)]],
-        ));
+        rows.push(words(0, vec![vec![aged(state, text, Role::Warn)], vec![Piece::new(way, Role::Dim)]]));
     }
     if let Some(incident) = &view.incident {
         let text = format!("{} incident: {incident}", look.glyphs.bad);
         let way = "  (`cutover incident list`, then `close ID`)";
-        rows.push(words(
-            0,
-            vec![vec![aged(state, text, Role::Bad)], vec![Piece::new(way, Role::Dim)]],
-        ));
+        rows.push(words(0, vec![vec![aged(state, text, Role::Bad)], vec![Piece::new(way, Role::Dim)]]));
     }
     if let Some(change) = fallen(view) {
         let text = format!(
@@ -48,10 +42,7 @@ pub(super) fn rows(state: &State, view: &RolloutView, look: &Look) -> Vec<Row> {
             change.to
         );
         let why = format!(": {}", change.reason);
-        rows.push(words(
-            0,
-            vec![vec![aged(state, text, Role::Bad)], vec![aged(state, why, Role::Text)]],
-        ));
+        rows.push(words(0, vec![vec![aged(state, text, Role::Bad)], vec![aged(state, why, Role::Text)]]));
     }
     rows
 }

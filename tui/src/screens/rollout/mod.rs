@@ -6,9 +6,7 @@ mod banner;
 mod judge;
 mod receipts;
 
-use cutover_shared::rollout::{
-    CriterionState, OperationFigures, RolloutView, TrackStage, TrackState,
-};
+use cutover_shared::rollout::{CriterionState, OperationFigures, RolloutView, TrackStage, TrackState};
 use cutover_shared::status::RolloutBrief;
 use cutover_shared::verdict::Verdict;
 use ratatui::buffer::Buffer;
@@ -107,7 +105,9 @@ fn rows(state: &State, view: &RolloutView, look: &Look, area: Rect) -> Vec<Row> 
         rows.push(words(2, vec![standing(state, view), verdict, vec![rest], vec![why]]));
     }
     rows.extend(
-        arms::rows(state, view, area.width).into_iter().map(|(rank, line)| Row { rank, what: What::Arms(line) }),
+        arms::rows(state, view, area.width)
+            .into_iter()
+            .map(|(rank, line)| Row { rank, what: What::Arms(line) }),
     );
     rows.push(words(8, compared(state, view, look)));
     rows.extend(judge::rows(state, view, look, area.width));

@@ -125,8 +125,7 @@ pub(super) fn detail(state: &State, line: &RolloutLine) -> Vec<Fact> {
         view.changes.iter().map(|change| {
             let reason =
                 if change.reason.is_empty() { String::new() } else { format!(": {}", change.reason) };
-            let text =
-                format!("{} {}, by {}{reason}", age(now, change.at), changed(change), change.by);
+            let text = format!("{} {}, by {}{reason}", age(now, change.at), changed(change), change.by);
             (text, Role::Text)
         }),
     );
@@ -148,7 +147,11 @@ fn ms(ms: i64) -> u64 {
 fn holds(view: &RolloutView, now: i64) -> Vec<Fact> {
     let mut facts = Vec::new();
     if view.line.killed {
-        facts.push(toned("Killed", format!("`cutover unkill {} --reason TEXT` lets go", view.line.name), Role::Bad));
+        facts.push(toned(
+            "Killed",
+            format!("`cutover unkill {} --reason TEXT` lets go", view.line.name),
+            Role::Bad,
+        ));
     }
     if let Some(freeze) = &view.freeze {
         let text = format!("{} by {}: {}", age(now, freeze.at), freeze.by, freeze.reason);
