@@ -85,12 +85,11 @@ pub enum Unit {
 }
 
 impl Unit {
-    /// An amount as people read it: `5.00 %`, `0.0042 %`, `200 %`, `350 ms`, `12`. Cut, never rounded up.
-    pub fn text(self, n: u64) -> String {
+    /// `5.00 %`, `0.0042 %`, `12.5 %`, `10`, `350 ms`: a figure for people, cut and never rounded up.
+    pub fn amount(self, n: u64) -> String {
         match self {
             Self::Ppm if n.is_multiple_of(100) => format!("{}.{:02} %", n / 10_000, n % 10_000 / 100),
             Self::Ppm => format!("{}.{:04} %", n / 10_000, n % 10_000),
-            Self::Permille if n.is_multiple_of(10) => format!("{} %", n / 10),
             Self::Permille => format!("{}.{} %", n / 10, n % 10),
             Self::Count => n.to_string(),
             Self::Millis => format!("{n} ms"),
@@ -172,12 +171,12 @@ impl Reading {
     pub fn text(&self) -> String {
         let trigger = self.trigger.word().replace('_', " ");
         let (value, threshold, missing) =
-            (self.unit.text(self.value), self.unit.text(self.threshold), self.missing);
+            (self.unit.amount(self.value), self.unit.amount(self.threshold), self.missing);
         match self.state {
             ReadingState::NotEnoughData | ReadingState::Undecided => format!(
-                "not enough data for {trigger}: {missing} more are needed ({value} so far, threshold {threshold})"
+                "not enough data: {trigger}, {missing} more are needed ({value} so far, fires at {threshold})"
             ),
-            _ => format!("{trigger} {value}, threshold {threshold}"),
+            _ => format!("{trigger} {value}, fires at {threshold}"),
         }
     }
 }

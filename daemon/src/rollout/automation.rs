@@ -90,7 +90,7 @@ pub fn said(judgement: &Judgement) -> (CriterionState, String) {
     let worst = fired.into_iter().chain(&judgement.readings).max_by_key(|reading| rank(reading.state));
     let text = match (judgement.verdict, worst) {
         (Verdict::Pass, _) | (_, None) => {
-            judgement.claim.map_or_else(|| "passes".to_owned(), |claim| claim.to_string())
+            judgement.claim.map_or_else(|| "pass".to_owned(), |claim| format!("pass: {claim}"))
         }
         (_, Some(reading)) => reading.text(),
     };

@@ -8,6 +8,7 @@ use cutover_shared::rollout::{
     Criterion, CriterionState, ReconcileView, RepairView, ReverseView, Side, Stage,
 };
 use cutover_shared::status::Health;
+use cutover_shared::verdict::Unit;
 use serde::{Deserialize, Serialize};
 
 use super::reconcile::ALERT_PPM;
@@ -236,9 +237,10 @@ fn reconciled(facts: &Facts, now: i64) -> Criterion {
         return one("reconcile", CriterionState::Unknown, false, text);
     }
     let ReconcileView { compared, missing, extra, different, lagging, mismatch_ppm, .. } = view;
+    let (mismatch, most) = (Unit::Ppm.amount(*mismatch_ppm), Unit::Ppm.amount(ALERT_PPM));
     let text = format!(
-        "{compared} compared {} ago: {missing} missing, {extra} extra, {different} different ({mismatch_ppm} in a million, at \
-         most {ALERT_PPM}), {lagging} on their way",
+        "{compared} compared {} ago: {missing} missing, {extra} extra, {different} different ({mismatch}, at \
+         most {most}), {lagging} on their way",
         length(age)
     );
     one("reconcile", holds(view.health != Health::Bad), false, text)

@@ -7,6 +7,26 @@ use crate::ids::TenantId;
 use crate::run::words;
 use crate::status::Health;
 
+/// How long each window of [`ArmFigures::spark_calls`] and its siblings is, in milliseconds.
+pub const SPARK_WINDOW_MS: u64 = 5_000;
+
+/// Windows that a rate is taken over: a minute.
+const RATE_WINDOWS: usize = 12;
+
+impl ArmFigures {
+    /// Calls a second over the last whole windows, in tenths; `age_ms`: how long calls are counted already. None before the first
+    /// whole window is over. The newest window is left out, because it is not over.
+    pub fn rate_tenths(&self, age_ms: i64) -> Option<u64> {
+        let age = u64::try_from(age_ms).unwrap_or(0) / SPARK_WINDOW_MS;
+        let whole = self.spark_calls.len().saturating_sub(1);
+        let most = usize::try_from(age.saturating_sub(1)).unwrap_or(usize::MAX).min(RATE_WINDOWS).min(whole);
+        let counted = self.spark_calls.get(whole.saturating_sub(most)..whole)?;
+        let (calls, windows) =
+            (counted.iter().fold(0_u64, |sum, n| sum.saturating_add(*n)), u64::try_from(most).ok()?);
+        calls.saturating_mul(10_000).checked_div(windows.saturating_mul(SPARK_WINDOW_MS))
+    }
+}
+
 /// One arm's figures in one operation, or in all of the rollout's.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ArmFigures {

@@ -106,7 +106,7 @@ impl Prepared {
             "4. The application's catalog: {} repositories of {} projects, imported; their tokens sealed on arrival",
             receipt["repositories"], receipt["projects"],
         ));
-        let second = second_terminal(&front.exe, &stage.home.socket());
+        let second = second_terminal(&front.exe, &stage.home.socket(), "");
         stage.home.write("second-terminal.txt", format!("{second}\n").as_bytes())?;
         say(&format!(
             "\nA second console beside this one, as a viewer, in another terminal:\n\n  {second}\n"
@@ -221,15 +221,16 @@ fn code(ended: Ended) -> u8 {
 }
 
 /// `cutover` where it stands beside `exe` and is no older, else the role of `exe`: what an earlier build has left there
-/// may speak to no daemon of this one.
-fn second_terminal(exe: &Path, socket: &Path) -> String {
+/// may speak to no daemon of this one. `more` goes to the console.
+pub(super) fn second_terminal(exe: &Path, socket: &Path, more: &str) -> String {
     let beside = exe.with_file_name("cutover");
     let built = |path: &Path| std::fs::metadata(path).and_then(|file| file.modified()).ok();
     let program = match (built(&beside), built(exe)) {
         (Some(its), Some(own)) if its >= own => quoted(&beside),
         _ => format!("{} {ROLE} console", quoted(exe)),
     };
-    format!("CUTOVER_SOCKET={} {program} --role viewer", quoted(socket))
+    let line = format!("CUTOVER_SOCKET={} {program} --role viewer {more}", quoted(socket));
+    line.trim_end().to_owned()
 }
 
 /// As a shell reads it back.

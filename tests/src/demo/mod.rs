@@ -59,6 +59,9 @@ pub struct Options {
     /// Work in this folder and leave it there; else a temporary one that goes away.
     #[arg(long, value_name = "DIR")]
     pub keep: Option<PathBuf>,
+    /// Stay so many seconds after each step of a rollout, for whoever looks on from another terminal.
+    #[arg(long, value_name = "SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=3_600))]
+    pub pace: u64,
 }
 
 /// Why the demo failed. A check that does not hold is a failure of the product, and is said as such.

@@ -38,7 +38,7 @@ const INCIDENTS: &[Column] = &[
     Column::words("OPENED"),
     Column::words("ROLLOUT"),
     Column::long("BY"),
-    Column::long("TEXT"),
+    Column::text("TEXT"),
 ];
 
 pub(super) async fn run(verb: Verb, session: &mut Session<'_>) -> Verdict {

@@ -83,6 +83,7 @@ pub enum Action {
     RolloutBack,
     FreezeRollout,
     Members,
+    Timeline,
     TourNext,
     TourSkip,
 }

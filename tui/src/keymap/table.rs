@@ -164,6 +164,8 @@ pub const TABLE: &[Binding] = &[
         "Holds automation and every advance with a reason; lets go of it again"),
     row(Action::Members, "members", &["i"], When::On(&[Noun::Rollout]), ("who is in", 26), (Tier::Look, Role::Viewer, "rollout members"),
         "Tenants that the target answers for; Enter opens one"),
+    row(Action::Timeline, "timeline", &["t"], When::On(&[Noun::Rollout]), ("timeline", 28), (Tier::Look, Role::Viewer, "rollout changes"),
+        "Each stay in a stage: when, by whom, why, and the kills, freezes and changes in it"),
     row(Action::TourNext, "tour-next", &["f2"], When::InTour, ("", 0), (Tier::Look, Role::Viewer, ""),
         "Goes on with the tour"),
     row(Action::TourSkip, "tour-skip", &["f10"], When::InTour, ("", 0), (Tier::Look, Role::Viewer, ""),

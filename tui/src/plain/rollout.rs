@@ -1,7 +1,7 @@
 //! Figures of rollouts in words. Whole numbers only, cut and never rounded up, so that 99.999 % is not 100 %.
 
-use cutover_shared::rollout::{ArmFigures, ChangeView, CriterionState, RolloutLine, TrackState};
-use cutover_shared::verdict::{Judgement, Reading, ReadingState, Unit, Verdict};
+use cutover_shared::rollout::{ArmFigures, ChangeView, CriterionState, Member, RolloutLine, TrackState, Why};
+use cutover_shared::verdict::{Judgement, Reading, ReadingState, Trigger, Unit, Verdict};
 
 use super::{number, percent, span};
 
@@ -17,6 +17,12 @@ pub fn latency(us: u64) -> String {
 /// `1.25 %` of parts of a million.
 pub fn ppm(n: u64) -> String {
     format!("{}.{:02} %", number(n / 10_000), n % 10_000 / 100)
+}
+
+/// `99.9 %`, `99.95 %`: a share as it was written, without zeros at its end.
+pub fn share(ppm: u64) -> String {
+    let digits = format!("{}.{:04}", ppm / 10_000, ppm % 10_000);
+    format!("{} %", digits.trim_end_matches('0').trim_end_matches('.'))
 }
 
 /// Errors as a share of calls; none without calls.
@@ -118,6 +124,68 @@ pub fn track_state(state: TrackState) -> &'static str {
 /// `canary-10 to canary-50`, or the stage alone where it stays.
 pub fn moved(change: &ChangeView) -> String {
     if change.from == change.to { change.to.to_string() } else { format!("{} to {}", change.from, change.to) }
+}
+
+/// Why a tenant is where it is, with its bucket where that decided.
+pub fn why(member: &Member) -> String {
+    match member.why {
+        Why::Bucket => {
+            format!("its bucket, {} of 10,000, against the share", number(u64::from(member.bucket)))
+        }
+        why => why.text().to_owned(),
+    }
+}
+
+/// `stage shadow to canary-10`, `flag git.clone.use_service_layer off`, `override acme to legacy`, `mode on`: what was
+/// changed, in one phrase.
+pub fn changed(change: &ChangeView) -> String {
+    let word = |key: &str| change.detail[key].as_str().unwrap_or_default().to_owned();
+    match change.act.as_str() {
+        "flag" => {
+            let on = change.detail["on"].as_bool().map_or("", |on| if on { " on" } else { " off" });
+            format!("flag {}{on}", word("flag")).trim_end().to_owned()
+        }
+        "override" => match change.detail["after"].as_str() {
+            Some(side) => format!("override {} to {side}", word("tenant")),
+            None => format!("override of {} taken away", word("tenant")),
+        },
+        "mode" => format!("mode {}", word("mode")).trim_end().to_owned(),
+        "begin" => format!("begin at {}", change.to),
+        act if change.from == change.to => format!("{act} in {}", change.to),
+        act => format!("{act} {}", moved(change)),
+    }
+}
+
+/// What a trigger's figure is a figure of.
+pub fn counted(trigger: Trigger) -> &'static str {
+    match trigger {
+        Trigger::ErrorRate => "of calls failed",
+        Trigger::LatencyP50 | Trigger::LatencyP95 | Trigger::LatencyP99 => {
+            "of calls over the baseline's limit"
+        }
+        Trigger::Consistency => "of compared answers differ",
+        Trigger::GrossFailures => "in a row",
+        Trigger::CriticalIncident => "open",
+        Trigger::Disruption => "disrupted",
+        Trigger::WrongData => "of users with wrong data",
+        Trigger::CriticalFunction => "failing",
+        Trigger::Performance | Trigger::Regression => "worse than the baseline",
+        Trigger::RecordsLost => "calls not counted",
+        Trigger::IncompleteWindows => "windows cut short",
+        Trigger::ShadowShed => "of shadow calls left out",
+    }
+}
+
+/// How much a reading matters to who looks: what has fired first, what is clear last.
+pub fn urgency(reading: &Reading) -> (u8, u16, Trigger) {
+    let rank = match reading.state {
+        ReadingState::Fired => 0,
+        ReadingState::Undecided => 1,
+        ReadingState::Warning => 2,
+        ReadingState::NotEnoughData => 3,
+        ReadingState::Clear => 4,
+    };
+    (rank, reading.distance_permille, reading.trigger)
 }
 
 #[cfg(test)]

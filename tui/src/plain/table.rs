@@ -1,32 +1,57 @@
-//! Aligned columns. On a terminal columns that may shrink are cut with `…`; elsewhere nothing is cut.
+//! Aligned columns. On a terminal columns that may shrink are cut with `…` or wrapped; elsewhere nothing is.
 
-use super::{Style, Tone, clean, cut, width};
+use super::{Style, Tone, clean, cut, width, wrap};
 
 /// The narrowest that a column may be cut to.
 const NARROWEST: usize = 8;
+
+/// The narrowest that a column is wrapped to: below it a sentence is a column of words.
+const NARROWEST_TEXT: usize = 24;
 
 /// A column of a table.
 #[derive(Clone, Copy, Debug)]
 pub struct Column {
     title: &'static str,
     right: bool,
-    shrinks: bool,
+    fit: Fit,
+}
+
+/// What becomes of a column that has no room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fit {
+    Whole,
+    Cut,
+    Wrapped,
 }
 
 impl Column {
     /// A column of words, shown whole.
     pub const fn words(title: &'static str) -> Self {
-        Self { title, right: false, shrinks: false }
+        Self { title, right: false, fit: Fit::Whole }
     }
 
     /// A column of words that may be cut on a narrow terminal.
     pub const fn long(title: &'static str) -> Self {
-        Self { title, right: false, shrinks: true }
+        Self { title, right: false, fit: Fit::Cut }
+    }
+
+    /// A column of sentences, which go on in the next line on a narrow terminal: a reason is worth its lines.
+    pub const fn text(title: &'static str) -> Self {
+        Self { title, right: false, fit: Fit::Wrapped }
+    }
+
+    /// The narrowest that it gets; none for one that stays whole.
+    fn narrowest(&self) -> Option<usize> {
+        match self.fit {
+            Fit::Whole => None,
+            Fit::Cut => Some(NARROWEST.max(width(self.title))),
+            Fit::Wrapped => Some(NARROWEST_TEXT.max(width(self.title))),
+        }
     }
 
     /// A column of numbers.
     pub const fn number(title: &'static str) -> Self {
-        Self { title, right: true, shrinks: false }
+        Self { title, right: true, fit: Fit::Whole }
     }
 }
 
@@ -98,7 +123,7 @@ impl Table {
             let shrinkable = widths
                 .iter_mut()
                 .zip(&self.columns)
-                .filter(|(w, c)| c.shrinks && **w > NARROWEST.max(width(c.title)));
+                .filter(|(w, c)| c.narrowest().is_some_and(|least| **w > least));
             let Some((widest, _)) = shrinkable.max_by_key(|(w, _)| **w) else { break };
             *widest -= 1;
         }
@@ -106,24 +131,42 @@ impl Table {
     }
 
     fn row(&self, row: &[Cell], widths: &[usize], style: Style, out: &mut String) {
-        for (i, (column, room)) in self.columns.iter().zip(widths).enumerate() {
-            let empty = Cell::default();
-            let cell = row.get(i).unwrap_or(&empty);
-            let text = if column.shrinks { cut(&cell.text, *room) } else { cell.text.as_str().into() };
-            let gap = " ".repeat(room.saturating_sub(width(&text)));
-            if i > 0 {
-                out.push_str("  ");
+        let empty = Cell::default();
+        let cells: Vec<(&Column, usize, Tone, Vec<String>)> = self
+            .columns
+            .iter()
+            .zip(widths)
+            .enumerate()
+            .map(|(i, (column, room))| {
+                let cell = row.get(i).unwrap_or(&empty);
+                let lines = match column.fit {
+                    Fit::Whole => vec![cell.text.clone()],
+                    Fit::Cut => vec![cut(&cell.text, *room).into_owned()],
+                    Fit::Wrapped if width(&cell.text) <= *room => vec![cell.text.clone()],
+                    Fit::Wrapped => wrap(&cell.text, *room),
+                };
+                (column, *room, cell.tone, lines)
+            })
+            .collect();
+        let high = cells.iter().map(|(.., lines)| lines.len()).max().unwrap_or(1).max(1);
+        for n in 0..high {
+            for (i, (column, room, tone, lines)) in cells.iter().enumerate() {
+                let text = lines.get(n).map_or("", String::as_str);
+                let gap = " ".repeat(room.saturating_sub(width(text)));
+                if i > 0 {
+                    out.push_str("  ");
+                }
+                let painted = if text.is_empty() { String::new() } else { style.paint(text, *tone) };
+                if column.right {
+                    out.push_str(&gap);
+                    out.push_str(&painted);
+                } else {
+                    out.push_str(&painted);
+                    out.push_str(&gap);
+                }
             }
-            let painted = style.paint(&text, cell.tone);
-            if column.right {
-                out.push_str(&gap);
-                out.push_str(&painted);
-            } else {
-                out.push_str(&painted);
-                out.push_str(&gap);
-            }
+            out.truncate(out.trim_end_matches(' ').len());
+            out.push('\n');
         }
-        out.truncate(out.trim_end_matches(' ').len());
-        out.push('\n');
     }
 }

@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 
 use super::sign;
 use crate::keymap::{Action, Binding, TABLE};
-use crate::state::State;
+use crate::state::{Screen, State};
 use crate::theme::Role;
 use crate::widgets::{Look, Piece, bar};
 
@@ -22,7 +22,9 @@ pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, area: Rect) 
     let room = area.width.saturating_sub(sign::columns(&right) + 2);
     let mut left = vec![kill];
     for row in rows {
-        if row.action == Action::Kill || KEPT.contains(&row.action) {
+        // A dry-run of the mapping is far from what somebody looks for at a rollout.
+        let beside = row.action == Action::DryRun && state.screen == Screen::Rollouts;
+        if row.action == Action::Kill || KEPT.contains(&row.action) || beside {
             continue;
         }
         let hint = hint(state, row);

@@ -58,6 +58,8 @@ pub enum Slot {
     Rollout(RolloutName),
     /// The first tenants that its target answers for.
     Members(RolloutName),
+    /// What was changed of a rollout, as far as its timeline shows it.
+    Changes(RolloutName),
     /// How many an action would take.
     Count(Counted),
 }

@@ -76,6 +76,11 @@ pub enum Layer {
         name: RolloutName,
         cursor: usize,
     },
+    /// A rollout's stays in its stages.
+    Timeline {
+        name: RolloutName,
+        scroll: u16,
+    },
     Chain(ChainLayer),
     /// What a delivery says.
     Payload {

@@ -17,6 +17,9 @@ const DISPATCHES: u32 = 50;
 /// Tenants of a rollout that are listed; the command line has all.
 const MEMBERS: u32 = 200;
 
+/// Changes that a timeline is made of.
+const CHANGES: u32 = 200;
+
 /// Installations that somebody should look at.
 const UNWELL: &str = "health:failing,attention";
 
@@ -80,7 +83,9 @@ impl State {
             // Each delivery changes the inbox; only what makes an installation unwell is worth the question.
             Slot::Unwell => matches!(topic, Topic::Index | Topic::Tokens),
             Slot::Test { .. } | Slot::Dispatches(_) => topic == Topic::Outbox,
-            Slot::Rollout(_) | Slot::Members(_) => matches!(topic, Topic::Rollouts | Topic::Mode),
+            Slot::Rollout(_) | Slot::Members(_) | Slot::Changes(_) => {
+                matches!(topic, Topic::Rollouts | Topic::Mode)
+            }
             // What was counted is what is asked about, and the daemon counts again.
             Slot::Count(_) => false,
         }
@@ -108,6 +113,10 @@ fn below(layer: &Layer) -> Option<(Slot, Query)> {
             let (name, page) = (*name, PageAsk { after: None, limit: MEMBERS });
             let query = RolloutQuery::Members { name, side: Some(Side::Target), page };
             Some((Slot::Members(name), Query::Rollout(query)))
+        }
+        Layer::Timeline { name, .. } => {
+            let (name, page) = (*name, PageAsk { after: None, limit: CHANGES });
+            Some((Slot::Changes(name), Query::Rollout(RolloutQuery::Changes { name, page })))
         }
         Layer::Payload { guid, .. } => Some(delivery(guid, true)),
         Layer::Explain { guid, workflow, .. } => {

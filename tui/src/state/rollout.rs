@@ -1,6 +1,8 @@
 //! What the console knows of rollouts beyond their list.
 
-use cutover_shared::rollout::{Member, RolloutAnswer, RolloutName, RolloutView, Stage, TrackState};
+use cutover_shared::rollout::{
+    ChangeView, Member, RolloutAnswer, RolloutName, RolloutView, Stage, TrackState,
+};
 use cutover_shared::rpc::Answer;
 
 use super::{Slot, State, Subject, Value};
@@ -18,6 +20,16 @@ impl State {
     pub fn rollout(&self, name: RolloutName) -> Option<&RolloutView> {
         match self.feeds.value(&Slot::Rollout(name))? {
             Value::Answer(Answer::Rollout(RolloutAnswer::Show(view))) => Some(view),
+            _ => None,
+        }
+    }
+
+    /// The last changes, the newest first, and whether there were more before.
+    pub fn changes(&self, name: RolloutName) -> Option<(&[ChangeView], bool)> {
+        match self.feeds.value(&Slot::Changes(name))? {
+            Value::Answer(Answer::Rollout(RolloutAnswer::Changes(page))) => {
+                Some((&page.rows, page.next.is_some()))
+            }
             _ => None,
         }
     }

@@ -3,8 +3,8 @@
 use cutover_shared::error::{ErrorCode, RpcError};
 use cutover_shared::page::PageAsk;
 use cutover_shared::rollout::{
-    ChangeView, RolloutAct, RolloutAnswer, RolloutLine, RolloutName, RolloutQuery, RolloutReceipt,
-    RolloutView,
+    ChangeView, CriterionState, RolloutAct, RolloutAnswer, RolloutLine, RolloutName, RolloutQuery,
+    RolloutReceipt, RolloutView,
 };
 
 use cutover_shared::status::RolloutBrief;
@@ -78,7 +78,10 @@ fn line(name: RolloutName, standing: &Standing) -> RolloutLine {
         inside: if standing.killed { 0 } else { standing.inside },
         tenants: standing.tenants,
         verdict: verdict.map_or_else(|| "not judged".to_owned(), |(_, text)| text.clone()),
-        attention: standing.killed || standing.facts.repair.failed > 0 || standing.facts.incident.is_some(),
+        attention: standing.killed
+            || standing.facts.repair.failed > 0
+            || standing.facts.incident.is_some()
+            || verdict.is_some_and(|(state, _)| *state == CriterionState::Fails),
     }
 }
 

@@ -71,7 +71,7 @@ fn near(one: &RolloutNow, all: &mut Vec<Attention>) {
     for reading in judgement.readings.iter().filter(|reading| reading.state == ReadingState::Warning) {
         let text = format!("{} comes near a trigger: {}", one.name, reading.text());
         let why =
-            format!("A warning from {} on, half of the trigger.", reading.unit.text(reading.warning_at));
+            format!("A warning from {} on, half of the trigger.", reading.unit.amount(reading.warning_at));
         all.push(command(say(Health::Warning, text, why), format!("cutover rollout show {}", one.name)));
     }
 }

@@ -26,7 +26,7 @@ pub use self::windows::{OperationWindow, SideFigures, WindowFigures, Windows};
 pub const FLUSH_EVERY: Duration = Duration::from_secs(1);
 
 /// Length of a window.
-pub const WINDOW: Duration = Duration::from_secs(5);
+pub const WINDOW: Duration = Duration::from_millis(cutover_shared::rollout::SPARK_WINDOW_MS);
 
 /// [`WINDOW`] in milliseconds.
 pub const WINDOW_MS: i64 = 5_000;

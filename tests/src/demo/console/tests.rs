@@ -28,7 +28,7 @@ fn the_second_terminal_calls_what_is_there_and_of_this_build() {
     };
     let role = format!("CUTOVER_SOCKET='/tmp/a b/s' {} __role console --role viewer", exe.display());
     let beside = format!("CUTOVER_SOCKET='/tmp/a b/s' {} --role viewer", cutover.display());
-    let second = || second_terminal(&exe, Path::new("/tmp/a b/s"));
+    let second = || second_terminal(&exe, Path::new("/tmp/a b/s"), "");
     assert_eq!(second(), role, "nothing is there");
     built(&exe, 2_000);
     assert_eq!(second(), role, "only this program is there");

@@ -93,6 +93,7 @@ async fn breach(play: &mut Play, reasons: &[&str], breaks: impl FnOnce(&Play)) -
     };
     let other = book.bad.iter().find(|seen| !theirs(seen));
     check(other.is_none(), format!("only tenants on the target saw errors, and only before: {other:?}"))?;
+    play.stay().await;
     Ok(seconds)
 }
 

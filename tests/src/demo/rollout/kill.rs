@@ -40,6 +40,7 @@ pub(in super::super) async fn play(options: &Options) -> Result<String, DemoErro
     check(receipt.stored && receipt.owed.is_empty(), format!("it is stored: {receipt:?}"))?;
     let replicas = receipt.replicas.len();
     quiet(&play, &receipt).await?;
+    play.stay().await;
     unkill(&mut play).await?;
 
     play.stage.step("The store takes nothing; the switch is pulled; the daemon is killed, too");
@@ -50,6 +51,7 @@ pub(in super::super) async fn play(options: &Options) -> Result<String, DemoErro
     play.stage.tell(&format!("owed: {}", receipt.owed));
     play.each_by_legacy(receipt.at).await?;
     check(play.traffic.book().bad.is_empty(), "no caller saw that the store is gone")?;
+    play.stay().await;
     let daemon = play.daemon.take().ok_or_else(|| DemoError::Check("no daemon runs".to_owned()))?;
     check(daemon.kill().await? == Ended::Signal(9), "the daemon was killed")?;
     lock.close().await.map_err(|error| DemoError::Check(error.to_string()))?;

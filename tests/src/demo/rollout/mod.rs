@@ -22,6 +22,7 @@ use cutover_tui::conn::Conn;
 
 use self::traffic::Traffic;
 use self::world::Tenant;
+use super::console::second_terminal;
 use super::stage::{Stage, check};
 use super::{DemoError, Options, secrets};
 use crate::github_sim::Sim;
@@ -52,6 +53,8 @@ struct Play {
     traffic: Traffic,
     daemon: Option<Daemon>,
     conn: Conn,
+    /// How long each step stays to be looked at.
+    pace: Duration,
 }
 
 fn settings(_: &Sim, consistency_ppm: u32) -> String {
@@ -90,7 +93,18 @@ impl Play {
         let projects = tenants.iter().map(|tenant| tenant.project.clone()).collect();
         let traffic = Traffic::start(&stage.home, SERVICE_TOKEN, projects, RATE)?;
         let conn = stage.connect().await?;
-        Ok(Self { stage, tenants, traffic, daemon: Some(daemon), conn })
+        let pace = Duration::from_secs(options.pace);
+        let second = second_terminal(&stage.exe, &stage.home.socket(), "--screen rollouts");
+        stage.tell(&format!("the console beside it, as a viewer, in another terminal:\n      {second}"));
+        Ok(Self { stage, tenants, traffic, daemon: Some(daemon), conn, pace })
+    }
+
+    /// Leaves what was reached as it is for a while. The traffic goes on.
+    async fn stay(&self) {
+        if !self.pace.is_zero() {
+            self.stage.tell(&format!("stays so for {} s", self.pace.as_secs()));
+            Clock::system().sleep(self.pace).await;
+        }
     }
 
     async fn act(&self, act: RolloutAct) -> Result<RolloutReceipt, DemoError> {
@@ -190,6 +204,7 @@ impl Play {
         let digest = step.digest.as_str();
         self.stage.run(&[0], &["rollout", "stage", NAME.word(), "--approve", digest]).await?;
         self.stage.tell(&format!("{to}: {} of {} tenants on the target", step.inside, step.tenants));
+        self.stay().await;
         Ok(step)
     }
 

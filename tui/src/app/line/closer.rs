@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::speak::facts;
 use crate::plain::{clean, number};
 use crate::state::figures::lag;
+use crate::state::timeline::{stays, told};
 use crate::state::why::{self, explained};
 use crate::state::{Layer, Slot, State, Subject};
 
@@ -104,7 +105,7 @@ pub(super) fn layer(state: &State, layer: &Layer) -> String {
                         "{}. {}: {}",
                         at + 1,
                         clean(member.tenant.as_str()),
-                        member.why.text()
+                        crate::plain::rollout::why(member)
                     );
                 }
                 text += if members.is_empty() { "the target answers for nobody\n" } else { "" };
@@ -112,6 +113,20 @@ pub(super) fn layer(state: &State, layer: &Layer) -> String {
                 text
             }
             None => waiting(state, &Slot::Members(*name)),
+        },
+        Layer::Timeline { name, .. } => match state.changes(*name) {
+            Some((changes, more)) => {
+                let mut text = format!("Timeline of {name}, the newest stay first\n");
+                for stay in stays(changes) {
+                    for (key, line, _) in told(&stay, state.daemon_now()) {
+                        let gap = if key.is_empty() { "  " } else { ": " };
+                        let _ = writeln!(text, "{}{gap}{}", clean(&key), clean(&line));
+                    }
+                }
+                text += if more { "and earlier ones that are not listed here\n" } else { "" };
+                text
+            }
+            None => waiting(state, &Slot::Changes(*name)),
         },
         Layer::Guid { workflow, .. } => {
             format!(

@@ -306,7 +306,7 @@ fn layer_text(state: &State, layer: &Layer) -> String {
         Layer::Mode { .. } => {
             text += "The ceiling for every tenant?\n1. off: legacy for everybody\n2. canary: only the list\n3. on: everybody who is mapped\n";
         }
-        Layer::Members { .. } => text += &closer::layer(state, layer),
+        Layer::Members { .. } | Layer::Timeline { .. } => text += &closer::layer(state, layer),
         Layer::Export { .. } => text += "Write all rows of this view as?\n1. CSV\n2. JSON Lines\n",
         Layer::Chain(ChainLayer::Asked { .. }) => text += "checking the chain ...\n",
         Layer::Chain(ChainLayer::Checked(check)) => {

@@ -137,7 +137,8 @@ pub(super) fn act(state: &mut State, action: Action, effects: &mut Vec<Effect>) 
         | Action::Advance
         | Action::RolloutBack
         | Action::FreezeRollout
-        | Action::Members => {
+        | Action::Members
+        | Action::Timeline => {
             let intent = intend(state, action);
             follow(state, action, intent, effects);
         }

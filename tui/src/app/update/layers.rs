@@ -35,6 +35,7 @@ pub(super) fn key(state: &mut State, key: KeyEvent, chord: Chord, effects: &mut 
             Layer::Help { scroll }
             | Layer::Why { scroll, .. }
             | Layer::Detail { scroll, .. }
+            | Layer::Timeline { scroll, .. }
             | Layer::Runbook { scroll, .. }
             | Layer::Payload { scroll, .. }
             | Layer::Explain { scroll, .. }
@@ -200,6 +201,7 @@ pub(super) fn menu(state: &mut State, key: KeyEvent, chord: Chord, effects: &mut
         Layer::Help { scroll }
         | Layer::Why { scroll, .. }
         | Layer::Detail { scroll, .. }
+        | Layer::Timeline { scroll, .. }
         | Layer::Runbook { scroll, .. }
         | Layer::Payload { scroll, .. }
         | Layer::Explain { scroll, .. }

@@ -32,19 +32,16 @@ const MISMATCHES: &[Column] = &[
     Column::words("OPERATION"),
     Column::long("TENANT"),
     Column::number("VERSION"),
-    Column::long("LEGACY AGAINST TARGET"),
+    Column::text("LEGACY AGAINST TARGET"),
 ];
 
 const REPAIRS: &[Column] = &[
     Column::number("SEQ"),
     Column::words("STATE"),
-    Column::words("OPERATION"),
-    Column::words("OWED BY"),
+    Column::words("OWED"),
     Column::words("SINCE"),
     Column::number("TRIES"),
-    Column::long("TENANT"),
-    Column::long("KEY"),
-    Column::long("WHY"),
+    Column::text("WHOSE, AND WHY IT FAILED"),
 ];
 
 pub(super) async fn mismatches(session: &mut Session<'_>, name: RolloutName, window: &Window) -> Verdict {
@@ -98,13 +95,14 @@ fn owed(line: &RepairLine, now: i64) -> Vec<Cell> {
     vec![
         line.seq.to_string().into(),
         Cell::toned(line.state.word(), tone),
-        line.operation.word().into(),
-        line.side.word().into(),
+        format!("{} to {}", line.operation, line.side).into(),
         age(now, line.created_at).into(),
         line.attempts.to_string().into(),
-        line.tenant.as_str().into(),
-        line.key.as_str().into(),
-        line.note.as_deref().unwrap_or_default().into(),
+        match &line.note {
+            Some(note) => format!("{} {}: {note}", line.tenant.as_str(), line.key),
+            None => format!("{} {}", line.tenant.as_str(), line.key),
+        }
+        .into(),
     ]
 }
 

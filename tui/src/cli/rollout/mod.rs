@@ -173,19 +173,18 @@ const LINES: &[Column] = &[
     Column::words("SINCE"),
     Column::words("IN"),
     Column::words("STATE"),
-    Column::long("VERDICT"),
+    Column::text("VERDICT"),
 ];
 
 const MEMBERS: &[Column] =
-    &[Column::long("TENANT"), Column::words("SIDE"), Column::number("BUCKET"), Column::long("WHY")];
+    &[Column::long("TENANT"), Column::words("SIDE"), Column::number("BUCKET"), Column::text("WHY")];
 
 const CHANGES: &[Column] = &[
     Column::number("VERSION"),
     Column::words("WHEN"),
-    Column::words("ACT"),
-    Column::words("STAGE"),
+    Column::text("WHAT"),
     Column::long("BY"),
-    Column::long("REASON"),
+    Column::text("REASON"),
 ];
 
 const OVERRIDES: &[Column] = &[
@@ -193,7 +192,7 @@ const OVERRIDES: &[Column] = &[
     Column::words("SIDE"),
     Column::words("SINCE"),
     Column::long("BY"),
-    Column::long("REASON"),
+    Column::text("REASON"),
 ];
 
 const FLAGS: &[Column] = &[
@@ -332,8 +331,7 @@ fn change(change: &ChangeView, now: i64) -> Vec<Cell> {
     vec![
         change.version.to_string().into(),
         age(now, change.at).into(),
-        Cell::toned(&change.act, tone),
-        plain::rollout::moved(change).into(),
+        Cell::toned(plain::rollout::changed(change), tone),
         change.by.as_str().into(),
         change.reason.as_str().into(),
     ]

@@ -7,7 +7,7 @@ use cutover_shared::status::Health;
 
 use super::text::section;
 use super::when;
-use crate::plain::rollout::{latency, moved, ppm};
+use crate::plain::rollout::{changed, latency, ppm};
 use crate::plain::{Block, Cell, Column, Style, Tone, clean, number, time};
 
 const BASELINE: &[Column] = &[
@@ -54,8 +54,7 @@ fn changes(receipt: &RolloutReceipt, now: i64, style: Style) -> String {
     let mut text = String::new();
     for change in &receipt.changes {
         let mut block = Block::new();
-        block.toned("Done", format!("{} of {}", change.act, change.rollout), Tone::Good);
-        block.line("Stage", moved(change));
+        block.toned("Done", format!("{}: {}", change.rollout, changed(change)), Tone::Good);
         block.line("Version", change.version.to_string());
         block.line("At", when(now, change.at));
         if !change.reason.is_empty() {

@@ -8,7 +8,7 @@ use cutover_shared::verdict::{Judgement, ReadingState, Verdict};
 
 use super::when;
 use crate::plain::rollout::{
-    amount, criterion, error_rate, inside, latency, missing, moved, reading_state, track_state, trigger,
+    amount, changed, criterion, error_rate, inside, latency, missing, reading_state, track_state, trigger,
     verdict,
 };
 use crate::plain::{Block, Cell, Column, Style, Table, Tone, age, clean, number, span, time, wrap};
@@ -35,18 +35,13 @@ const READINGS: &[Column] = &[
     Column::number("VALUE"),
     Column::number("FIRES AT"),
     Column::number("LEFT"),
-    Column::long("MISSING"),
+    Column::text("MISSING"),
 ];
 
-const CRITERIA: &[Column] = &[Column::words("CRITERION"), Column::words("STATE"), Column::long("SEEN")];
+const CRITERIA: &[Column] = &[Column::words("CRITERION"), Column::words("STATE"), Column::text("SEEN")];
 
-const CHANGES: &[Column] = &[
-    Column::words("WHEN"),
-    Column::words("ACT"),
-    Column::words("STAGE"),
-    Column::long("BY"),
-    Column::long("REASON"),
-];
+const CHANGES: &[Column] =
+    &[Column::words("WHEN"), Column::text("WHAT"), Column::long("BY"), Column::text("REASON")];
 
 pub(super) fn show(view: &RolloutView, now: i64, style: Style) -> String {
     let line = &view.line;
@@ -110,8 +105,7 @@ pub(super) fn show(view: &RolloutView, now: i64, style: Style) -> String {
     let rows = view.changes.iter().map(|change| {
         vec![
             age(now, change.at).into(),
-            change.act.as_str().into(),
-            moved(change).into(),
+            changed(change).into(),
             change.by.as_str().into(),
             change.reason.as_str().into(),
         ]

@@ -26,7 +26,9 @@ pub(super) fn draw(
         Subject::Delivery(_) => {
             format!("{} payload, {} explains, ", key(Action::Payload), key(Action::Explain))
         }
-        Subject::Rollout(_) => format!("{} who is in, ", key(Action::Members)),
+        Subject::Rollout(_) => {
+            format!("{} who is in, {} timeline, ", key(Action::Members), key(Action::Timeline))
+        }
         Subject::Workflow(_) => format!("{} explains the last match, ", key(Action::Explain)),
         _ => String::new(),
     };

@@ -114,7 +114,8 @@ fn group_of(row: &Binding, place: &Place) -> Group {
         | Action::ExplainDelivery
         | Action::Deliveries
         | Action::Repositories
-        | Action::Members => Group::Acts,
+        | Action::Members
+        | Action::Timeline => Group::Acts,
         _ if row.when == When::InLists => Group::Lists,
         Action::Kill | Action::Mode => Group::Anywhere,
         _ if row.role > Rank::Viewer => Group::Acts,

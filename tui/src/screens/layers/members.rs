@@ -34,7 +34,7 @@ pub(super) fn draw(
         Some((members, more)) => {
             choices.extend(members.iter().map(|member| Choice {
                 text: Piece::new(member.tenant.as_str(), sign::aged(state, Role::Text)),
-                right: Piece::new(member.why.text(), Role::Dim),
+                right: Piece::new(crate::plain::rollout::why(member), Role::Dim),
             }));
             if more {
                 below.push(Line::blank());

@@ -20,6 +20,7 @@ mod runbook;
 mod scope;
 mod sheet;
 mod spot_check;
+mod timeline;
 mod why;
 
 use ratatui::Frame;
@@ -78,6 +79,7 @@ fn one(
         Layer::Mode { cursor } => mode::draw(state, look, buffer, room, *cursor),
         Layer::Export { list, cursor } => export::draw(state, look, buffer, room, (*list, *cursor)),
         Layer::Members { name, cursor } => members::draw(state, look, buffer, room, (*name, *cursor)),
+        Layer::Timeline { name, scroll } => timeline::draw(state, look, buffer, room, (*name, *scroll)),
         Layer::Payload { guid, scroll } => delivery::payload(state, look, buffer, room, (guid, *scroll)),
         Layer::Explain { guid, workflow, scroll } => {
             delivery::explain(state, look, buffer, room, (guid, workflow.as_deref(), *scroll));
@@ -100,6 +102,7 @@ pub fn furthest(state: &State) -> u16 {
         Some(Layer::Help { .. }) => (help::lines(state, &look, width).len(), 0),
         Some(Layer::Why { subject, .. }) => (why::lines(state, subject.as_deref(), width).len(), 0),
         Some(Layer::Detail { subject, .. }) => (detail::lines(state, &look, subject, width).len(), 0),
+        Some(Layer::Timeline { name, .. }) => (timeline::lines(state, &look, *name, width).len(), 0),
         Some(Layer::Runbook { file, .. }) => (runbook::lines(file, &look, width).len(), 0),
         Some(Layer::Payload { guid, .. }) => (delivery::payload_lines(state, &look, guid, width).len(), 0),
         Some(Layer::Explain { guid, workflow, .. }) => {

@@ -9,6 +9,7 @@ use super::sheet::{Line, Sheet, paragraph, width};
 use crate::plain::number;
 use crate::state::State;
 use crate::state::layer::MODES;
+use crate::state::verb::others_killed;
 use crate::theme::Role;
 use crate::widgets::{Choice, Look, Piece};
 
@@ -34,8 +35,12 @@ pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, room: Rect, 
         width,
     ));
     if state.is_killed() {
-        let text = format!("{} KILLED: any choice lets go of the kill switch.", look.glyphs.killed);
+        let text =
+            format!("{} KILLED: any choice lets go of the kill switch, for github-auth.", look.glyphs.killed);
         below.extend(paragraph(&text, Role::Bad, width));
+        if let Some(others) = others_killed(state) {
+            below.extend(paragraph(&others, Role::Warn, width));
+        }
     }
     let sheet = Sheet {
         title: "Mode: the ceiling for every tenant",

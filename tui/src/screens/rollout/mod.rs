@@ -2,13 +2,13 @@
 //! first, whole lines at a time.
 
 mod arms;
+mod banner;
 mod judge;
 mod receipts;
 
-use cutover_shared::rollout::{
-    CriterionState, OperationFigures, RolloutName, RolloutView, TrackStage, TrackState,
-};
+use cutover_shared::rollout::{CriterionState, OperationFigures, RolloutView, TrackStage, TrackState};
 use cutover_shared::status::RolloutBrief;
+use cutover_shared::verdict::Verdict;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -91,24 +91,26 @@ fn fitted(mut rows: Vec<Row>, height: u16) -> Vec<Row> {
 }
 
 fn rows(state: &State, view: &RolloutView, look: &Look, area: Rect) -> Vec<Row> {
-    let mut rows = banners(state, view, look);
+    let mut rows = banner::rows(state, view, look);
     rows.push(Row { rank: 3, what: What::Track(steps(view)) });
     rows.extend(stage(state, view));
+    let said = said(state, view, look);
     if area.width < NARROW {
-        let [_, rest @ ..] = said(state, view, look);
-        rows.push(words(
-            1,
-            std::iter::once(vec![key("verdict")]).chain(rest.map(|piece| vec![piece])).collect(),
-        ));
+        let said = said.map(|piece| vec![piece]);
+        rows.push(words(1, std::iter::once(vec![key("verdict")]).chain(said).collect()));
         rows.push(words(2, vec![standing(state, view)]));
     } else {
-        rows.push(words(2, vec![standing(state, view), said(state, view, look).into()]));
+        let [word, rest, why] = said;
+        let verdict = vec![Piece::new("   verdict ", Role::Dim), word];
+        rows.push(words(2, vec![standing(state, view), verdict, vec![rest], vec![why]]));
     }
     rows.extend(
-        arms::rows(view, area.width).into_iter().map(|(rank, line)| Row { rank, what: What::Arms(line) }),
+        arms::rows(state, view, area.width)
+            .into_iter()
+            .map(|(rank, line)| Row { rank, what: What::Arms(line) }),
     );
     rows.push(words(8, compared(state, view, look)));
-    rows.extend(judge::rows(state, view, look));
+    rows.extend(judge::rows(state, view, look, area.width));
     rows.push(words(7, owed(state, view, look)));
     rows.extend(criteria(state, view, look, area.height));
     rows.extend(receipts::rows(state, view));
@@ -183,42 +185,6 @@ fn aged(state: &State, text: impl Into<String>, role: Role) -> Piece {
     Piece::new(text, sign::aged(state, role))
 }
 
-/// What holds it, before all else.
-fn banners(state: &State, view: &RolloutView, look: &Look) -> Vec<Row> {
-    let now = state.daemon_now();
-    let mut rows = Vec::new();
-    if view.line.killed {
-        let text = format!("{} KILLED", look.glyphs.killed);
-        let mut way = format!(" `cutover unkill {}` lets go", view.line.name);
-        if state.is_killed() && view.line.name == RolloutName::GithubAuth {
-            way += &format!("; so does {} (mode)", state.keymap.key(Action::Mode));
-        }
-        rows.push(words(
-            0,
-            vec![
-                vec![Piece::new(text, Role::Danger)],
-                vec![aged(state, ": legacy answers for everybody.", Role::Bad)],
-                vec![aged(state, way, Role::Text)],
-            ],
-        ));
-    }
-    if let Some(freeze) = &view.freeze {
-        let text = format!(
-            "{} frozen {} by {}: {}",
-            look.glyphs.paused,
-            age(now, freeze.at),
-            freeze.by,
-            freeze.reason
-        );
-        rows.push(words(0, vec![vec![aged(state, text, Role::Warn)]]));
-    }
-    if let Some(incident) = &view.incident {
-        let text = format!("{} incident: {incident}", look.glyphs.bad);
-        rows.push(words(0, vec![vec![aged(state, text, Role::Bad)]]));
-    }
-    rows
-}
-
 fn steps(view: &RolloutView) -> Vec<(String, StepState)> {
     let step = |stage: &TrackStage| {
         let state = match stage.state {
@@ -238,15 +204,13 @@ fn stage(state: &State, view: &RolloutView) -> Vec<Row> {
     let now = state.daemon_now();
     let Some(is) = view.track.iter().find(|stage| stage.state == TrackState::Now) else { return Vec::new() };
     let about = sign::about(state);
-    let next = view.track.iter().find(|stage| stage.state == TrackState::Next);
-    let next = next.map_or("  last stage".to_owned(), |next| format!("  next {}", next.stage));
     let left = vec![key("now"), aged(state, format!("{}  ", is.stage), Role::Strong)];
     let since = is.since.unwrap_or(view.line.since);
     let gone = now.saturating_sub(since).max(0).unsigned_abs();
     let full = is.soak_ms.max(0).unsigned_abs();
     if full == 0 {
         let text = format!("for {about}{}, no soak", span(gone / 1_000));
-        let row = vec![left, vec![aged(state, text, Role::Text)], vec![aged(state, next, Role::Text)]];
+        let row = vec![left, vec![aged(state, text, Role::Text)]];
         return vec![words(3, row)];
     }
     let role = if gone >= full { Role::Good } else { Role::Text };
@@ -255,27 +219,37 @@ fn stage(state: &State, view: &RolloutView) -> Vec<Row> {
     } else {
         format!("soak {about}{} of {}", span(gone / 1_000), span(full / 1_000))
     };
-    let right = vec![aged(state, soaked, role), aged(state, next, Role::Text)];
+    let right = vec![aged(state, soaked, role)];
     vec![Row { rank: 3, what: What::Soak(left, gone.min(full), full, right) }]
 }
 
 fn standing(state: &State, view: &RolloutView) -> Vec<Piece> {
     let about = sign::about(state);
     let exact = if view.exact.is_some() { " by name" } else { "" };
-    vec![key("in"), aged(state, format!("{about}{}{exact}", inside(&view.line)), Role::Strong)]
+    vec![key("on target"), aged(state, format!("{about}{}{exact}", inside(&view.line)), Role::Strong)]
 }
 
-/// What the judge says, and that there is more to it.
+/// What the judge says, what it stands on, and that there is more to it.
 fn said(state: &State, view: &RolloutView, look: &Look) -> [Piece; 3] {
     let why = state.keymap.key(Action::Why);
-    let (text, role) = match &view.judgement {
-        Some(judgement) => (verdict(judgement.verdict).to_owned(), verdict_role(judgement.verdict)),
-        None => (view.line.verdict.clone(), Role::Dim),
+    let line = view.line.verdict.as_str();
+    let (word, rest, role) = match &view.judgement {
+        Some(judgement) => {
+            let word = verdict(judgement.verdict);
+            // The daemon's sentence begins with the same word; a pass stands on the line below.
+            let rest = match line.strip_prefix(word) {
+                _ if judgement.verdict == Verdict::Pass => "",
+                Some(rest) => rest.trim_start_matches([':', ' ']),
+                None => line,
+            };
+            (word, rest, verdict_role(judgement.verdict))
+        }
+        None => (line, "", Role::Dim),
     };
-    let text = format!("{} {text}", sign::of_role(look, role));
+    let rest = if rest.is_empty() { String::new() } else { format!(": {rest}") };
     [
-        Piece::new("   verdict ", Role::Dim),
-        aged(state, text, role),
+        aged(state, format!("{} {word}", sign::of_role(look, role)), role),
+        aged(state, rest, role),
         Piece::new(format!("  ({why} why)"), Role::Dim),
     ]
 }
@@ -291,15 +265,17 @@ fn compared(state: &State, view: &RolloutView, look: &Look) -> Vec<Vec<Piece>> {
     let role = if mismatched > 0 { Role::Warn } else { Role::Text };
     let sign = if mismatched > 0 { format!("{} ", look.glyphs.warn) } else { String::new() };
     let mut groups = vec![vec![
-        key("same"),
-        aged(state, format!("{about}{} compared, ", number(compared)), Role::Text),
+        key("compared"),
+        aged(state, format!("{about}{} answers, ", number(compared)), Role::Text),
         aged(state, format!("{sign}{about}{} differed", number(mismatched)), role),
     ]];
     if let Some(claim) = view.judgement.as_ref().and_then(|judgement| judgement.claim.as_ref()) {
         let proven = claim.to_string();
         let proven = proven.split("; ").nth(1).unwrap_or_default().to_owned();
         let role = if claim.missing == 0 { Role::Good } else { Role::Text };
-        groups.push(vec![aged(state, format!("   {proven}"), role)]);
+        groups.push(vec![aged(state, format!("   {proven} same"), role)]);
+        let wanted = crate::plain::rollout::share(u64::from(claim.wanted_ppm));
+        groups.push(vec![Piece::new(format!(" of {wanted} claimed"), Role::Dim)]);
     }
     if shed > 0 {
         groups.push(vec![aged(state, format!("   {about}{} left out", number(shed)), Role::Dim)]);
@@ -334,29 +310,32 @@ fn owed(state: &State, view: &RolloutView, look: &Look) -> Vec<Vec<Piece>> {
     ]
 }
 
-/// What stands before the next stage: each where there is room, else how many.
+/// The next stage, and what stands before it: by name what does not hold, how many do.
 fn criteria(state: &State, view: &RolloutView, look: &Look, height: u16) -> Vec<Row> {
     let role = crate::state::why::criterion_role;
-    let count = |is: CriterionState| view.criteria.iter().filter(|one| one.state == is).count();
-    if view.criteria.is_empty() {
-        return Vec::new();
+    let next = view.track.iter().find(|stage| stage.state == TrackState::Next);
+    let Some(next) = next else {
+        return vec![words(5, vec![vec![key("next"), aged(state, "nothing: the last stage", Role::Text)]])];
+    };
+    let mut summary = vec![vec![key("next"), aged(state, format!("{}   ", next.stage), Role::Text)]];
+    let failing: Vec<_> = view.criteria.iter().filter(|one| one.state != CriterionState::Holds).collect();
+    for one in &failing {
+        let text = format!("{} {}   ", sign::of_word(look, one.state.word(), role(one.state)), one.name);
+        summary.push(vec![aged(state, text, role(one.state))]);
     }
-    let mut summary = vec![vec![key("criteria")]];
-    for (is, word) in [
-        (CriterionState::Fails, "fail"),
-        (CriterionState::Unknown, "unknown"),
-        (CriterionState::Holds, "hold"),
-    ] {
-        let n = count(is);
-        if n > 0 {
-            let text = format!("{} {n} {word}   ", sign::of_word(look, is.word(), role(is)));
-            summary.push(vec![aged(state, text, role(is))]);
-        }
+    let holding = view.criteria.len().saturating_sub(failing.len());
+    if holding > 0 {
+        let (is, all) = (CriterionState::Holds, if failing.is_empty() { "all " } else { "" });
+        let text = format!("{} {all}{holding} hold   ", sign::of_word(look, is.word(), role(is)));
+        summary.push(vec![aged(state, text, role(is))]);
     }
+    let advance = state.keymap.key(Action::Advance);
+    let way = if failing.is_empty() { "takes it" } else { "looks at it" };
+    summary.push(vec![Piece::new(format!("({advance} {way})"), Role::Dim)]);
     let mut rows = vec![words(5, summary)];
     // In a low terminal `w` and Enter tell them.
     if height >= 18 {
-        for one in view.criteria.iter().filter(|one| one.state != CriterionState::Holds) {
+        for one in failing {
             let text = format!(
                 "{} {}: {}",
                 sign::of_word(look, one.state.word(), role(one.state)),

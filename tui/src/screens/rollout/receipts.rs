@@ -4,26 +4,23 @@ use cutover_shared::rollout::{ChangeView, RolloutView};
 
 use super::{Row, aged, key, words};
 use crate::plain::age;
-use crate::plain::rollout::moved;
+use crate::plain::rollout::changed;
 use crate::state::State;
+use crate::state::timeline::act_role;
 use crate::theme::Role;
 
 /// The last changes, the newest first.
 pub(super) fn rows(state: &State, view: &RolloutView) -> Vec<Row> {
     let now = state.daemon_now();
     let row = |(at, change): (usize, &ChangeView)| {
-        let role = match change.act.as_str() {
-            "kill" | "rollback" | "auto-rollback" => Role::Bad,
-            "freeze" | "back" => Role::Warn,
-            _ => Role::Text,
-        };
+        let role = act_role(&change.act);
         let rank = u8::try_from(at).unwrap_or(u8::MAX).saturating_add(6);
         let who = if change.reason.is_empty() {
             format!("   {}", change.by)
         } else {
             format!("   {}: {}", change.by, change.reason)
         };
-        let what = format!("{} {}", change.act, moved(change));
+        let what = changed(change);
         let when = format!("{:<12}", age(now, change.at));
         words(
             rank.max(6),

@@ -22,7 +22,7 @@ use super::{Counted, State};
 use crate::keymap::{Action, Tier};
 
 pub use delivery::{recover, recover_found};
-pub use mode::{mode_choice, toggle_canary};
+pub use mode::{mode_choice, others_killed, toggle_canary};
 pub use plan::{ScopeChoice, dry_run};
 pub use rollout::stepped;
 pub(super) use run::hooks;
@@ -70,6 +70,7 @@ pub fn intend(state: &State, action: Action) -> Result<Intent, RpcError> {
         Action::RolloutBack => rollout::back(state),
         Action::FreezeRollout => rollout::freeze(state),
         Action::Members => rollout::members(state),
+        Action::Timeline => rollout::timeline(state),
         _ => Err(RpcError::new(ErrorCode::Internal, "this key has no verb", "report it")),
     }
 }

@@ -3,6 +3,7 @@
 use cutover_shared::error::RpcError;
 use cutover_shared::ids::TenantId;
 use cutover_shared::mapping::{MapAct, Mode};
+use cutover_shared::rollout::RolloutName;
 use cutover_shared::rpc::Act;
 
 use super::{Intent, no};
@@ -40,9 +41,10 @@ pub fn mode_choice(state: &State, mode: Mode) -> Result<Intent, RpcError> {
     });
     if status.mode.killed {
         dialog.effect.push(
-            "LETS GO OF THE KILL SWITCH. Paused runs stay paused until somebody goes on with them."
+            "LETS GO OF THE KILL SWITCH, for github-auth. Paused runs stay paused until somebody goes on with them."
                 .to_owned(),
         );
+        dialog.effect.extend(others_killed(state));
     }
     dialog.undo =
         if now == mode { "K kills again".to_owned() } else { format!("mode {now} again; K kills at once") };
@@ -50,6 +52,19 @@ pub fn mode_choice(state: &State, mode: Mode) -> Result<Intent, RpcError> {
         if mode == Mode::On { format!("mode on for {}", status.tenants) } else { mode.word().to_owned() };
     dialog.fields = vec![Field::exactly(format!("type `{phrase}`"), phrase)];
     Ok(Intent::Ask(Box::new(dialog)))
+}
+
+/// What a mode does not let go of: it is github-auth's alone.
+pub fn others_killed(state: &State) -> Option<String> {
+    let status = state.status()?;
+    let others = status.rollouts.iter().filter(|one| one.killed && one.name != RolloutName::GithubAuth);
+    let names: Vec<&str> = others.map(|one| one.name.word()).collect();
+    let way = match names.as_slice() {
+        [] => return None,
+        [one] => format!("{one} stays killed: `cutover unkill {one} --reason TEXT` lets go of it"),
+        many => format!("{} stay killed: `cutover unkill --all --reason TEXT` lets go", many.join(", ")),
+    };
+    Some(format!("{way}."))
 }
 
 /// Puts the marked tenants, or the selected one, on the canary list, or takes them off.

@@ -34,6 +34,12 @@ pub(super) fn members(state: &State) -> Result<Intent, RpcError> {
     Ok(Intent::Open(Layer::Members { name, cursor: 0 }))
 }
 
+/// Where it has been.
+pub(super) fn timeline(state: &State) -> Result<Intent, RpcError> {
+    let name = selected(state)?.name;
+    Ok(Intent::Open(Layer::Timeline { name, scroll: 0 }))
+}
+
 /// The next step: looked at first, so that the question tells what exactly it would do.
 pub(super) fn advance(state: &State) -> Result<Intent, RpcError> {
     let line = selected(state)?;
@@ -72,7 +78,10 @@ pub fn stepped(state: &State, step: &StepView) -> Intent {
         number(step.inside),
         number(step.tenants)
     ));
-    for one in &step.criteria {
+    // What does not hold comes first: the rest may be below the edge of a low terminal.
+    let mut all: Vec<_> = step.criteria.iter().collect();
+    all.sort_by_key(|one| one.state == CriterionState::Holds);
+    for one in all {
         dialog.effect.push(format!("{}  {}: {}", criterion(one.state), one.name, one.text));
     }
     dialog.effect.push(format!("Digest {}", step.digest.as_str()));

@@ -98,6 +98,7 @@ const VERBS: &[Action] = &[
     Action::RolloutBack,
     Action::FreezeRollout,
     Action::Members,
+    Action::Timeline,
 ];
 
 const SCOPES: &[&str] = &["all", "canary", "tenant:acme", "tenant:o'brien & sons", "tenant:"];

@@ -5,8 +5,8 @@ use cutover_shared::verdict::{Judgement, Reading, ReadingState, Verdict};
 
 use super::{Fact, fact, toned};
 use crate::plain::rollout::{
-    amount, criterion, error_rate, inside, latency, missing, moved, reading_state, track_state, trigger,
-    verdict,
+    amount, changed, counted, criterion, error_rate, inside, latency, missing, reading_state, track_state,
+    trigger, urgency, verdict,
 };
 use crate::plain::{age, number, span, time};
 use crate::state::State;
@@ -125,8 +125,7 @@ pub(super) fn detail(state: &State, line: &RolloutLine) -> Vec<Fact> {
         view.changes.iter().map(|change| {
             let reason =
                 if change.reason.is_empty() { String::new() } else { format!(": {}", change.reason) };
-            let text =
-                format!("{} {} {}, by {}{reason}", age(now, change.at), change.act, moved(change), change.by);
+            let text = format!("{} {}, by {}{reason}", age(now, change.at), changed(change), change.by);
             (text, Role::Text)
         }),
     );
@@ -148,7 +147,11 @@ fn ms(ms: i64) -> u64 {
 fn holds(view: &RolloutView, now: i64) -> Vec<Fact> {
     let mut facts = Vec::new();
     if view.line.killed {
-        facts.push(toned("Killed", format!("`cutover unkill {}` lets go", view.line.name), Role::Bad));
+        facts.push(toned(
+            "Killed",
+            format!("`cutover unkill {} --reason TEXT` lets go", view.line.name),
+            Role::Bad,
+        ));
     }
     if let Some(freeze) = &view.freeze {
         let text = format!("{} by {}: {}", age(now, freeze.at), freeze.by, freeze.reason);
@@ -225,7 +228,9 @@ fn judged(facts: &mut Vec<Fact>, judgement: &Judgement, now: i64) {
             format!("{}: {}, {}", age(now, fired.at_ms), trigger(&fired.reading), reading(&fired.reading));
         facts.push(toned("Fired", text, Role::Bad));
     }
-    for one in &judgement.readings {
+    let mut readings: Vec<_> = judgement.readings.iter().collect();
+    readings.sort_by_key(|one| urgency(one));
+    for one in readings {
         let of = one.name.as_ref().map_or(String::new(), |name| format!("{name}: "));
         let key = one.trigger.word().replace('_', " ");
         facts.push(toned(&key, format!("{of}{}", reading(one)), reading_role(one.state)));
@@ -244,14 +249,15 @@ fn judged(facts: &mut Vec<Fact>, judgement: &Judgement, now: i64) {
     ));
 }
 
-/// `warning: 2.10 % of 5.00 %, warns from 2.50 %, 58 % of the way left, 1,204 seen of 100`.
+/// `warning: 2.60 % of calls failed, fires at 5.00 %, warns at 2.50 %; 48 % of the way left; 1,204 seen, 100 wanted at least`.
 fn reading(one: &Reading) -> String {
     let missing = missing(one);
     let missing = if missing.is_empty() { missing } else { format!("; needs {missing}") };
     format!(
-        "{}: {}, fires at {}, warns at {}; {} % of the way left; {} seen, floor {}{missing}",
+        "{}: {} {}, fires at {}, warns at {}; {} % of the way left; {} seen, {} wanted at least{missing}",
         reading_state(one.state),
         amount(one.unit, one.value),
+        counted(one.trigger),
         amount(one.unit, one.threshold),
         amount(one.unit, one.warning_at),
         one.distance_permille / 10,

@@ -62,11 +62,11 @@ fn a_rollout_that_does_well_needs_nobody() {
 
 #[test]
 fn a_way_back_is_told_until_it_goes_forward_again() {
-    let back = Some((NOW - 120_000, Stage::Shadow, "error rate 30.00 %, threshold 5.00 %".to_owned()));
+    let back = Some((NOW - 120_000, Stage::Shadow, "error rate 30.00 %, fires at 5.00 %".to_owned()));
     let one = RolloutNow { went_back: back, ..at("shadow") };
     let (health, text, command) = said(&one).remove(0);
     assert_eq!((health, command.as_str()), (Health::Warning, "cutover rollout show github-auth"));
-    assert_eq!(text, "github-auth rolled back by itself: error rate 30.00 %, threshold 5.00 %");
+    assert_eq!(text, "github-auth rolled back by itself: error rate 30.00 %, fires at 5.00 %");
     assert_eq!(said(&RolloutNow { stage: Stage::DualWrite, ..one.clone() }).len(), 1);
     assert_eq!(said(&RolloutNow { stage: at("canary-10").stage, ..one }), []);
 }
@@ -80,7 +80,7 @@ fn a_breach_under_a_freeze_is_a_persons_to_mend() {
     };
     let (health, text, command) = said(&frozen).remove(0);
     assert_eq!((health, command.as_str()), (Health::Bad, "cutover rollback github-auth --reason TEXT"));
-    assert!(text.ends_with("error rate 30.00 %, threshold 5.00 %"), "{text}");
+    assert!(text.ends_with("error rate 30.00 %, fires at 5.00 %"), "{text}");
     // Nobody is on the target, or the daemon goes back by itself.
     assert_eq!(said(&RolloutNow { stage: Stage::Shadow, ..frozen.clone() }), []);
     assert_eq!(said(&RolloutNow { freeze: None, ..frozen }), []);
@@ -89,7 +89,7 @@ fn a_breach_under_a_freeze_is_a_persons_to_mend() {
 #[test]
 fn half_of_a_trigger_is_a_warning_while_tenants_are_on_the_target() {
     let near = RolloutNow { judgement: Some(judged(ReadingState::Warning, 31_000)), ..at("canary-10") };
-    assert_eq!(said(&near)[0].1, "github-auth comes near a trigger: error rate 3.10 %, threshold 5.00 %");
+    assert_eq!(said(&near)[0].1, "github-auth comes near a trigger: error rate 3.10 %, fires at 5.00 %");
     assert_eq!(said(&RolloutNow { stage: Stage::Shadow, ..near }), []);
 }
 
