@@ -343,7 +343,7 @@ impl GitArm for Arm {
         {
             return Err(SandboxError::NotYours);
         }
-        if sandbox.commit.is_empty() {
+        if sandbox.commit.is_empty() && !sandbox.is_over() {
             return Err(SandboxError::Damaged(
                 "the files are those of no commit: a pull broke off".to_owned(),
             ));
