@@ -261,7 +261,8 @@ impl Act {
                 | RolloutAct::Close { .. }
                 | RolloutAct::Unkill { .. }
                 | RolloutAct::Baseline { .. }
-                | RolloutAct::Outcomes(_) => Role::Operator,
+                | RolloutAct::Outcomes(_)
+                | RolloutAct::PlanRecords { .. } => Role::Operator,
             },
             // It spends an installation's calls and leaves an artifact.
             Self::Import(act) => match act {
@@ -328,6 +329,7 @@ impl Act {
                 RolloutAct::Unkill { .. } => "unkill",
                 RolloutAct::Baseline { .. } => "rollout.baseline",
                 RolloutAct::Outcomes(_) => "rollout.outcomes",
+                RolloutAct::PlanRecords { .. } => "rollout.records.plan",
             },
             Self::Import(act) => match act {
                 ImportAct::Run { .. } => "import",
