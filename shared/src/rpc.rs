@@ -158,6 +158,17 @@ pub enum Receipt {
     Kill(KillReceipt),
 }
 
+impl Receipt {
+    /// The run that was planned, when this is the receipt of a plan.
+    pub fn planned(&self) -> Option<&RunView> {
+        match self {
+            Self::Map(MapReceipt::Planned(run)) | Self::Hooks(HooksReceipt::Planned(run)) => Some(run),
+            Self::Rollout(receipt) => receipt.planned.as_deref(),
+            _ => None,
+        }
+    }
+}
+
 impl Query {
     /// The least role that may ask it. Exhaustive on purpose: a new question must choose.
     pub fn least_role(&self) -> Role {

@@ -5,6 +5,10 @@ use cutover_shared::rollout::{
     Baseline, BaselineFigures, Difference, IncidentView, MismatchView, Operation, ReconcileView, RepairLine,
     RepairState, ReverseView, RolloutAct, RolloutName, RolloutReceipt, Side,
 };
+use cutover_shared::run::RunView;
+use cutover_shared::sandbox_record::{
+    RecordVerdict, RecordView, RecordsSummary, SANDBOX_RECORDS, SandboxRecord,
+};
 use cutover_shared::status::Health;
 
 use super::{HOUR, MINUTE, NOW};
@@ -126,6 +130,44 @@ pub fn receipt(act: &RolloutAct) -> RolloutReceipt {
         RolloutAct::Baseline { since_ms, .. } => {
             RolloutReceipt { baseline: Some(baseline(*since_ms)), ..none }
         }
+        RolloutAct::PlanRecords { .. } => {
+            RolloutReceipt { planned: Some(Box::new(records_planned())), ..none }
+        }
         _ => none,
+    }
+}
+
+/// Imported records of sandboxes: one that was moved, one that was not.
+pub fn records() -> Vec<RecordView> {
+    let record = |id: &str, tree: Option<&str>| SandboxRecord {
+        tenant: TenantId::from("acme"),
+        id: id.into(),
+        project: "p1".into(),
+        repo_full_name: "Acme/Site".into(),
+        branch: Some("main".into()),
+        commit_sha: "0123456789".repeat(4),
+        tree_sha: tree.map(str::to_owned),
+        state: Some("active".into()),
+        created_at: None,
+        updated_at: NOW - 7_200_000,
+    };
+    let moved = record("sb-1", Some("9876543210987654321098765432109876543210"));
+    vec![
+        RecordView { record: moved, legacy: true, target: true },
+        RecordView { record: record("sb-2", None), legacy: false, target: false },
+    ]
+}
+
+/// A plan that moves them.
+pub fn records_planned() -> RunView {
+    let summary = RecordsSummary {
+        records: 412,
+        changes: 400,
+        left_out: vec![(RecordVerdict::SameCommit, 9), (RecordVerdict::UnknownProject, 3)],
+    };
+    RunView {
+        kind: SANDBOX_RECORDS.into(),
+        summary: serde_json::to_value(&summary).unwrap(),
+        ..super::sample::planned()
     }
 }
