@@ -8,6 +8,7 @@ use cutover_shared::catalog::CatalogReceipt;
 use cutover_shared::mapping::MapScope;
 use cutover_shared::rollout::Side;
 use cutover_shared::run::RunState;
+use serde_json::Value;
 use tokio::sync::Notify;
 
 use super::world::{Life, OTHER_TREE, TREE, ana, life, lines, record, runtime};
@@ -92,18 +93,13 @@ async fn second_life(dir: &Path, before: &[ArmRecord], undo: bool, at: &str) {
         assert_eq!(counts.done, u64::from(RECORDS), "{at}: {counts:?}");
         assert_eq!(books.len(), 2 * RECORDS as usize, "{at}");
     }
-    let items = |direction: &'static str| {
-        let db = life.db.clone();
-        async move {
-            let records = db.audit_newest(None, 500).await.unwrap();
-            let chunks = records.iter().filter(|record| record.act == "run.chunk");
-            let details =
-                chunks.map(|record| serde_json::from_str::<serde_json::Value>(&record.detail).unwrap());
-            let mine = details.filter(|detail| detail["direction"] == direction);
-            mine.map(|detail| detail["items"].as_u64().unwrap()).sum::<u64>()
-        }
-    };
-    assert_eq!(items("apply").await, u64::from(RECORDS), "{at}: each item in one chunk");
+    let records = life.db.audit_newest(None, 500).await.unwrap();
+    let records = records.iter().map(|row| serde_json::from_str::<Value>(&row.bytes).unwrap());
+    let in_chunks: u64 = records
+        .filter(|record| record["act"] == "run.chunk" && record["detail"]["direction"] == "apply")
+        .map(|record| record["detail"]["items"].as_u64().unwrap())
+        .sum();
+    assert_eq!(in_chunks, u64::from(RECORDS), "{at}: each item in one chunk");
     let check = crate::audit::verify(&life.db, None).await.unwrap();
     assert!(check.intact, "{at}: {:?}", check.problem);
 }
