@@ -40,7 +40,7 @@ pub enum RecordVerdict {
     Move,
     /// The target's book has the same.
     AlreadyThere,
-    /// A newer record of the same commit stands for both.
+    /// A newer record of the same branch and commit stands for both.
     SameCommit,
     /// The target's book has another one, which is newer.
     TargetNewer,

@@ -103,7 +103,7 @@ fn written(item: &RecordItem, of: &RecordKey, side: Side, run: &RunId, at: i64) 
     let record = &item.record;
     let body = json!({
         "project": record.project, "repository": record.repo_full_name.to_lowercase(),
-        "commit": record.commit_sha, "tree": record.tree_sha, "branch": record.branch,
+        "ref": rule::reference(record), "commit": record.commit_sha, "tree": record.tree_sha,
         "sandbox": record.id, "run": run,
     });
     let digest = item.after.clone();

@@ -48,7 +48,8 @@ pub(crate) fn row_of(record: SandboxRecord) -> SandboxRow {
 
 /// Where both books have a sandbox: as the clone that it was made by.
 fn place(record: &SandboxRecord) -> RecordKey {
-    let key = rule::clone_key(record.project.as_str(), &record.repo_full_name, &record.commit_sha);
+    let (project, reference) = (record.project.as_str(), rule::reference(record));
+    let key = rule::clone_key(project, &record.repo_full_name, reference, &record.commit_sha);
     RecordKey { operation: Operation::Clone, tenant: record.tenant.clone(), key }
 }
 

@@ -84,7 +84,7 @@ async fn all(db: &Db, filter: &LinkFilter) -> Result<Vec<SandboxRecord>, ReadErr
     }
 }
 
-/// The record of each commit that was changed last, by its place in the list; of two the first.
+/// The record of each clone that was changed last, by its place in the list; of two the first.
 fn newest(records: &[SandboxRecord]) -> HashMap<RecordKey, usize> {
     let mut newest = HashMap::<RecordKey, usize>::with_capacity(records.len());
     for (at, record) in records.iter().enumerate() {

@@ -25,9 +25,15 @@ pub struct Judged {
     pub digest: String,
 }
 
-/// The key that a clone has in both books.
-pub fn clone_key(project: &str, repo_full_name: &str, commit: &str) -> String {
-    format!("{project}:{}@{commit}", repo_full_name.to_lowercase())
+/// The key that a clone has in both books: project, repository, what was asked for and what that was.
+pub fn clone_key(project: &str, repo_full_name: &str, reference: &str, commit: &str) -> String {
+    format!("{project}:{}@{reference}#{commit}", repo_full_name.to_lowercase())
+}
+
+/// What a sandbox was cloned by: its branch, else `HEAD`.
+pub fn reference(record: &SandboxRecord) -> &str {
+    let branch = record.branch.as_deref().unwrap_or("HEAD");
+    branch.strip_prefix("refs/heads/").unwrap_or(branch)
 }
 
 /// What must be the same in both books of a clone: commit and tree. SHA-256, lower-case hex.
@@ -35,7 +41,7 @@ pub fn clone_digest(commit: &str, tree: Option<&str>) -> String {
     hex(&Sha256::digest(json!([commit, tree]).to_string().as_bytes()))
 }
 
-/// `known`: the catalog has its repository; `newest`: no other record of the same commit is newer.
+/// `known`: the catalog has its repository; `newest`: no other record of the same clone is newer.
 pub fn judge(
     record: &SandboxRecord,
     known: bool,
@@ -74,7 +80,7 @@ pub fn left_out(verdict: RecordVerdict) -> Option<&'static str> {
     Some(match verdict {
         RecordVerdict::Move => return None,
         RecordVerdict::AlreadyThere => "the target's book has it already",
-        RecordVerdict::SameCommit => "a newer record of the same commit stands for both",
+        RecordVerdict::SameCommit => "a newer record of the same branch and commit stands for both",
         RecordVerdict::TargetNewer => "the target's book has a newer record of it",
         RecordVerdict::OtherTree => "legacy's own book has another tree for this commit",
         RecordVerdict::UnknownProject => "the catalog has no such repository of this project and tenant",

@@ -36,7 +36,12 @@ fn verdict(tree: Option<&'static str>, legacy: Book, target: Book) -> Judged {
 
 #[test]
 fn a_clone_has_one_key_and_one_digest_in_both_books() {
-    assert_eq!(clone_key("p1", "Acme/Site", COMMIT), format!("p1:acme/site@{COMMIT}"));
+    assert_eq!(clone_key("p1", "Acme/Site", "main", COMMIT), format!("p1:acme/site@main#{COMMIT}"));
+    let of = |branch: Option<&str>| SandboxRecord { branch: branch.map(str::to_owned), ..record(None) };
+    assert_eq!(
+        [None, Some("main"), Some("refs/heads/a/b")].map(|b| reference(&of(b)).to_owned()),
+        ["HEAD", "main", "a/b"]
+    );
     // Held: a change of it would make every record that is in the books another one.
     assert_eq!(
         clone_digest("c", Some("t")),

@@ -56,7 +56,7 @@ pub(super) fn record(id: &str, n: u32, tree: Option<&str>) -> SandboxRecord {
 
 /// What a call leaves in a book.
 pub(super) fn held(of: RecordKey, side: Side, tree: Option<&str>, at: i64, answered: bool) -> ArmRecord {
-    let commit = of.key.rsplit_once('@').unwrap().1;
+    let commit = of.key.rsplit_once('#').unwrap().1;
     let digest = rule::clone_digest(commit, tree);
     ArmRecord { of, side, digest, answered, body: json!({ "of": "a call" }).to_string(), at }
 }
