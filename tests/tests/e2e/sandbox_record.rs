@@ -53,7 +53,8 @@ async fn records_move_by_command_and_both_books_agree() {
     let stage = prepared().await;
     let _daemon = stage.daemon().await;
     let said = stage.say(&[2], &["rollout", "records", "plan", "--tenant", "nobody"]).await;
-    assert!(said.stderr.contains("rollout records import"), "{}", said.stderr);
+    let told = said.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(told.contains("cutover rollout records import"), "{told}");
     let bad = stage.home.write("bad.ndjson", b"{\"sandboxId\":\"x\"}\n").unwrap().display().to_string();
     let said = stage.say(&[3], &["rollout", "records", "import", &bad]).await;
     assert!(said.stderr.contains(":1: commitSha: is needed in every row"), "{}", said.stderr);

@@ -1,11 +1,11 @@
 //! What a daemon found out about rollouts: mismatches, writes owed, comparisons, proofs, incidents.
 
-use cutover_shared::ids::{OperatorName, TenantId};
+use cutover_shared::ids::{Digest, OperatorName, RunId, TenantId};
 use cutover_shared::rollout::{
     Baseline, BaselineFigures, Difference, IncidentView, MismatchView, Operation, ReconcileView, RepairLine,
     RepairState, ReverseView, RolloutAct, RolloutName, RolloutReceipt, Side,
 };
-use cutover_shared::run::RunView;
+use cutover_shared::run::{Counts, EffectClass, Progress, Reversibility, RunState, RunView};
 use cutover_shared::sandbox_record::{
     RecordVerdict, RecordView, RecordsSummary, SANDBOX_RECORDS, SandboxRecord,
 };
@@ -165,9 +165,26 @@ pub fn records_planned() -> RunView {
         changes: 400,
         left_out: vec![(RecordVerdict::SameCommit, 9), (RecordVerdict::UnknownProject, 3)],
     };
+    let counts = Counts { pending: 412, ..Counts::default() };
     RunView {
+        id: RunId::from("0198cd1f-1111-7222-8333-444455556666"),
         kind: SANDBOX_RECORDS.into(),
+        scope: "all".into(),
+        state: RunState::Planned,
+        digest: Digest::from(super::DIGEST),
+        effect: EffectClass::Local,
+        reversibility: Reversibility::Reversible,
+        author: OperatorName::from("alice"),
+        planned_at: NOW - 20 * MINUTE,
+        approved_by: None,
+        approved_at: None,
+        self_approved: false,
+        expires_at: NOW + 24 * HOUR,
+        started_at: None,
+        ended_at: None,
+        rate: None,
+        progress: Progress { counts, per_second: 0.0, seconds_left: None },
+        reason: None,
         summary: serde_json::to_value(&summary).unwrap(),
-        ..super::sample::planned()
     }
 }

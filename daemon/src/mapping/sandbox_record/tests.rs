@@ -140,7 +140,7 @@ async fn what_moved_since_the_plan_is_stale_and_left_alone() {
     let links = life.db.links(&LinkFilter::All, None, 10).await.unwrap();
     let drop = CatalogOp::DropLinks { keys: links.into_iter().map(|row| row.key).collect() };
     life.db.write(Lane::Handler, Unit::new().with(drop)).await.unwrap();
-    assert_eq!(life.apply(&run).await.progress.counts.stale, 1);
+    assert_eq!(life.apply(&run).await.progress.counts.stale, 2);
 }
 
 #[tokio::test]
