@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::ids::{AccountId, LinkKey, ProjectId, RepoId, TenantId};
 use crate::mapping::{Mapping, MappingCounts};
 use crate::page::{Page, PageAsk};
+use crate::sandbox_record::RecordsReceipt;
 use crate::window::{Window, WindowAsk};
 
 /// One repository of one project, as the application knows it.
@@ -60,6 +61,23 @@ pub struct ProjectView {
 pub enum CatalogFormat {
     Csv,
     JsonLines,
+}
+
+/// What an uploaded file tells of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Contents {
+    /// Projects and their repositories.
+    #[default]
+    Links,
+    /// [`crate::sandbox_record::SandboxRecord`]s.
+    SandboxRecords,
+}
+
+impl Contents {
+    fn is_links(&self) -> bool {
+        *self == Self::Links
+    }
 }
 
 /// A row that can't be taken: where, and what is wrong.
@@ -160,7 +178,11 @@ pub enum CatalogAnswer {
 #[serde(rename_all = "snake_case")]
 pub enum CatalogAct {
     /// Opens an upload; the answer names it.
-    Begin { format: CatalogFormat },
+    Begin {
+        format: CatalogFormat,
+        #[serde(default, skip_serializing_if = "Contents::is_links")]
+        of: Contents,
+    },
     /// Adds bytes at the end. `part` counts from 0, so that a repeated part is not taken twice.
     Chunk { upload: String, part: u64, text: String },
     /// Checks the whole and takes it, or refuses it with every bad row.
@@ -178,6 +200,8 @@ pub enum CatalogReceipt {
         parts: u64,
     },
     Imported(Box<ImportReceipt>),
+    /// The upload was of sandboxes' records.
+    Recorded(Box<RecordsReceipt>),
     /// Nothing was taken; at most 1,000 of the bad rows are listed.
     Refused {
         bad: Vec<BadRow>,

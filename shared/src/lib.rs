@@ -20,6 +20,7 @@ pub mod redact;
 pub mod rollout;
 pub mod rpc;
 pub mod run;
+pub mod sandbox_record;
 pub mod status;
 pub mod token;
 pub mod transport;

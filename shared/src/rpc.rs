@@ -158,6 +158,17 @@ pub enum Receipt {
     Kill(KillReceipt),
 }
 
+impl Receipt {
+    /// The run that was planned, when this is the receipt of a plan.
+    pub fn planned(&self) -> Option<&RunView> {
+        match self {
+            Self::Map(MapReceipt::Planned(run)) | Self::Hooks(HooksReceipt::Planned(run)) => Some(run),
+            Self::Rollout(receipt) => receipt.planned.as_deref(),
+            _ => None,
+        }
+    }
+}
+
 impl Query {
     /// The least role that may ask it. Exhaustive on purpose: a new question must choose.
     pub fn least_role(&self) -> Role {
@@ -261,7 +272,8 @@ impl Act {
                 | RolloutAct::Close { .. }
                 | RolloutAct::Unkill { .. }
                 | RolloutAct::Baseline { .. }
-                | RolloutAct::Outcomes(_) => Role::Operator,
+                | RolloutAct::Outcomes(_)
+                | RolloutAct::PlanRecords { .. } => Role::Operator,
             },
             // It spends an installation's calls and leaves an artifact.
             Self::Import(act) => match act {
@@ -328,6 +340,7 @@ impl Act {
                 RolloutAct::Unkill { .. } => "unkill",
                 RolloutAct::Baseline { .. } => "rollout.baseline",
                 RolloutAct::Outcomes(_) => "rollout.outcomes",
+                RolloutAct::PlanRecords { .. } => "rollout.records.plan",
             },
             Self::Import(act) => match act {
                 ImportAct::Run { .. } => "import",

@@ -190,6 +190,7 @@ const PURE: &[&str] = &[
     "mapping/periodic/due",
     "mapping/old_hooks/address",
     "mapping/report",
+    "mapping/sandbox_record/rule",
     "mapping/spot_check",
     "mapping/catalog/parse",
     "mapping/catalog/csv",

@@ -60,6 +60,8 @@ mod probe;
 mod rescore;
 #[path = "e2e/role.rs"]
 mod role;
+#[path = "e2e/sandbox_record.rs"]
+mod sandbox_record;
 #[path = "../../daemon/src/doors/http/tests/schema.rs"]
 mod schema;
 #[path = "e2e/secret.rs"]

@@ -6,6 +6,7 @@ mod support;
 
 use cutover_shared::error::{ErrorCode, RpcError};
 use cutover_shared::ids::TenantId;
+use cutover_shared::mapping::MapScope;
 use cutover_shared::rollout::{
     Operation, ReconcileView, RolloutAct, RolloutAnswer, RolloutName, RolloutQuery, RolloutReceipt, Side,
     Stage,
@@ -70,6 +71,8 @@ async fn texts_fit_a_terminal_of_80_columns() {
         ("baseline", &["baseline", "github-auth"]),
         ("drill", &["drill", "github-auth"]),
         ("preflight", &["preflight", "github-auth"]),
+        ("records_list", &["records", "list"]),
+        ("records_plan", &["records", "plan", "--all"]),
     ] {
         let args = [&["rollout"], args].concat();
         let ran = daemon.run_in(&env, &args, b"").await;
@@ -114,6 +117,11 @@ async fn documents_are_what_the_daemon_said() {
     assert_eq!(last, serde_json::to_value(measured::reconciled(AUTH)).unwrap());
     let none = daemon.run(&["rollout", "reconciliation", "git-sandbox", "--json"]).await.json();
     assert!(none.is_null(), "{none}");
+    let records = daemon.run(&["rollout", "records", "list", "--tenant", "acme", "--json"]).await.json();
+    assert_eq!(records["rows"], serde_json::to_value(measured::records()).unwrap());
+    let planned = daemon.run(&["rollout", "records", "plan", "--tenant", "acme", "--json"]).await.json();
+    assert_eq!(planned, serde_json::to_value(measured::records_planned()).unwrap());
+    assert_eq!(acted(&daemon), RolloutAct::PlanRecords { scope: MapScope::Tenant("acme".into()) });
     let incidents = daemon.run(&["incident", "list", "--json"]).await.json();
     assert_eq!(incidents["rows"], serde_json::to_value([measured::incident(None)]).unwrap());
     for (args, act) in [

@@ -4,8 +4,9 @@
 
 mod support;
 
-use cutover_shared::catalog::{BadRow, CatalogAct, CatalogFormat, CatalogReceipt, ImportReceipt};
+use cutover_shared::catalog::{BadRow, CatalogAct, CatalogFormat, CatalogReceipt, Contents, ImportReceipt};
 use cutover_shared::rpc::{Act, Receipt};
+use cutover_shared::sandbox_record::RecordsReceipt;
 use support::{Daemon, Reply};
 
 const MIB: usize = 1024 * 1024;
@@ -40,7 +41,7 @@ fn taking(end: CatalogReceipt) -> Daemon {
 fn got(daemon: &Daemon) -> (CatalogFormat, String, bool) {
     let acts = daemon.acts();
     let [
-        Act::Catalog(CatalogAct::Begin { format }),
+        Act::Catalog(CatalogAct::Begin { format, .. }),
         parts @ ..,
         Act::Catalog(CatalogAct::Commit { upload, skip_bad }),
     ] = acts.as_slice()
@@ -136,4 +137,32 @@ async fn bytes_that_are_no_text_are_refused_with_their_line() {
     assert_eq!(ran.code, 3);
     assert!(ran.err.starts_with("stdin:3: byte 10 is not UTF-8\n"), "{ran:?}");
     assert!(!daemon.acts().iter().any(|act| matches!(act, Act::Catalog(CatalogAct::Commit { .. }))));
+}
+
+#[tokio::test]
+async fn records_of_sandboxes_go_through_the_same_door() {
+    let receipt = RecordsReceipt {
+        added: 1_200,
+        changed: 3,
+        unchanged: 40,
+        skipped: bad(),
+        skipped_count: 2,
+        tenants: 17,
+        records: 1_243,
+    };
+    let daemon = taking(CatalogReceipt::Recorded(Box::new(receipt)));
+    let file = daemon.folder.path().join("git_sandboxes.ndjson");
+    std::fs::write(&file, "{\"sandboxId\":1}\n").unwrap();
+    let args = ["rollout", "records", "import", file.to_str().unwrap(), "--skip-bad"];
+    let ran = daemon.run(&args).await;
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert_eq!(got(&daemon), (CatalogFormat::JsonLines, "{\"sandboxId\":1}\n".into(), true));
+    let begun = daemon.acts().into_iter().next();
+    assert!(
+        matches!(begun, Some(Act::Catalog(CatalogAct::Begin { of: Contents::SandboxRecords, .. }))),
+        "{begun:?}"
+    );
+    insta::assert_snapshot!("records_imported", ran.out);
+    let ran = daemon.run(&[&args[..], &["--json"]].concat()).await;
+    assert_eq!((ran.code, ran.json()["skipped"][1]["line"].as_u64()), (1, Some(9)));
 }

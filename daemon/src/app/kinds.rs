@@ -9,6 +9,7 @@ use crate::mapping::catalog::app_database::AppDatabase;
 use crate::mapping::kind::MapEmbedded;
 use crate::mapping::kind_outside::MapInApplication;
 use crate::mapping::old_hooks::kind::RemoveOldHooks;
+use crate::mapping::sandbox_record::kind::MoveRecords;
 use crate::run::Kind;
 use crate::seal::Seal;
 use crate::store::Db;
@@ -26,5 +27,6 @@ pub(super) fn kinds(
         Some(database) => Arc::new(MapInApplication::new(db.clone(), database.clone(), seal.clone())),
     };
     let hooks = RemoveOldHooks::new(db.clone(), github, seal.clone(), old_hook_secret);
-    vec![map, Arc::new(hooks)]
+    let records = MoveRecords::new(db.clone(), seal.clone());
+    vec![map, Arc::new(hooks), Arc::new(records)]
 }

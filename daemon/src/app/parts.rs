@@ -51,6 +51,7 @@ use crate::mapping::old_hooks::planner::HooksPlanner;
 use crate::mapping::periodic::Periodic;
 use crate::mapping::planner::Planner;
 use crate::mapping::rescore::Rescorer;
+use crate::mapping::sandbox_record::planner::RecordsPlanner;
 use crate::mapping::sweep::Sweeper;
 use crate::rollout::automation::Automation;
 use crate::rollout::metrics::Flush;
@@ -253,6 +254,7 @@ pub(super) async fn build(
         context: OperatorContext::new(db.clone(), clock.clone(), host, asker),
         identity,
         importer: Importer::new(db.clone(), seal.clone(), clock.clone()),
+        records_planner: RecordsPlanner { db: db.clone(), engine: engine.clone() },
         inbox,
         recoverer,
         triggers,

@@ -1,6 +1,6 @@
 //! The mapping bridge (B1 to B8): which installation of the GitHub App serves which repository of which project.
-//! Pure rules: `index`, `matching`, `probe`, `next_steps`, `old_hooks::address`, `report`, `spot_check`, `catalog::{parse, csv, json_lines,
-//! ddl}`. The rest fetches, calls a rule, and stores.
+//! Pure rules: `index`, `matching`, `probe`, `next_steps`, `old_hooks::address`, `report`, `spot_check`, `sandbox_record::rule`,
+//! `catalog::{parse, csv, json_lines, ddl}`. The rest fetches, calls a rule, and stores.
 
 mod ask;
 pub mod catalog;
@@ -21,6 +21,7 @@ pub mod planner;
 pub mod probe;
 pub mod report;
 pub mod rescore;
+pub mod sandbox_record;
 mod slug;
 pub mod spot_check;
 pub mod sweep;

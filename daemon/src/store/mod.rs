@@ -16,6 +16,7 @@ mod rescore;
 mod rollout;
 mod rollout_metrics;
 mod rows;
+mod sandbox_record;
 mod second;
 mod select;
 mod sqlite;
@@ -51,6 +52,7 @@ pub use rows::{
     ActReceiptRow, AuditRow, InstallationRow, LinkFilter, LinkRow, MappingRow, NewItem, NewRun,
     RepositoryRow, RequestRow, RunRow, Standing, StandingRun, StoredItem, SweepRow, TenantRow, UploadRow,
 };
+pub use sandbox_record::{BookChange, SandboxOp, SandboxRead, SandboxRow};
 pub use second::{ArmRecord, NewSecond, RecordKey, RecordRow, SecondCounts, SecondOp, SecondRead, SecondRow};
 pub use select::{Select, SelectError, Value};
 pub use unit::{
@@ -113,6 +115,7 @@ pub trait Store:
     + RolloutMetricRead
     + RolloutRead
     + RunRead
+    + SandboxRead
     + SecondRead
     + SettingRead
     + UploadRead

@@ -16,6 +16,7 @@ use super::rescore::RescoreOp;
 use super::rollout::{RecordKind, RolloutOp};
 use super::rollout_metrics::{RolloutMetricOp, Wholeness};
 use super::rows::{InstallationRow, LinkRow, MappingRow, NewItem, NewRun, RepositoryRow, RequestRow};
+use super::sandbox_record::SandboxOp;
 use super::second::SecondOp;
 
 /// The most rows of one operation. Keeps a group commit short, so that the urgent lane never waits long.
@@ -97,6 +98,7 @@ ops! {
     Rescore(RescoreOp),
     Rollout(RolloutOp),
     RolloutMetric(RolloutMetricOp),
+    Sandbox(SandboxOp),
     Second(SecondOp),
     Setting(SettingOp),
     Act(ActOp),
@@ -285,6 +287,7 @@ impl Op {
             }
             Self::RolloutMetric(RolloutMetricOp::Tenants { rows }) => rows.len(),
             Self::Downstream(DownstreamOp::Put { rows, .. }) => rows.len(),
+            Self::Sandbox(op) => op.rows(),
             Self::Second(SecondOp::Again { seqs, .. }) => seqs.len(),
             Self::Second(SecondOp::Owe { rows, .. }) => rows.len(),
             Self::Outbox(OutboxOp::Replay { seqs }) => seqs.len(),
@@ -312,6 +315,7 @@ impl Op {
             | Self::Integration(IntegrationOp::UseState { .. })
             | Self::Mirror(_)
             | Self::Rescore(RescoreOp::Paid { .. })
+            | Self::Sandbox(SandboxOp::Expect { .. })
             | Self::Mapping(MappingOp::Expect { .. }) => None,
             Self::Run(_) => Some(Topic::Runs),
             Self::Catalog(
@@ -335,7 +339,9 @@ impl Op {
             Self::Rollout(RolloutOp::List { .. } | RolloutOp::Record { .. }) => None,
             // An intent and its withdrawal change nothing that is shown.
             Self::Second(SecondOp::Intend(_) | SecondOp::Withdraw { .. }) => None,
-            Self::Rollout(_) | Self::Mismatch(_) | Self::Second(_) => Some(Topic::Rollouts),
+            Self::Rollout(_) | Self::Mismatch(_) | Self::Sandbox(_) | Self::Second(_) => {
+                Some(Topic::Rollouts)
+            }
             // Each second would be too often for whoever looks: a window that ended is told.
             Self::RolloutMetric(RolloutMetricOp::Windows { rows })
                 if rows.iter().any(|row| row.complete != Wholeness::Open) =>

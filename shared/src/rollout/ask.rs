@@ -8,7 +8,10 @@ use super::{
     RolloutView, Side, Stage, StepView,
 };
 use crate::ids::{Digest, OperatorName, TenantId};
+use crate::mapping::MapScope;
 use crate::page::{Page, PageAsk};
+use crate::run::RunView;
+use crate::sandbox_record::RecordView;
 
 /// Questions about rollouts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,6 +65,11 @@ pub enum RolloutQuery {
     Reconciliation {
         name: RolloutName,
     },
+    /// Imported records of sandboxes, by tenant and id.
+    Records {
+        tenant: Option<TenantId>,
+        page: PageAsk,
+    },
 }
 
 /// Answers to [`RolloutQuery`].
@@ -81,6 +89,7 @@ pub enum RolloutAnswer {
     Repairs(Page<RepairLine>),
     /// None: nothing was compared yet.
     Reconciliation(Option<Box<ReconcileView>>),
+    Records(Page<RecordView>),
 }
 
 /// Acts on rollouts. Those that lead back are legal in every state.
@@ -160,6 +169,11 @@ pub enum RolloutAct {
     },
     /// Counts calls that were made elsewhere.
     Outcomes(OutcomeBatch),
+    /// Writes a plan that moves imported records of sandboxes into the target's book. Changes nothing else; what follows are acts on
+    /// its run.
+    PlanRecords {
+        scope: MapScope,
+    },
 }
 
 /// What an act on a rollout answers: the change that it made, and none where everything was so already.
@@ -183,6 +197,9 @@ pub struct RolloutReceipt {
     pub repairs: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reconciled: Option<ReconcileView>,
+    /// The run that [`RolloutAct::PlanRecords`] planned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub planned: Option<Box<RunView>>,
 }
 
 /// A critical incident.

@@ -20,7 +20,7 @@ use cutover_daemon::mapping::{load, report};
 use cutover_daemon::run::{Brake, Engine, EngineSettings, OpenGate, RunError};
 use cutover_daemon::seal::{Seal, SealError};
 use cutover_daemon::store::{Db, OpenError, ReadError, open};
-use cutover_shared::catalog::{CatalogFormat, CatalogReceipt};
+use cutover_shared::catalog::{CatalogFormat, CatalogReceipt, Contents};
 use cutover_shared::error::RpcError;
 use cutover_shared::ids::RunId;
 use cutover_shared::mapping::{MapScope, MappingStatus, PlanItem, PlanSummary};
@@ -187,7 +187,9 @@ impl Parts {
     async fn import(&mut self, catalog: &Path) -> Result<(), LoadError> {
         let csv = std::fs::read(catalog)?;
         let start = self.clock.monotonic();
-        let CatalogReceipt::Opened { upload } = self.importer.begin(CatalogFormat::Csv, &who()).await? else {
+        let CatalogReceipt::Opened { upload } =
+            self.importer.begin(CatalogFormat::Csv, Contents::Links, &who()).await?
+        else {
             return Err(wrong("no upload was opened"));
         };
         for (part, bytes) in (0_u64..).zip(csv.chunks(PART)) {

@@ -126,7 +126,7 @@ impl<'a> Script<'a> {
 }
 
 /// Items in the chunks that the audit tells of.
-fn in_chunks(records: &[AuditView], run: &str, direction: &str) -> u64 {
+pub fn in_chunks(records: &[AuditView], run: &str, direction: &str) -> u64 {
     let chunks = records.iter().filter(|record| {
         record.act == "run.chunk" && record.subject == run && record.detail["direction"] == direction
     });

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use cutover_shared::app::{AppAct, Code};
-use cutover_shared::catalog::{CatalogAct, CatalogFormat};
+use cutover_shared::catalog::{CatalogAct, CatalogFormat, Contents};
 use cutover_shared::context::{ContextAct, Place};
 use cutover_shared::error::{ErrorCode, RpcError};
 use cutover_shared::hooks::HooksAct;
@@ -30,7 +30,7 @@ use tokio::net::{UnixListener, UnixStream};
 use super::stage::{EXE, Stage, audit, plan, set_going, show, until_audited, until_state};
 
 /// Kinds of acts.
-const ACTS: usize = 43;
+const ACTS: usize = 44;
 
 /// Counts every act. Exhaustive on purpose: whoever adds one adds it to [`every_act`], too.
 fn ordinal(act: &Act) -> usize {
@@ -93,6 +93,7 @@ fn ordinal(act: &Act) -> usize {
             RolloutAct::Reconcile { .. } => 40,
             RolloutAct::Baseline { .. } => 41,
             RolloutAct::Outcomes(_) => 42,
+            RolloutAct::PlanRecords { .. } => 43,
         },
     }
 }
@@ -118,7 +119,7 @@ fn every_act(run: &cutover_shared::run::RunView, installation: InstallationId) -
         Act::Map(MapAct::Plan { scope: MapScope::All, refresh: true }),
         Act::Map(MapAct::SetMode { mode: Some(Mode::On), canary: Some(Vec::new()) }),
         Act::Map(MapAct::SpotCheck { sample: 5, seed: 1 }),
-        Act::Catalog(CatalogAct::Begin { format: CatalogFormat::Csv }),
+        Act::Catalog(CatalogAct::Begin { format: CatalogFormat::Csv, of: Contents::SandboxRecords }),
         Act::Catalog(CatalogAct::Chunk { upload: upload(), part: 0, text: "projectId".into() }),
         Act::Catalog(CatalogAct::Commit { upload: upload(), skip_bad: true }),
         Act::Token(TokenAct::Refresh { installation }),
@@ -173,6 +174,7 @@ fn every_act(run: &cutover_shared::run::RunView, installation: InstallationId) -
         Act::Rollout(RolloutAct::Reconcile { name: RolloutName::GithubAuth }),
         Act::Rollout(RolloutAct::Baseline { name: RolloutName::GithubAuth, since_ms: 0 }),
         Act::Rollout(RolloutAct::Outcomes(OutcomeBatch { id: "e2e".into(), outcomes: Vec::new() })),
+        Act::Rollout(RolloutAct::PlanRecords { scope: MapScope::All }),
     ]
 }
 

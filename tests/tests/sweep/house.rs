@@ -16,7 +16,7 @@ use cutover_daemon::mapping::sweep::Sweeper;
 use cutover_daemon::run::{Brake, Engine, EngineSettings, OpenGate};
 use cutover_daemon::seal::Seal;
 use cutover_daemon::store::{Db, InstallationRow, RepositoryRow, open};
-use cutover_shared::catalog::{CatalogFormat, CatalogReceipt, ImportReceipt};
+use cutover_shared::catalog::{CatalogFormat, CatalogReceipt, Contents, ImportReceipt};
 use cutover_shared::ids::{LinkKey, ProjectId, RunId};
 use cutover_shared::mapping::{MapScope, PlanItem, PlanSummary};
 use cutover_shared::run::{RunState, RunView};
@@ -147,7 +147,7 @@ impl House {
 
 impl Life {
     pub(crate) async fn import(&self, catalog: &Catalog) -> ImportReceipt {
-        let begun = self.importer.begin(CatalogFormat::Csv, &ana()).await.unwrap();
+        let begun = self.importer.begin(CatalogFormat::Csv, Contents::Links, &ana()).await.unwrap();
         let CatalogReceipt::Opened { upload } = begun else { panic!("{begun:?}") };
         let csv = catalog.csv().unwrap();
         for (part, bytes) in csv.as_bytes().chunks(1_000_000).enumerate() {

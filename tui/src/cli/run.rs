@@ -26,7 +26,7 @@ pub(super) enum Verb {
         /// Only those in this state
         #[arg(long, value_name = "STATE", value_parser = words::run_state())]
         state: Option<RunState>,
-        /// Only those of this kind: map, old_hooks; a filter says `kind:K`
+        /// Only those of this kind: map, old_hooks, sandbox-records; a filter says `kind:K`
         #[arg(long, value_name = "KIND", conflicts_with_all = ["filter", "sort"])]
         kind: Option<String>,
         #[command(flatten)]

@@ -5,6 +5,7 @@ use cutover_shared::mapping::{MappingCounts, PlanSummary};
 use cutover_shared::run::{
     Counts, EffectClass, GateView, ItemGroup, ItemState, Reversibility, RunState, RunView,
 };
+use cutover_shared::sandbox_record::{RecordVerdict, RecordsSummary, SANDBOX_RECORDS};
 
 use super::{Block, Cell, Column, Style, Table, Tone, age, decimal, number, percent, span, time};
 
@@ -224,6 +225,11 @@ fn summary(run: &RunView, now: i64, style: Style) -> String {
     {
         return hooks_summary(&plan, style);
     }
+    if run.kind == SANDBOX_RECORDS
+        && let Ok(plan) = serde_json::from_value::<RecordsSummary>(run.summary.clone())
+    {
+        return records_summary(&plan, style);
+    }
     let Some(facts) = run.summary.as_object().filter(|facts| !facts.is_empty()) else { return String::new() };
     let mut block = Block::new();
     for (key, value) in facts {
@@ -287,11 +293,26 @@ fn hooks_summary(plan: &HooksSummary, style: Style) -> String {
     format!("\n{}", block.render(style))
 }
 
+fn records_summary(plan: &RecordsSummary, style: Style) -> String {
+    let mut block = Block::new();
+    block.line("Records", format!("{} of sandboxes, imported", number(plan.records)));
+    block.line("Changes", format!("{} would move into the target's book", number(plan.changes)));
+    for (why, n) in &plan.left_out {
+        let tone = match why {
+            RecordVerdict::OtherTree | RecordVerdict::UnknownProject => Tone::Warn,
+            _ => Tone::Plain,
+        };
+        block.toned("Left out", format!("{}: {why}", number(*n)), tone);
+    }
+    format!("\n{}", block.render(style))
+}
+
 /// The noun whose `apply` applies a plan of this kind, where there is one.
 pub fn noun_of(kind: &str) -> Option<&'static str> {
     match kind {
         "map" => Some("map"),
         OLD_HOOKS => Some("hooks"),
+        SANDBOX_RECORDS => Some("rollout records"),
         _ => None,
     }
 }

@@ -225,16 +225,18 @@ impl Errand {
 /// A receipt in one sentence.
 fn said(receipt: &Receipt) -> String {
     use cutover_shared::catalog::CatalogReceipt;
-    use cutover_shared::hooks::HooksReceipt;
     use cutover_shared::mapping::MapReceipt;
     use cutover_shared::workflow::WorkflowReceipt;
-    match receipt {
-        Receipt::Run(run) => format!("run {} is {}", super::figures::short(&run.id), run.state),
-        Receipt::Map(MapReceipt::Planned(run)) | Receipt::Hooks(HooksReceipt::Planned(run)) => format!(
+    if let Some(run) = receipt.planned() {
+        return format!(
             "plan {} is ready: {} items; nothing was changed",
             super::figures::short(&run.id),
             crate::plain::number(run.progress.counts.total())
-        ),
+        );
+    }
+    match receipt {
+        Receipt::Run(run) => format!("run {} is {}", super::figures::short(&run.id), run.state),
+        Receipt::Map(MapReceipt::Planned(_)) | Receipt::Hooks(_) => "a plan is ready".to_owned(),
         Receipt::Map(MapReceipt::Mode(mode)) => {
             let killed = if mode.killed { "; KILLED still" } else { "" };
             {

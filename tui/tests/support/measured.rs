@@ -1,9 +1,13 @@
 //! What a daemon found out about rollouts: mismatches, writes owed, comparisons, proofs, incidents.
 
-use cutover_shared::ids::{OperatorName, TenantId};
+use cutover_shared::ids::{Digest, OperatorName, RunId, TenantId};
 use cutover_shared::rollout::{
     Baseline, BaselineFigures, Difference, IncidentView, MismatchView, Operation, ReconcileView, RepairLine,
     RepairState, ReverseView, RolloutAct, RolloutName, RolloutReceipt, Side,
+};
+use cutover_shared::run::{Counts, EffectClass, Progress, Reversibility, RunState, RunView};
+use cutover_shared::sandbox_record::{
+    RecordVerdict, RecordView, RecordsSummary, SANDBOX_RECORDS, SandboxRecord,
 };
 use cutover_shared::status::Health;
 
@@ -126,6 +130,61 @@ pub fn receipt(act: &RolloutAct) -> RolloutReceipt {
         RolloutAct::Baseline { since_ms, .. } => {
             RolloutReceipt { baseline: Some(baseline(*since_ms)), ..none }
         }
+        RolloutAct::PlanRecords { .. } => {
+            RolloutReceipt { planned: Some(Box::new(records_planned())), ..none }
+        }
         _ => none,
+    }
+}
+
+/// Imported records of sandboxes: one that was moved, one that was not.
+pub fn records() -> Vec<RecordView> {
+    let record = |id: &str, tree: Option<&str>| SandboxRecord {
+        tenant: TenantId::from("acme"),
+        id: id.into(),
+        project: "p1".into(),
+        repo_full_name: "Acme/Site".into(),
+        branch: Some("main".into()),
+        commit_sha: "0123456789".repeat(4),
+        tree_sha: tree.map(str::to_owned),
+        state: Some("active".into()),
+        created_at: None,
+        updated_at: NOW - 7_200_000,
+    };
+    let moved = record("sb-1", Some("9876543210987654321098765432109876543210"));
+    vec![
+        RecordView { record: moved, legacy: true, target: true },
+        RecordView { record: record("sb-2", None), legacy: false, target: false },
+    ]
+}
+
+/// A plan that moves them.
+pub fn records_planned() -> RunView {
+    let summary = RecordsSummary {
+        records: 412,
+        changes: 400,
+        left_out: vec![(RecordVerdict::SameCommit, 9), (RecordVerdict::UnknownProject, 3)],
+    };
+    let counts = Counts { pending: 412, ..Counts::default() };
+    RunView {
+        id: RunId::from("0198cd1f-1111-7222-8333-444455556666"),
+        kind: SANDBOX_RECORDS.into(),
+        scope: "all".into(),
+        state: RunState::Planned,
+        digest: Digest::from(super::DIGEST),
+        effect: EffectClass::Local,
+        reversibility: Reversibility::Reversible,
+        author: OperatorName::from("alice"),
+        planned_at: NOW - 20 * MINUTE,
+        approved_by: None,
+        approved_at: None,
+        self_approved: false,
+        expires_at: NOW + 24 * HOUR,
+        started_at: None,
+        ended_at: None,
+        rate: None,
+        progress: Progress { counts, per_second: 0.0, seconds_left: None },
+        reason: None,
+        summary: serde_json::to_value(&summary).unwrap(),
     }
 }

@@ -49,7 +49,7 @@ pub(super) async fn query(parts: &Parts, query: CatalogQuery) -> Result<CatalogA
 pub(super) async fn act(parts: &Parts, act: CatalogAct, who: &Who) -> Result<CatalogReceipt, RpcError> {
     let importer = &parts.importer;
     match act {
-        CatalogAct::Begin { format } => importer.begin(format, who).await,
+        CatalogAct::Begin { format, of } => importer.begin(format, of, who).await,
         CatalogAct::Chunk { upload, part, text } => importer.chunk(&upload, part, &text).await,
         CatalogAct::Commit { upload, skip_bad } => importer.commit(&upload, skip_bad, who).await,
     }

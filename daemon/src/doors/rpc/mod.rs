@@ -51,6 +51,7 @@ use crate::mapping::gate::CanaryFirst;
 use crate::mapping::old_hooks::planner::HooksPlanner;
 use crate::mapping::periodic::Periodic;
 use crate::mapping::planner::Planner;
+use crate::mapping::sandbox_record::planner::RecordsPlanner;
 use crate::rollout::automation::Judged;
 use crate::rollout::book::Rollouts;
 use crate::rollout::metrics::outside::Outcomes;
@@ -73,6 +74,7 @@ pub struct Parts {
     pub planner: Planner,
     pub periodic: Periodic,
     pub hooks_planner: HooksPlanner,
+    pub records_planner: RecordsPlanner,
     pub importer: Importer,
     pub kill: KillSwitch,
     pub rollouts: Rollouts,

@@ -11,6 +11,8 @@ use cutover_shared::status::RolloutBrief;
 
 use super::{Parts, STORE_MEND, not_found, read_error, write_error};
 use crate::audit::Who;
+use crate::mapping::sandbox_record::planner::RecordsPlanError;
+use crate::mapping::sandbox_record::view;
 use crate::rollout::book::look::Standing;
 use crate::rollout::book::{RolloutError, StepAsk, Way};
 use crate::rollout::metrics::baseline::BaselineError;
@@ -61,6 +63,9 @@ pub(super) async fn query(parts: &Parts, query: RolloutQuery) -> Result<RolloutA
         RolloutQuery::Reconciliation { name } => {
             let found = parts.second.reconciled(name).await.map_err(|cause| error(cause.into()))?;
             RolloutAnswer::Reconciliation(found.map(Box::new))
+        }
+        RolloutQuery::Records { tenant, page } => {
+            RolloutAnswer::Records(view::records(&parts.db, tenant, &page).await.map_err(read_error)?)
         }
         RolloutQuery::Flags => RolloutAnswer::Flags(rollouts.flags().map_err(error)?),
     })
@@ -200,6 +205,11 @@ pub(super) async fn act(parts: &Parts, act: RolloutAct, who: &Who) -> Result<Rol
             let outcomes = Some(taken.map_err(outcomes_error)?);
             return Ok(RolloutReceipt { outcomes, ..RolloutReceipt::default() });
         }
+        RolloutAct::PlanRecords { scope } => {
+            let planned = parts.records_planner.plan(&scope, who).await.map_err(records_error)?;
+            let planned = Some(Box::new(planned));
+            return Ok(RolloutReceipt { planned, ..RolloutReceipt::default() });
+        }
     };
     Ok(RolloutReceipt { changes, repairs, reconciled, ..RolloutReceipt::default() })
 }
@@ -231,6 +241,19 @@ fn outcomes_error(error: OutcomesError) -> RpcError {
         ),
         OutcomesError::Read(error) => read_error(error),
         OutcomesError::Write(error) => write_error(error),
+    }
+}
+
+fn records_error(error: RecordsPlanError) -> RpcError {
+    let text = error.to_string();
+    match error {
+        RecordsPlanError::Run(error) => error.into(),
+        RecordsPlanError::Read(error) => read_error(error),
+        RecordsPlanError::Empty(_) => RpcError::new(
+            ErrorCode::Usage,
+            text,
+            "import records with `cutover rollout records import`, or name another scope",
+        ),
     }
 }
 

@@ -1,13 +1,16 @@
-//! The embedded catalog's import. Parts of an upload are sealed as they arrive; the commit checks the whole file and
+//! The embedded catalog's import, and that of sandboxes' records. Parts of an upload are sealed as they arrive; the commit checks the whole file and
 //! takes it, or refuses it with every bad row. A daemon that dies while it takes one goes on at the next start.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use cutover_shared::catalog::{BadRow, CatalogFormat, CatalogReceipt, ImportReceipt};
+use cutover_shared::catalog::{BadRow, CatalogFormat, CatalogReceipt, Contents, ImportReceipt};
 use cutover_shared::ids::LinkKey;
+use cutover_shared::sandbox_record::SandboxRecord;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
+
+mod sandbox;
 
 use super::parse::{ParseError, ParsedLink, parse};
 use crate::audit::Who;
@@ -64,12 +67,63 @@ pub struct Importer {
 }
 
 /// A file that was checked as a whole.
-struct Checked {
-    links: Vec<ParsedLink>,
+struct Checked<T> {
+    rows: Vec<T>,
     bad: Vec<BadRow>,
     bad_count: u64,
     /// A mistake that `--skip-bad` can't leave out.
     broken: bool,
+}
+
+impl<T> Checked<T> {
+    fn of(rows: impl Iterator<Item = Result<T, ParseError>>) -> Self {
+        let mut checked = Self { rows: Vec::new(), bad: Vec::new(), bad_count: 0, broken: false };
+        for row in rows {
+            match row {
+                Ok(row) => checked.rows.push(row),
+                Err(error) => {
+                    checked.broken |= matches!(error, ParseError::File(_));
+                    checked.bad_count += error.bad().len() as u64;
+                    let room = LISTED.saturating_sub(checked.bad.len());
+                    checked.bad.extend(error.bad().iter().take(room).cloned());
+                }
+            }
+        }
+        checked
+    }
+
+    /// Why nothing of it is taken.
+    fn refused(&mut self, skip_bad: bool) -> Option<CatalogReceipt> {
+        let refuse = self.broken || (self.bad_count > 0 && !skip_bad);
+        refuse.then(|| CatalogReceipt::Refused {
+            bad: std::mem::take(&mut self.bad),
+            bad_count: self.bad_count,
+        })
+    }
+}
+
+/// What a checked file holds.
+enum Taken {
+    Links(Checked<ParsedLink>),
+    Sandboxes(Checked<SandboxRecord>),
+}
+
+/// The word of an upload in the store.
+fn word(of: Contents, format: CatalogFormat) -> &'static str {
+    match (of, format) {
+        (Contents::Links, CatalogFormat::Csv) => "csv",
+        (Contents::Links, CatalogFormat::JsonLines) => "json_lines",
+        (Contents::SandboxRecords, CatalogFormat::Csv) => "sandbox_records_csv",
+        (Contents::SandboxRecords, CatalogFormat::JsonLines) => "sandbox_records_json_lines",
+    }
+}
+
+/// What a stored upload is; none for a word of another version.
+fn form(stored: &str) -> Option<(Contents, CatalogFormat)> {
+    [Contents::Links, Contents::SandboxRecords]
+        .into_iter()
+        .flat_map(|of| [CatalogFormat::Csv, CatalogFormat::JsonLines].map(|format| (of, format)))
+        .find(|(of, format)| word(*of, *format) == stored)
 }
 
 impl Importer {
@@ -79,7 +133,12 @@ impl Importer {
     }
 
     /// Opens an upload.
-    pub async fn begin(&self, format: CatalogFormat, who: &Who) -> Result<CatalogReceipt, ImportError> {
+    pub async fn begin(
+        &self,
+        format: CatalogFormat,
+        of: Contents,
+        who: &Who,
+    ) -> Result<CatalogReceipt, ImportError> {
         let at = self.clock.now();
         let mut open = 0;
         for upload in self.db.uploads().await? {
@@ -98,11 +157,7 @@ impl Importer {
             upload: upload.clone(),
             at,
             operator: who.operator.0.clone(),
-            format: match format {
-                CatalogFormat::Csv => "csv",
-                CatalogFormat::JsonLines => "json_lines",
-            }
-            .to_owned(),
+            format: word(of, format).to_owned(),
         };
         self.db.write(Lane::Handler, Unit::new().with(op)).await?;
         Ok(CatalogReceipt::Opened { upload })
@@ -134,16 +189,20 @@ impl Importer {
     /// Checks the whole and takes it, or refuses it with every bad row.
     pub async fn commit(&self, id: &str, skip_bad: bool, who: &Who) -> Result<CatalogReceipt, ImportError> {
         let upload = self.open_upload(id).await?;
-        let checked = self.check(&upload).await?;
-        if checked.broken || (checked.bad_count > 0 && !skip_bad) {
+        let mut checked = self.check(&upload).await?;
+        let refused = match &mut checked {
+            Taken::Links(checked) => checked.refused(skip_bad),
+            Taken::Sandboxes(checked) => checked.refused(skip_bad),
+        };
+        if let Some(refused) = refused {
             self.db
                 .write(Lane::Handler, Unit::new().with(CatalogOp::Close { upload: id.to_owned() }))
                 .await?;
-            return Ok(CatalogReceipt::Refused { bad: checked.bad, bad_count: checked.bad_count });
+            return Ok(refused);
         }
         let taking = CatalogOp::Taking { upload: id.to_owned(), skip_bad };
         self.db.write(Lane::Handler, Unit::new().with(taking)).await?;
-        Ok(CatalogReceipt::Imported(Box::new(self.take(&upload, checked, who).await?)))
+        self.take(&upload, checked, who).await
     }
 
     /// Goes on with imports that a crash interrupted.
@@ -164,27 +223,45 @@ impl Importer {
         upload.ok_or_else(|| ImportError::NoUpload(id.chars().take(64).collect()))
     }
 
-    async fn check(&self, upload: &UploadRow) -> Result<Checked, ImportError> {
+    async fn check(&self, upload: &UploadRow) -> Result<Taken, ImportError> {
         let mut plain = Vec::with_capacity(usize::try_from(upload.bytes).unwrap_or(0));
         for part in 0..upload.parts {
             let sealed = self.db.upload_part(&upload.id, part).await?.unwrap_or_default();
             plain.extend(self.seal.open(&part_owner(&upload.id, part), &sealed)?);
         }
-        let format = if upload.format == "csv" { CatalogFormat::Csv } else { CatalogFormat::JsonLines };
+        let Some((of, format)) = form(&upload.format) else {
+            return Err(ImportError::Worker(format!("an upload of an unknown form, {}", upload.format)));
+        };
         // A large file takes a second of one core: not on a thread that others wait for.
-        tokio::task::spawn_blocking(move || check(format, &plain))
-            .await
-            .map_err(|error| ImportError::Worker(error.to_string()))
+        let checked = tokio::task::spawn_blocking(move || match of {
+            Contents::Links => Taken::Links(Checked::of(parse(format, plain.as_slice()))),
+            Contents::SandboxRecords => Taken::Sandboxes(sandbox::check(format, &plain)),
+        });
+        checked.await.map_err(|error| ImportError::Worker(error.to_string()))
     }
 
     async fn take(
         &self,
         upload: &UploadRow,
-        checked: Checked,
+        checked: Taken,
+        who: &Who,
+    ) -> Result<CatalogReceipt, ImportError> {
+        Ok(match checked {
+            Taken::Links(checked) => {
+                CatalogReceipt::Imported(Box::new(self.take_links(upload, checked, who).await?))
+            }
+            Taken::Sandboxes(checked) => self.take_sandboxes(upload, checked, who).await?,
+        })
+    }
+
+    async fn take_links(
+        &self,
+        upload: &UploadRow,
+        checked: Checked<ParsedLink>,
         who: &Who,
     ) -> Result<ImportReceipt, ImportError> {
         let (mut added, mut changed, mut unchanged, mut bumped) = (0_u64, 0_u64, 0_u64, false);
-        for chunk in checked.links.chunks(UNIT_ROWS) {
+        for chunk in checked.rows.chunks(UNIT_ROWS) {
             let (rows, tokens) = self.rows(chunk)?;
             let keys: Vec<LinkKey> = rows.iter().map(|row| row.key.clone()).collect();
             let known: HashMap<LinkKey, String> = self
@@ -276,20 +353,4 @@ pub(crate) fn seal_token(seal: &Seal, token: &SecretString) -> Result<SealedToke
 
 fn part_owner(upload: &str, part: i64) -> String {
     format!("upload:{upload}:{part}")
-}
-
-fn check(format: CatalogFormat, plain: &[u8]) -> Checked {
-    let mut checked = Checked { links: Vec::new(), bad: Vec::new(), bad_count: 0, broken: false };
-    for row in parse(format, plain) {
-        match row {
-            Ok(link) => checked.links.push(link),
-            Err(error) => {
-                checked.broken |= matches!(error, ParseError::File(_));
-                checked.bad_count += error.bad().len() as u64;
-                let room = LISTED.saturating_sub(checked.bad.len());
-                checked.bad.extend(error.bad().iter().take(room).cloned());
-            }
-        }
-    }
-    checked
 }

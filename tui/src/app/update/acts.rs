@@ -1,7 +1,6 @@
 //! Acts on their way.
 
 use cutover_shared::error::RpcError;
-use cutover_shared::hooks::HooksReceipt;
 use cutover_shared::mapping::MapReceipt;
 use cutover_shared::rpc::{Act, Receipt, Topic};
 use cutover_shared::webhook::{WebhookAct, WebhookReceipt};
@@ -38,12 +37,7 @@ pub(super) fn acted(
     effects: &mut Vec<Effect>,
 ) {
     super::kill::acted(state, act, &result, effects);
-    let planned = match &result {
-        Ok(Receipt::Map(MapReceipt::Planned(run)) | Receipt::Hooks(HooksReceipt::Planned(run))) => {
-            Some(run.id.clone())
-        }
-        _ => None,
-    };
+    let planned = result.as_ref().ok().and_then(Receipt::planned).map(|run| run.id.clone());
     let report = match &result {
         Ok(Receipt::Map(MapReceipt::SpotCheck(report))) => Some(report.clone()),
         _ => None,

@@ -1,23 +1,25 @@
-//! `cutover catalog import`: begin, parts, commit.
+//! `cutover catalog import` and `cutover rollout records import`: begin, parts, commit.
 
-use cutover_shared::catalog::{BadRow, CatalogAct, CatalogReceipt, ImportReceipt};
+use cutover_shared::catalog::{BadRow, CatalogAct, CatalogReceipt, Contents, ImportReceipt};
 use cutover_shared::rpc::{Act, Receipt};
+use cutover_shared::sandbox_record::RecordsReceipt;
+use serde::Serialize;
 use tokio::io::AsyncRead;
 
-use super::Import;
+use super::Uploaded;
 use super::upload::{PART, PartError, Parts};
 use crate::cli::{Outcome, Verdict};
 use crate::failure::{Failure, bad_rows};
 use crate::plain::{Block, Style, number};
 use crate::session::Session;
 
-pub(super) async fn run(args: &Import, session: &mut Session<'_>) -> Verdict {
+pub(in crate::cli) async fn run(args: &Uploaded, of: Contents, session: &mut Session<'_>) -> Verdict {
     let format = args.format()?;
     let from_stdin = args.file.as_os_str() == "-";
     let name = if from_stdin { "stdin".to_owned() } else { args.file.display().to_string() };
     // Opened before the daemon hears of it, so that a wrong name leaves nothing begun.
     let file = if from_stdin { None } else { Some(open(args).await?) };
-    let CatalogReceipt::Opened { upload } = step(session, "begin", CatalogAct::Begin { format }).await?
+    let CatalogReceipt::Opened { upload } = step(session, "begin", CatalogAct::Begin { format, of }).await?
     else {
         return Err(Failure::unexpected("catalog begin"));
     };
@@ -28,16 +30,32 @@ pub(super) async fn run(args: &Import, session: &mut Session<'_>) -> Verdict {
     }
     match step(session, "commit", CatalogAct::Commit { upload, skip_bad: args.skip_bad }).await? {
         CatalogReceipt::Imported(receipt) => {
-            session.out.aside(&bad_rows(&name, &receipt.skipped, receipt.skipped_count));
-            session.out.answer(&receipt, |style| text(&receipt, style))?;
-            Ok(if receipt.skipped_count > 0 { Outcome::Found } else { Outcome::Done })
+            let skipped = (receipt.skipped.as_slice(), receipt.skipped_count);
+            taken(session, &name, &receipt, skipped, |style| text(&receipt, style))
+        }
+        CatalogReceipt::Recorded(receipt) => {
+            let skipped = (receipt.skipped.as_slice(), receipt.skipped_count);
+            taken(session, &name, &receipt, skipped, |style| records(&receipt, style))
         }
         CatalogReceipt::Refused { bad, bad_count } => Err(Failure::Upload { file: name, bad, bad_count }),
         _ => Err(Failure::unexpected("catalog commit")),
     }
 }
 
-async fn open(args: &Import) -> Result<tokio::fs::File, Failure> {
+/// Says what was taken; exit 1 where rows were left out.
+fn taken(
+    session: &mut Session<'_>,
+    name: &str,
+    receipt: &impl Serialize,
+    (skipped, count): (&[BadRow], u64),
+    text: impl FnOnce(Style) -> String,
+) -> Verdict {
+    session.out.aside(&bad_rows(name, skipped, count));
+    session.out.answer(receipt, text)?;
+    Ok(if count > 0 { Outcome::Found } else { Outcome::Done })
+}
+
+async fn open(args: &Uploaded) -> Result<tokio::fs::File, Failure> {
     let told = |error: &dyn std::fmt::Display| {
         Failure::usage(format!("can't read {}: {error}", args.file.display()), "name a file that can be read")
     };
@@ -86,18 +104,9 @@ async fn step(session: &mut Session<'_>, name: &str, act: CatalogAct) -> Result<
 
 fn text(receipt: &ImportReceipt, style: Style) -> String {
     let mut block = Block::new();
-    let skipped = match receipt.skipped_count {
-        0 => String::new(),
-        n => format!(", {} left out", number(n)),
-    };
     block.line(
         "Imported",
-        format!(
-            "{} added, {} changed, {} unchanged{skipped}",
-            number(receipt.added),
-            number(receipt.changed),
-            number(receipt.unchanged),
-        ),
+        imported((receipt.added, receipt.changed, receipt.unchanged), receipt.skipped_count),
     );
     block.line(
         "Catalog",
@@ -110,4 +119,23 @@ fn text(receipt: &ImportReceipt, style: Style) -> String {
         ),
     );
     block.render(style)
+}
+
+fn records(receipt: &RecordsReceipt, style: Style) -> String {
+    let mut block = Block::new();
+    block.line(
+        "Imported",
+        imported((receipt.added, receipt.changed, receipt.unchanged), receipt.skipped_count),
+    );
+    block.line("Records", format!("{} of {} tenants", number(receipt.records), number(receipt.tenants)));
+    block.render(style)
+}
+
+fn imported((added, changed, unchanged): (u64, u64, u64), skipped: u64) -> String {
+    let skipped = match skipped {
+        0 => String::new(),
+        n => format!(", {} left out", number(n)),
+    };
+    let (added, changed, unchanged) = (number(added), number(changed), number(unchanged));
+    format!("{added} added, {changed} changed, {unchanged} unchanged{skipped}")
 }

@@ -1,12 +1,12 @@
 //! `cutover catalog`.
 
-mod import;
+pub(super) mod import;
 mod upload;
 
 use std::path::PathBuf;
 
 use clap::Subcommand;
-use cutover_shared::catalog::{CatalogAnswer, CatalogFormat, CatalogQuery, DdlFormat, LinkView};
+use cutover_shared::catalog::{CatalogAnswer, CatalogFormat, CatalogQuery, Contents, DdlFormat, LinkView};
 use cutover_shared::filter::LINKS;
 use cutover_shared::ids::TenantId;
 use cutover_shared::rpc::{Answer, Query};
@@ -51,6 +51,13 @@ Columns (CSV) or fields (JSON Lines)
             importedCommitSha, importedTreeSha, importMethod
 Tokens are sealed when they arrive.")]
 pub(super) struct Import {
+    #[command(flatten)]
+    file: Uploaded,
+}
+
+/// A file that is taken whole or not at all.
+#[derive(Debug, clap::Args)]
+pub(super) struct Uploaded {
     /// File to take; `-` is standard input
     file: PathBuf,
     /// Take the good rows and say which were left out; exit 1 when any was
@@ -61,7 +68,7 @@ pub(super) struct Import {
     format: Option<String>,
 }
 
-impl Import {
+impl Uploaded {
     /// The format that was named, or that the file's name says.
     fn format(&self) -> Result<CatalogFormat, Failure> {
         let extension = self.file.extension().map(|e| e.to_string_lossy().to_lowercase());
@@ -87,7 +94,7 @@ const COLUMNS: &[Column] = &[
 
 pub(super) async fn run(verb: Verb, session: &mut Session<'_>) -> Verdict {
     match verb {
-        Verb::Import(args) => import::run(&args, session).await,
+        Verb::Import(args) => import::run(&args.file, Contents::Links, session).await,
         Verb::List { tenant, choice } => {
             let tenant = tenant.map(TenantId);
             let listing = Listing {

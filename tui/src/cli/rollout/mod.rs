@@ -4,6 +4,7 @@ mod act;
 mod books;
 mod proof;
 mod receipt;
+mod records;
 mod text;
 
 use std::time::Duration;
@@ -118,6 +119,9 @@ pub(super) enum Verb {
         #[arg(value_parser = words::rollout())]
         name: RolloutName,
     },
+    /// Existing sandboxes' records: import them, move them into the target's book
+    #[command(subcommand)]
+    Records(records::Verb),
     /// Records the legacy arm's figures, which the target is held against
     Baseline(proof::Baseline),
     /// Walks the way back without going it; exit 1 when it can't be walked
@@ -215,6 +219,7 @@ pub(super) async fn run(verb: Verb, session: &mut Session<'_>) -> Verdict {
             Ok(Outcome::Done)
         }
         Verb::Stage(args) => act::stage(args, session).await,
+        Verb::Records(verb) => records::run(verb, session).await,
         Verb::Members { name, side, window } => {
             let listing = Listing {
                 noun: "tenants",

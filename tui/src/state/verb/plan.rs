@@ -3,7 +3,9 @@
 use cutover_shared::error::RpcError;
 use cutover_shared::hooks::HooksAct;
 use cutover_shared::mapping::{MapAct, MapScope};
+use cutover_shared::rollout::RolloutAct;
 use cutover_shared::rpc::Act;
+use cutover_shared::sandbox_record::SANDBOX_RECORDS;
 
 use super::run::OLD_HOOKS;
 use super::{Intent, no, scope_of};
@@ -32,10 +34,13 @@ pub(super) fn selected(state: &State, subject: Option<&Subject>) -> Result<Inten
         ));
     }
     if let Some(Subject::Run(run)) = subject
-        && run.kind == OLD_HOOKS
         && let Some(scope) = scope_of(&run.scope)
     {
-        return Ok(Intent::Now(old_hooks(&scope)));
+        match run.kind.as_str() {
+            OLD_HOOKS => return Ok(Intent::Now(old_hooks(&scope))),
+            SANDBOX_RECORDS => return Ok(Intent::Now(records(&scope))),
+            _ => {}
+        }
     }
     let scope = match subject {
         Some(Subject::Run(run)) => scope_of(&run.scope),
@@ -82,6 +87,16 @@ fn old_hooks(scope: &MapScope) -> Plan {
         title: format!("dry-run of old webhooks, {scope}"),
         twin: format!("cutover hooks plan {}", option(scope)),
         steps: vec![Step::Act(Act::Hooks(HooksAct::Plan { scope: scope.clone() }))],
+        run: None,
+    }
+}
+
+/// A dry-run of the move of sandboxes' records, as [`old_hooks`].
+fn records(scope: &MapScope) -> Plan {
+    Plan {
+        title: format!("dry-run of sandboxes' records, {scope}"),
+        twin: format!("cutover rollout records plan {}", option(scope)),
+        steps: vec![Step::Act(Act::Rollout(RolloutAct::PlanRecords { scope: scope.clone() }))],
         run: None,
     }
 }

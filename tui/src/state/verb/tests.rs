@@ -328,6 +328,28 @@ fn a_plan_about_old_webhooks_has_its_own_commands_and_says_what_it_does() {
 }
 
 #[test]
+fn a_plan_about_records_of_sandboxes_has_its_own_commands() {
+    let bench = Bench::ready(World::default());
+    let of = |state| RunView {
+        kind: "sandbox-records".into(),
+        effect: cutover_shared::run::EffectClass::Local,
+        summary: serde_json::json!({ "records": 60, "changes": 40 }),
+        ..bench::run("run-1", "tenant:acme", state)
+    };
+    let Ok(Intent::Ask(dialog)) = with_run(&bench.state, Action::Apply, &of(RunState::Planned)) else {
+        panic!("not asked")
+    };
+    assert_eq!(dialog.plan.twin, "cutover rollout records apply run-1 --approve 3f79bb7b");
+    let again = Subject::Run(Box::new(of(RunState::Expired)));
+    let Ok(Intent::Now(plan)) = plan::selected(&bench.state, Some(&again)) else { panic!("not begun") };
+    assert_eq!(plan.twin, "cutover rollout records plan --tenant acme");
+    for twin in [&dialog.plan.twin, &plan.twin] {
+        assert!(parses(twin)[0].starts_with("rollout records"), "{twin}");
+    }
+    assert!(acts(&plan).all(|act| matches!(act, Act::Rollout(RolloutAct::PlanRecords { .. }))));
+}
+
+#[test]
 fn the_whole_fleet_is_a_phrase_with_its_number() {
     let bench = Bench::ready(World::default());
     let view = bench::run("run-1", "all", RunState::Planned);
@@ -388,7 +410,9 @@ fn verb_of(act: &Act) -> Option<&'static str> {
             | RolloutAct::Repair { .. }
             | RolloutAct::Reconcile { .. }
             | RolloutAct::Baseline { .. }
-            | RolloutAct::Outcomes(_) => return None,
+            | RolloutAct::Outcomes(_)
+            // Planned anew from its run only, as old webhooks are.
+            | RolloutAct::PlanRecords { .. } => return None,
         },
         // Uploads and comments are files, the App is made once, old webhooks are looked for once: they have a verb and no key.
         Act::Catalog(_) | Act::App(_) | Act::Import(_) | Act::Hooks(_) | Act::Context(_) => return None,

@@ -10,6 +10,7 @@ use secrecy::SecretString;
 
 mod column;
 mod rule;
+pub mod sandbox;
 #[cfg(test)]
 mod tests;
 

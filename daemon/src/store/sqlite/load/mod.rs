@@ -16,6 +16,7 @@ mod rescore;
 mod rollout;
 mod rollout_metrics;
 pub(super) mod run;
+mod sandbox_record;
 mod second;
 mod setting;
 

@@ -190,7 +190,7 @@ fn second(row: &SqliteRow) -> Read<SecondRow> {
     })
 }
 
-fn record(row: &SqliteRow) -> Read<ArmRecord> {
+pub(super) fn record(row: &SqliteRow) -> Read<ArmRecord> {
     let number = |column| row.try_get::<i64, _>(column).map_err(unavailable(DOING));
     Ok(ArmRecord {
         of: of(row)?,

@@ -17,6 +17,7 @@ mod rescore;
 mod rollout;
 mod rollout_metrics;
 mod run;
+mod sandbox_record;
 mod second;
 mod setting;
 
@@ -53,6 +54,7 @@ pub(super) async fn op(
         Op::Rescore(op) => rescore::op(connection, op).await,
         Op::Rollout(op) => rollout::op(connection, op).await,
         Op::RolloutMetric(op) => rollout_metrics::op(connection, op).await,
+        Op::Sandbox(op) => sandbox_record::op(connection, op).await,
         Op::Second(op) => second::op(connection, op).await,
         Op::Setting(op) => setting::op(connection, op).await,
         Op::Act(op) => setting::act(connection, op).await,
