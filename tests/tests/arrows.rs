@@ -200,6 +200,7 @@ const PURE: &[&str] = &[
     "rollout/metrics/prometheus/answer",
     "flows/attention",
     "flows/back",
+    "flows/drill/due",
     "flows/installation_health",
     "flows/import/arm",
     "flows/next",

@@ -5,6 +5,7 @@ pub mod attention;
 pub mod back;
 pub mod ceiling;
 pub mod doctor;
+pub mod drill;
 pub mod import;
 pub mod inbox_figures;
 pub mod incident;

@@ -6,6 +6,7 @@ use cutover_shared::run::{Reversibility, RunState, RunView};
 use cutover_shared::status::{Status, SweepView};
 
 use super::attention::{Books, FAILED_MS, Facts, Webhooks, attention};
+use super::drill::Drills;
 use super::back::{Effects, Holds, Measure, way_back};
 use super::next::{self, Canary, Situation};
 use crate::clock::Clock;
@@ -56,11 +57,12 @@ pub struct Sources<'a> {
     /// None where nothing is copied.
     pub mirror: Option<&'a Mirror>,
     pub second: &'a Second,
+    pub drills: &'a Drills,
 }
 
 /// Reads the whole.
 pub async fn status(from: Sources<'_>) -> Result<Status, ReadError> {
-    let Sources { identity, db, engine, brake, clock, canary, periodic, mirror, second } = from;
+    let Sources { identity, db, engine, brake, clock, canary, periodic, mirror, second, drills } = from;
     let mode = mode::view(db, identity.configured_mode, brake.is_pulled()).await?;
     let index = db.index_view(&identity.github_host).await?;
     let (tenants, projects, repositories) = db.catalog_counts().await?;
@@ -75,13 +77,15 @@ pub async fn status(from: Sources<'_>) -> Result<Status, ReadError> {
         trouble: periodic.trouble().map(|trouble| (trouble.at, trouble.why)),
     };
     let copies = mirror.and_then(Mirror::trouble);
-    let mut books = Vec::new();
+    let (mut books, mut drilled) = (Vec::new(), Vec::new());
     for name in RolloutName::ALL.iter().copied() {
         let (repair, reconciled) = (second.view(name).await?, second.reconciled(name).await?);
         books.push(Books { name, repair, reconciled });
+        drilled.push(drills.standing(name).await?);
     }
     let attention = attention(&Facts {
         books: &books,
+        drills: &drilled,
         now,
         mode: &mode,
         trouble: trouble.as_deref(),

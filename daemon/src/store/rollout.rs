@@ -60,6 +60,8 @@ pub enum RecordKind {
     Reconcile,
     /// Answers that left no record: the store did not take it.
     Unrecorded,
+    /// When the kill switch is drilled next.
+    Drill,
 }
 
 impl RecordKind {
@@ -73,6 +75,7 @@ impl RecordKind {
             Self::Preflight => "preflight",
             Self::Reconcile => "reconcile",
             Self::Unrecorded => "unrecorded",
+            Self::Drill => "drill",
         }
     }
 }

@@ -33,6 +33,7 @@ pub use self::set_up::SetUp;
 use crate::audit::HeadFile;
 use crate::clock::Clock;
 use crate::flows::doctor::Doctor;
+use crate::flows::drill::Drills;
 use crate::flows::import::Imports;
 use crate::flows::incident::Incidents;
 use crate::flows::kill::KillSwitch;
@@ -77,6 +78,8 @@ pub struct Parts {
     pub kill: KillSwitch,
     pub rollouts: Rollouts,
     pub proofs: Proofs,
+    /// When the kill switch is drilled by the clock.
+    pub drills: Drills,
     pub incidents: Incidents,
     pub judged: Judged,
     /// Where calls of rollouts' arms are recorded, and what is read of them.
@@ -116,6 +119,7 @@ impl Parts {
                     periodic: &self.periodic,
                     mirror: self.doctor.mirror.as_ref(),
                     second: &self.second,
+                    drills: &self.drills,
                 };
                 let mut status = status::status(from).await.map_err(read_error)?;
                 status.rollouts = rollout::briefs(self);
