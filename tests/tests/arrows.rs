@@ -201,6 +201,7 @@ const PURE: &[&str] = &[
     "flows/attention",
     "flows/back",
     "flows/drill/due",
+    "flows/alert/ledger",
     "flows/installation_health",
     "flows/import/arm",
     "flows/next",

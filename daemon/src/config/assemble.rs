@@ -11,6 +11,7 @@ use super::gather::Values;
 use super::locks;
 use super::mirror;
 use super::mistake::Mistakes;
+use super::alertmanager::alertmanager;
 use super::ofrep::ofrep_keys;
 use super::probe;
 use super::rollout::{self, rollout};
@@ -83,6 +84,7 @@ pub(super) fn assemble(values: &Values, mistakes: &mut Mistakes) -> Option<Confi
         },
         probes,
         rollout: rollout(values)?,
+        alertmanager: alertmanager(values)?,
         ofrep_keys,
         run: Run {
             plan_ttl: values.length("run.plan_ttl")?,

@@ -3,6 +3,7 @@
 //! `docs/configuration.md` follow from it.
 
 mod address;
+mod alertmanager;
 mod application;
 mod assemble;
 mod check;
@@ -35,6 +36,7 @@ pub use env::Env;
 pub use gather::Origin;
 pub use mistake::{Mistake, MistakeKind, Mistakes, Place};
 pub use ofrep::{KeyScope, OfrepKey};
+pub use alertmanager::{Alertmanager, DefaultRollout};
 pub use rollout::{ArmQueries, Prometheus, Rollout};
 pub use settings::{
     Api, AppWorkflows, Catalog, Config, GitHub, Http, InstallationCopy, IntegrationCopy, LockBackend,

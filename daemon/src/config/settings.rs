@@ -18,6 +18,7 @@ pub use self::catalog::{
     RepoPlace, TokenCopy, UserTokenNames, WorkflowNames,
 };
 pub use self::locks::{LockBackend, LockPhase, Locks, OnPartition};
+use super::alertmanager::Alertmanager;
 use super::ofrep::OfrepKey;
 use super::rollout::Rollout;
 
@@ -46,6 +47,7 @@ pub struct Config {
     pub probes: Vec<Probe>,
     pub rollout: Rollout,
     pub ofrep_keys: Vec<OfrepKey>,
+    pub alertmanager: Alertmanager,
     pub run: Run,
     pub locks: Locks,
     pub log: Log,

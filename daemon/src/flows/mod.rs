@@ -1,5 +1,6 @@
 //! Use cases that cross areas, one file each.
 
+pub mod alert;
 pub mod app_workflows;
 pub mod attention;
 pub mod back;

@@ -106,6 +106,8 @@ pub enum RolloutOp {
     Declare(IncidentRow),
     /// Ends an incident; demands that it is open.
     Close { id: String, at: i64, by: String },
+    /// Ends an incident, or leaves it ended.
+    End { id: String, at: i64, by: String },
 }
 
 type Read<T> = Result<T, ReadError>;
