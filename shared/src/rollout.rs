@@ -13,8 +13,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::ask::{IncidentView, RolloutAct, RolloutAnswer, RolloutQuery, RolloutReceipt};
 pub use self::figures::{
-    ArmFigures, DrillView, OperationFigures, ReconcileView, RepairLine, RepairState, RepairView,
-    ReverseView,
+    ArmFigures, DrillView, OperationFigures, ReconcileView, RepairLine, RepairState, RepairView, ReverseView,
 };
 pub use self::measured::{
     Baseline, BaselineFigures, OutcomeBatch, OutcomeRejected, OutcomeReport, OutcomesReceipt,

@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use cutover_shared::ids::TenantId;
 use cutover_shared::mapping::Mode;
 
+use super::alertmanager::alertmanager;
 use super::application;
 use super::crosscheck;
 use super::gather::Values;
 use super::locks;
 use super::mirror;
 use super::mistake::Mistakes;
-use super::alertmanager::alertmanager;
 use super::ofrep::ofrep_keys;
 use super::probe;
 use super::rollout::{self, rollout};

@@ -30,13 +30,13 @@ mod value;
 
 use std::path::{Path, PathBuf};
 
+pub use alertmanager::{Alertmanager, DefaultRollout};
 pub use check::{CheckReport, Setting, run_check};
 pub(crate) use derive::{config_place as usual_file, state_dir as usual_state_dir};
 pub use env::Env;
 pub use gather::Origin;
 pub use mistake::{Mistake, MistakeKind, Mistakes, Place};
 pub use ofrep::{KeyScope, OfrepKey};
-pub use alertmanager::{Alertmanager, DefaultRollout};
 pub use rollout::{ArmQueries, Prometheus, Rollout};
 pub use settings::{
     Api, AppWorkflows, Catalog, Config, GitHub, Http, InstallationCopy, IntegrationCopy, LockBackend,

@@ -34,8 +34,7 @@ const fn length(min: Duration, max: Duration) -> Kind {
 pub static KEYS: &[Key] = &ALL;
 
 /// Parts of the table, in the order in which they are joined.
-const PARTS: [&[Key]; 6] =
-    [OURS, mirror::KEYS, locks::KEYS, rollout::KEYS, ofrep::KEYS, alertmanager::KEYS];
+const PARTS: [&[Key]; 6] = [OURS, mirror::KEYS, locks::KEYS, rollout::KEYS, ofrep::KEYS, alertmanager::KEYS];
 
 static ALL: [Key; length_of(&PARTS)] = joined(&PARTS);
 

@@ -244,7 +244,11 @@ fn drills(facts: &Facts<'_>, all: &mut Vec<Attention>) {
             let late = ago(facts.now, Some(next.due_at));
             let why = "It comes every rollout.drill_every, from rollout.hours_from to rollout.hours_to; it was begun and broke off, or the \
                        daemon was down. Threshold: a day.";
-            about(Health::Warning, format!("the drill of {name}'s kill switch is due since {late}"), why.to_owned());
+            about(
+                Health::Warning,
+                format!("the drill of {name}'s kill switch is due since {late}"),
+                why.to_owned(),
+            );
         }
     }
 }

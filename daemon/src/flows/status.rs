@@ -6,8 +6,8 @@ use cutover_shared::run::{Reversibility, RunState, RunView};
 use cutover_shared::status::{Status, SweepView};
 
 use super::attention::{Books, FAILED_MS, Facts, Webhooks, attention};
-use super::drill::Drills;
 use super::back::{Effects, Holds, Measure, way_back};
+use super::drill::Drills;
 use super::next::{self, Canary, Situation};
 use crate::clock::Clock;
 use crate::gateway::recover;

@@ -254,5 +254,9 @@ fn a_drill_that_failed_or_does_not_come_needs_a_person() {
     let failed = DrillStanding { failed: Some((NOW - HOUR, "t-1: revoked".to_owned())), ..well };
     let text = "the way back of github-auth FAILED its drill: t-1: revoked".to_owned();
     assert_eq!(of(failed.clone()), [(Health::Bad, text.clone())]);
-    assert_eq!(of(DrillStanding { open: false, ..failed }), [(Health::Warning, text)], "nobody has to go back");
+    assert_eq!(
+        of(DrillStanding { open: false, ..failed }),
+        [(Health::Warning, text)],
+        "nobody has to go back"
+    );
 }

@@ -35,7 +35,8 @@ async fn each_week_in_the_allowed_hours_it_is_drilled_once_and_nobody_is_moved()
     let (dir, clock) = (tempfile::tempdir().unwrap(), Clock::manual(MIDNIGHT));
     let drills = drills(&dir, &clock, Stage::Live, Scripted::default()).await;
     assert_eq!(settle(&drills, AUTH).await, 0);
-    let (targets, before) = (drills.proofs.rollouts.router().targets(), drills.proofs.rollouts.state(AUTH).unwrap());
+    let (targets, before) =
+        (drills.proofs.rollouts.router().targets(), drills.proofs.rollouts.state(AUTH).unwrap());
     clock.advance(7 * DAY);
     assert_eq!(settle(&drills, AUTH).await, 0, "midnight is none of the hours");
     clock.advance(Duration::from_secs(2 * 60 * 60));
@@ -88,7 +89,9 @@ async fn a_restart_in_the_middle_does_not_drill_twice() {
 #[tokio::test]
 async fn one_that_fails_is_told_and_tried_again_the_next_day() {
     let (dir, clock) = (tempfile::tempdir().unwrap(), Clock::manual(MIDNIGHT + 3 * 60 * 60 * 1_000));
-    let revoked = Scripted::of((0..30).map(|n| (cutover_shared::rollout::Side::Legacy, format!("t-{n:03}"), "revoked")));
+    let revoked = Scripted::of(
+        (0..30).map(|n| (cutover_shared::rollout::Side::Legacy, format!("t-{n:03}"), "revoked")),
+    );
     let drills = drills(&dir, &clock, Stage::Live, revoked).await;
     settle(&drills, AUTH).await;
     clock.advance(7 * DAY);

@@ -43,7 +43,8 @@ async fn proofs(
     tenants: usize,
     troubles: &[(Side, &str, &str)],
 ) -> Proofs {
-    let scripted = Scripted::of(troubles.iter().map(|(side, tenant, why)| (*side, (*tenant).to_owned(), *why)));
+    let scripted =
+        Scripted::of(troubles.iter().map(|(side, tenant, why)| (*side, (*tenant).to_owned(), *why)));
     proofs_of(dir, clock, tenants, Stage::Live, scripted).await
 }
 

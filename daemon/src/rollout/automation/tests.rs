@@ -407,7 +407,9 @@ async fn wrong_data_of_some_tenants_goes_back_and_is_no_reason_twice() {
     life.baseline().await;
     life.calls(Side::Target, Outcome::Ok, 70, 80);
     life.window().await;
-    for (n, expected) in [(0, "canary-50"), (1, "canary-50"), (2, "canary-10"), (3, "canary-10"), (4, "canary-10")] {
+    for (n, expected) in
+        [(0, "canary-50"), (1, "canary-50"), (2, "canary-10"), (3, "canary-10"), (4, "canary-10")]
+    {
         let at = life.clock.now();
         let (tenant, difference) = (format!("t-{n}"), "[]".to_owned());
         let new = NewMismatch { operation: Operation::List, tenant, at, version: 1, difference };

@@ -63,7 +63,8 @@ pub(in super::super) async fn play(options: &Options) -> Result<String, DemoErro
     unkill(&mut play).await?;
 
     let (flips, every) = (options.flips, Duration::from_secs(options.every));
-    play.stage.step(&format!("{flips} times killed and let go, one every {} s, under traffic", every.as_secs()));
+    play.stage
+        .step(&format!("{flips} times killed and let go, one every {} s, under traffic", every.as_secs()));
     flip(&mut play, flips, every).await?;
     let tenants = play.tenants.len();
     play.end().await?;
@@ -133,7 +134,10 @@ async fn flip(play: &mut Play, flips: u32, every: Duration) -> Result<(), DemoEr
         check(after.iter().all(|after| *after == Some(0)), format!("kill {n}: {receipt:?}"))?;
         clock.sleep_until(due + every / 2).await;
         let began = play.traffic.book().target_began;
-        check(began <= receipt.at, format!("kill {n}: a call took the target {} ms later", began - receipt.at))?;
+        check(
+            began <= receipt.at,
+            format!("kill {n}: a call took the target {} ms later", began - receipt.at),
+        )?;
         play.act(RolloutAct::Unkill { name: None, reason: "demo".to_owned() }).await?;
         due += every;
         clock.sleep_until(due).await;

@@ -49,10 +49,7 @@ impl World {
         let incidents = Incidents { db: db.clone(), clock: clock.clone(), rollouts: rollouts.clone() };
         let parts = AlertParts {
             auth: Auth::default(),
-            credentials: Credentials {
-                token: Some("right".into()),
-                basic: Some("monitor:pass:word".into()),
-            },
+            credentials: Credentials { token: Some("right".into()), basic: Some("monitor:pass:word".into()) },
             selection: selection(None),
             alerts: Alerts::new(incidents),
         };
@@ -121,7 +118,10 @@ async fn a_critical_alert_is_an_incident_until_it_is_resolved() {
     assert_eq!((status, answer["declared"].as_array().unwrap().len()), (200, 1), "{answer}");
     assert_eq!(world.stage(), "canary-10");
     let open = world.db.incidents_open().await.unwrap();
-    assert_eq!((open[0].text.as_str(), open[0].opened_by.as_str()), ("ImportsFail: every import fails", "alertmanager"));
+    assert_eq!(
+        (open[0].text.as_str(), open[0].opened_by.as_str()),
+        ("ImportsFail: every import fails", "alertmanager")
+    );
     let (status, answer) = world.post("Bearer right", body).await;
     assert_eq!((status, &answer["known"], world.stage().as_str()), (200, &json!(1), "canary-10"));
     let over = payload(&[alert("resolved", critical("github-auth"))]);
@@ -153,7 +153,15 @@ async fn others_are_left_alone_and_broken_ones_do_no_harm() {
 async fn nobody_declares_without_the_credentials_and_no_body_is_too_much() {
     let world = World::new().await;
     let body = payload(&[alert("firing", critical("all"))]);
-    for wrong in ["Bearer wrong", "Bearer", "Bearer ", "Basic right", "Basic bW9uaXRvcjpwYXNz", "right", "Digest right"] {
+    for wrong in [
+        "Bearer wrong",
+        "Bearer",
+        "Bearer ",
+        "Basic right",
+        "Basic bW9uaXRvcjpwYXNz",
+        "right",
+        "Digest right",
+    ] {
         assert_eq!(world.post(wrong, body.clone()).await.0, 401, "{wrong}");
     }
     for odd in ["", "[]", "{}", "{\"alerts\":7}", "nul\0"] {

@@ -26,7 +26,11 @@ fn the_first_drill_is_a_whole_interval_away_or_follows_the_last_walk() {
     };
     assert_eq!(due(walked(NOW - DAY, true)), NOW + 6 * DAY);
     assert_eq!(due(walked(NOW - 30 * DAY, true)), NOW, "and not overdue by three weeks");
-    assert_eq!(due(walked(NOW - HOUR_MS, false)), NOW + 23 * HOUR_MS, "what failed is tried again after a day");
+    assert_eq!(
+        due(walked(NOW - HOUR_MS, false)),
+        NOW + 23 * HOUR_MS,
+        "what failed is tried again after a day"
+    );
     assert_eq!(due(walked(NOW + DAY, true)), NOW + WEEK, "a walk of tomorrow was walked now");
 }
 

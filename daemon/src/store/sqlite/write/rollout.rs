@@ -59,7 +59,9 @@ pub(super) async fn op(connection: &mut SqliteConnection, op: &RolloutOp) -> Don
             .map_err(failed("the incident"))?;
             Ok(())
         }
-        RolloutOp::Close { id, at, by } => expect_rows("the open incident", 1, end(connection, id, *at, by).await?),
+        RolloutOp::Close { id, at, by } => {
+            expect_rows("the open incident", 1, end(connection, id, *at, by).await?)
+        }
         RolloutOp::End { id, at, by } => end(connection, id, *at, by).await.map(|_| ()),
     }
 }
