@@ -76,6 +76,11 @@ fn times_to_come_silence_nothing() {
     let mut world = World::default();
     world.tell(&firing(NOW + 500), NOW);
     assert!(matches!(world.tell(&resolved(NOW + 500, NOW + 600), NOW + 100), Step::Close(_)));
+    // It begins anew, by a clock that stands right again, after a person has closed it.
+    let mut world = World::default();
+    world.tell(&firing(NOW + 500), NOW);
+    world.open.clear();
+    assert!(matches!(world.tell(&firing(NOW + 50), NOW + 100), Step::Declare(_)));
 }
 
 #[test]
