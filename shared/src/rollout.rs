@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::ask::{IncidentView, RolloutAct, RolloutAnswer, RolloutQuery, RolloutReceipt};
 pub use self::figures::{
-    ArmFigures, OperationFigures, ReconcileView, RepairLine, RepairState, RepairView, ReverseView,
+    ArmFigures, DrillView, OperationFigures, ReconcileView, RepairLine, RepairState, RepairView, ReverseView,
     SPARK_WINDOW_MS,
 };
 pub use self::measured::{

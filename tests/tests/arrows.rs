@@ -202,6 +202,8 @@ const PURE: &[&str] = &[
     "flows/attention",
     "flows/attention/rollouts",
     "flows/back",
+    "flows/drill/due",
+    "flows/alert/ledger",
     "flows/installation_health",
     "flows/import/arm",
     "flows/next",

@@ -3,6 +3,7 @@
 /// Each file of `runbooks/` with its text.
 pub const ALL: &[(&str, &str)] = &[
     ("README.md", include_str!("../../runbooks/README.md")),
+    ("drill.md", include_str!("../../runbooks/drill.md")),
     ("github_rate_limit.md", include_str!("../../runbooks/github_rate_limit.md")),
     ("key_rejected.md", include_str!("../../runbooks/key_rejected.md")),
     ("kill.md", include_str!("../../runbooks/kill.md")),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use reqwest::Url;
+use secrecy::{ExposeSecret as _, SecretString};
 use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;
 
@@ -10,7 +11,8 @@ use super::Failure;
 use super::credentials::Credentials;
 use crate::client::Client;
 use crate::clock::Clock;
-use crate::config::{Config, KeyScope};
+use crate::config::{Config, DefaultRollout, KeyScope};
+use crate::doors::http::alerts::{self, AlertParts, Credentials as AlertCredentials, Selection};
 use crate::doors::http::auth::scope::{ApiKey, ApiKeys, Scope};
 use crate::doors::http::auth::{Auth, Demands, Users};
 use crate::doors::http::context::ContextParts;
@@ -24,6 +26,7 @@ use crate::doors::http::{
     Rates, callback, context, flags, git, github, integrations, migration, oauth, ofrep, outcomes, workflow,
 };
 use crate::doors::rpc::Parts;
+use crate::flows::alert::Alerts;
 use crate::flows::gits::Gits;
 use crate::gateway::context::RepositoryContext;
 use crate::gateway::integrations::{Integrations, Setup as IntegrationSetup};
@@ -64,6 +67,30 @@ fn auth(config: &Config, clock: &Clock, client: &Client) -> Result<Auth, Failure
         .then(|| Arc::new(Users::new(clock.clone(), demands, api.jwt_secret.as_ref(), keys)));
     let rates = Rates::new(clock.clone(), config.http.auth_per_minute, config.http.api_per_minute);
     Ok(Auth { service_token: api.service_token.clone(), users, rates: Some(Arc::new(rates)) })
+}
+
+/// What Alertmanager delivers.
+fn alert_parts(config: &Config, parts: &Parts, auth: Auth) -> AlertParts {
+    let set = &config.alertmanager;
+    let basic = set
+        .password
+        .as_ref()
+        .map(|password| SecretString::from(format!("{}:{}", set.user, password.expose_secret())));
+    AlertParts {
+        auth,
+        credentials: AlertCredentials { token: set.token.clone(), basic },
+        selection: Selection {
+            severity_label: set.severity_label.clone(),
+            severity: set.severity.clone(),
+            rollout_label: set.rollout_label.clone(),
+            default: match set.default_rollout {
+                DefaultRollout::None => None,
+                DefaultRollout::All => Some(None),
+                DefaultRollout::One(name) => Some(Some(name)),
+            },
+        },
+        alerts: Alerts::new(parts.incidents.clone()),
+    }
 }
 
 /// The application's API: each area's routes.
@@ -133,6 +160,7 @@ pub(super) fn build(
         streams,
     ))))
     .merge(flags::routes(Arc::new(FlagParts { rollouts: parts.rollouts.clone(), keys, auth: auth.clone() })))
+    .merge(alerts::routes(Arc::new(alert_parts(config, parts, auth.clone()))))
     .merge(outcomes::routes(Arc::new(OutcomeParts { auth: auth.clone(), outcomes: parts.outcomes.clone() })))
     .merge(oauth::routes(Arc::new(oauth::Parts {
         auth,

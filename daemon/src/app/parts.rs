@@ -25,6 +25,7 @@ use crate::faults::Faults;
 use crate::flows::app_workflows::{self, AppWorkflows};
 use crate::flows::ceiling;
 use crate::flows::doctor::{Certificate, Doctor};
+use crate::flows::drill::Drills;
 use crate::flows::gits::Gits;
 use crate::flows::incident::Incidents;
 use crate::flows::kill::{KillParts, KillSwitch};
@@ -271,6 +272,7 @@ pub(super) async fn build(
         hooks_planner,
         kill,
         rollouts,
+        drills: Drills::new(proofs.clone(), config.rollout.drill_every),
         proofs,
         incidents,
         judged: automation.judged.clone(),

@@ -106,6 +106,12 @@ pub(super) fn judge_settings(config: &Config) -> judge::Settings {
     judge::Settings {
         consistency_ppm: config.rollout.consistency_ppm,
         consistency_from: Some(CONSISTENCY_FROM),
+        critical_functions: config
+            .rollout
+            .critical_operations
+            .iter()
+            .map(|operation| operation.word().to_owned())
+            .collect(),
         ..judge::Settings::default()
     }
 }

@@ -117,6 +117,8 @@ pub(super) fn spawn_late(shutdown: &Shutdown, built: &Built, config: &Config) {
     for name in RolloutName::ALL.iter().copied() {
         until_stop(shutdown, "judge", built.automation.clone().work(name));
     }
+    // Not before the rollouts are read: their stages say what is drilled.
+    until_stop(shutdown, "drills", built.door.drills.clone().work());
     // Not before the stored workflows are loaded: what is there already is not taken for new then.
     if let Some(workflows) = built.app_workflows.clone() {
         until_stop(shutdown, "application's workflows", workflows.work());

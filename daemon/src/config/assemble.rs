@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use cutover_shared::ids::TenantId;
 use cutover_shared::mapping::Mode;
 
+use super::alertmanager::alertmanager;
 use super::application;
 use super::crosscheck;
 use super::gather::Values;
@@ -86,6 +87,7 @@ pub(super) fn assemble(values: &Values, mistakes: &mut Mistakes) -> Option<Confi
         probes,
         rollout: rollout(values)?,
         sandbox: sandbox(values)?,
+        alertmanager: alertmanager(values)?,
         ofrep_keys,
         run: Run {
             plan_ttl: values.length("run.plan_ttl")?,

@@ -3,6 +3,7 @@
 //! `docs/configuration.md` follow from it.
 
 mod address;
+mod alertmanager;
 mod application;
 mod assemble;
 mod check;
@@ -30,6 +31,7 @@ mod value;
 
 use std::path::{Path, PathBuf};
 
+pub use alertmanager::{Alertmanager, DefaultRollout};
 pub use check::{CheckReport, Setting, run_check};
 pub(crate) use derive::{config_place as usual_file, state_dir as usual_state_dir};
 pub use env::Env;

@@ -1,7 +1,9 @@
 //! Rollouts: their keys, and what they become.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+use cutover_shared::rollout::Operation;
 use secrecy::SecretString;
 
 use super::gather::Values;
@@ -44,6 +46,9 @@ pub(super) const KEYS: &[Key] = &[
     key("rollout.consistency_ppm", Kind::Whole { min: 900_000, max: 999_999 },
         "How many of a million answers of both arms must be the same; more differing ones roll back, and a stage passes once it is proven.",
         "999900", "999000"),
+    key("rollout.critical_operations", Kind::List,
+        "Operations that must not fail: ten calls of one in a row that fail, from three tenants (or all, if fewer), roll back whatever the share is.",
+        r#"["import", "push"]"#, r#"["import"]"#),
     key("rollout.hours_from", Kind::Whole { min: 0, max: 23 },
         "First hour of the day (UTC) in which a rollout may advance. Rollback and kill know no hours.", "2", "22"),
     key("rollout.hours_to", Kind::Whole { min: 0, max: 24 },
@@ -58,6 +63,9 @@ pub(super) const KEYS: &[Key] = &[
         "Shortest time in `live`, while the legacy arm is a hot standby.", r#""14d""#, r#""21d""#),
     key("rollout.reverse_age", SOAK,
         "How old the proofs may be that the way back is walkable, and that every credential works in the target.", r#""24h""#, r#""12h""#),
+    key("rollout.drill_every", Kind::Length { min: Duration::ZERO, max: Duration::from_secs(365 * 24 * 60 * 60) },
+        "How often the kill switch of each rollout is drilled by the clock, in the hours above; on a copy, so that nobody is moved. `0s`: never.",
+        r#""7d""#, r#""1d""#),
     key("rollout.reconcile_every", Kind::Length { min: Duration::from_secs(10), max: Duration::from_secs(24 * 60 * 60) },
         "How often the books of both arms are compared, while both are written.", r#""5m""#, r#""15m""#),
     key("rollout.repair_age", SOAK,
@@ -107,6 +115,8 @@ pub struct Rollout {
     pub shadow_calls_per_hour: u64,
     /// 900,000 to 999,999.
     pub consistency_ppm: u32,
+    /// Each once.
+    pub critical_operations: BTreeSet<Operation>,
     /// Hours of the day, UTC; none: at any time.
     pub hours: Option<(u16, u16)>,
     pub soak_dual_write: Duration,
@@ -114,6 +124,8 @@ pub struct Rollout {
     pub soak_canary: Duration,
     pub soak_live: Duration,
     pub reverse_age: Duration,
+    /// Zero: never.
+    pub drill_every: Duration,
     pub reconcile_every: Duration,
     pub repair_age: Duration,
     pub repair_most: u64,
@@ -146,8 +158,20 @@ fn field(arm: &str, what: &str) -> String {
     format!("rollout.prometheus.{arm}_{what}")
 }
 
-/// Queries that can't be asked as they are.
+/// The critical operations, or the words that name none.
+fn operations(values: &Values) -> impl Iterator<Item = Result<Operation, &String>> {
+    let words = values.list("rollout.critical_operations").unwrap_or_default();
+    words.iter().map(|word| Operation::from_word(word).ok_or(word))
+}
+
+/// Queries that can't be asked as they are, and operations that there are not.
 pub(super) fn check(values: &Values, mistakes: &mut Mistakes) {
+    if let Some(Err(word)) = operations(values).find(Result::is_err) {
+        let name = "rollout.critical_operations";
+        let (place, what) = (values.place(name), format!("has `{word}`, which is no operation"));
+        let mend = "write some of import, list, clone, pull, push";
+        mistakes.push(Mistake::new(MistakeKind::Contradiction, name, place, what, mend));
+    }
     let has = |name: &str| values.text(name).is_some();
     let mut push = |name: String, what: &str, mend: &str| {
         let place = values.place(&name);
@@ -204,6 +228,7 @@ pub(super) fn rollout(values: &Values) -> Option<Rollout> {
         git_sandbox_live: values.text("rollout.git_sandbox")? == "live",
         shadow_percent: hour("rollout.shadow_percent")?,
         consistency_ppm: u32::try_from(values.whole_number("rollout.consistency_ppm")?).ok()?,
+        critical_operations: operations(values).filter_map(Result::ok).collect(),
         shadow_timeout: values.length("rollout.shadow_timeout")?,
         shadow_parallel: usize::try_from(values.whole_number("rollout.shadow_parallel")?).ok()?,
         shadow_calls_per_hour: u64::try_from(values.whole_number("rollout.shadow_calls_per_hour")?).ok()?,
@@ -213,6 +238,7 @@ pub(super) fn rollout(values: &Values) -> Option<Rollout> {
         soak_canary: values.length("rollout.soak_canary")?,
         soak_live: values.length("rollout.soak_live")?,
         reverse_age: values.length("rollout.reverse_age")?,
+        drill_every: values.length("rollout.drill_every")?,
         reconcile_every: values.length("rollout.reconcile_every")?,
         repair_age: values.length("rollout.repair_age")?,
         repair_most: u64::try_from(values.whole_number("rollout.repair_most")?).ok()?,

@@ -18,6 +18,7 @@ pub use self::catalog::{
     RepoPlace, TokenCopy, UserTokenNames, WorkflowNames,
 };
 pub use self::locks::{LockBackend, LockPhase, Locks, OnPartition};
+use super::alertmanager::Alertmanager;
 use super::ofrep::OfrepKey;
 use super::rollout::Rollout;
 use super::sandbox::Sandbox;
@@ -48,6 +49,7 @@ pub struct Config {
     pub rollout: Rollout,
     pub sandbox: Sandbox,
     pub ofrep_keys: Vec<OfrepKey>,
+    pub alertmanager: Alertmanager,
     pub run: Run,
     pub locks: Locks,
     pub log: Log,

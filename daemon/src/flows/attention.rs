@@ -8,6 +8,7 @@ use cutover_shared::run::{RunState, RunView};
 use cutover_shared::status::{Attention, Health, IndexView, SweepView};
 
 pub use self::rollouts::RolloutNow;
+use super::drill::due::DrillStanding;
 use super::next::{changes_nothing, span};
 
 /// A failed run is told of for so long after its end.
@@ -35,6 +36,7 @@ pub struct Facts<'a> {
     pub webhooks: Webhooks,
     pub books: &'a [Books],
     pub rollouts: &'a [RolloutNow],
+    pub drills: &'a [DrillStanding],
 }
 
 /// What one rollout's second arm owes, and whether both books agree.
@@ -65,6 +67,7 @@ pub fn attention(facts: &Facts<'_>) -> Vec<Attention> {
     webhooks(facts, &mut all);
     rollouts::rollouts(facts.now, facts.rollouts, &mut all);
     books(facts, &mut all);
+    drills(facts, &mut all);
     index(facts, &mut all);
     copies(facts, &mut all);
     mode(facts, &mut all);
@@ -224,6 +227,33 @@ fn books(facts: &Facts<'_>, all: &mut Vec<Attention>) {
                 view.different
             );
             all.push(runbook(command(say(view.health, text, why), "cutover doctor"), "repair_queue.md"));
+        }
+    }
+}
+
+fn drills(facts: &Facts<'_>, all: &mut Vec<Attention>) {
+    for DrillStanding { name, open, next, failed } in facts.drills {
+        let mut about = |health, text: String, why: String| {
+            let said = command(say(health, text, why), format!("cutover rollout drill {name}"));
+            all.push(runbook(said, "drill.md"));
+        };
+        if let Some((at, cause)) = failed {
+            let health = if *open { Health::Bad } else { Health::Warning };
+            let why = format!(
+                "Walked {} ago, by the clock or by hand; a walk that goes well ends this. Threshold: one.",
+                ago(facts.now, Some(*at))
+            );
+            about(health, format!("the way back of {name} FAILED its drill: {cause}"), why);
+        }
+        if let Some(next) = next.as_ref().filter(|next| next.overdue) {
+            let late = ago(facts.now, Some(next.due_at));
+            let why = "It comes every rollout.drill_every, from rollout.hours_from to rollout.hours_to; it was begun and broke off, or the \
+                       daemon was down. Threshold: a day.";
+            about(
+                Health::Warning,
+                format!("the drill of {name}'s kill switch is due since {late}"),
+                why.to_owned(),
+            );
         }
     }
 }

@@ -31,15 +31,28 @@ impl Incidents {
         text: &str,
         who: &Who,
     ) -> Result<(IncidentView, Vec<ChangeView>), RolloutError> {
-        let text: String = text.chars().take(TEXT_MOST).collect();
         let id = uuid::Uuid::now_v7().to_string();
+        let changes = self.go_back(name, &id, text, who).await?;
+        let row = row(&id, name, text, self.clock.now(), who);
+        self.db.write(Lane::Urgent, declared(&row, who)).await?;
+        Ok((view(row), changes))
+    }
+
+    /// Brings back one rollout, or all, from where the target answers for somebody.
+    pub(super) async fn go_back(
+        &self,
+        name: Option<RolloutName>,
+        id: &str,
+        text: &str,
+        who: &Who,
+    ) -> Result<Vec<ChangeView>, RolloutError> {
         let mut changes = Vec::new();
         for of in RolloutName::ALL.iter().copied().filter(|of| name.is_none_or(|name| name == *of)) {
             let (_, state) = self.rollouts.state(of)?;
             if !state.stage.opens_target() {
                 continue;
             }
-            let reason = format!("critical incident: {text}");
+            let reason = format!("critical incident: {}", cut(text));
             let back =
                 self.rollouts.back(of, Way::Stage(None), &reason, json!({ "incident": id }), true, who).await;
             match back {
@@ -51,24 +64,7 @@ impl Incidents {
                 Err(error) => return Err(error),
             }
         }
-        let at = self.clock.now();
-        let row = IncidentRow {
-            id: id.clone(),
-            opened_at: at,
-            opened_by: who.operator.0.clone(),
-            rollout: name,
-            text: text.clone(),
-        };
-        let detail = json!({ "id": id, "text": text });
-        let subject = name.map_or("all", RolloutName::word);
-        let unit = Unit::new().with(RolloutOp::Declare(row.clone())).with(who.did(
-            at,
-            "incident.declare",
-            subject,
-            detail,
-        ));
-        self.db.write(Lane::Urgent, unit).await?;
-        Ok((view(row), changes))
+        Ok(changes)
     }
 
     /// Ends an incident; none: there is no open one of this id.
@@ -94,6 +90,32 @@ impl Incidents {
     pub async fn open(&self) -> Result<Vec<IncidentView>, ReadError> {
         Ok(self.db.incidents_open().await?.into_iter().map(view).collect())
     }
+}
+
+fn cut(text: &str) -> String {
+    text.chars().take(TEXT_MOST).collect()
+}
+
+/// A new incident.
+pub(super) fn row(id: &str, rollout: Option<RolloutName>, text: &str, at: i64, who: &Who) -> IncidentRow {
+    let (id, opened_by) = (id.to_owned(), who.operator.0.clone());
+    IncidentRow { id, opened_at: at, opened_by, rollout, text: cut(text) }
+}
+
+/// Writes an incident down.
+pub(super) fn declared(row: &IncidentRow, who: &Who) -> Unit {
+    let detail = json!({ "id": row.id, "text": row.text });
+    let subject = row.rollout.map_or("all", RolloutName::word);
+    let record = who.did(row.opened_at, "incident.declare", subject, detail);
+    Unit::new().with(RolloutOp::Declare(row.clone())).with(record)
+}
+
+/// Writes down that an incident is over, if nobody has yet.
+pub(super) fn closed(id: &str, rollout: Option<RolloutName>, at: i64, who: &Who) -> Unit {
+    let subject = rollout.map_or("all", RolloutName::word);
+    let record = who.did(at, "incident.close", subject, json!({ "id": id }));
+    let end = RolloutOp::End { id: id.to_owned(), at, by: who.operator.0.clone() };
+    Unit::new().with(end).with(record)
 }
 
 fn view(row: IncidentRow) -> IncidentView {

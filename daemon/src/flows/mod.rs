@@ -1,10 +1,12 @@
 //! Use cases that cross areas, one file each.
 
+pub mod alert;
 pub mod app_workflows;
 pub mod attention;
 pub mod back;
 pub mod ceiling;
 pub mod doctor;
+pub mod drill;
 pub mod gits;
 pub mod import;
 pub mod inbox_figures;

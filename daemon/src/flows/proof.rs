@@ -16,8 +16,9 @@ use crate::clock::Clock;
 use crate::rollout::book::{RolloutError, Rollouts};
 use crate::rollout::criteria::Proof;
 use crate::rollout::decide::Plan;
+use crate::rollout::rehearse::Rehearsal;
 use crate::rollout::step;
-use crate::store::{Db, Lane, RecordKind, RolloutOp, Unit};
+use crate::store::{Db, Lane, ReadError, RecordKind, RolloutOp, Unit};
 
 /// Tenants whose legacy credential a drill tries.
 const SAMPLE: usize = 20;
@@ -49,8 +50,8 @@ pub struct Proofs {
 }
 
 impl Proofs {
-    /// Walks the way back without going it: decides for every tenant as after a rollback, and tries the legacy credential of
-    /// some. Nothing that serves is touched.
+    /// Walks the way back without going it: pulls the switch on a copy of what decides, decides for every tenant as after a
+    /// rollback, writes a marker beside the real one, and tries the legacy credential of some. Nothing that serves is touched.
     ///
     /// # Errors
     /// As the store's. A way that is not walkable is a proof that says so, and no error.
@@ -59,9 +60,13 @@ impl Proofs {
         let sample = self.sample(&plan).await?;
         let (tried, failures) = self.tried(name, Side::Legacy, sample).await;
         let mut troubles = Vec::new();
-        if let Some(tenant) = self.stays(&plan).await? {
-            troubles.push(format!("after a rollback {tenant} would still be on the target"));
-        }
+        let moved = match self.rehearse(&plan).await? {
+            Ok(moved) => moved,
+            Err(trouble) => {
+                troubles.push(trouble);
+                0
+            }
+        };
         if let Err(error) = self.rollouts.try_marker(name).await {
             troubles.push(format!("a marker can't be written: {error}"));
         }
@@ -69,7 +74,10 @@ impl Proofs {
         troubles.extend(named(&failures));
         let text = match (ok, tried) {
             (true, _) => {
-                format!("decisions, marker and the legacy credentials of {tried} tenants were tried")
+                format!(
+                    "decisions, receipt, marker and the legacy credentials of {tried} tenants were tried; on a copy of what \
+                     decides {moved} tenants left the target when the switch was pulled"
+                )
             }
             (false, 0) => "no tenant could be tried".to_owned(),
             (false, _) => troubles.join("; "),
@@ -154,19 +162,34 @@ impl Proofs {
         Ok(best.into_iter().map(|(_, _, tenant)| tenant).collect())
     }
 
-    /// A tenant that a rollback to `shadow` would leave on the target; there is none unless the rule is broken.
-    async fn stays(&self, plan: &Plan) -> Result<Option<TenantId>, RolloutError> {
+    /// Kills a copy and rolls it back, page by page over all tenants: how many left the target, or what did not go as it must.
+    async fn rehearse(&self, plan: &Plan) -> Result<Result<usize, String>, RolloutError> {
+        let copy = Rehearsal::new(plan, self.clock.clone());
         let back = Plan { stage: Stage::Shadow, roster: None, ..plan.clone() };
-        let mut last: Option<String> = None;
+        let (mut moved, mut last) = (0, None::<String>);
         loop {
             let page = self.db.tenants(last.as_deref(), 500).await?;
-            let Some(end) = page.last() else { return Ok(None) };
+            let Some(end) = page.last() else { return Ok(Ok(moved)) };
             last = Some(end.id.0.clone());
-            if let Some(row) = page.into_iter().find(|row| step::side(&back, row.id.as_str()) == Side::Target)
-            {
-                return Ok(Some(row.id));
+            let tenants: Vec<&str> = page.iter().map(|row| row.id.as_str()).collect();
+            // There is none unless the rule is broken.
+            if let Some(tenant) = tenants.iter().find(|tenant| step::side(&back, tenant) == Side::Target) {
+                return Ok(Err(format!("after a rollback {tenant} would still be on the target")));
+            }
+            match copy.walk(&tenants) {
+                Ok(left) => moved += left,
+                Err(trouble) => return Ok(Err(trouble)),
             }
         }
+    }
+
+    /// The last walk of the way back.
+    ///
+    /// # Errors
+    /// As the store's; a record that can't be read is none.
+    pub async fn walked(&self, name: RolloutName) -> Result<Option<ReverseView>, ReadError> {
+        let record = self.db.rollout_record(name, RecordKind::Reverse).await?;
+        Ok(record.and_then(|(_, body)| serde_json::from_str(&body).ok()))
     }
 
     async fn record<T: serde::Serialize + Sync>(
@@ -197,4 +220,4 @@ fn named(failures: &[(TenantId, String)]) -> Vec<String> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

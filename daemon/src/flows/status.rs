@@ -7,6 +7,7 @@ use cutover_shared::status::{Status, SweepView};
 
 use super::attention::{Books, FAILED_MS, Facts, RolloutNow, Webhooks, attention};
 use super::back::{Effects, Holds, Measure, way_back};
+use super::drill::Drills;
 use super::next::{self, Canary, Situation};
 use crate::clock::Clock;
 use crate::gateway::recover;
@@ -63,12 +64,25 @@ pub struct Sources<'a> {
     pub second: &'a Second,
     pub rollouts: &'a Rollouts,
     pub judged: &'a Judged,
+    pub drills: &'a Drills,
 }
 
 /// Reads the whole.
 pub async fn status(from: Sources<'_>) -> Result<Status, ReadError> {
-    let Sources { identity, db, engine, brake, clock, canary, periodic, mirror, second, rollouts, judged } =
-        from;
+    let Sources {
+        identity,
+        db,
+        engine,
+        brake,
+        clock,
+        canary,
+        periodic,
+        mirror,
+        second,
+        rollouts,
+        judged,
+        drills,
+    } = from;
     let mode = mode::view(db, identity.configured_mode, brake.is_pulled()).await?;
     let index = db.index_view(&identity.github_host).await?;
     let (tenants, projects, repositories) = db.catalog_counts().await?;
@@ -83,15 +97,17 @@ pub async fn status(from: Sources<'_>) -> Result<Status, ReadError> {
         trouble: periodic.trouble().map(|trouble| (trouble.at, trouble.why)),
     };
     let copies = mirror.and_then(Mirror::trouble);
-    let mut books = Vec::new();
+    let (mut books, mut drilled) = (Vec::new(), Vec::new());
     for name in RolloutName::ALL.iter().copied() {
         let (repair, reconciled) = (second.view(name).await?, second.reconciled(name).await?);
         books.push(Books { name, repair, reconciled });
+        drilled.push(drills.standing(name).await?);
     }
     let standing = standing(db, rollouts, judged, now).await?;
     let attention = attention(&Facts {
         books: &books,
         rollouts: &standing,
+        drills: &drilled,
         now,
         mode: &mode,
         trouble: trouble.as_deref(),

@@ -2,6 +2,7 @@
 //! where it stood. A freeze stops it from acting, never from judging.
 
 mod fed;
+mod outside;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -12,11 +13,11 @@ use cutover_shared::verdict::{Judgement, ReadingState, Trigger, Verdict};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use self::fed::{Fed, window_of};
+use self::fed::{Disruption, Fed, row_of, window_of};
 use super::book::{Evidence, RolloutError, Rollouts, Way};
 use super::criteria::{Facts, Proof};
 use super::evidence::Recorded;
-use super::judge::{ArmError, Baseline, GrossRow, Judge, Settings};
+use super::judge::{ArmError, Baseline, Judge, Settings};
 use super::metrics::{Recorder, Windows};
 use super::state::State;
 use crate::audit::Who;
@@ -32,10 +33,10 @@ const RETRY: Duration = Duration::from_secs(1);
 /// Figures of the baseline that stand on fewer calls say nothing of its latency.
 const BASELINE_FLOOR: u64 = 200;
 
-/// Triggers that nothing is fed to here. A declared incident goes back by itself, without the judge; the others have no source
-/// yet, and a trigger that can't fire must not look armed.
-const UNFED: &[Trigger] =
-    &[Trigger::CriticalIncident, Trigger::Disruption, Trigger::WrongData, Trigger::RecordsLost];
+/// Triggers that nothing is fed to here, and a trigger that can't fire must not look armed. A declared incident goes back by itself,
+/// once, without the judge, which would go back one stage after the other while it is open. What was made and not counted nobody
+/// knows: where it may have happened, a window is incomplete.
+const UNFED: &[Trigger] = &[Trigger::CriticalIncident, Trigger::RecordsLost];
 
 /// Why judging failed for now.
 #[derive(Debug, thiserror::Error)]
@@ -119,6 +120,14 @@ struct Kept {
     last_start: Millis,
     /// Of the last window that was fed: they are numbered without gaps, because nothing happened where none is.
     number: u64,
+    #[serde(default)]
+    disruption: Disruption,
+    /// Differences from then on count as wrong data.
+    #[serde(default)]
+    wrong_since: Millis,
+    /// How many tenants were seen, and when that was counted.
+    #[serde(default)]
+    seen: Option<(Millis, u64)>,
 }
 
 impl Kept {
@@ -176,18 +185,20 @@ impl Automation {
         }
         let tenants = self.rollouts.inside(name).await?;
         let limits = kept.judge.limits();
-        let run = self.recorder.gross_run(name);
-        let row =
-            GrossRow { length: u64::from(run.calls), tenants: u64::from(run.tenants), of: tenants.max(1) };
+        let row = row_of(self.recorder.gross_run(name), tenants);
         for figures in self.windows.closed(name, kept.last_start + 1, CAUGHT_UP).await? {
             kept.number += 1;
             kept.last_start = figures.start_at;
             let fed = Fed { number: kept.number, limits, gross: row };
-            kept.judge.observe(&window_of(&figures, &fed));
+            let window = window_of(&figures, &fed);
+            kept.disruption.add(figures.start_at, window.to_ms, window.calls, window.errors);
+            kept.judge.observe(&window);
             is_new = true;
         }
         let now = self.clock.now();
         kept.judge.observe_gross(row, now);
+        let outside = self.outside(name, &mut kept, tenants, now).await?;
+        kept.judge.observe_outside(outside, now);
         let judgement = kept.judge.judgement(now);
         let breach = judgement.verdict == Verdict::Breach;
         if is_new || breach {
@@ -212,7 +223,7 @@ impl Automation {
         let reason = firing.reading.text();
         let back =
             self.rollouts.back(name, Way::Stage(None), &reason, json!(judgement), true, &Who::daemon()).await;
-        self.recorder.forget_gross(name);
+        self.recorder.forget_runs(name);
         match back {
             Ok(change) => {
                 tracing::error!(rollout = %name, from = %change.from, to = %change.to, reason, "ROLLED BACK");
@@ -248,6 +259,10 @@ impl Automation {
         let pool = (fired != Some(Trigger::Consistency)).then_some(&kept.judge);
         let mut fresh = self.arm(name, state, pool, kept.last_start.max(state.stage_since)).await?;
         fresh.number = 0;
+        // What was the reason of a way back is no reason for another one.
+        if !matches!(fired, Some(Trigger::Consistency | Trigger::WrongData)) {
+            fresh.wrong_since = kept.wrong_since;
+        }
         Ok(fresh)
     }
 
@@ -262,6 +277,12 @@ impl Automation {
         let baseline = self.baseline(name).await?;
         let mut settings = self.settings.clone();
         settings.armed.retain(|trigger| !UNFED.contains(trigger));
+        settings.critical_functions.retain(|word| name.operations().any(|of| of.word() == word));
+        if settings.critical_functions.is_empty() {
+            settings.armed.remove(&Trigger::CriticalFunction);
+        } else {
+            settings.armed.insert(Trigger::CriticalFunction);
+        }
         let has_latency = baseline.as_ref().is_some_and(|baseline| baseline.calls >= BASELINE_FLOOR);
         if !has_latency {
             settings.armed.retain(|trigger| {
@@ -297,6 +318,9 @@ impl Automation {
             stage_since: state.stage_since,
             last_start,
             number: 0,
+            disruption: Disruption::default(),
+            wrong_since: last_start,
+            seen: None,
         };
         self.keep(name, &kept, now).await?;
         Ok(kept)

@@ -27,6 +27,14 @@ pub struct Hours {
     pub to: u16,
 }
 
+impl Hours {
+    /// Whether this moment, epoch milliseconds, is one of them.
+    pub fn contains(self, now: i64) -> bool {
+        let (minute, start, end) = (minute(now), i64::from(self.from), i64::from(self.to));
+        if start <= end { (start..end).contains(&minute) } else { minute >= start || minute < end }
+    }
+}
+
 /// What is configured.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rules {
@@ -167,8 +175,7 @@ fn hours(rules: &Rules, now: i64) -> Criterion {
     let Some(Hours { from, to }) = rules.hours else {
         return one("window", CriterionState::Holds, true, "at any time");
     };
-    let (minute, start, end) = (minute(now), i64::from(from), i64::from(to));
-    let inside = if start <= end { (start..end).contains(&minute) } else { minute >= start || minute < end };
+    let (minute, inside) = (minute(now), Hours { from, to }.contains(now));
     let text = format!(
         "{:02}:{:02} to {:02}:{:02} UTC, now {:02}:{:02}",
         from / 60,

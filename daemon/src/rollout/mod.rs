@@ -12,6 +12,7 @@ pub mod metrics;
 pub mod mismatch;
 pub mod peers;
 pub mod reconcile;
+pub mod rehearse;
 pub mod router;
 pub mod second;
 pub mod shadow;

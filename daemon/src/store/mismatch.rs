@@ -44,4 +44,6 @@ pub trait MismatchRead {
         before: Option<i64>,
         limit: u32,
     ) -> Result<Vec<MismatchRow>, ReadError>;
+    /// How many tenants had one since `since`, among those that are kept.
+    async fn mismatched_tenants(&self, name: RolloutName, since: i64) -> Result<u64, ReadError>;
 }

@@ -60,6 +60,8 @@ pub enum RecordKind {
     Reconcile,
     /// Answers that left no record: the store did not take it.
     Unrecorded,
+    /// When the kill switch is drilled next.
+    Drill,
 }
 
 impl RecordKind {
@@ -73,6 +75,7 @@ impl RecordKind {
             Self::Preflight => "preflight",
             Self::Reconcile => "reconcile",
             Self::Unrecorded => "unrecorded",
+            Self::Drill => "drill",
         }
     }
 }
@@ -103,6 +106,8 @@ pub enum RolloutOp {
     Declare(IncidentRow),
     /// Ends an incident; demands that it is open.
     Close { id: String, at: i64, by: String },
+    /// Ends an incident, or leaves it ended.
+    End { id: String, at: i64, by: String },
 }
 
 type Read<T> = Result<T, ReadError>;

@@ -161,6 +161,8 @@ pub trait RolloutMetricRead {
         from: i64,
         shorter_than: i64,
     ) -> Read<Option<i64>>;
+    /// How many tenants called this arm since `day`.
+    async fn rollout_tenants_seen(&self, name: RolloutName, day: i64, side: Side) -> Read<u64>;
     /// Days since `day`, those with the most errors first.
     async fn rollout_tenants(&self, name: RolloutName, day: i64, limit: u32) -> Read<Vec<TenantDay>>;
 }

@@ -160,3 +160,12 @@ pub struct ReverseView {
     /// Tenants whose legacy credential was tried.
     pub tenants: u32,
 }
+
+/// When the kill switch is drilled by the clock.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DrillView {
+    /// Epoch milliseconds; from then on within the hours of rollouts.
+    pub due_at: i64,
+    /// It has been due for more than a day.
+    pub overdue: bool,
+}

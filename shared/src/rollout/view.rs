@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Operation, OperationFigures, RepairView, ReverseView, RolloutName, Side, Stage, Why};
+use super::{DrillView, Operation, OperationFigures, RepairView, ReverseView, RolloutName, Side, Stage, Why};
 use crate::ids::{Digest, OperatorName, TenantId};
 use crate::run::words;
 use crate::verdict::Judgement;
@@ -172,6 +172,9 @@ pub struct RolloutView {
     pub repair: RepairView,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reverse: Option<ReverseView>,
+    /// The next drill of the kill switch; none where none is to come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drill: Option<DrillView>,
     /// Epoch milliseconds of the recorded baseline.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub baseline_at: Option<i64>,

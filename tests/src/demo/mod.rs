@@ -56,6 +56,12 @@ pub struct Options {
     /// What to show.
     #[arg(long, value_enum, default_value_t = Scenario::Mapping)]
     pub scenario: Scenario,
+    /// Scenario kill: how often the switch is pulled and let go at the end.
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub flips: u32,
+    /// Scenario kill: from one flip to the next; half of it everything is killed. 0: at once. 10 flips every 30 s take 5 min.
+    #[arg(long, value_name = "SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=3_600))]
+    pub every: u64,
     /// Work in this folder and leave it there; else a temporary one that goes away.
     #[arg(long, value_name = "DIR")]
     pub keep: Option<PathBuf>,

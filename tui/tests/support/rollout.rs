@@ -255,6 +255,7 @@ pub fn view(name: RolloutName) -> RolloutView {
             text: "3 legacy credentials work".into(),
             tenants: 3,
         }),
+        drill: None,
         baseline_at: half_way.then_some(NOW - 48 * HOUR),
         changes: if half_way { changes() } else { Vec::new() },
         incident: None,

@@ -140,6 +140,8 @@ fn every_key_has_an_effect() {
         "rollout.prometheus.target_errors" => {
             Some(("target_errors = \"$operation\"\ntarget_calls = \"$operation\"", ""))
         }
+        "alertmanager.token" => Some(("token_file = \"opaque\"", "")),
+        "alertmanager.password" => Some(("password_file = \"opaque\"", "")),
         "run.plan_ttl" => Some(("plan_ttl = \"3h\"", "")),
         "run.chunk" => Some(("chunk = 3", "")),
         "run.lease" => Some(("lease = \"3s\"", "")),
@@ -169,6 +171,7 @@ fn every_key_has_an_effect() {
             ("rollout", ""),
             ("rollout.prometheus", ""),
             ("sandbox", ""),
+            ("alertmanager", ""),
             ("run", ""),
             ("locks", ""),
             ("log", ""),
@@ -293,6 +296,7 @@ fn every_comment_in_the_file_is_a_key_that_can_be_taken() {
         .replace("/etc/cutover/database_url_file", "db")
         .replace("/etc/cutover/redis_url_file", "redis")
         .replace("/etc/cutover/url_file", "store")
+        .replace("/etc/cutover/password_file", "opaque")
         // A body needs the other method than the one that holds by itself.
         .replace("method = \"GET\"", "method = \"POST\"")
         .replace("\"cutover\"", "\"root\"");

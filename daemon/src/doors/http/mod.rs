@@ -1,6 +1,7 @@
 //! HTTP: what GitHub delivers, the application's API, health and metrics. Everything is bounded: connections, heads, bodies, time.
 
 pub mod address;
+pub mod alerts;
 mod allow;
 mod answer;
 pub mod auth;

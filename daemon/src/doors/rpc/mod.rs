@@ -33,6 +33,7 @@ pub use self::set_up::SetUp;
 use crate::audit::HeadFile;
 use crate::clock::Clock;
 use crate::flows::doctor::Doctor;
+use crate::flows::drill::Drills;
 use crate::flows::import::Imports;
 use crate::flows::incident::Incidents;
 use crate::flows::kill::KillSwitch;
@@ -79,6 +80,8 @@ pub struct Parts {
     pub kill: KillSwitch,
     pub rollouts: Rollouts,
     pub proofs: Proofs,
+    /// When the kill switch is drilled by the clock.
+    pub drills: Drills,
     pub incidents: Incidents,
     pub judged: Judged,
     /// Where calls of rollouts' arms are recorded, and what is read of them.
@@ -120,6 +123,7 @@ impl Parts {
                     second: &self.second,
                     rollouts: &self.rollouts,
                     judged: &self.judged,
+                    drills: &self.drills,
                 };
                 let mut status = status::status(from).await.map_err(read_error)?;
                 status.rollouts = rollout::briefs(self);

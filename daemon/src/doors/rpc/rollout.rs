@@ -105,6 +105,7 @@ async fn show(parts: &Parts, name: RolloutName) -> Result<RolloutView, RpcError>
         judgement: parts.judged.of(name),
         repair: standing.facts.repair.clone(),
         reverse: standing.facts.reverse.clone(),
+        drill: parts.drills.standing(name).await.map_err(read_error)?.next,
         baseline_at: standing.facts.baseline_at,
         incident: standing.facts.incident.clone(),
         track: standing.track,

@@ -1,4 +1,5 @@
 use cutover_shared::mapping::Mode;
+use cutover_shared::rollout::DrillView;
 use cutover_shared::run::{Counts, EffectClass, Progress, Reversibility};
 use serde_json::json;
 
@@ -70,6 +71,7 @@ fn facts<'a>(
         webhooks: Webhooks::default(),
         books: &[],
         rollouts: &[],
+        drills: &[],
     }
 }
 
@@ -157,6 +159,7 @@ fn an_index_that_was_never_read_matters_only_with_projects() {
         webhooks: Webhooks::default(),
         books: &[],
         rollouts: &[],
+        drills: &[],
     };
     assert!(attention(&facts(0)).is_empty());
     assert_eq!(attention(&facts(1)).len(), 1);
@@ -233,4 +236,29 @@ fn a_second_write_that_failed_and_books_that_differ_need_a_person() {
     assert_eq!(of(failed, Health::Ok), [queue]);
     let differ = "the books of github-auth differ in 3 of 1000 records".to_owned();
     assert_eq!(of(RepairView::default(), Health::Bad), [(Health::Bad, differ)]);
+}
+
+#[test]
+fn a_drill_that_failed_or_does_not_come_needs_a_person() {
+    let (mode, index) = (mode(), index());
+    let of = |standing: DrillStanding| {
+        let found = of_facts(&Facts { drills: &[standing], ..facts(&mode, None, &[], &index) });
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../runbooks");
+        assert!(found.iter().all(|one| path.join(one.runbook.as_deref().unwrap()).exists()), "{found:?}");
+        assert!(found.iter().all(|one| one.command.as_deref() == Some("cutover rollout drill github-auth")));
+        found.into_iter().map(|one| (one.health, one.text)).collect::<Vec<_>>()
+    };
+    let next = |overdue| Some(DrillView { due_at: NOW - 30 * HOUR, overdue });
+    let well = DrillStanding { name: RolloutName::GithubAuth, open: true, next: next(false), failed: None };
+    assert_eq!(of(well.clone()), []);
+    let late = "the drill of github-auth's kill switch is due since 30 h".to_owned();
+    assert_eq!(of(DrillStanding { next: next(true), ..well.clone() }), [(Health::Warning, late)]);
+    let failed = DrillStanding { failed: Some((NOW - HOUR, "t-1: revoked".to_owned())), ..well };
+    let text = "the way back of github-auth FAILED its drill: t-1: revoked".to_owned();
+    assert_eq!(of(failed.clone()), [(Health::Bad, text.clone())]);
+    assert_eq!(
+        of(DrillStanding { open: false, ..failed }),
+        [(Health::Warning, text)],
+        "nobody has to go back"
+    );
 }

@@ -18,7 +18,13 @@ const AUTH: RolloutName = RolloutName::GithubAuth;
 
 /// Tenants that are in trouble, by side and name; a trouble of "hang" never answers.
 #[derive(Default)]
-struct Scripted(BTreeMap<(Side, String), String>);
+pub(crate) struct Scripted(BTreeMap<(Side, String), String>);
+
+impl Scripted {
+    pub(crate) fn of<'a>(troubles: impl IntoIterator<Item = (Side, String, &'a str)>) -> Self {
+        Self(troubles.into_iter().map(|(side, tenant, why)| ((side, tenant), why.to_owned())).collect())
+    }
+}
 
 #[async_trait]
 impl Prover for Scripted {
@@ -36,6 +42,19 @@ async fn proofs(
     clock: &Clock,
     tenants: usize,
     troubles: &[(Side, &str, &str)],
+) -> Proofs {
+    let scripted =
+        Scripted::of(troubles.iter().map(|(side, tenant, why)| (*side, (*tenant).to_owned(), *why)));
+    proofs_of(dir, clock, tenants, Stage::Live, scripted).await
+}
+
+/// On a store that may be there already; where it is not, both rollouts begin in `begin`.
+pub(crate) async fn proofs_of(
+    dir: &tempfile::TempDir,
+    clock: &Clock,
+    tenants: usize,
+    begin: Stage,
+    scripted: Scripted,
 ) -> Proofs {
     let db = open(&format!("sqlite:{}/cutover.db", dir.path().display()), Faults::none()).await.unwrap();
     let rows = (0..tenants).map(|n| {
@@ -65,7 +84,7 @@ async fn proofs(
         track: Track::new(&[10, 50, 100]).unwrap(),
         rules: Rules::default(),
         shadow_buckets: 1_000,
-        initial: [Stage::Live, Stage::Off],
+        initial: [begin, begin],
     };
     let evidence = Arc::new(Recorded {
         db: db.clone(),
@@ -77,10 +96,8 @@ async fn proofs(
     });
     let router = Router::new(Brake::pulled());
     let rollouts = Rollouts::new(db.clone(), clock.clone(), router, settings, evidence, dir.path());
-    rollouts.load(|_| Stage::Live).await.unwrap();
-    let scripted =
-        troubles.iter().map(|(side, tenant, why)| ((*side, (*tenant).to_owned()), (*why).to_owned()));
-    let prover: Arc<dyn Prover> = Arc::new(Scripted(scripted.collect()));
+    rollouts.load(|_| begin).await.unwrap();
+    let prover: Arc<dyn Prover> = Arc::new(scripted);
     Proofs { db, clock: clock.clone(), rollouts, provers: [prover.clone(), prover] }
 }
 

@@ -1,9 +1,20 @@
 //! What was measured in a window, as the judge takes it.
 
 use cutover_shared::rollout::Side;
+use serde::{Deserialize, Serialize};
 
+use crate::clock::Millis;
 use crate::rollout::judge::{GrossRow, Limits, Slower, Window};
-use crate::rollout::metrics::WindowFigures;
+use crate::rollout::metrics::{GrossRun, WindowFigures};
+
+/// So many failures in a row, of whatever kind, without a success between ...
+pub(super) const RUN_CALLS: u64 = 10;
+
+/// ... from so many tenants, or from all if there are fewer, are not one tenant's own trouble.
+pub(super) const RUN_TENANTS: u64 = 3;
+
+/// A pause without calls of this length, milliseconds: nobody can say whether the service was disrupted in it.
+const SILENCE_MS: i64 = 5 * 60 * 1_000;
 
 /// What a window needs beside its figures.
 pub(super) struct Fed {
@@ -37,3 +48,39 @@ pub(super) fn window_of(figures: &WindowFigures, fed: &Fed) -> Window {
         incomplete: !figures.complete,
     }
 }
+
+/// A run of failures among as many tenants as the target serves.
+pub(super) fn row_of(run: GrossRun, tenants: u64) -> GrossRow {
+    GrossRow { length: u64::from(run.calls), tenants: u64::from(run.tenants), of: tenants.max(1) }
+}
+
+/// The present row of windows in which the target was called and not one call succeeded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Disruption {
+    /// Begin of the first and end of the last of them.
+    span: Option<(Millis, Millis)>,
+}
+
+impl Disruption {
+    /// Takes the next window. One without calls says nothing; a success ends it.
+    pub(super) fn add(&mut self, from: Millis, to: Millis, calls: u64, errors: u64) {
+        if calls == 0 {
+            return;
+        }
+        self.span = match self.span {
+            _ if errors < calls => None,
+            Some((begin, end)) if from.saturating_sub(end) <= SILENCE_MS => {
+                Some((begin.min(from), end.max(to)))
+            }
+            _ => Some((from, to)),
+        };
+    }
+
+    /// How long it has lasted, milliseconds; 0 when there is none.
+    pub(super) fn length_ms(self) -> u64 {
+        self.span.map_or(0, |(begin, end)| u64::try_from(end.saturating_sub(begin)).unwrap_or(0))
+    }
+}
+
+#[cfg(test)]
+mod tests;

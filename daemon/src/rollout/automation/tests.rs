@@ -15,7 +15,7 @@ use crate::rollout::router::Router;
 use crate::rollout::second::RepairLimits;
 use crate::rollout::stages::Track;
 use crate::run::Brake;
-use crate::store::{CatalogOp, LinkRow, open};
+use crate::store::{CatalogOp, LinkRow, MismatchOp, NewMismatch, open};
 
 const NAME: RolloutName = RolloutName::GithubAuth;
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -67,7 +67,8 @@ impl House {
         let recorder = Recorder::new();
         let flush = Flush::new(db.clone(), clock.clone(), recorder.clone(), windows, Metrics::new(), moments);
         flush.begin().await.unwrap();
-        let settings = Settings { consistency_from: Some(100), ..Settings::default() };
+        let critical_functions = ["import".to_owned(), "push".to_owned()].into();
+        let settings = Settings { consistency_from: Some(100), critical_functions, ..Settings::default() };
         let automation = Automation {
             db: db.clone(),
             clock: clock.clone(),
@@ -342,8 +343,82 @@ async fn arming_is_recorded_with_what_fired() {
     life.baseline().await;
     life.automation.judge(NAME).await.unwrap();
     let proof = life.rollouts.standing(NAME).await.unwrap().facts.armed.unwrap();
-    assert!(
-        proof.ok && proof.text.contains("latency_p95") && proof.text.contains("consistency"),
-        "{proof:?}"
-    );
+    for trigger in ["latency_p95", "consistency", "disruption", "wrong_data", "critical_function"] {
+        assert!(proof.ok && proof.text.contains(trigger), "{proof:?}");
+    }
+    assert!(!proof.text.contains("critical_incident"), "what nobody feeds is not armed: {proof:?}");
+}
+
+/// One call of an operation by a tenant, answered by the target.
+fn call(life: &Life, operation: Operation, tenant: usize, outcome: Outcome) {
+    let tenant = format!("t-{tenant}");
+    let latency = Duration::from_millis(80);
+    let sample = Sample { operation, side: Side::Target, tenant: &tenant, outcome, latency, answered: true };
+    life.automation.recorder.record(&sample);
+}
+
+#[tokio::test]
+async fn a_critical_operation_that_fails_goes_back_however_small_its_share() {
+    let fails = async |tenants: usize, operation| {
+        let house = House::new();
+        let life = house.life("canary-10").await;
+        life.tenants(30).await;
+        life.baseline().await;
+        life.calls(Side::Target, Outcome::Ok, 2_000, 80);
+        for n in 0..10 {
+            call(&life, operation, n % tenants, Outcome::Error);
+            life.calls(Side::Target, Outcome::Ok, 30, 80);
+        }
+        life.window().await;
+        (life.stage().to_string(), life.newest().await.reason)
+    };
+    let (stage, reason) = fails(3, Operation::Import).await;
+    assert!(stage == "shadow" && reason.starts_with("critical function"), "{stage} {reason}");
+    assert_eq!(fails(2, Operation::Import).await.0, "canary-10", "two tenants are no proof");
+}
+
+#[tokio::test]
+async fn a_disruption_of_a_quarter_of_an_hour_goes_back_without_a_floor_of_calls() {
+    let lasts = async |minutes: usize, tenants: usize| {
+        let house = House::new();
+        let life = house.life("canary-10").await;
+        life.tenants(30).await;
+        life.baseline().await;
+        life.automation.judge(NAME).await.unwrap();
+        for n in 0..minutes {
+            // Errors of their own kind each, and far too few for the error rate.
+            call(&life, Operation::List, n % tenants, Outcome::Error);
+            life.window().await;
+            life.clock.advance(Duration::from_secs(50));
+        }
+        (life.stage().to_string(), life.newest().await.reason)
+    };
+    let (stage, reason) = lasts(17, 3).await;
+    assert!(stage == "shadow" && reason.starts_with("disruption"), "{stage} {reason}");
+    assert_eq!(lasts(14, 3).await.0, "canary-10");
+    assert_eq!(lasts(17, 1).await.0, "canary-10", "one tenant's own trouble is no disruption");
+}
+
+#[tokio::test]
+async fn wrong_data_of_some_tenants_goes_back_and_is_no_reason_twice() {
+    let house = House::new();
+    let life = house.life("canary-50").await;
+    life.tenants(30).await;
+    life.baseline().await;
+    life.calls(Side::Target, Outcome::Ok, 70, 80);
+    life.window().await;
+    for (n, expected) in
+        [(0, "canary-50"), (1, "canary-50"), (2, "canary-10"), (3, "canary-10"), (4, "canary-10")]
+    {
+        let at = life.clock.now();
+        let (tenant, difference) = (format!("t-{n}"), "[]".to_owned());
+        let new = NewMismatch { operation: Operation::List, tenant, at, version: 1, difference };
+        life.db.write(Lane::Handler, Unit::new().with(MismatchOp::Add(new))).await.unwrap();
+        life.calls(Side::Target, Outcome::Ok, 10, 80);
+        life.window().await;
+        assert_eq!(life.stage(), stage(expected), "{n}: {:?}", life.automation.judged.of(NAME));
+    }
+    let back = life.rollouts.changes(NAME, &PageAsk::first(9)).await.unwrap().rows;
+    let back = back.iter().find(|row| row.act == "auto-rollback").unwrap();
+    assert!(back.reason.starts_with("wrong data"), "{}", back.reason);
 }

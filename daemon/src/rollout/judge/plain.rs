@@ -66,8 +66,6 @@ pub(super) fn shed(asked: Tally, settings: &Settings) -> Reading {
 pub(super) fn outside(outside: &Outside, settings: &Settings) -> Vec<Reading> {
     let failing = |name: &&String| outside.failing.contains(*name);
     let incidents = outside.critical_incidents;
-    let wrong = parts(outside.users_wrong, outside.users, MILLION);
-    let wrong_limit = u64::from(settings.wrong_data_ppm);
     let mut readings = vec![
         plain(Trigger::CriticalIncident, Unit::Count, incidents, 1, incidents > 0),
         plain(
@@ -77,16 +75,7 @@ pub(super) fn outside(outside: &Outside, settings: &Settings) -> Vec<Reading> {
             settings.disruption_ms,
             outside.disruption_ms > settings.disruption_ms,
         ),
-        Reading {
-            sample: outside.users,
-            ..plain(
-                Trigger::WrongData,
-                Unit::Ppm,
-                wrong,
-                wrong_limit,
-                over(outside.users_wrong, outside.users, wrong_limit, MILLION),
-            )
-        },
+        wrong_data(outside, settings),
     ];
     readings.extend(settings.critical_functions.iter().map(|name| {
         let fails = failing(&name);
@@ -94,6 +83,18 @@ pub(super) fn outside(outside: &Outside, settings: &Settings) -> Vec<Reading> {
         Reading { name: Some(name.clone()), ..reading }
     }));
     readings
+}
+
+/// Users with wrong data: a share, and a floor of users under it. Below the floor it warns, and no more.
+fn wrong_data(outside: &Outside, settings: &Settings) -> Reading {
+    let (wrong, floor) = (outside.users_wrong, settings.wrong_data_floor);
+    let limit = u64::from(settings.wrong_data_ppm);
+    let fires = wrong >= floor && over(wrong, outside.users, limit, MILLION);
+    let share = parts(wrong, outside.users, MILLION);
+    let reading = plain(Trigger::WrongData, Unit::Ppm, share, limit, fires);
+    // As far as the farther of the two is.
+    let distance_permille = reading.distance_permille.max(if fires { 0 } else { distance(wrong, floor) });
+    Reading { sample: wrong, floor, distance_permille, ..reading }
 }
 
 /// Each measure against the baseline, with the wide and the narrow threshold.

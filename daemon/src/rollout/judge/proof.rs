@@ -128,7 +128,10 @@ fn outside(trigger: Trigger, settings: &Settings, baseline: &Baseline) -> Option
     let outside = match trigger {
         Trigger::CriticalIncident => Outside { critical_incidents: 1, ..none },
         Trigger::Disruption => Outside { disruption_ms: settings.disruption_ms.saturating_add(1), ..none },
-        Trigger::WrongData => Outside { users: 1, users_wrong: 1, ..none },
+        Trigger::WrongData => {
+            let users = settings.wrong_data_floor.max(1);
+            Outside { users, users_wrong: users, ..none }
+        }
         Trigger::CriticalFunction => {
             Outside { failing: settings.critical_functions.iter().take(1).cloned().collect(), ..none }
         }

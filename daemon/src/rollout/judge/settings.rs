@@ -44,6 +44,9 @@ pub struct Settings {
     pub disruption_ms: u64,
     /// More users with wrong data roll back.
     pub wrong_data_ppm: u32,
+    /// ... and from so many of them on: of five tenants one is a fifth, and no proof.
+    #[serde(default)]
+    pub wrong_data_floor: u64,
     /// Names of the critical functions.
     pub critical_functions: BTreeSet<String>,
     /// A measure that is worse than the baseline by more than this ...
@@ -134,6 +137,7 @@ impl Default for Settings {
             gross_tenants: 3,
             disruption_ms: 15 * 60 * 1_000,
             wrong_data_ppm: 1_000,
+            wrong_data_floor: 3,
             critical_functions: BTreeSet::new(),
             performance_permille: 500,
             performance_effect: Effect::Gate,

@@ -26,6 +26,9 @@ struct Inner {
     tenants: Tenants,
     /// By [`RolloutName::index`].
     gross: [Gross; RolloutName::ALL.len()],
+    /// Failures of any kind in a row, by [`RolloutName::index`] and by [`Operation::index`].
+    failed: [Gross; RolloutName::ALL.len()],
+    failing: [Gross; Operation::ALL.len()],
 }
 
 struct Arm {
@@ -78,6 +81,8 @@ impl Recorder {
             beside: Default::default(),
             tenants: Tenants::new(),
             gross: Default::default(),
+            failed: Default::default(),
+            failing: Default::default(),
         }))
     }
 
@@ -95,10 +100,22 @@ impl Recorder {
         }
         arm.answered.fetch_add(1, Ordering::Relaxed);
         if side == Side::Target {
-            let gross = &self.0.gross[operation.rollout().index()];
-            match outcome {
-                Outcome::Gross => gross.gross(self.0.tenants.fingerprint(tenant)),
-                Outcome::Ok | Outcome::Error => gross.other(),
+            let name = operation.rollout().index();
+            let (gross, failed, failing) =
+                (&self.0.gross[name], &self.0.failed[name], &self.0.failing[operation.index()]);
+            if outcome == Outcome::Ok {
+                gross.other();
+                failed.other();
+                failing.other();
+                return;
+            }
+            let who = self.0.tenants.fingerprint(tenant);
+            failed.gross(who);
+            failing.gross(who);
+            if outcome == Outcome::Gross {
+                gross.gross(who);
+            } else {
+                gross.other();
             }
         }
     }
@@ -126,9 +143,23 @@ impl Recorder {
         self.0.gross[name.index()].watch()
     }
 
-    /// Begins to count gross failures in a row anew: what was told was acted upon.
-    pub fn forget_gross(&self, name: RolloutName) {
+    /// Failures of any kind in a row, among calls that the target answered.
+    pub fn failed_run(&self, name: RolloutName) -> GrossRun {
+        self.0.failed[name.index()].now()
+    }
+
+    /// The same in one operation.
+    pub fn failing_run(&self, operation: Operation) -> GrossRun {
+        self.0.failing[operation.index()].now()
+    }
+
+    /// Begins to count failures in a row anew: what was told was acted upon.
+    pub fn forget_runs(&self, name: RolloutName) {
         self.0.gross[name.index()].other();
+        self.0.failed[name.index()].other();
+        for operation in name.operations() {
+            self.0.failing[operation.index()].other();
+        }
     }
 
     /// Calls that are in the sums and not with their tenant, because there were too many tenants; since the start.

@@ -1,6 +1,7 @@
 //! The scenario `kill`: the switch under traffic, with the store gone, through a crash, and again and again.
 
 use std::path::Path;
+use std::time::Duration;
 
 use cutover_daemon::clock::Clock;
 use cutover_shared::ids::ActKey;
@@ -12,20 +13,18 @@ use sqlx::{Connection as _, Executor as _, SqliteConnection};
 use super::super::stage::check;
 use super::super::{DemoError, Options};
 use super::Play;
+use super::residue::Residue;
 use crate::github_sim::RouteKind;
 use crate::harness::Ended;
 
 /// 99 %: what is shown is the switch, and that needs no long way there.
 const CLAIM_PPM: u32 = 990_000;
 
-/// Kills, each let go of at once.
-const FLIPS: u32 = 20;
-
 /// Answers that are looked at after a kill.
 const AFTER: u64 = 200;
 
-/// Files that a daemon at work may have open more than before.
-const FILES_MORE: usize = 64;
+/// Within so long what is held after the last flip must be let go of.
+const LEFT: Duration = Duration::from_secs(60);
 
 pub(in super::super) async fn play(options: &Options) -> Result<String, DemoError> {
     let mut play = Play::begin(options, CLAIM_PPM).await?;
@@ -65,13 +64,15 @@ pub(in super::super) async fn play(options: &Options) -> Result<String, DemoErro
     play.until("the kill in the store", async |_| Ok(!marker.exists())).await?;
     unkill(&mut play).await?;
 
-    play.stage.step(&format!("{FLIPS} times killed and let go, under traffic"));
-    flip(&mut play).await?;
+    let (flips, every) = (options.flips, Duration::from_secs(options.every));
+    play.stage
+        .step(&format!("{flips} times killed and let go, one every {} s, under traffic", every.as_secs()));
+    flip(&mut play, flips, every).await?;
     let tenants = play.tenants.len();
     play.end().await?;
     Ok(format!(
-        "\ncutover-demo: ok scenario=kill tenants={tenants} replicas={replicas} targets_after=0 flips={FLIPS} errors=0 \
-         secrets_found=0"
+        "\ncutover-demo: ok scenario=kill tenants={tenants} replicas={replicas} targets_after=0 flips={flips} errors=0 \
+         leaked=0 secrets_found=0"
     ))
 }
 
@@ -119,18 +120,29 @@ async fn lock_store(state: &Path) -> Result<SqliteConnection, DemoError> {
     Ok(connection)
 }
 
-async fn flip(play: &mut Play) -> Result<(), DemoError> {
+async fn flip(play: &mut Play, flips: u32, every: Duration) -> Result<(), DemoError> {
+    let (clock, state) = (Clock::system(), play.stage.home.state());
     let pid = play.daemon.as_ref().map_or(0, crate::harness::Daemon::pid);
+    let before = Residue::of(pid, &state).await?;
+    play.stage.tell(&format!("before: {before}"));
     play.traffic.reset();
-    let files = open_files(pid)?;
-    for n in 0..FLIPS {
+    let mut due = clock.monotonic();
+    for n in 0..flips {
         let act = Act::Kill { reason: "demo".to_owned(), rollout: None };
         let Receipt::Kill(receipt) = play.conn.act(ActKey::fresh(), act).await? else {
             return Err(DemoError::Check("another receipt than a kill's".to_owned()));
         };
         let after = receipt.replicas.iter().map(|replica| replica.targets_after).collect::<Vec<_>>();
         check(after.iter().all(|after| *after == Some(0)), format!("kill {n}: {receipt:?}"))?;
+        clock.sleep_until(due + every / 2).await;
+        let began = play.traffic.book().target_began;
+        check(
+            began <= receipt.at,
+            format!("kill {n}: a call took the target {} ms later", began - receipt.at),
+        )?;
         play.act(RolloutAct::Unkill { name: None, reason: "demo".to_owned() }).await?;
+        due += every;
+        clock.sleep_until(due).await;
     }
     play.each_by_its_arm(Clock::system().now()).await?;
     let book = play.traffic.book();
@@ -139,27 +151,23 @@ async fn flip(play: &mut Play) -> Result<(), DemoError> {
     // Whoever holds a lock of the rollouts for ever would stop these two.
     play.stage.run(&[0], &["rollout", "freeze", super::NAME.word(), "--reason", "demo"]).await?;
     play.stage.run(&[0], &["rollout", "unfreeze", super::NAME.word()]).await?;
-    let (now, children) = (open_files(pid)?, children(pid)?);
-    check(children.is_empty(), format!("no process is left over: {children:?}"))?;
-    check(now <= files + FILES_MORE, format!("{now} files are open, and were {files}"))?;
-    play.stage.tell(&format!("{files} files were open, {now} are; no process is left over"));
-    Ok(())
-}
-
-fn open_files(pid: u32) -> Result<usize, DemoError> {
-    Ok(std::fs::read_dir(format!("/proc/{pid}/fd"))?.count())
-}
-
-/// Names of the processes that this one started and that are still there.
-fn children(pid: u32) -> Result<Vec<String>, DemoError> {
-    let mut names = Vec::new();
-    for entry in std::fs::read_dir("/proc")? {
-        // `pid (name) state parent`; a process may end while it is looked at.
-        let Ok(stat) = std::fs::read_to_string(entry?.path().join("stat")) else { continue };
-        let Some((name, rest)) = stat.rsplit_once(')') else { continue };
-        if rest.split_whitespace().nth(1) == Some(pid.to_string().as_str()) {
-            names.push(name.to_owned());
+    // Calls are under way, so what they hold comes and goes; what is leaked never goes.
+    let look = async {
+        loop {
+            let now = Residue::of(pid, &state).await?;
+            if now.leaked(&before).is_none() {
+                return Ok::<_, DemoError>(now);
+            }
+            clock.sleep(super::LOOK).await;
         }
-    }
-    Ok(names)
+    };
+    let now = match clock.timeout(LEFT, look).await {
+        Ok(now) => now?,
+        Err(_) => {
+            let now = Residue::of(pid, &state).await?;
+            return Err(DemoError::Check(format!("left over: {}", now.leaked(&before).unwrap_or_default())));
+        }
+    };
+    play.stage.tell(&format!("after {flips} flips: {now}"));
+    Ok(())
 }

@@ -4,6 +4,7 @@ pub(super) mod bad;
 pub(super) mod canary;
 pub(super) mod kill;
 
+mod residue;
 mod traffic;
 mod world;
 

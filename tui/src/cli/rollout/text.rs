@@ -88,6 +88,17 @@ pub(super) fn show(view: &RolloutView, now: i64, style: Style) -> String {
         }
         None => block.toned("Way back", "not walked yet", Tone::Warn),
     };
+    if let Some(drill) = &view.drill {
+        let (text, tone) = match (drill.overdue, drill.due_at <= now) {
+            (true, _) => (format!("OVERDUE: due {}", age(now, drill.due_at)), Tone::Warn),
+            (false, true) => ("due, in the next hours that rollouts may use".to_owned(), Tone::Plain),
+            (false, false) => {
+                let left = span(drill.due_at.saturating_sub(now).unsigned_abs() / 1_000);
+                (format!("due in {left}"), Tone::Plain)
+            }
+        };
+        block.toned("Next drill", text, tone);
+    }
     block.line("Baseline", view.baseline_at.map_or("none recorded".to_owned(), |at| when(now, at)));
     if let Some(incident) = &view.incident {
         block.toned("Incident", incident, Tone::Bad);

@@ -47,7 +47,12 @@ fn an_incident_a_disruption_wrong_data_and_a_critical_function_roll_back() {
             Outside { disruption_ms: 900_001, ..well() },
         ),
         (Trigger::WrongData, Outside { users_wrong: 10, ..well() }, Outside { users_wrong: 11, ..well() }),
-        (Trigger::WrongData, well(), Outside { users: 0, users_wrong: 1, ..well() }),
+        (
+            Trigger::WrongData,
+            Outside { users: 5, users_wrong: 2, ..well() },
+            Outside { users: 5, users_wrong: 3, ..well() },
+        ),
+        (Trigger::WrongData, well(), Outside { users: 0, users_wrong: 3, ..well() }),
         (
             Trigger::CriticalFunction,
             Outside { failing: failing("dark mode"), ..well() },

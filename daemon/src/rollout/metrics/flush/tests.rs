@@ -351,6 +351,6 @@ async fn a_tenth_gross_failure_is_told_before_any_flush() {
     let told = world.flush.recorder().gross_runs(NAME);
     (0..10).for_each(|_| world.record(Operation::List, Side::Target, Outcome::Gross, 1));
     assert_eq!(*told.borrow(), GrossRun { calls: 10, tenants: 1 });
-    world.flush.recorder().forget_gross(NAME);
+    world.flush.recorder().forget_runs(NAME);
     assert_eq!(*told.borrow(), GrossRun::default());
 }

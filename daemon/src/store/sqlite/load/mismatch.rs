@@ -28,4 +28,15 @@ impl MismatchRead for Sqlite {
             })
             .collect()
     }
+
+    async fn mismatched_tenants(&self, name: RolloutName, since: i64) -> Read<u64> {
+        let (count,): (i64,) =
+            query_as("SELECT COUNT(DISTINCT tenant) FROM rollout_mismatches WHERE rollout = $1 AND at >= $2")
+                .bind(name.word())
+                .bind(since)
+                .fetch_one(&self.readers)
+                .await
+                .map_err(unavailable("counting tenants with differences between arms"))?;
+        Ok(unsigned(count))
+    }
 }

@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 use cutover_shared::rollout::{Operation, RolloutName, Side};
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Row as _, query};
+use sqlx::{Row as _, query, query_as};
 
 use super::{Read, corrupt, unsigned};
 use crate::store::sqlite::{Sqlite, unavailable};
@@ -48,6 +48,19 @@ impl RolloutMetricRead for Sqlite {
         .fetch_optional(&self.readers)
         .await
         .map_err(unavailable(DOING))
+    }
+
+    async fn rollout_tenants_seen(&self, name: RolloutName, day: i64, side: Side) -> Read<u64> {
+        let (count,): (i64,) = query_as(
+            "SELECT COUNT(DISTINCT tenant) FROM rollout_tenants WHERE rollout = $1 AND day >= $2 AND side = $3",
+        )
+        .bind(name.word())
+        .bind(day)
+        .bind(side.word())
+        .fetch_one(&self.readers)
+        .await
+        .map_err(unavailable(DOING))?;
+        Ok(unsigned(count))
     }
 
     async fn rollout_tenants(&self, name: RolloutName, day: i64, limit: u32) -> Read<Vec<TenantDay>> {

@@ -60,18 +60,23 @@ pub(super) async fn op(connection: &mut SqliteConnection, op: &RolloutOp) -> Don
             Ok(())
         }
         RolloutOp::Close { id, at, by } => {
-            let closed = query(
-                "UPDATE incidents SET closed_at = $2, closed_by = $3 WHERE id = $1 AND closed_at IS NULL",
-            )
+            expect_rows("the open incident", 1, end(connection, id, *at, by).await?)
+        }
+        RolloutOp::End { id, at, by } => end(connection, id, *at, by).await.map(|_| ()),
+    }
+}
+
+/// How many were open.
+async fn end(connection: &mut SqliteConnection, id: &str, at: i64, by: &str) -> Result<u64, WriteError> {
+    let ended =
+        query("UPDATE incidents SET closed_at = $2, closed_by = $3 WHERE id = $1 AND closed_at IS NULL")
             .bind(id)
             .bind(at)
             .bind(by)
             .execute(connection)
             .await
             .map_err(failed("the incident"))?;
-            expect_rows("the open incident", 1, closed.rows_affected())
-        }
-    }
+    Ok(ended.rows_affected())
 }
 
 async fn put(
