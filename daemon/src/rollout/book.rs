@@ -96,8 +96,10 @@ struct Inner {
     known: [Mutex<Option<Arc<Known>>>; RolloutName::ALL.len()],
     /// One writer at a time: a change is made of what the one before left.
     changing: tokio::sync::Mutex<()>,
-    /// Ways back that the store does not have yet.
+    /// Ways back that the store does not have yet, the oldest first.
     owed: Mutex<Vec<back::Marker>>,
+    /// One at a time writes or removes a marker file.
+    marking: tokio::sync::Mutex<()>,
     wake: Notify,
     /// By version: how many tenants a failure can come from.
     counts: Mutex<[Option<(u64, u64)>; RolloutName::ALL.len()]>,
@@ -141,6 +143,7 @@ impl Rollouts {
             known: Default::default(),
             changing: tokio::sync::Mutex::default(),
             owed: Mutex::default(),
+            marking: tokio::sync::Mutex::default(),
             wake: Notify::new(),
             counts: Mutex::default(),
         }))

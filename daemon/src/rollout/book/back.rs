@@ -32,7 +32,7 @@ pub enum Way {
     Kill,
 }
 
-/// A way back as the marker file holds it.
+/// A way back as the marker file holds it. The file has a list of them: a rollback does not take a kill's place.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Marker {
     rollout: RolloutName,
@@ -64,9 +64,8 @@ impl Rollouts {
             Way::Kill => None,
             Way::Stage(to) => Some(self.target_of(name, to)?),
         };
-        self.0.router.hold(name, to.map_or(Hold::Killed, Hold::Back));
         tracing::warn!(rollout = %name, to = to.map(|stage| stage.to_string()), by = %who.operator, reason, "BACK");
-        let marker = Marker {
+        self.owe(Marker {
             rollout: name,
             to,
             at: self.0.clock.now(),
@@ -75,9 +74,8 @@ impl Rollouts {
             reason: cut(reason),
             automatic,
             detail,
-        };
-        self.mark(&marker).await;
-        self.owed().push(marker.clone());
+        });
+        self.mark(name).await;
         // In a task of its own: whoever leaves cuts nothing off, and a write that is no longer waited for happens all the same.
         let rollouts = self.clone();
         let storing = tokio::spawn(async move { rollouts.store_owed().await });
@@ -187,9 +185,26 @@ impl Rollouts {
                 !owed.iter().any(|other| other.rollout == marker.rollout)
             };
             if last {
-                let _ = std::fs::remove_file(self.marker_path(marker.rollout));
-                self.0.router.let_go(marker.rollout);
+                self.unmark(marker.rollout).await;
             }
+        }
+    }
+
+    /// Holds a way back in memory until the store has it.
+    fn owe(&self, marker: Marker) {
+        // Under the list's lock, so that whoever stored the one before does not let go of this one.
+        let mut owed = self.owed();
+        self.0.router.hold(marker.rollout, marker.to.map_or(Hold::Killed, Hold::Back));
+        owed.push(marker);
+    }
+
+    /// All of a rollout's are stored, unless another has come since.
+    async fn unmark(&self, name: RolloutName) {
+        let _one = self.0.marking.lock().await;
+        let owed = self.owed();
+        if !owed.iter().any(|other| other.rollout == name) {
+            let _ = std::fs::remove_file(self.marker_path(name));
+            self.0.router.let_go(name);
         }
     }
 
@@ -222,9 +237,12 @@ impl Rollouts {
     /// Takes up what markers of an earlier process hold, before anything is read.
     pub(super) fn take_markers(&self) {
         for name in RolloutName::ALL.iter().copied() {
-            let Ok(text) = std::fs::read_to_string(self.marker_path(name)) else { continue };
-            // A marker that can't be read is a kill: legacy in every doubt.
-            let marker = serde_json::from_str(&text).unwrap_or_else(|_| Marker {
+            let text = match std::fs::read(self.marker_path(name)) {
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                read => read.unwrap_or_default(),
+            };
+            // One that is there and can't be read is a kill: legacy in every doubt.
+            let unreadable = || Marker {
                 rollout: name,
                 to: None,
                 at: self.0.clock.now(),
@@ -233,15 +251,23 @@ impl Rollouts {
                 reason: "a marker that can't be read".to_owned(),
                 automatic: false,
                 detail: serde_json::Value::Null,
-            });
-            self.0.router.hold(name, marker.to.map_or(Hold::Killed, Hold::Back));
-            self.owed().push(marker);
+            };
+            markers(name, &text)
+                .unwrap_or_else(|| vec![unreadable()])
+                .into_iter()
+                .for_each(|one| self.owe(one));
         }
     }
 
-    async fn mark(&self, marker: &Marker) {
-        let (path, text) =
-            (self.marker_path(marker.rollout), serde_json::to_string(marker).unwrap_or_default());
+    /// Has the file hold all that is owed of a rollout.
+    async fn mark(&self, name: RolloutName) {
+        let _one = self.0.marking.lock().await;
+        let all: Vec<Marker> = self.owed().iter().filter(|one| one.rollout == name).cloned().collect();
+        if all.is_empty() {
+            // It is stored already.
+            return;
+        }
+        let (path, text) = (self.marker_path(name), serde_json::to_string(&all).unwrap_or_default());
         let work = tokio::task::spawn_blocking(move || write_durably(&path, &text));
         match self.0.clock.timeout(PATIENCE, work).await {
             Ok(Ok(Ok(()))) => {}
@@ -273,6 +299,14 @@ impl Rollouts {
     fn owed(&self) -> MutexGuard<'_, Vec<Marker>> {
         self.0.owed.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What a marker file says of a rollout; none where it can't be read. One without a list is of an older version.
+fn markers(name: RolloutName, text: &[u8]) -> Option<Vec<Marker>> {
+    let all = serde_json::from_slice::<Vec<Marker>>(text)
+        .or_else(|_| serde_json::from_slice::<Marker>(text).map(|one| vec![one]))
+        .ok()?;
+    (!all.is_empty() && all.iter().all(|one| one.rollout == name)).then_some(all)
 }
 
 /// Under a new name, synced, renamed, and the folder synced.
