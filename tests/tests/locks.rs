@@ -23,6 +23,9 @@ const TTL: Duration = Duration::from_secs(30);
 const SHORT: Duration = Duration::from_millis(400);
 const PATIENCE: Duration = Duration::from_millis(300);
 
+/// A Redis that did not answer is asked again after 2 s, and never before.
+const ASKED_AGAIN: Duration = Duration::from_secs(2);
+
 /// A condition that does not come is a failure, not a hang.
 const LONG: Duration = Duration::from_secs(30);
 
@@ -54,13 +57,17 @@ impl World {
         self.db.write(Lane::Run, Unit::new().with(held.proof().demand())).await
     }
 
-    /// Asks until it is given.
+    /// Asks until it is given: again when the time of whoever has it is over, or when Redis is asked again.
     async fn until_given(&self, locks: &LockService, ttl: Duration) -> Held {
         let asking = async {
             loop {
                 match locks.acquire(&name(), "b", ttl).await {
                     Ok(held) => return held,
-                    Err(_) => self.clock.sleep(Duration::from_millis(20)).await,
+                    Err(LockError::Busy { until: Some(until), .. }) => {
+                        let left = u64::try_from(until - self.clock.now()).unwrap_or(0);
+                        self.clock.sleep(Duration::from_millis(left.saturating_add(1))).await;
+                    }
+                    Err(_) => self.clock.sleep(ASKED_AGAIN).await,
                 }
             }
         };
@@ -135,12 +142,8 @@ async fn the_same_ask_twice_is_one_grant_and_the_fence_outlives_the_key() {
     assert!(is_busy(&arbiter.grant(ask("1", 0, TTL)).await), "a name that ends alike is another's");
     arbiter.free(&lock, &first).await.unwrap();
     let second = arbiter.grant(ask("b#2", 0, SHORT)).await.unwrap();
-    let expired = async {
-        while arbiter.extend(&lock, &second, SHORT / 8).await.is_ok() {
-            world.clock.sleep(SHORT / 4).await;
-        }
-    };
-    world.clock.timeout(LONG, expired).await.unwrap();
+    world.clock.sleep(SHORT + SHORT / 8).await;
+    assert_eq!(arbiter.extend(&lock, &second, TTL).await, Err(LockError::Lost));
     let third = arbiter.grant(ask("c#3", 0, TTL)).await.unwrap();
     assert_eq!((first.fence, second.fence, third.fence), (1, 2, 3));
     arbiter.free(&lock, &third).await.unwrap();
@@ -186,12 +189,9 @@ async fn a_cut_is_answered_in_time_and_a_keeper_tells_before_the_time_is_over() 
     world.until_given(&far, ttl).await;
     cut.set(false);
     let watching = tokio::spawn(near.clone().watch());
-    let back = async {
-        while near.report().redis != Some(RedisReport::Answers) {
-            world.clock.sleep(Duration::from_millis(20)).await;
-        }
-    };
-    world.clock.timeout(LONG, back).await.unwrap();
+    let again = world.until_given(&near, ttl).await;
+    assert_eq!(near.report().redis, Some(RedisReport::Answers));
+    near.release(again).await.unwrap();
     watching.abort();
 }
 
@@ -221,7 +221,7 @@ async fn cut_off_the_store_gives_the_lock_and_redis_again_once_it_is_given_back(
                 return held;
             }
             near.release(held).await.unwrap();
-            world.clock.sleep(Duration::from_millis(50)).await;
+            world.clock.sleep(ASKED_AGAIN).await;
         }
     };
     let held = world.clock.timeout(LONG, again).await.unwrap();
@@ -240,7 +240,7 @@ async fn a_server_that_hangs_is_no_answer_and_comes_back_with_its_locks() {
     world.redis.thaw();
     let renewed = async {
         while locks.renew(&mut held).await.is_err() {
-            world.clock.sleep(Duration::from_millis(20)).await;
+            world.clock.sleep(ASKED_AGAIN).await;
         }
     };
     world.clock.timeout(LONG, renewed).await.unwrap();

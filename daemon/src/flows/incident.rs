@@ -127,3 +127,6 @@ fn view(row: IncidentRow) -> IncidentView {
         text: row.text,
     }
 }
+
+#[cfg(test)]
+mod tests;

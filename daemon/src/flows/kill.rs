@@ -337,3 +337,6 @@ pub async fn watch_marker(switch: KillSwitch) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -201,16 +201,22 @@ impl Automation {
         kept.judge.observe_outside(outside, now);
         let judgement = kept.judge.judgement(now);
         let breach = judgement.verdict == Verdict::Breach;
+        self.judged.set(name, Some(judgement.clone()));
+        let (_, state) = self.rollouts.state(name)?;
+        // Nobody is on the target: what fired keeps the next stage shut, and there is nothing to go back from. What is in effect
+        // and waits for the store is not begun again.
+        let opens = state.stage.opens_target() && state.killed.is_none();
+        let is_held = self.rollouts.router().held(name).is_some();
+        let back = if breach && kept.is_of(&state) && opens && !is_held {
+            self.go_back(name, &state, &judgement).await
+        } else {
+            Ok(())
+        };
+        // After the way back, which does not wait for a store that takes nothing.
         if is_new || breach {
             self.keep(name, &kept, now).await?;
         }
-        self.judged.set(name, Some(judgement.clone()));
-        let (_, state) = self.rollouts.state(name)?;
-        // Nobody is on the target: what fired keeps the next stage shut, and there is nothing to go back from.
-        if breach && kept.is_of(&state) && state.stage.opens_target() && state.killed.is_none() {
-            self.go_back(name, &state, &judgement).await?;
-        }
-        Ok(())
+        back
     }
 
     async fn go_back(&self, name: RolloutName, state: &State, judgement: &Judgement) -> Result<(), Trouble> {

@@ -96,9 +96,9 @@ struct Inner {
     known: [Mutex<Option<Arc<Known>>>; RolloutName::ALL.len()],
     /// One writer at a time: a change is made of what the one before left.
     changing: tokio::sync::Mutex<()>,
-    /// Ways back that the store does not have yet.
+    /// Ways back that the store does not have yet, the oldest first.
     owed: Mutex<Vec<back::Marker>>,
-    /// The marker file and what is owed change together.
+    /// One at a time writes or removes a marker file.
     marking: tokio::sync::Mutex<()>,
     wake: Notify,
     /// By version: how many tenants a failure can come from.

@@ -248,9 +248,17 @@ async fn a_sandbox_kept_too_long_and_a_folder_of_nobody_are_taken_away() {
     service.reap();
     assert!(!lost.exists() && lease.path().exists() && !lease.is_over());
     assert_eq!(service.figures().reaped, 1);
+    let late = std::process::Command::new("sleep")
+        .arg("600")
+        .env("HOME", lease.folder().join("home"))
+        .stdin(Stdio::null())
+        .spawn()
+        .unwrap();
     clock.advance(LEASE);
     service.reap();
     assert!(lease.is_over());
+    let late = std::cell::RefCell::new(late);
+    until("what runs in it ends with it", || late.borrow_mut().try_wait().unwrap().is_some()).await;
     until("it is gone, and its place free", || !lease.path().exists() && service.figures().leased == 0).await;
     assert_eq!(service.figures().reaped, 2);
     let mut late = lease;
@@ -338,6 +346,62 @@ async fn mirrors_are_a_tenant_s_own_and_the_least_used_go_first() {
     let d = mirrors.of(&key("d", "r")).unwrap();
     drop(mirrors.turn(&key("d", "r"), &d).await);
     assert_ne!(mirrors.of(&key("d", "r")).unwrap().repository(), d.repository(), "a first fetch that failed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_too_many_bytes_of_mirrors_loses_his_own_and_nobody_else_does() {
+    let (dir, clock) = (tempfile::tempdir().unwrap(), Clock::manual(0));
+    let settings = SandboxSettings { tenant_mirror_bytes: 100, ..SandboxSettings::default() };
+    let mirrors = Mirrors::new(dir.path().to_owned(), clock.clone());
+    let key = |tenant: &str, name: &str| (TenantId::from(tenant), name.to_owned());
+    let mut held = Vec::new();
+    for key in [key("b", "r"), key("a", "r"), key("a", "s")] {
+        clock.advance(SECOND);
+        let mirror = mirrors.of(&key).unwrap();
+        std::fs::create_dir_all(mirror.repository().join("objects/pack")).unwrap();
+        std::fs::write(mirror.repository().join("objects/pack/p.pack"), [0; 60]).unwrap();
+        mirrors.turn(&key, &mirror).await.done(&settings);
+        held.push((key, mirror));
+    }
+    assert_eq!(mirrors.figures(), (2, 120), "the other tenant's is the oldest, and stays");
+    let stayed = held.iter().map(|(key, mirror)| Arc::ptr_eq(&mirrors.of(key).unwrap(), mirror));
+    assert_eq!(stayed.collect::<Vec<_>>(), [true, false, true]);
+}
+
+/// Git as it is, but that it tells its bounds first, and that a fetch starts three programs more.
+fn telling(dir: &Path) -> PathBuf {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (program, told) = (dir.join("git"), dir.join("told"));
+    let text = format!(
+        "#!/bin/sh
+echo \"$(ulimit -t) $(ulimit -v) $(ulimit -f)\" >> '{}'
+case \" $* \" in *\" fetch \"*) sleep 99 & sleep 99 & sleep 99 & wait;; esac
+exec git \"$@\"
+",
+        told.display()
+    );
+    std::fs::write(&program, text).unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o700)).unwrap();
+    program
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_step_of_an_operation_is_held_to_its_quota() {
+    for kind in [ArmKind::Direct, ArmKind::Pooled] {
+        let dir = tempfile::tempdir().unwrap();
+        let program = telling(dir.path());
+        let change = |settings: &mut SandboxSettings| settings.program = program;
+        let service = service(&dir.path().join("sandboxes"), change, &Clock::system());
+        let bounds =
+            Quota { cpu: 7 * SECOND, memory: 512 << 20, disk: 3 << 20, processes: 3, ..Quota::default() };
+        let ask = GitAsk { quota: Quota { wall: Duration::from_secs(30), ..bounds }, ..ask("a") };
+        let error = service.arm(kind).clone_repository(&ask).await.unwrap_err();
+        assert_eq!(error, SandboxError::Quota(QuotaKind::Processes));
+        let told = std::fs::read_to_string(dir.path().join("told")).unwrap();
+        assert!(told.lines().count() >= 2, "{told}");
+        assert!(told.lines().all(|line| line == "7 524288 6144"), "{told}");
+        service.close().await;
+    }
 }
 
 #[tokio::test]

@@ -16,6 +16,8 @@ mod rescore;
 mod rollout;
 mod rollout_metrics;
 mod rows;
+#[cfg(test)]
+pub(crate) mod sample;
 mod sandbox_record;
 mod second;
 mod select;

@@ -1,5 +1,6 @@
 //! A private Redis server from the program that is installed, and a way to it that can be cut.
 
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
@@ -9,10 +10,13 @@ use cutover_daemon::clock::Clock;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 /// A start that takes longer has failed.
 const START: Duration = Duration::from_secs(30);
+
+/// What a server says once it answers.
+const READY: &str = "Ready to accept connections";
 
 /// The password of every server here, so that tests can look for it.
 pub const REDIS_PASSWORD: &str = "planted-redis-password";
@@ -47,10 +51,8 @@ impl Redis {
             .map_err(failed("making a folder for Redis"))?;
         // Whoever else takes the port in between makes the start fail, and the test says so.
         let port = free_port().map_err(failed("finding a port"))?;
-        let child = spawn(&program, dir.path(), port)?;
-        let redis = Self { program, dir, port, child: Mutex::new(child) };
-        redis.answers().await?;
-        Ok(redis)
+        let child = started(&program, dir.path(), port).await?;
+        Ok(Self { program, dir, port, child: Mutex::new(child) })
     }
 
     /// Its address, with the password.
@@ -75,9 +77,9 @@ impl Redis {
     /// # Errors
     /// It does not start.
     pub async fn start_again(&self) -> Result<(), RedisError> {
-        let child = spawn(&self.program, self.dir.path(), self.port)?;
+        let child = started(&self.program, self.dir.path(), self.port).await?;
         *self.child.lock().unwrap_or_else(PoisonError::into_inner) = child;
-        self.answers().await
+        Ok(())
     }
 
     /// Stops it where it stands: connections stay open, and nothing answers.
@@ -94,22 +96,6 @@ impl Redis {
         let id = self.child.lock().unwrap_or_else(PoisonError::into_inner).id();
         if let Ok(id) = i32::try_from(id) {
             let _ = kill(Pid::from_raw(id), signal);
-        }
-    }
-
-    async fn answers(&self) -> Result<(), RedisError> {
-        let clock = Clock::system();
-        let url = secrecy::SecretString::from(self.url());
-        let arbiter = cutover_daemon::locks::RedisArbiter::new(&url, clock.clone(), Duration::from_secs(2))
-            .map_err(failed("reading the address of Redis"))?;
-        loop {
-            match cutover_daemon::locks::Arbiter::ping(&arbiter).await {
-                Ok(()) => return Ok(()),
-                Err(error) if clock.monotonic() > START => {
-                    return Err(RedisError::Failed { doing: "starting Redis", cause: error.to_string() });
-                }
-                Err(_) => clock.sleep(Duration::from_millis(20)).await,
-            }
         }
     }
 }
@@ -197,10 +183,37 @@ fn spawn(program: &Path, dir: &Path, port: u16) -> Result<Child, RedisError> {
         .args(["--requirepass", REDIS_PASSWORD, "--dir"])
         .arg(dir)
         .stdin(Stdio::null())
-        .stdout(Stdio::null())
+        .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
         .map_err(failed("starting Redis"))
+}
+
+/// A server that answers.
+async fn started(program: &Path, dir: &Path, port: u16) -> Result<Child, RedisError> {
+    let mut child = spawn(program, dir, port)?;
+    let said = child.stdout.take();
+    let (tell, ready) = oneshot::channel();
+    // A thread of its own, which ends with the server: what it says later must not stay in the pipe.
+    std::thread::spawn(move || {
+        let mut tell = Some(tell);
+        for line in said.into_iter().flat_map(|said| BufReader::new(said).lines()).map_while(Result::ok) {
+            if line.contains(READY)
+                && let Some(tell) = tell.take()
+            {
+                let _ = tell.send(());
+            }
+        }
+    });
+    match Clock::system().timeout(START, ready).await {
+        Ok(Ok(())) => Ok(child),
+        late => {
+            let _ = child.kill();
+            let _ = child.wait();
+            let cause = if late.is_ok() { "it ended" } else { "it does not say that it is ready" };
+            Err(RedisError::Failed { doing: "starting Redis", cause: cause.to_owned() })
+        }
+    }
 }
 
 fn free_port() -> std::io::Result<u16> {

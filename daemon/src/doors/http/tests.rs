@@ -51,11 +51,12 @@ impl Take for FakeInbox {
     }
 }
 
-struct World {
+/// An open door on a real store, with an inbox that does as it is told.
+pub(super) struct World {
     clock: Clock,
-    at: SocketAddr,
+    pub(super) at: SocketAddr,
     inbox: Arc<FakeInbox>,
-    db: Db,
+    pub(super) db: Db,
     door: Arc<Door>,
     metrics: Metrics,
     stop: CancellationToken,
@@ -73,7 +74,7 @@ impl World {
         Self::of(|setup| Setup { limits, trusted, ..setup }).await
     }
 
-    async fn of(change: impl FnOnce(Setup) -> Setup) -> Self {
+    pub(super) async fn of(change: impl FnOnce(Setup) -> Setup) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}/cutover.db", dir.path().display());
         let db = crate::store::open(&url, Faults::none()).await.unwrap();

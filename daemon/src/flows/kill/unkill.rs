@@ -12,7 +12,19 @@ use crate::mapping::mode;
 use crate::rollout::book::RolloutError;
 use crate::rollout::state::Killed;
 use crate::run::Pull;
-use crate::store::{Lane, Unit, WriteError};
+use crate::store::{Lane, SettingOp, Unit, WriteError};
+
+/// What the mode was before a kill of everything that was let go of for other rollouts than `github-auth`, which the mode stands
+/// above: it is put back with that one.
+const MODE_OWED: &str = "kill.mode_before";
+
+/// The mode that is to be put back, as it is stored.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct OwedMode {
+    before: Mode,
+    /// When the kill set it to `off`: one that was set at another time is somebody's word.
+    off_at: i64,
+}
 
 /// A kill as it is stored.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -52,12 +64,19 @@ impl KillSwitch {
             }
         }
         let changes = self.unkill_some(is_named, reason, who).await?;
-        if let Some(pull) = pull {
-            let unit =
-                if is_named(RolloutName::GithubAuth) { self.mode_back(who).await } else { Unit::new() };
-            self.release(pull, unit, reason, who).await?;
-            ceiling::follow(&self.0.db, &self.0.rollouts, who).await?;
+        let unit = if is_named(RolloutName::GithubAuth) {
+            self.mode_back(who).await
+        } else {
+            self.mode_later(who).await
+        };
+        match (pull, unit) {
+            (Some(pull), unit) => {
+                self.release(pull, unit.unwrap_or_default(), reason, who).await?;
+            }
+            (None, Some(unit)) => self.0.db.write(Lane::Urgent, unit).await?,
+            (None, None) => return Ok(changes),
         }
+        ceiling::follow(&self.0.db, &self.0.rollouts, who).await?;
         Ok(changes)
     }
 
@@ -107,23 +126,40 @@ impl KillSwitch {
     pub(super) async fn mode_before(&self) -> Option<Mode> {
         match self.stored_kill().await.mode_before {
             Some(mode) => Some(mode),
-            None => mode::stored(&self.0.db).await.ok().flatten(),
+            None => Some(self.off_since().await?.0),
         }
     }
 
-    /// The unit that sets the mode back; empty where somebody has set it since, or nothing is known.
-    async fn mode_back(&self, who: &Who) -> Unit {
-        let (before, now) = (self.stored_kill().await.mode_before, mode::stored(&self.0.db).await);
-        match (before, now) {
-            (Some(before), Ok(Some(Mode::Off))) if before != Mode::Off => {
-                let at = self.0.clock.now();
-                let detail = json!({ "before": Mode::Off, "after": before, "by": "unkill" });
-                Unit::new()
-                    .with(mode::set_mode_op(before, at, who.operator.as_str()))
-                    .with(who.did(at, "mode.set", "mode", detail))
-            }
-            _ => Unit::new(),
-        }
+    /// The unit that sets the mode back; none where somebody has set it since, or nothing is known.
+    async fn mode_back(&self, who: &Who) -> Option<Unit> {
+        let before = self.mode_before().await.filter(|before| *before != Mode::Off)?;
+        let at = self.0.clock.now();
+        let (_, off_at) = self.off_since().await?;
+        off_at?;
+        let detail = json!({ "before": Mode::Off, "after": before, "by": "unkill" });
+        let back = mode::set_mode_op(before, at, who.operator.as_str());
+        Some(Unit::new().with(back).with(who.did(at, "mode.set", "mode", detail)))
+    }
+
+    /// The unit that keeps what the mode was until `github-auth` is brought back.
+    async fn mode_later(&self, who: &Who) -> Option<Unit> {
+        let before = self.mode_before().await.filter(|before| *before != Mode::Off)?;
+        let off_at = self.off_since().await?.1?;
+        let (at, by) = (self.0.clock.now(), who.operator.0.clone());
+        let value = serde_json::to_string(&OwedMode { before, off_at }).ok()?;
+        Some(Unit::new().with(SettingOp::Set { name: MODE_OWED.to_owned(), value, at, by }))
+    }
+
+    /// What the mode was before the kill that set it to `off`, or what it is; and since when it is `off`, where it is.
+    async fn off_since(&self) -> Option<(Mode, Option<i64>)> {
+        let now = mode::view(&self.0.db, None, true).await.ok()?;
+        let Some(off_at) = now.changed_at.filter(|_| now.mode == Mode::Off) else {
+            return Some((now.mode, None));
+        };
+        let owed = self.0.db.setting(MODE_OWED).await.ok()?;
+        let owed = owed.and_then(|(value, ..)| serde_json::from_str::<OwedMode>(&value).ok());
+        let before = owed.filter(|owed| owed.off_at == off_at).map_or(Mode::Off, |owed| owed.before);
+        Some((before, Some(off_at)))
     }
 
     async fn stored_kill(&self) -> StoredKill {

@@ -1,6 +1,5 @@
 #![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
-use cutover_shared::ids::LinkKey;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
@@ -108,24 +107,7 @@ impl Stage {
 }
 
 fn link() -> LinkRow {
-    LinkRow {
-        project: "p-1".into(),
-        repo_lname: "acme/web".into(),
-        key: LinkKey("p-1:acme/web".into()),
-        tenant: "t-1".into(),
-        repo_full_name: "Acme/web".into(),
-        repo_id: None,
-        owner_id: None,
-        owner_login: None,
-        token: None,
-        imported_commit_sha: None,
-        imported_tree_sha: None,
-        imported_at: None,
-        import_method: None,
-        app_installation: None,
-        app_status: None,
-        fingerprint: "f".into(),
-    }
+    store::sample::link("p-1", "t-1", "Acme/web")
 }
 
 fn stream_rule() -> Rule {

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use cutover_shared::ids::{LinkKey, ProjectId};
-
 use super::*;
 use crate::faults::Faults;
 use crate::rollout::book::RolloutSettings;
@@ -12,7 +10,7 @@ use crate::rollout::evidence::Recorded;
 use crate::rollout::router::Router;
 use crate::rollout::stages::Track;
 use crate::run::Brake;
-use crate::store::{CatalogOp, LinkRow, open};
+use crate::store::{CatalogOp, open, sample};
 
 const AUTH: RolloutName = RolloutName::GithubAuth;
 
@@ -57,29 +55,11 @@ pub(crate) async fn proofs_of(
     scripted: Scripted,
 ) -> Proofs {
     let db = open(&format!("sqlite:{}/cutover.db", dir.path().display()), Faults::none()).await.unwrap();
-    let rows = (0..tenants).map(|n| {
-        let (project, name) = (ProjectId(format!("prj-{n:03}")), format!("org/repo-{n}"));
-        LinkRow {
-            key: LinkKey::new(&project, &name),
-            project,
-            repo_lname: name.clone(),
-            tenant: TenantId(format!("t-{n:03}")),
-            repo_full_name: name,
-            repo_id: None,
-            owner_id: None,
-            owner_login: None,
-            token: None,
-            imported_commit_sha: None,
-            imported_tree_sha: None,
-            imported_at: None,
-            import_method: None,
-            app_installation: None,
-            app_status: None,
-            fingerprint: format!("{n}"),
-        }
-    });
-    let unit = Unit::new().with(CatalogOp::PutLinks { rows: rows.collect() });
-    db.write(Lane::Handler, unit).await.unwrap();
+    let rows = sample::tenants(0..tenants, |n| format!("t-{n:03}"));
+    for rows in rows.chunks(200) {
+        let unit = Unit::new().with(CatalogOp::PutLinks { rows: rows.to_vec() });
+        db.write(Lane::Handler, unit).await.unwrap();
+    }
     let settings = RolloutSettings {
         track: Track::new(&[10, 50, 100]).unwrap(),
         rules: Rules::default(),
@@ -155,4 +135,20 @@ async fn a_preflight_tries_every_tenant_and_names_those_that_fail() {
         view.text.contains("t-007: not mapped") && view.text.contains("t-011: no answer in time"),
         "{view:?}"
     );
+}
+
+#[tokio::test]
+async fn a_preflight_of_a_large_fleet_leaves_out_nobody_and_is_recorded_as_it_was() {
+    let (dir, clock) = (tempfile::tempdir().unwrap(), Clock::manual(1_000));
+    let proofs = proofs(&dir, &clock, 450, &[(Side::Target, "t-430", "not mapped")]).await;
+    let view = proofs.preflight(AUTH, &Who::daemon()).await.unwrap();
+    assert_eq!(
+        (view.ok, view.tenants, view.text.as_str()),
+        (false, 450, "1 of 450 tenants: t-430: not mapped")
+    );
+    let (at, body) = proofs.db.rollout_record(AUTH, RecordKind::Preflight).await.unwrap().unwrap();
+    let kept: Proof = serde_json::from_str(&body).unwrap();
+    assert_eq!((at, kept.at, kept.ok), (1_000, 1_000, false));
+    // What fails on the other side is that side's matter.
+    assert!(proofs.drill(AUTH, &Who::daemon()).await.unwrap().ok);
 }

@@ -1,6 +1,5 @@
 //! The judge between a real recorder and real rollouts, on a real store and a clock that stands.
 
-use cutover_shared::ids::{LinkKey, ProjectId, TenantId};
 use cutover_shared::page::PageAsk;
 use cutover_shared::rollout::{ChangeView, Operation, Side};
 use tempfile::TempDir;
@@ -15,7 +14,7 @@ use crate::rollout::router::Router;
 use crate::rollout::second::RepairLimits;
 use crate::rollout::stages::Track;
 use crate::run::Brake;
-use crate::store::{CatalogOp, LinkRow, MismatchOp, NewMismatch, open};
+use crate::store::{CatalogOp, MismatchOp, NewMismatch, open, sample};
 
 const NAME: RolloutName = RolloutName::GithubAuth;
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -40,6 +39,13 @@ struct Life {
 impl House {
     fn new() -> Self {
         Self { dir: tempfile::tempdir().unwrap(), clock: Clock::manual(1_750_000_000_000) }
+    }
+
+    async fn sql(&self, statements: &'static str) {
+        let url = format!("sqlite:{}/cutover.db", self.dir.path().display());
+        let pool = sqlx::SqlitePool::connect(&url).await.unwrap();
+        sqlx::raw_sql(statements).execute(&pool).await.unwrap();
+        pool.close().await;
     }
 
     /// A process on this store. Where nothing is stored yet, its rollout begins in `begin`.
@@ -84,28 +90,8 @@ impl House {
 
 impl Life {
     async fn tenants(&self, count: usize) {
-        let row = |n: usize| {
-            let (project, name) = (ProjectId(format!("prj-{n}")), format!("org/repo-{n}"));
-            LinkRow {
-                key: LinkKey::new(&project, &name),
-                project,
-                repo_lname: name.clone(),
-                tenant: TenantId(format!("t-{n}")),
-                repo_full_name: name,
-                repo_id: None,
-                owner_id: None,
-                owner_login: None,
-                token: None,
-                imported_commit_sha: None,
-                imported_tree_sha: None,
-                imported_at: None,
-                import_method: None,
-                app_installation: None,
-                app_status: None,
-                fingerprint: format!("{n}"),
-            }
-        };
-        let unit = Unit::new().with(CatalogOp::PutLinks { rows: (0..count).map(row).collect() });
+        let rows = sample::tenants(0..count, |n| format!("t-{n}"));
+        let unit = Unit::new().with(CatalogOp::PutLinks { rows });
         self.db.write(Lane::Handler, unit).await.unwrap();
     }
 
@@ -407,9 +393,7 @@ async fn wrong_data_of_some_tenants_goes_back_and_is_no_reason_twice() {
     life.baseline().await;
     life.calls(Side::Target, Outcome::Ok, 70, 80);
     life.window().await;
-    for (n, expected) in
-        [(0, "canary-50"), (1, "canary-50"), (2, "canary-10"), (3, "canary-10"), (4, "canary-10")]
-    {
+    for (n, expected) in [(0, "canary-50"), (1, "canary-50"), (2, "shadow"), (3, "shadow"), (4, "shadow")] {
         let at = life.clock.now();
         let (tenant, difference) = (format!("t-{n}"), "[]".to_owned());
         let new = NewMismatch { operation: Operation::List, tenant, at, version: 1, difference };
@@ -421,4 +405,39 @@ async fn wrong_data_of_some_tenants_goes_back_and_is_no_reason_twice() {
     let back = life.rollouts.changes(NAME, &PageAsk::first(9)).await.unwrap().rows;
     let back = back.iter().find(|row| row.act == "auto-rollback").unwrap();
     assert!(back.reason.starts_with("wrong data"), "{}", back.reason);
+}
+
+/// A full disk is when a rollback is wanted most.
+#[tokio::test]
+async fn a_store_that_takes_nothing_holds_up_no_way_back() {
+    let house = House::new();
+    let life = house.life("canary-50").await;
+    life.tenants(30).await;
+    life.baseline().await;
+    life.window().await;
+    house
+        .sql(
+            "CREATE TRIGGER full_1 BEFORE INSERT ON rollout_records BEGIN SELECT RAISE(ABORT, 'full'); END;
+         CREATE TRIGGER full_2 BEFORE INSERT ON rollout_changes BEGIN SELECT RAISE(ABORT, 'full'); END;",
+        )
+        .await;
+    let decides = || life.rollouts.router().plan(NAME).unwrap().stage;
+    for _ in 0..3 {
+        life.calls(Side::Target, Outcome::Gross, 12, 80);
+        assert!(life.automation.judge(NAME).await.is_err());
+        assert_eq!((decides(), life.stage()), (Stage::Shadow, stage("canary-50")));
+        assert_eq!(life.rollouts.owes(), 1, "once is enough");
+    }
+    house.sql("DROP TRIGGER full_1; DROP TRIGGER full_2;").await;
+    let storing = tokio::spawn(life.rollouts.clone().work());
+    for _ in 0..10_000 {
+        if life.rollouts.owes() == 0 {
+            break;
+        }
+        life.clock.advance(Duration::from_millis(10));
+        tokio::task::yield_now().await;
+    }
+    storing.abort();
+    assert_eq!((decides(), life.stage()), (Stage::Shadow, Stage::Shadow));
+    assert_eq!(life.newest().await.act, "auto-rollback");
 }

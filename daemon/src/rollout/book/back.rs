@@ -39,7 +39,7 @@ pub enum Way {
     Kill,
 }
 
-/// A way back as the marker file holds it, in a list of all that are owed.
+/// A way back as the marker file holds it. The file has a list of them: a rollback does not take a kill's place.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Marker {
     rollout: RolloutName,
@@ -71,9 +71,8 @@ impl Rollouts {
             Way::Kill => None,
             Way::Stage(to) => Some(self.target_of(name, to)?),
         };
-        self.0.router.hold(name, to.map_or(Hold::Killed, Hold::Back));
         tracing::warn!(rollout = %name, to = to.map(|stage| stage.to_string()), by = %who.operator, reason, "BACK");
-        let marker = Marker {
+        self.owe(Marker {
             rollout: name,
             to,
             at: self.0.clock.now(),
@@ -82,8 +81,8 @@ impl Rollouts {
             reason: cut(reason),
             automatic,
             detail,
-        };
-        self.owe(marker).await;
+        });
+        self.mark(name).await;
         // In a task of its own: whoever leaves cuts nothing off, and a write that is no longer waited for happens all the same.
         let rollouts = self.clone();
         let storing = tokio::spawn(async move { rollouts.store_owed().await });
@@ -110,8 +109,7 @@ impl Rollouts {
     }
 
     async fn newest(&self, name: RolloutName, to: Option<Stage>) -> Result<ChangeView, RolloutError> {
-        let page = PageAsk::first(NEWEST);
-        let changes = self.changes(name, &page).await?.rows;
+        let changes = self.changes(name, &PageAsk::first(NEWEST)).await?.rows;
         let led_there = |change: &ChangeView| match to {
             None => change.act == "kill",
             Some(to) => change.to == to && change.from != to,
@@ -200,16 +198,32 @@ impl Rollouts {
         loop {
             let Some(marker) = self.owed().first().cloned() else { return Ok(done) };
             done.extend(self.store_marker(&marker).await?);
-            let _one = self.0.marking.lock().await;
             let last = {
                 let mut owed = self.owed();
                 owed.remove(0);
                 !owed.iter().any(|other| other.rollout == marker.rollout)
             };
             if last {
-                let _ = std::fs::remove_file(self.marker_path(marker.rollout));
-                self.0.router.let_go(marker.rollout);
+                self.unmark(marker.rollout).await;
             }
+        }
+    }
+
+    /// Holds a way back in memory until the store has it.
+    fn owe(&self, marker: Marker) {
+        // Under the list's lock, so that whoever stored the one before does not let go of this one.
+        let mut owed = self.owed();
+        self.0.router.hold(marker.rollout, marker.to.map_or(Hold::Killed, Hold::Back));
+        owed.push(marker);
+    }
+
+    /// All of a rollout's are stored, unless another has come since.
+    async fn unmark(&self, name: RolloutName) {
+        let _one = self.0.marking.lock().await;
+        let owed = self.owed();
+        if !owed.iter().any(|other| other.rollout == name) {
+            let _ = std::fs::remove_file(self.marker_path(name));
+            self.0.router.let_go(name);
         }
     }
 
@@ -242,33 +256,36 @@ impl Rollouts {
     /// Takes up what markers of an earlier process hold, before anything is read.
     pub(super) fn take_markers(&self) {
         for name in RolloutName::ALL.iter().copied() {
-            let Ok(text) = std::fs::read_to_string(self.marker_path(name)) else { continue };
-            // A marker that can't be read is a kill: legacy in every doubt.
-            let markers: Vec<Marker> = serde_json::from_str(&text).unwrap_or_else(|_| {
-                vec![Marker {
-                    rollout: name,
-                    to: None,
-                    at: self.0.clock.now(),
-                    by: "unknown".to_owned(),
-                    origin: "marker".to_owned(),
-                    reason: "a marker that can't be read".to_owned(),
-                    automatic: false,
-                    detail: serde_json::Value::Null,
-                }]
-            });
-            for marker in &markers {
-                self.0.router.hold(name, marker.to.map_or(Hold::Killed, Hold::Back));
-            }
-            self.owed().extend(markers);
+            let text = match std::fs::read(self.marker_path(name)) {
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                read => read.unwrap_or_default(),
+            };
+            // One that is there and can't be read is a kill: legacy in every doubt.
+            let unreadable = || Marker {
+                rollout: name,
+                to: None,
+                at: self.0.clock.now(),
+                by: "unknown".to_owned(),
+                origin: "marker".to_owned(),
+                reason: "a marker that can't be read".to_owned(),
+                automatic: false,
+                detail: serde_json::Value::Null,
+            };
+            markers(name, &text)
+                .unwrap_or_else(|| vec![unreadable()])
+                .into_iter()
+                .for_each(|one| self.owe(one));
         }
     }
 
-    /// On disk together with all that is owed of the same rollout: a rollback that comes after a kill must not take its place.
-    async fn owe(&self, marker: Marker) {
+    /// Has the file hold all that is owed of a rollout.
+    async fn mark(&self, name: RolloutName) {
         let _one = self.0.marking.lock().await;
-        let name = marker.rollout;
-        let mut all: Vec<_> = self.owed().iter().filter(|other| other.rollout == name).cloned().collect();
-        all.push(marker.clone());
+        let all: Vec<Marker> = self.owed().iter().filter(|one| one.rollout == name).cloned().collect();
+        if all.is_empty() {
+            // It is stored already.
+            return;
+        }
         let (path, text) = (self.marker_path(name), serde_json::to_string(&all).unwrap_or_default());
         let work = tokio::task::spawn_blocking(move || write_durably(&path, &text));
         match self.0.clock.timeout(PATIENCE, work).await {
@@ -276,7 +293,6 @@ impl Rollouts {
             Ok(Ok(Err(error))) => tracing::error!(%error, "the marker of a way back can't be written"),
             _ => tracing::error!("the marker of a way back is not on disk yet"),
         }
-        self.owed().push(marker);
     }
 
     /// Whether a marker could be written, tried beside the real one.
@@ -302,6 +318,14 @@ impl Rollouts {
     fn owed(&self) -> MutexGuard<'_, Vec<Marker>> {
         self.0.owed.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What a marker file says of a rollout; none where it can't be read. One without a list is of an older version.
+fn markers(name: RolloutName, text: &[u8]) -> Option<Vec<Marker>> {
+    let all = serde_json::from_slice::<Vec<Marker>>(text)
+        .or_else(|_| serde_json::from_slice::<Marker>(text).map(|one| vec![one]))
+        .ok()?;
+    (!all.is_empty() && all.iter().all(|one| one.rollout == name)).then_some(all)
 }
 
 /// Under a new name, synced, renamed, and the folder synced.

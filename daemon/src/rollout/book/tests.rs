@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use cutover_shared::ids::{LinkKey, ProjectId};
 use cutover_shared::page::PageAsk;
 use cutover_shared::rollout::{CriterionState, Operation, ReconcileView, ReverseView, Side, StepView, Why};
 use cutover_shared::status::Health;
@@ -13,7 +12,7 @@ use super::*;
 use crate::faults::Faults;
 use crate::rollout::criteria::Proof;
 use crate::run::Brake;
-use crate::store::{CatalogOp, LinkRow, open};
+use crate::store::{CatalogOp, open, sample};
 
 const START: i64 = 1_750_000_000_000;
 const AUTH: RolloutName = RolloutName::GithubAuth;
@@ -102,28 +101,7 @@ impl House {
 
 impl Life {
     async fn tenants(&self, count: usize) {
-        let row = |n: usize| {
-            let (project, name) = (ProjectId(format!("prj-{n:04}")), format!("org/repo-{n}"));
-            LinkRow {
-                key: LinkKey::new(&project, &name),
-                project,
-                repo_lname: name.clone(),
-                tenant: TenantId(format!("tenant-{n:04}")),
-                repo_full_name: name,
-                repo_id: None,
-                owner_id: None,
-                owner_login: None,
-                token: None,
-                imported_commit_sha: None,
-                imported_tree_sha: None,
-                imported_at: None,
-                import_method: None,
-                app_installation: None,
-                app_status: None,
-                fingerprint: format!("{n}"),
-            }
-        };
-        let rows: Vec<_> = (0..count).map(row).collect();
+        let rows = sample::tenants(0..count, |n| format!("tenant-{n:04}"));
         for rows in rows.chunks(200) {
             let unit = Unit::new().with(CatalogOp::PutLinks { rows: rows.to_vec() });
             self.db.write(Lane::Handler, unit).await.unwrap();
@@ -348,10 +326,35 @@ async fn a_marker_that_can_not_be_read_is_a_kill() {
     let life = house.life().await;
     life.to(&house, "live").await;
     life.db.close().await;
-    std::fs::write(house.path().join("rollout.github-auth.marker"), "nonsense").unwrap();
-    let again = house.life().await;
-    assert_eq!(again.side("acme"), (Side::Legacy, Why::Killed));
-    assert!(again.rollouts.state(AUTH).unwrap().1.killed.is_some());
+    for nonsense in [&b"nonsense"[..], b"\xff\x00", b"", b"[]", b"{\"rollout\":\"git-sandbox\"}"] {
+        std::fs::write(house.path().join("rollout.github-auth.marker"), nonsense).unwrap();
+        let again = house.life().await;
+        assert_eq!(again.side("acme"), (Side::Legacy, Why::Killed), "{nonsense:?}");
+        assert!(again.rollouts.state(AUTH).unwrap().1.killed.is_some());
+        again.rollouts.unkill(AUTH, "mended", &ana()).await.unwrap();
+        again.db.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_kill_and_a_rollback_that_the_store_lacks_are_both_found_by_the_next_start() {
+    let kill = || Way::Kill;
+    let back = || Way::Stage(Some(Stage::Shadow));
+    for ways in [[kill(), back()], [back(), kill()]] {
+        let house = House::new();
+        let life = house.life().await;
+        life.to(&house, "live").await;
+        life.db.close().await;
+        for way in ways {
+            assert!(matches!(life.back(way).await, Err(RolloutError::Owed(_))));
+        }
+        assert_eq!(life.side("acme"), (Side::Legacy, Why::Killed));
+
+        let again = house.life().await;
+        let (_, state) = again.rollouts.state(AUTH).unwrap();
+        assert!(state.killed.is_some() && state.stage == Stage::Shadow, "{state:?}");
+        assert!(!house.path().join("rollout.github-auth.marker").exists());
+    }
 }
 
 #[tokio::test]

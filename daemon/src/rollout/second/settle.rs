@@ -1,6 +1,6 @@
 //! Intents whose call is not under way any more: the process ended, or the caller hung up.
 
-use cutover_shared::rollout::RolloutName;
+use cutover_shared::rollout::{RepairState, RolloutName};
 
 use super::{Intent, Record, Second, SecondError};
 use crate::store::{ArmRecord, Lane, NewSecond, ReadError, RecordKey, SecondOp, SecondRow, Unit};
@@ -25,8 +25,14 @@ impl Second {
         }
     }
 
-    async fn settle_one(&self, row: &SecondRow) -> Result<(), ReadError> {
+    pub(super) async fn settle_one(&self, row: &SecondRow) -> Result<(), ReadError> {
         let parts = self.parts();
+        // It was read before it was seen to be under way no more: what was answered in between has settled itself, and to settle
+        // it again would take what a newer answer owes.
+        let now = parts.db.second_write(row.seq).await?;
+        if now.is_none_or(|now| now.state != RepairState::Intent) {
+            return Ok(());
+        }
         let answering = row.side.other();
         let record = match parts.db.arm_record(answering, &row.of).await? {
             // Of this very call, or of one after it: then the other arm owes what the newest says.

@@ -1,6 +1,6 @@
-//! A process that dies at a crash point is a runtime that is dropped there: nothing in memory survives, and nothing after the
-//! point happens.
+//! Two arms in memory behind a real store: the queue, crashes, and who comes while something is under way.
 
 mod crash;
 mod queue;
+mod turns;
 mod world;

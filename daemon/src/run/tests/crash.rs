@@ -1,63 +1,29 @@
-//! A process that dies at a crash point is a runtime that is dropped there: nothing in memory survives, and nothing
-//! after the point happens. Real processes are killed in the end-to-end tests.
+//! A run that is killed at each crash point, and goes on.
 
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cutover_shared::run::RunState;
-use tokio::sync::Notify;
 
 use super::toys::{Toy, World};
 use super::{ana, life};
 use crate::faults::Faults;
+use crate::faults::crash::{live_until, runtime};
 use crate::run::CRASH_POINTS;
 
 const ITEMS: usize = 25;
 
-/// Faults that stop for ever at the `nth` pass of `point`, and tell.
-fn dies_at(point: &'static str, nth: usize) -> (Faults, Arc<Notify>) {
-    let (passed, dead) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
-    let told = dead.clone();
-    let faults = Faults::with(Arc::new(move |name| {
-        let hit = name == point && passed.fetch_add(1, Ordering::SeqCst) + 1 == nth;
-        let told = told.clone();
-        Box::pin(async move {
-            if hit {
-                told.notify_one();
-                std::future::pending::<()>().await;
-            }
-        })
-    }));
-    (faults, dead)
-}
-
-fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
-}
-
 /// Plans, applies and (when `undo`) undoes, and dies on the way. True when it died, false when it came to the end.
 fn first_life(dir: &Path, world: &World, toy: Toy, undo: bool, point: &'static str, nth: usize) -> bool {
-    let runtime = runtime();
-    let died = runtime.block_on(async {
-        let (faults, dead) = dies_at(point, nth);
-        let work = async {
-            let life = life(dir, world, faults).await;
-            let run = life.approved(toy, ITEMS).await;
-            life.engine.apply(&run.id, None, &ana()).await.unwrap();
+    live_until(point, nth, async |faults| {
+        let life = life(dir, world, faults).await;
+        let run = life.approved(toy, ITEMS).await;
+        life.engine.apply(&run.id, None, &ana()).await.unwrap();
+        life.ended(&run.id).await;
+        if undo {
+            life.engine.undo(&run.id, None, &ana()).await.unwrap();
             life.ended(&run.id).await;
-            if undo {
-                life.engine.undo(&run.id, None, &ana()).await.unwrap();
-                life.ended(&run.id).await;
-            }
-        };
-        tokio::select! {
-            () = dead.notified() => true,
-            () = work => false,
         }
-    });
-    runtime.shutdown_background();
-    died
+    })
 }
 
 /// Starts again and lets everything come to its end; plans anew where the plan had not become visible.

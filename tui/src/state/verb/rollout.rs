@@ -198,3 +198,6 @@ pub(super) fn freeze(state: &State) -> Result<Intent, RpcError> {
     }
     Ok(Intent::Ask(Box::new(dialog)))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,82 +1,48 @@
 use std::time::Duration;
 
-use async_trait::async_trait;
 use cutover_shared::rollout::RolloutName;
 use reqwest::Method;
 use serde_json::{Value, json};
-use tokio_util::sync::CancellationToken;
 
-use super::super::{Door, GithubApi, Limits, Listener, Setup, Take};
+use super::super::Setup;
+use super::super::tests::World as Served;
 use super::*;
 use crate::client::Client as Caller;
-use crate::clock::Clock;
-use crate::faults::Faults;
-use crate::gateway::inbox::Arrival;
-use crate::metrics::Metrics;
 use crate::rollout::metrics::{Flush, Recorder, Windows};
-use crate::store::{Db, WriteError};
-
-struct Nothing;
-
-#[async_trait]
-impl Take for Nothing {
-    async fn take(&self, _: Arrival) -> Result<(), WriteError> {
-        Err(WriteError::Closed)
-    }
-}
 
 struct World {
-    at: String,
-    db: Db,
+    door: Served,
     flush: Flush,
-    _dir: tempfile::TempDir,
 }
 
 impl World {
     async fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let url = format!("sqlite:{}/cutover.db", dir.path().display());
-        let db = crate::store::open(&url, Faults::none()).await.unwrap();
-        let (clock, recorder) = (Clock::manual(1_750_000_000_000), Recorder::new());
-        let windows = Windows::new(db.clone(), clock.clone());
-        let metrics = Metrics::new();
-        let moments = Arc::new(|_: RolloutName| Vec::new());
-        let flush =
-            Flush::new(db.clone(), clock.clone(), recorder.clone(), windows, metrics.clone(), moments);
-        let auth = Auth { service_token: Some("right".into()), ..Auth::default() };
-        let outcomes = Outcomes::new(db.clone(), clock.clone(), recorder);
-        let door = Door::new(Setup {
-            tls: None,
-            allow: None,
-            metrics,
-            apis: routes(Arc::new(OutcomeParts { auth, outcomes })),
-            inbox: Arc::new(Nothing),
-            db: db.clone(),
-            clock,
-            secrets: vec!["secret".into()],
-            app_id: 7,
-            trusted: Vec::new(),
-            github_api: Box::new(|| GithubApi::NotAsked),
-            redis: Box::new(|| crate::doors::http::RedisCheck::NotConfigured),
-            limits: Limits::default(),
-        });
-        let listener = Listener::open("127.0.0.1:0".parse().unwrap()).await.unwrap();
-        let at = format!("http://{}/api/v1/outcomes", listener.address());
-        tokio::spawn(listener.serve(door, CancellationToken::new()));
-        Self { at, db, flush, _dir: dir }
+        let mut made = None;
+        let door = Served::of(|setup| {
+            setup.clock.jump_wall(1_750_000_000_000);
+            let (db, clock, recorder) = (setup.db.clone(), setup.clock.clone(), Recorder::new());
+            let windows = Windows::new(db.clone(), clock.clone());
+            let (metrics, moments) = (setup.metrics.clone(), Arc::new(|_: RolloutName| Vec::new()));
+            made = Some(Flush::new(db.clone(), clock.clone(), recorder.clone(), windows, metrics, moments));
+            let auth = Auth { service_token: Some("right".into()), ..Auth::default() };
+            let outcomes = Outcomes::new(db, clock, recorder);
+            Setup { apis: routes(Arc::new(OutcomeParts { auth, outcomes })), ..setup }
+        })
+        .await;
+        Self { door, flush: made.unwrap() }
     }
 
     async fn post(&self, token: &str, body: impl Into<Vec<u8>>) -> (u16, Value) {
         let client = Caller::new().unwrap();
-        let request =
-            client.request(Method::POST, self.at.parse().unwrap()).bearer_auth(token).body(body.into());
+        let url = format!("http://{}/api/v1/outcomes", self.door.at).parse().unwrap();
+        let request = client.request(Method::POST, url).bearer_auth(token).body(body.into());
         let answer = client.send(request, Duration::from_secs(20)).await.unwrap();
         (answer.status, serde_json::from_slice(&answer.body).unwrap_or_default())
     }
 
     async fn counted(&self) -> u64 {
         self.flush.flush().await.unwrap();
-        let rows = self.db.rollout_windows(RolloutName::GitSandbox, 0, i64::MAX, 99).await.unwrap();
+        let rows = self.door.db.rollout_windows(RolloutName::GitSandbox, 0, i64::MAX, 99).await.unwrap();
         rows.iter().map(|row| row.calls).sum()
     }
 }

@@ -17,12 +17,16 @@ use crate::rollout::evidence::Recorded;
 use crate::rollout::router::Router as Decider;
 use crate::rollout::stages::Track;
 use crate::run::Brake;
+use crate::store::{CatalogOp, Lane, Unit, sample};
 
 const CLONE: &str = "git.clone.use_service_layer";
 const ONE: &str = "/ofrep/v1/evaluate/flags/git.clone.use_service_layer";
 const ALL: &str = "/ofrep/v1/evaluate/flags";
 const EVENTS: &str = "/ofrep/v1/events";
 const STREAMS: usize = 3;
+
+/// A stream that is silent for longer, by the real clock, is a failure and not a hang.
+const LONG: Duration = Duration::from_secs(20);
 
 struct Flags {
     world: World,
@@ -114,14 +118,19 @@ impl Flags {
 
     /// A stream after its first event.
     async fn stream(&self) -> Events {
+        self.opened().await.0
+    }
+
+    /// A stream and its first event.
+    async fn opened(&self) -> (Events, Value) {
         let mut stream = TcpStream::connect(self.world.at).await.unwrap();
         stream.write_all(&get(EVENTS, "client").bytes()).await.unwrap();
         let mut events = Events { stream, text: String::new() };
         events.until("\r\n\r\n").await;
         assert!(events.text.starts_with("HTTP/1.1 200"), "{}", events.text);
         assert!(events.text.contains("content-type: text/event-stream"), "{}", events.text);
-        events.next().await;
-        events
+        let first = events.next().await;
+        (events, first)
     }
 }
 
@@ -138,7 +147,9 @@ impl Events {
             if self.text.contains(mark) {
                 return true;
             }
-            let read = self.stream.read(&mut bytes).await.unwrap();
+            let reading = self.stream.read(&mut bytes);
+            let read =
+                Clock::system().timeout(LONG, reading).await.expect("a stream that says nothing").unwrap();
             if read == 0 {
                 return false;
             }
@@ -391,6 +402,28 @@ async fn streams_hear_of_a_switch_and_of_a_kill_at_once() {
         assert!(!stream.until("never").await, "a stop ends the stream");
         assert!(stream.text.ends_with("0\r\n\r\n"), "and not in the middle: {}", stream.text);
     }
+}
+
+#[tokio::test]
+async fn a_tenants_exception_is_told_and_who_comes_later_hears_since_when_it_is_so() {
+    let flags = Flags::new().await;
+    let rows = vec![sample::link("p", "acme", "Acme/web")];
+    flags.world.db.write(Lane::Run, Unit::new().with(CatalogOp::PutLinks { rows })).await.unwrap();
+    let (mut stream, before) = flags.opened().await;
+    flags.world.clock.advance(Duration::from_secs(7));
+    let who = crate::audit::Who::daemon();
+    let legacy = Some(Side::Legacy);
+    flags
+        .rollouts
+        .set_override(RolloutName::GitSandbox, &"acme".into(), legacy, "asked", &who)
+        .await
+        .unwrap();
+    let told = stream.next().await;
+    assert_ne!(told["etag"], before["etag"]);
+    assert_eq!(told["lastModified"], 7);
+    flags.world.clock.advance(Duration::from_secs(5));
+    assert_eq!(flags.opened().await.1, told);
+    assert_eq!(flags.evaluate(&post(ONE, &of("acme"))).await.body["reason"], "TARGETING_MATCH");
 }
 
 #[tokio::test]

@@ -3,24 +3,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use reqwest::Method;
 use serde_json::{Value, json};
-use tokio_util::sync::CancellationToken;
 
-use super::super::{Door, GithubApi, Limits, Listener, Setup, Take};
+use super::super::Setup;
+use super::super::tests::World as Served;
 use super::*;
 use crate::client::Client as Caller;
-use crate::faults::Faults;
-use crate::gateway::inbox::Arrival;
 use crate::gateway::triggers::{Files, FilesError, Listing};
-use crate::store::WriteError;
 
 struct Nothing;
-
-#[async_trait]
-impl Take for Nothing {
-    async fn take(&self, _: Arrival) -> Result<(), WriteError> {
-        Err(WriteError::Closed)
-    }
-}
 
 #[async_trait]
 impl Files for Nothing {
@@ -29,45 +19,23 @@ impl Files for Nothing {
     }
 }
 
-struct World {
-    at: String,
-    db: Db,
-    _dir: tempfile::TempDir,
-}
+struct World(Served);
 
 impl World {
     async fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let url = format!("sqlite:{}/cutover.db", dir.path().display());
-        let db = crate::store::open(&url, Faults::none()).await.unwrap();
-        let clock = Clock::manual(5);
-        let triggers = Triggers::new(db.clone(), clock.clone(), Arc::new(Nothing));
-        let auth = Auth { service_token: Some("right".into()), ..Auth::default() };
-        let parts = WorkflowParts { triggers, db: db.clone(), clock: clock.clone(), auth };
-        let door = Door::new(Setup {
-            tls: None,
-            allow: None,
-            metrics: crate::metrics::Metrics::new(),
-            apis: routes(Arc::new(parts)),
-            inbox: Arc::new(Nothing),
-            db: db.clone(),
-            clock,
-            secrets: vec!["secret".into()],
-            app_id: 7,
-            trusted: Vec::new(),
-            github_api: Box::new(|| GithubApi::NotAsked),
-            redis: Box::new(|| crate::doors::http::RedisCheck::NotConfigured),
-            limits: Limits::default(),
+        let door = Served::of(|setup| {
+            setup.clock.jump_wall(5);
+            let (db, clock) = (setup.db.clone(), setup.clock.clone());
+            let triggers = Triggers::new(db.clone(), clock.clone(), Arc::new(Nothing));
+            let auth = Auth { service_token: Some("right".into()), ..Auth::default() };
+            Setup { apis: routes(Arc::new(WorkflowParts { triggers, db, clock, auth })), ..setup }
         });
-        let listener = Listener::open("127.0.0.1:0".parse().unwrap()).await.unwrap();
-        let at = format!("http://{}/api/v1/workflows", listener.address());
-        tokio::spawn(listener.serve(door, CancellationToken::new()));
-        Self { at, db, _dir: dir }
+        Self(door.await)
     }
 
     async fn call(&self, method: Method, rest: &str, token: &str, body: Vec<u8>) -> (u16, Value) {
         let client = Caller::new().unwrap();
-        let url = format!("{}{rest}", self.at).parse().unwrap();
+        let url = format!("http://{}/api/v1/workflows{rest}", self.0.at).parse().unwrap();
         let request = client.request(method, url).bearer_auth(token).body(body);
         let answer = client.send(request, Duration::from_secs(20)).await.unwrap();
         (answer.status, serde_json::from_slice(&answer.body).unwrap_or_default())
@@ -109,7 +77,7 @@ async fn a_workflow_is_put_shown_listed_and_removed() {
     }
     let remove = || world.call(Method::DELETE, "/wf-1", "right", Vec::new());
     assert_eq!((remove().await.0, remove().await.0, world.get("/wf-1").await.0), (204, 404, 404));
-    let audit = world.db.audit_newest(None, 10).await.unwrap();
+    let audit = world.0.db.audit_newest(None, 10).await.unwrap();
     let acts: Vec<bool> = audit.iter().map(|row| row.bytes.contains("workflow.")).collect();
     assert_eq!(acts, [true; 4], "each change is recorded, and no refusal is");
 }

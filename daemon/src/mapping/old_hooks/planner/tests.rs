@@ -1,27 +1,11 @@
 //! Which repositories are looked at.
 
 use super::*;
-use cutover_shared::ids::{ProjectId, RunId, TenantId};
+use crate::store::sample;
+use cutover_shared::ids::{RunId, TenantId};
 
 fn link(project: &str, tenant: &str, name: &str, id: Option<i64>) -> LinkRow {
-    LinkRow {
-        project: ProjectId::from(project),
-        repo_lname: name.to_lowercase(),
-        key: LinkKey(format!("{project}:{}", name.to_lowercase())),
-        tenant: TenantId::from(tenant),
-        repo_full_name: name.to_owned(),
-        repo_id: id,
-        owner_id: None,
-        owner_login: None,
-        token: None,
-        imported_commit_sha: None,
-        imported_tree_sha: None,
-        imported_at: None,
-        import_method: None,
-        app_installation: None,
-        app_status: None,
-        fingerprint: String::new(),
-    }
+    LinkRow { repo_id: id, ..sample::link(project, tenant, name) }
 }
 
 fn mapped(links: &[&LinkRow], repo: i64) -> Vec<(LinkKey, MappingRow)> {

@@ -206,6 +206,46 @@ async fn what_the_store_does_not_take_is_kept_and_told_all_the_same() {
 }
 
 #[tokio::test]
+async fn tenants_that_the_store_does_not_take_are_kept() {
+    let world = World::new().await;
+    world.sql("ALTER TABLE rollout_tenants RENAME TO other;").await;
+    for _ in 0..2 {
+        world.good(4);
+        world.clock.advance(Duration::from_secs(5));
+        world.flush.flush().await.unwrap_err();
+    }
+    assert_eq!(world.rows().await.iter().map(|row| row.calls).collect::<Vec<_>>(), [4, 4]);
+    world.sql("ALTER TABLE other RENAME TO rollout_tenants;").await;
+    world.flush.flush().await.unwrap();
+    assert_eq!(world.db.rollout_tenants(NAME, 0, 9).await.unwrap()[0].calls, 8);
+}
+
+#[tokio::test]
+async fn what_is_counted_while_its_window_is_being_stored_is_stored_with_it() {
+    let world = World::new().await;
+    world.good(3);
+    world.flush.tick(false).await;
+    let under_way = world.flush.held().due(WINDOW_ROWS);
+    world.good(2);
+    world.flush.tick(false).await;
+    let rows = under_way.iter().map(|due| due.row.clone()).collect();
+    world.db.write(Lane::Handler, Unit::new().with(RolloutMetricOp::Windows { rows })).await.unwrap();
+    world.flush.held().stored(&under_way, world.clock.now());
+    world.flush.flush().await.unwrap();
+    assert_eq!(world.rows().await.iter().map(|row| row.calls).collect::<Vec<_>>(), [5]);
+}
+
+#[tokio::test]
+async fn what_is_counted_after_the_last_flush_replaces_nothing() {
+    let world = World::new().await;
+    world.good(3);
+    world.flush.stop().await.unwrap();
+    world.good(2);
+    world.flush.stop().await.unwrap();
+    assert_eq!(world.rows().await.iter().map(|row| row.calls).sum::<u64>(), 5);
+}
+
+#[tokio::test]
 async fn what_had_to_be_given_up_is_said() {
     let world = World::new().await;
     let rows = (0..5_000).map(|n| MetricRow {

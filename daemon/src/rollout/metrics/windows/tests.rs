@@ -43,3 +43,17 @@ async fn bytes_that_are_no_histogram_are_an_error_and_no_figure() {
     let windows = Windows::new(db, Clock::manual(100_000));
     assert!(matches!(windows.closed(NAME, 0, 1).await, Err(ReadError::Corrupt { .. })));
 }
+
+/// The time is over and its last flush has not come: what is there is not all of it.
+#[tokio::test]
+async fn a_window_whose_last_flush_has_not_come_is_not_over() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = open(&format!("sqlite:{}/cutover.db", dir.path().display()), Faults::none()).await.unwrap();
+    let windows = Windows::new(db.clone(), Clock::manual(100_000));
+    for (complete, closed) in [(Wholeness::Open, 0), (Wholeness::Whole, 1)] {
+        let row = MetricRow::empty(Operation::Clone, Side::Legacy, 0, 5_000);
+        let rows = vec![MetricRow { calls: 1, complete, ..row }];
+        db.write(Lane::Run, Unit::new().with(RolloutMetricOp::Windows { rows })).await.unwrap();
+        assert_eq!(windows.closed(NAME, 0, 9).await.unwrap().len(), closed, "{complete:?}");
+    }
+}

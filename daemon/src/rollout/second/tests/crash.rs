@@ -1,63 +1,33 @@
+//! Calls whose process is killed at each crash point: whoever was answered is in both books.
+
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use cutover_shared::rollout::Side;
-use tokio::sync::Notify;
 
 use super::world::{Life, NAME, Script};
 use crate::audit::Who;
 use crate::faults::Faults;
+use crate::faults::crash::{live_until, runtime};
 use crate::rollout::second::CRASH_POINTS;
 
 const KEYS: usize = 6;
 
-/// Faults that stop for ever at the `nth` pass of `point`, and tell.
-fn dies_at(point: &'static str, nth: usize) -> (Faults, Arc<Notify>) {
-    let (passed, dead) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
-    let told = dead.clone();
-    let faults = Faults::with(Arc::new(move |name| {
-        let hit = name == point && passed.fetch_add(1, Ordering::SeqCst) + 1 == nth;
-        let told = told.clone();
-        Box::pin(async move {
-            if hit {
-                told.notify_one();
-                std::future::pending::<()>().await;
-            }
-        })
-    }));
-    (faults, dead)
-}
-
-fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
-}
-
 /// Calls while the worker works, and dies on the way. The keys of those that were answered, and whether it died.
 fn first_life(dir: &Path, script: &Script, point: &'static str, nth: usize) -> (Vec<String>, bool) {
     let answered = Arc::new(Mutex::new(Vec::new()));
-    let runtime = runtime();
-    let died = runtime.block_on(async {
-        let (faults, dead) = dies_at(point, nth);
-        let work = async {
-            let life = Life::new(dir, script.clone(), faults).await;
-            let worker = tokio::spawn(life.second.clone().work());
-            for n in 0..KEYS {
-                let key = format!("a@{n}");
-                life.call(&key).await;
-                answered.lock().unwrap().push(key);
-            }
-            life.settled().await;
-            life.second.reconcile(NAME, &Who::daemon()).await.unwrap();
-            worker.abort();
-        };
-        tokio::select! {
-            () = dead.notified() => true,
-            () = work => false,
+    let died = live_until(point, nth, async |faults| {
+        let life = Life::new(dir, script.clone(), faults).await;
+        let worker = tokio::spawn(life.second.clone().work());
+        for n in 0..KEYS {
+            let key = format!("a@{n}");
+            life.call(&key).await;
+            answered.lock().unwrap().push(key);
         }
+        life.settled().await;
+        life.second.reconcile(NAME, &Who::daemon()).await.unwrap();
+        worker.abort();
     });
-    runtime.shutdown_background();
     let answered = answered.lock().unwrap().clone();
     (answered, died)
 }

@@ -11,6 +11,7 @@ use cutover_shared::ids::TenantId;
 use cutover_shared::mapping::Mode;
 use cutover_shared::rollout::{Operation, RolloutName, Side, Stage};
 use serde_json::json;
+use tokio::sync::Notify;
 
 use crate::clock::Clock;
 use crate::faults::Faults;
@@ -23,6 +24,9 @@ use crate::run::Brake;
 use crate::store::{self, Db};
 
 pub(super) const NOW: i64 = 1_800_000_000_000;
+/// By the real clock: a store on a busy disk takes its time.
+const LONG: Duration = Duration::from_secs(60);
+
 pub(super) const NAME: RolloutName = RolloutName::GithubAuth;
 
 /// What the arms did, outside of any store and any process: (side, key) by how often.
@@ -49,6 +53,13 @@ pub(super) struct Script {
     pub(super) other_digest: Arc<AtomicU32>,
     /// Whether the answering arm's effects are asked for after a crash.
     pub(super) asks: bool,
+    /// Writes that wait in the middle until they are let go.
+    pub(super) stops: Arc<AtomicU32>,
+    pub(super) go: Arc<Notify>,
+    /// Writes that have begun.
+    pub(super) begun: Arc<AtomicU32>,
+    /// What was written, in this order.
+    pub(super) wrote: Arc<Mutex<Vec<String>>>,
 }
 
 fn take(count: &AtomicU32) -> bool {
@@ -64,19 +75,25 @@ impl SecondArm for Script {
         if take(&self.transient) {
             return Err(SecondError::Transient { why: "not now".to_owned(), wait: None });
         }
+        self.begun.fetch_add(1, Ordering::SeqCst);
+        if take(&self.stops) {
+            self.go.notified().await;
+        }
         self.outside.did(intent.side, &intent.key);
-        let digest = if take(&self.other_digest) { "other" } else { "same" };
-        Ok(Record { digest: digest.to_owned(), ..record(&intent.key) })
+        let asked = intent.body["digest"].as_str().unwrap_or("same");
+        let digest = if take(&self.other_digest) { "other" } else { asked };
+        self.wrote.lock().unwrap().push(digest.to_owned());
+        Ok(record(&intent.key, digest))
     }
 
     async fn became(&self, intent: &Intent) -> Result<Option<Record>, SecondError> {
         let done = self.asks && self.outside.times(intent.side.other(), &intent.key) > 0;
-        Ok(done.then(|| record(&intent.key)))
+        Ok(done.then(|| record(&intent.key, "same")))
     }
 }
 
-pub(super) fn record(key: &str) -> Record {
-    Record { key: key.to_owned(), digest: "same".to_owned(), body: json!({ "of": key }) }
+pub(super) fn record(key: &str, digest: &str) -> Record {
+    Record { key: key.to_owned(), digest: digest.to_owned(), body: json!({ "of": key, "digest": digest }) }
 }
 
 /// One life of a process over the store in a folder.
@@ -135,23 +152,31 @@ impl Life {
 
     /// One call: the answering arm does it, and the caller has an answer when this comes back.
     pub(super) async fn call(&self, key: &str) {
+        self.answers(key, "same").await;
+    }
+
+    /// A call whose answer has this digest.
+    pub(super) async fn answers(&self, key: &str, digest: &str) {
         let asked = self.asked(key);
         let side = asked.decision.side;
         let work = async {
             self.script.outside.did(side, key);
-            Ok::<_, String>(record(key))
+            Ok::<_, String>(record(key, digest))
         };
         self.second.around(asked, work, |record| Some(record.clone())).await.unwrap();
     }
 
     /// Waits until it is so, moving the clock where nothing happens by itself.
     pub(super) async fn until(&self, mut so: impl AsyncFnMut(&Self) -> bool) {
-        for round in 0..20_000 {
+        let (real, mut round) = (Clock::system(), 0_u32);
+        let end = real.monotonic() + LONG;
+        while real.monotonic() < end {
             if so(self).await {
                 return;
             }
-            if round % 20 == 19 {
-                self.clock.advance(Duration::from_secs(5));
+            round += 1;
+            if round.is_multiple_of(20) {
+                self.clock.advance(Duration::from_secs(1));
             }
             tokio::task::yield_now().await;
         }

@@ -147,7 +147,7 @@ async fn answered(
     owe: bool,
 ) -> Done {
     put_record(connection, record).await?;
-    query(
+    let superseded = query(
         "UPDATE second_writes SET state = 'superseded', ended_at = $5
           WHERE rollout = $1 AND operation = $2 AND tenant = $3 AND key = $4 AND ended_at IS NULL
             AND state IN ('pending', 'failed') AND id <> $6",
@@ -174,7 +174,8 @@ async fn answered(
     .fetch_one(&mut *connection)
     .await
     .map_err(failed(RECORD))?;
-    match (same, owe) {
+    // What was owed until now may be under way: the other arm is further than its book then.
+    match (same && superseded.rows_affected() == 0, owe) {
         (true, _) => put(connection, write, "done", Some(record.at)).await,
         (false, true) => put(connection, write, "pending", None).await,
         // The record stays, so that a reconciliation finds what is missing as soon as there is room.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cutover_shared::ids::{InstallationId, LinkKey, ProjectId, TenantId};
+use cutover_shared::ids::{InstallationId, LinkKey, TenantId};
 use cutover_shared::run::{ItemState, RunState};
 use proptest::prelude::*;
 use serde_json::json;
@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::faults::Faults;
 use crate::store::{
     AuditDraft, CatalogOp, Db, ItemChange, Lane, LinkRow, MappingOp, MappingRow, NewItem, NewRun, RunOp,
-    RunPatch, Unit, Value, open,
+    RunPatch, Unit, Value, open, sample,
 };
 
 pub(super) const NOW: i64 = 10_000;
@@ -373,25 +373,7 @@ fn key_of(ord: i64, item: &Item) -> String {
 }
 
 fn link(place: &Place) -> LinkRow {
-    let project = ProjectId(place.project.clone());
-    LinkRow {
-        key: LinkKey::new(&project, &place.repo),
-        project,
-        repo_lname: place.repo.to_lowercase(),
-        tenant: TenantId(place.tenant.clone()),
-        repo_full_name: place.repo.clone(),
-        repo_id: None,
-        owner_id: None,
-        owner_login: None,
-        token: None,
-        imported_commit_sha: None,
-        imported_tree_sha: None,
-        imported_at: None,
-        import_method: None,
-        app_installation: None,
-        app_status: None,
-        fingerprint: "f".into(),
-    }
+    sample::link(&place.project, &place.tenant, &place.repo)
 }
 
 fn mapping(place: &Place) -> Option<MappingRow> {

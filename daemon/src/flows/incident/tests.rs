@@ -1,0 +1,115 @@
+//! An incident goes back first, and keeps the way forward shut until it is closed.
+
+use std::sync::Arc;
+
+use cutover_shared::page::PageAsk;
+use cutover_shared::rollout::Stage;
+
+use super::*;
+use crate::faults::Faults;
+use crate::rollout::book::RolloutSettings;
+use crate::rollout::criteria::Rules;
+use crate::rollout::evidence::Recorded;
+use crate::rollout::router::Router;
+use crate::rollout::second::RepairLimits;
+use crate::rollout::stages::Track;
+use crate::run::Brake;
+use crate::store::open;
+
+const AUTH: RolloutName = RolloutName::GithubAuth;
+const SANDBOX: RolloutName = RolloutName::GitSandbox;
+
+struct World {
+    incidents: Incidents,
+    _dir: tempfile::TempDir,
+}
+
+impl World {
+    /// Both rollouts in these stages.
+    async fn new(stages: [&str; 2]) -> Self {
+        let (dir, clock) = (tempfile::tempdir().unwrap(), Clock::manual(1_000));
+        let db = open(&format!("sqlite:{}/cutover.db", dir.path().display()), Faults::none()).await.unwrap();
+        let initial = stages.map(|stage| stage.parse().unwrap());
+        let settings = RolloutSettings {
+            track: Track::new(&[10, 50, 100]).unwrap(),
+            rules: Rules::default(),
+            shadow_buckets: 0,
+            initial,
+        };
+        let limits = RepairLimits { age: std::time::Duration::from_secs(3_600), most: 100 };
+        let evidence = Arc::new(Recorded { db: db.clone(), clock: clock.clone(), limits });
+        let brake = Brake::pulled();
+        brake.release(brake.newest().unwrap());
+        let router = Router::new(brake);
+        let rollouts = Rollouts::new(db.clone(), clock.clone(), router, settings, evidence, dir.path());
+        rollouts.load(|name| initial[name.index()]).await.unwrap();
+        Self { incidents: Incidents { db, clock, rollouts }, _dir: dir }
+    }
+
+    async fn declare(
+        &self,
+        name: Option<RolloutName>,
+    ) -> Result<(IncidentView, Vec<ChangeView>), RolloutError> {
+        self.incidents.declare(name, "users can't import", &ana()).await
+    }
+
+    /// What decides now.
+    fn stages(&self) -> [Stage; 2] {
+        [AUTH, SANDBOX].map(|name| self.incidents.rollouts.router().plan(name).unwrap().stage)
+    }
+
+    async fn criterion(&self, name: RolloutName) -> String {
+        let standing = self.incidents.rollouts.standing(name).await.unwrap();
+        let found = standing.criteria.into_iter().find(|one| one.name == "incident");
+        found.unwrap().state.word().to_owned()
+    }
+}
+
+fn ana() -> Who {
+    Who { operator: "ana".into(), origin: "test".to_owned() }
+}
+
+fn stages(words: [&str; 2]) -> [Stage; 2] {
+    words.map(|word| word.parse().unwrap())
+}
+
+#[tokio::test]
+async fn what_an_incident_names_goes_back_frozen_or_not_and_stays_there_until_it_is_closed() {
+    let world = World::new(["canary-50", "live"]).await;
+    let rollouts = &world.incidents.rollouts;
+    rollouts.freeze(AUTH, "sales", &ana()).await.unwrap();
+    let (incident, changes) = world.declare(Some(AUTH)).await.unwrap();
+    assert_eq!(world.stages(), stages(["canary-10", "live"]), "and nothing else");
+    assert_eq!((changes.len(), changes[0].reason.contains("users can't import")), (1, true), "{changes:?}");
+    assert_eq!(changes[0].detail["evidence"]["incident"], incident.id.as_str());
+    assert_eq!([world.criterion(AUTH).await, world.criterion(SANDBOX).await], ["fails", "holds"]);
+    assert_eq!(world.incidents.open().await.unwrap(), std::slice::from_ref(&incident));
+    assert!(world.incidents.close("another", &ana()).await.unwrap().is_none());
+    assert_eq!(world.criterion(AUTH).await, "fails");
+    assert_eq!(world.incidents.close(&incident.id, &ana()).await.unwrap(), Some(incident.clone()));
+    assert_eq!(world.criterion(AUTH).await, "holds");
+    assert!(world.incidents.close(&incident.id, &ana()).await.unwrap().is_none(), "once");
+    let acts = world.incidents.db.audit_newest(None, 2).await.unwrap();
+    let acts: Vec<_> = acts.iter().map(|row| crate::audit::view(row).act).collect();
+    assert_eq!(acts, ["incident.close", "incident.declare"]);
+}
+
+#[tokio::test]
+async fn an_incident_of_everything_takes_all_back_and_moves_nobody_who_is_not_on_the_target() {
+    let world = World::new(["shadow", "live"]).await;
+    let (_, changes) = world.declare(None).await.unwrap();
+    assert_eq!(world.stages(), stages(["shadow", "canary-100"]));
+    assert_eq!(changes.iter().map(|one| one.rollout).collect::<Vec<_>>(), [SANDBOX]);
+    assert_eq!([world.criterion(AUTH).await, world.criterion(SANDBOX).await], ["fails", "fails"]);
+    let newest = world.incidents.rollouts.changes(SANDBOX, &PageAsk::first(1)).await.unwrap();
+    assert_eq!(newest.rows[0].act, "auto-rollback");
+}
+
+#[tokio::test]
+async fn without_the_store_all_goes_back_and_the_incident_is_said_not_to_be_written_down() {
+    let world = World::new(["canary-50", "live"]).await;
+    world.incidents.db.close().await;
+    assert!(world.declare(None).await.is_err());
+    assert_eq!(world.stages(), stages(["canary-10", "canary-100"]));
+    assert_eq!(world.incidents.rollouts.owes(), 2);
+}
