@@ -261,6 +261,7 @@ impl Act {
                 | RolloutAct::Close { .. }
                 | RolloutAct::Unkill { .. }
                 | RolloutAct::Baseline { .. }
+                | RolloutAct::Ring { .. }
                 | RolloutAct::Outcomes(_) => Role::Operator,
             },
             // It spends an installation's calls and leaves an artifact.
@@ -328,6 +329,7 @@ impl Act {
                 RolloutAct::Unkill { .. } => "unkill",
                 RolloutAct::Baseline { .. } => "rollout.baseline",
                 RolloutAct::Outcomes(_) => "rollout.outcomes",
+                RolloutAct::Ring { .. } => "rollout.ring",
             },
             Self::Import(act) => match act {
                 ImportAct::Run { .. } => "import",

@@ -206,6 +206,13 @@ impl Automation {
         let breach = judgement.verdict == Verdict::Breach;
         if is_new || breach {
             self.keep(name, &kept, now).await?;
+            let (said, text) = said(&judgement);
+            // Legacy is let go after two weeks without such a moment.
+            if state.stage == Stage::Live && said == CriterionState::Fails {
+                let body = json!(Proof { at: now, ok: false, text }).to_string();
+                let record = RolloutOp::Record { name, kind: RecordKind::Red, at: now, body };
+                self.db.write(Lane::Handler, Unit::new().with(record)).await?;
+            }
         }
         self.judged.set(name, Some(judgement.clone()));
         let (_, state) = self.rollouts.state(name)?;

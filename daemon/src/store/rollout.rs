@@ -60,6 +60,8 @@ pub enum RecordKind {
     Reconcile,
     /// Answers that left no record: the store did not take it.
     Unrecorded,
+    /// When the judge last said no while the target answered for everybody.
+    Red,
 }
 
 impl RecordKind {
@@ -73,6 +75,7 @@ impl RecordKind {
             Self::Preflight => "preflight",
             Self::Reconcile => "reconcile",
             Self::Unrecorded => "unrecorded",
+            Self::Red => "red",
         }
     }
 }

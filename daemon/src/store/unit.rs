@@ -15,6 +15,7 @@ use super::outbox::{DispatchTo, OutboxOp};
 use super::rescore::RescoreOp;
 use super::rollout::{RecordKind, RolloutOp};
 use super::rollout_metrics::{RolloutMetricOp, Wholeness};
+use super::rollout_time::RingOp;
 use super::rows::{InstallationRow, LinkRow, MappingRow, NewItem, NewRun, RepositoryRow, RequestRow};
 use super::second::SecondOp;
 
@@ -96,6 +97,7 @@ ops! {
     Probe(ProbeOp),
     Rescore(RescoreOp),
     Rollout(RolloutOp),
+    Ring(RingOp),
     RolloutMetric(RolloutMetricOp),
     Second(SecondOp),
     Setting(SettingOp),
@@ -285,6 +287,7 @@ impl Op {
             }
             Self::RolloutMetric(RolloutMetricOp::Tenants { rows }) => rows.len(),
             Self::Downstream(DownstreamOp::Put { rows, .. }) => rows.len(),
+            Self::Ring(RingOp::Add { tenants, .. } | RingOp::Remove { tenants, .. }) => tenants.len(),
             Self::Second(SecondOp::Again { seqs, .. }) => seqs.len(),
             Self::Second(SecondOp::Owe { rows, .. }) => rows.len(),
             Self::Outbox(OutboxOp::Replay { seqs }) => seqs.len(),
@@ -335,7 +338,7 @@ impl Op {
             Self::Rollout(RolloutOp::List { .. } | RolloutOp::Record { .. }) => None,
             // An intent and its withdrawal change nothing that is shown.
             Self::Second(SecondOp::Intend(_) | SecondOp::Withdraw { .. }) => None,
-            Self::Rollout(_) | Self::Mismatch(_) | Self::Second(_) => Some(Topic::Rollouts),
+            Self::Rollout(_) | Self::Ring(_) | Self::Mismatch(_) | Self::Second(_) => Some(Topic::Rollouts),
             // Each second would be too often for whoever looks: a window that ended is told.
             Self::RolloutMetric(RolloutMetricOp::Windows { rows })
                 if rows.iter().any(|row| row.complete != Wholeness::Open) =>

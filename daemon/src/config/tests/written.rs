@@ -168,6 +168,7 @@ fn every_key_has_an_effect() {
             ("import", ""),
             ("rollout", ""),
             ("rollout.prometheus", ""),
+            ("rollout.roles", ""),
             ("run", ""),
             ("locks", ""),
             ("log", ""),

@@ -81,7 +81,8 @@ fn an_override_counts_from_canary_on() {
 #[test]
 fn a_roster_is_taken_by_its_names() {
     let mut plan = plan(canary(1));
-    plan.roster = Some(HashSet::from(["acme".to_owned()]));
+    let names = HashSet::from(["acme".to_owned()]);
+    plan.roster = Some(Roster { names, and_share: false });
     assert_eq!(decide(&plan, Operation::Import, "acme", false).side, Side::Target);
     for n in 0..1_000 {
         assert_eq!(decide(&plan, Operation::Import, &format!("other-{n}"), false).side, Side::Legacy);
