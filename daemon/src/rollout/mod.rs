@@ -11,6 +11,8 @@ pub mod evidence;
 pub mod judge;
 pub mod metrics;
 pub mod mismatch;
+#[cfg(test)]
+mod model;
 pub mod peers;
 pub mod reconcile;
 pub mod router;

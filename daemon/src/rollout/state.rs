@@ -147,6 +147,15 @@ impl State {
         self.shadow_since = if stage.compares() { self.shadow_since.or(Some(at)) } else { None };
     }
 
+    /// Goes back; false: it is no further than that already.
+    pub fn back(&mut self, to: Stage, at: i64) -> bool {
+        let further = to < self.stage;
+        if further {
+            self.moved(to, None, at);
+        }
+        further
+    }
+
     /// Kills; false: it is already. The first kill's reason stays.
     pub fn kill(&mut self, by: Killed) -> bool {
         let fresh = self.killed.is_none();

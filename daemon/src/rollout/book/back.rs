@@ -205,11 +205,12 @@ impl Rollouts {
                 }
                 "kill"
             }
-            Some(to) if to >= state.stage => return Ok(None),
             Some(to) => {
+                if !state.back(to, self.0.clock.now()) {
+                    return Ok(None);
+                }
                 // A list by name was frozen for the share that is left now.
                 lists.roster = None;
-                state.moved(to, None, self.0.clock.now());
                 if marker.automatic { "auto-rollback" } else { "rollback" }
             }
         };
