@@ -126,9 +126,11 @@ fn text(view: &TimelineView, now: i64, style: Style) -> String {
     let mut block = Block::new();
     block.toned("Rollout", view.rollout.word(), Tone::Strong);
     match &view.planned {
-        None => block.line("Next", "this is the last stage"),
+        None => {
+            block.line("Next", "this is the last stage");
+        }
         Some(next) => planned(&mut block, next, now),
-    };
+    }
     let rows = view.stays.rows.iter().flat_map(|stay| rows(stay, now)).collect();
     let mut text = block.render(style) + &section("Stages, newest first", style, STAYS, rows);
     if let Some(next) = &view.stays.next {
