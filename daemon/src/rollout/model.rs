@@ -254,17 +254,17 @@ impl Search {
     /// Acts that go neither forward nor back.
     fn acts(&self, world: &World) -> Vec<World> {
         let names = || world.names();
-        let changed = |change: &dyn Fn(&mut State)| {
+        let changed = |change: &dyn Fn(&mut State) -> bool| {
             let mut state = world.state();
             change(&mut state);
             world.after(&state, names())
         };
         let freeze = FreezeView { reason: String::new(), by: "ana".into(), at: 0 };
         let mut reached = vec![
-            changed(&|state| drop(state.freeze(freeze.clone()))),
-            changed(&|state| drop(state.unfreeze())),
-            changed(&|state| drop(state.flag(FLAG, true))),
-            changed(&|state| drop(state.flag(FLAG, false))),
+            changed(&|state| state.freeze(freeze.clone())),
+            changed(&|state| state.unfreeze()),
+            changed(&|state| state.flag(FLAG, true)),
+            changed(&|state| state.flag(FLAG, false)),
             World { incident: true, ..world.clone() },
             World { incident: false, ..world.clone() },
             World { proven: true, ..world.clone() },
@@ -274,14 +274,14 @@ impl Search {
         ];
         if world.owed.is_empty() {
             // What is owed is stored before a kill is let go.
-            reached.push(changed(&|state| drop(state.unkill(0))));
+            reached.push(changed(&|state| state.unkill(0)));
         } else {
             // The store takes the oldest.
             let (mut state, way) = (world.state(), world.owed[0]);
             match way {
-                None => drop(state.kill(Killed { at: 0, by: "ana".to_owned(), reason: String::new() })),
-                Some(to) => drop(state.back(to, 0)),
-            }
+                None => state.kill(Killed { at: 0, by: "ana".to_owned(), reason: String::new() }),
+                Some(to) => state.back(to, 0),
+            };
             reached.push(World { owed: world.owed[1..].to_vec(), ..world.after(&state, names()) });
         }
         reached
