@@ -191,6 +191,7 @@ async fn a_step_changes_nothing_before_its_digest_is_named() {
             name: AUTH,
             to: "canary-50".parse().unwrap(),
             exact: Some(3),
+            ring: None,
             digest: "abc".into(),
             override_reason: Some("we know".into()),
         }
