@@ -6,16 +6,15 @@ use cutover_shared::ids::{OperatorName, TenantId};
 use cutover_shared::page::PageAsk;
 use cutover_shared::rollout::{
     InTime, NamedRoles, Planned, Ring, RingChange, RingMember, RolloutAct, RolloutAnswer, RolloutName,
-    RolloutQuery, StandbyState, Stay, StayEvent, StayEventKind, TimelineView,
+    RolloutQuery, StandbyState, Stay, StayEvent, TimelineView,
 };
 use cutover_shared::rpc::{Answer, Query};
 
 use super::super::list::{Listing, Window, list};
 use super::super::{Outcome, Verdict};
-use super::text::section;
 use super::{ask, done};
 use crate::failure::Failure;
-use crate::plain::{Block, Cell, Column, Style, Tone, age, number, parse_duration, span, time};
+use crate::plain::{Block, Cell, Column, Style, Tone, age, clean, number, parse_duration, span, time, wrap};
 use crate::session::Session;
 use crate::words;
 
@@ -75,15 +74,6 @@ pub(super) fn moment(text: &str) -> Result<Moment, String> {
 
 const MEMBERS: &[Column] = &[Column::long("TENANT"), Column::words("SINCE"), Column::long("BY")];
 
-const STAYS: &[Column] = &[
-    Column::words("WHEN"),
-    Column::words("STAGE"),
-    Column::words("FOR"),
-    Column::words("WHAT"),
-    Column::long("BY"),
-    Column::long("WHY"),
-];
-
 pub(super) async fn ring(args: RingArgs, session: &mut Session<'_>) -> Verdict {
     let RingArgs { ring, verb, tenants, window } = args;
     let change = match verb.as_str() {
@@ -131,8 +121,11 @@ fn text(view: &TimelineView, now: i64, style: Style) -> String {
         }
         Some(next) => planned(&mut block, next, now),
     }
-    let rows = view.stays.rows.iter().flat_map(|stay| rows(stay, now)).collect();
-    let mut text = block.render(style) + &section("Stages, newest first", style, STAYS, rows);
+    let mut text =
+        block.render(style) + &format!("\n{}\n", style.paint("Stages, newest first", Tone::Strong));
+    for one in &view.stays.rows {
+        stay(&mut text, one, now, style);
+    }
     if let Some(next) = &view.stays.next {
         text += &format!("There is more: --after {next}\n");
     }
@@ -158,50 +151,42 @@ fn ahead(at: i64, now: i64) -> String {
     format!("{} ({left})", time(at))
 }
 
-/// The stay, then what happened in it, the newest first as the stays are.
-fn rows(stay: &Stay, now: i64) -> Vec<Vec<Cell>> {
-    let until = stay.left_at.unwrap_or(now);
-    let tone = if stay.act.ends_with("rollback") { Tone::Bad } else { Tone::Plain };
-    let place =
-        if stay.ring.is_all() { stay.stage.to_string() } else { format!("{}@{}", stay.stage, stay.ring) };
-    let named = if stay.named.is_empty() { String::new() } else { format!(" ({})", stay.named.join(", ")) };
-    let mut why = stay.reason.clone();
-    if !stay.passed.is_empty() {
-        why += &format!(" [passed: {}]", stay.passed.join(", "));
+/// The stay, and below it what happened in it.
+fn stay(text: &mut String, stay: &Stay, now: i64, style: Style) {
+    let long = span(stay.left_at.unwrap_or(now).saturating_sub(stay.entered_at).unsigned_abs() / 1_000);
+    let ring = if stay.ring.is_all() { String::new() } else { format!(" for ring {}", stay.ring) };
+    let (long, tone) =
+        if stay.left_at.is_none() { (format!("{long} so far"), Tone::Strong) } else { (long, Tone::Plain) };
+    let place = style.paint(&format!("{}{ring}", stay.stage), tone);
+    *text += &format!("{}  {place}, {long}\n", time(stay.entered_at));
+    let mut what = format!("{} by {}", stay.act, stay.by);
+    if !stay.named.is_empty() {
+        what += &format!(" ({})", stay.named.join(", "));
     }
     if let (Some(inside), Some(tenants)) = (stay.inside, stay.tenants) {
-        why = format!("{} of {} in {why}", number(inside), number(tenants));
+        what += &format!("; {} of {} tenants in", number(inside), number(tenants));
     }
-    let first = vec![
-        time(stay.entered_at).into(),
-        Cell::toned(place, if stay.left_at.is_none() { Tone::Strong } else { Tone::Plain }),
-        span(until.saturating_sub(stay.entered_at).unsigned_abs() / 1_000).into(),
-        Cell::toned(&stay.act, tone),
-        format!("{}{named}", stay.by).into(),
-        why.trim_end().to_owned().into(),
-    ];
-    let more = stay.more.then(|| {
-        let blank = || Cell::from(String::new());
-        vec![blank(), blank(), blank(), "and more".into(), blank(), blank()]
-    });
-    let events = stay.events.iter().rev().map(event);
-    more.into_iter().chain(events).chain([first]).collect()
+    if !stay.passed.is_empty() {
+        what += &format!("; passed: {}", stay.passed.join(", "));
+    }
+    if !stay.reason.is_empty() {
+        what += &format!("; {}", stay.reason);
+    }
+    below(text, &what, style);
+    for event in &stay.events {
+        let StayEvent { at, kind, by, text: why } = event;
+        let colon = if why.is_empty() { "" } else { ": " };
+        below(text, &format!("{} {} by {by}{colon}{why}", time(*at), kind.word()), style);
+    }
+    if stay.more {
+        below(text, "and more", style);
+    }
 }
 
-fn event(event: &StayEvent) -> Vec<Cell> {
-    let tone = match event.kind {
-        StayEventKind::Kill | StayEventKind::Incident => Tone::Bad,
-        StayEventKind::Freeze => Tone::Warn,
-        StayEventKind::Unkill | StayEventKind::Unfreeze | StayEventKind::IncidentClosed => Tone::Plain,
-    };
-    vec![
-        time(event.at).into(),
-        String::new().into(),
-        String::new().into(),
-        Cell::toned(event.kind.word(), tone),
-        event.by.as_str().into(),
-        event.text.as_str().into(),
-    ]
+fn below(text: &mut String, what: &str, style: Style) {
+    for line in wrap(&clean(what), style.measure().saturating_sub(2)) {
+        *text += &format!("  {line}\n");
+    }
 }
 
 /// What `rollout show` says of it.
