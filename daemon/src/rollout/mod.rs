@@ -11,8 +11,6 @@ pub mod evidence;
 pub mod judge;
 pub mod metrics;
 pub mod mismatch;
-#[cfg(test)]
-mod model;
 pub mod peers;
 pub mod reconcile;
 pub mod router;
@@ -24,3 +22,6 @@ pub mod state;
 pub mod step;
 pub mod tally;
 pub mod worth;
+
+#[cfg(test)]
+mod tests;
