@@ -4,6 +4,7 @@
 mod ask;
 mod figures;
 mod measured;
+mod time;
 mod view;
 
 use std::fmt;
@@ -18,6 +19,10 @@ pub use self::figures::{
 };
 pub use self::measured::{
     Baseline, BaselineFigures, OutcomeBatch, OutcomeRejected, OutcomeReport, OutcomesReceipt,
+};
+pub use self::time::{
+    InTime, LegacyGap, NamedRoles, Planned, Ring, RingChange, RingMember, RingReceipt, Standby, StandbyState,
+    Stay, StayEvent, StayEventKind, TimelineView,
 };
 pub use self::view::{
     ChangeView, Criterion, CriterionState, DecisionView, Difference, FlagView, FreezeView, Member,

@@ -272,6 +272,7 @@ impl Act {
                 | RolloutAct::Close { .. }
                 | RolloutAct::Unkill { .. }
                 | RolloutAct::Baseline { .. }
+                | RolloutAct::Ring { .. }
                 | RolloutAct::Outcomes(_)
                 | RolloutAct::PlanRecords { .. } => Role::Operator,
             },
@@ -341,6 +342,7 @@ impl Act {
                 RolloutAct::Baseline { .. } => "rollout.baseline",
                 RolloutAct::Outcomes(_) => "rollout.outcomes",
                 RolloutAct::PlanRecords { .. } => "rollout.records.plan",
+                RolloutAct::Ring { .. } => "rollout.ring",
             },
             Self::Import(act) => match act {
                 ImportAct::Run { .. } => "import",

@@ -5,7 +5,7 @@ use cutover_shared::app::Feature;
 use cutover_shared::catalog::DdlFormat;
 use cutover_shared::import::{ProbeStep, Wanted};
 use cutover_shared::mapping::Mode;
-use cutover_shared::rollout::{RolloutName, Side};
+use cutover_shared::rollout::{Ring, RolloutName, Side};
 use cutover_shared::rpc::Role;
 use cutover_shared::run::{ItemState, RunState};
 
@@ -70,6 +70,16 @@ pub fn rollout() -> impl TypedValueParser<Value = RolloutName> {
 
 pub fn side() -> impl TypedValueParser<Value = Side> {
     word(Side::ALL, Side::word, Side::from_word)
+}
+
+pub fn ring() -> impl TypedValueParser<Value = Ring> {
+    word(Ring::ALL, Ring::word, Ring::from_word)
+}
+
+/// A ring that is a list of tenants.
+pub fn listed_ring() -> impl TypedValueParser<Value = Ring> {
+    let listed = |text: &str| Ring::from_word(text).filter(|ring| !ring.is_all());
+    word(&Ring::LISTED, Ring::word, listed)
 }
 
 /// Which side, or that there is to be no exception. A type of its own: an `Option` means an argument that may be left out.

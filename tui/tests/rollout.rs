@@ -8,8 +8,8 @@ use cutover_shared::error::{ErrorCode, RpcError};
 use cutover_shared::ids::TenantId;
 use cutover_shared::mapping::MapScope;
 use cutover_shared::rollout::{
-    Operation, ReconcileView, RolloutAct, RolloutAnswer, RolloutName, RolloutQuery, RolloutReceipt, Side,
-    Stage,
+    Operation, ReconcileView, Ring, RingChange, RolloutAct, RolloutAnswer, RolloutName, RolloutQuery,
+    RolloutReceipt, Side, Stage,
 };
 use cutover_shared::rpc::{Act, Answer, Query, Receipt};
 use support::rollout::measured;
@@ -52,6 +52,9 @@ async fn texts_fit_a_terminal_of_80_columns() {
         ("stage", &["stage", "github-auth"]),
         ("members", &["members", "github-auth", "--side", "target"]),
         ("changes", &["changes", "github-auth"]),
+        ("timeline", &["timeline", "github-auth"]),
+        ("ring", &["ring", "internal"]),
+        ("ring_add", &["ring", "beta", "add", "acme", "globex"]),
         ("flag", &["flag"]),
         ("flag_one", &["flag", "git.push.use_service_layer"]),
         ("flag_off", &["flag", "import", "off", "--reason", "imports fail"]),
@@ -196,6 +199,7 @@ async fn a_step_changes_nothing_before_its_digest_is_named() {
             name: AUTH,
             to: "canary-50".parse().unwrap(),
             exact: Some(3),
+            ring: None,
             digest: "abc".into(),
             override_reason: Some("we know".into()),
         }
@@ -353,4 +357,50 @@ async fn what_is_owed_to_the_store_is_told() {
     assert_eq!(ran.code, 6);
     assert!(ran.err.contains("every decision is as you asked"), "{}", ran.err);
     assert!(!ran.err.contains("NOTHING WAS KILLED"), "{}", ran.err);
+}
+
+/// The standby and what a way back leaves out are told where people look.
+#[tokio::test]
+async fn a_rollout_in_live_shows_its_standby_and_a_way_back_from_complete_warns() {
+    let daemon = Daemon::start()
+        .answers(|_| Reply::Say(Answer::Rollout(RolloutAnswer::Show(Box::new(rollout::live())))))
+        .obeys(|act| match act {
+            Act::Rollout(act) => {
+                let mut receipt = rollout::receipt(&act);
+                receipt.changes[0].detail = serde_json::json!({
+                    "named": ["rollback authority"],
+                    "warning": "legacy was not written from 2026-08-18 to 2026-08-21",
+                });
+                Reply::Say(Receipt::Rollout(Box::new(receipt)))
+            }
+            other => panic!("{other:?}"),
+        });
+    let mut env = daemon.env();
+    env.columns = Some(80);
+    let ran = daemon.run_in(&env, &["rollout", "show", "github-auth"], b"").await;
+    let told = ran.out.split("Track").next().unwrap().to_owned();
+    for words in ["hot standby, 3 writes behind, the oldest 4 s", "Legacy lacks", "Lead", "On call"] {
+        assert!(told.contains(words), "{told}");
+    }
+    assert!(ran.out.lines().all(|line| cutover_tui::plain::width(line) <= 80), "{}", ran.out);
+    let ran = daemon.run(&["rollback", "github-auth", "--reason", "wrong"]).await;
+    assert!(ran.out.contains("legacy was not written from 2026-08-18"), "{}", ran.out);
+    assert!(ran.out.contains("rollback authority"), "{}", ran.out);
+}
+
+#[tokio::test]
+async fn a_ring_is_asked_for_and_its_list_is_changed_by_name() {
+    let daemon = daemon();
+    daemon.run(&["rollout", "ring", "beta", "remove", "acme"]).await;
+    let (ring, change) = (Ring::Beta, RingChange::Remove);
+    assert_eq!(acted(&daemon), RolloutAct::Ring { ring, change, tenants: vec!["acme".into()] });
+    for bad in [&["rollout", "ring", "all"][..], &["rollout", "ring", "beta", "add"]] {
+        assert_eq!(daemon.run(bad).await.code, 2, "{bad:?}");
+    }
+    let both = ["rollout", "stage", "github-auth", "--ring", "beta", "--exact", "3"];
+    assert_eq!(daemon.run(&both).await.code, 2);
+    daemon
+        .run(&["rollout", "stage", "github-auth", "--to", "canary-10", "--ring", "beta", "--approve", "0"])
+        .await;
+    assert!(matches!(acted(&daemon), RolloutAct::Stage { ring: Some(Ring::Beta), .. }));
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use cutover_shared::ids::OperatorName;
-use cutover_shared::rollout::Stage;
+use cutover_shared::rollout::{NamedRoles, Stage};
 use cutover_shared::rpc::Role;
 
 use super::Failure;
@@ -76,10 +76,29 @@ pub(super) fn rollout_settings(config: &Config) -> Result<RolloutSettings, Failu
             soak_canary: set.soak_canary,
             soak_live: set.soak_live,
             reverse_age: set.reverse_age,
+            roles: roles(config),
         },
         shadow_buckets: set.shadow_percent * PER_PERCENT,
         initial: [begin(set.github_auth_live), begin(set.git_sandbox_live)],
     })
+}
+
+/// A name that is no operator's is kept, and told: somebody may be hired, but a slip of the pen should not stay unseen.
+fn roles(config: &Config) -> NamedRoles {
+    let known: Vec<OperatorName> = operators(config).into_values().map(|(name, _)| name).collect();
+    let names = |of: &[String]| -> Vec<OperatorName> {
+        let names: Vec<_> = of.iter().map(|name| OperatorName::from(name.as_str())).collect();
+        for name in names.iter().filter(|name| !known.contains(name)) {
+            tracing::warn!(%name, "rollout.roles names somebody who is no operator");
+        }
+        names
+    };
+    let set = &config.rollout;
+    NamedRoles {
+        lead: names(&set.migration_lead),
+        on_call: names(&set.on_call),
+        rollback_authority: names(&set.rollback_authority),
+    }
 }
 
 /// What a Prometheus server is asked; none: nothing.

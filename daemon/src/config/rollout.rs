@@ -73,6 +73,14 @@ pub(super) const KEYS: &[Key] = &[
     key("rollout.repair_most", Kind::Whole { min: 1, max: 1_000_000 },
         "Second writes of a rollout that may wait or have failed at once; so many stop every advance.", "10000", "2000"),
 
+    key("rollout.roles.migration_lead", Kind::List,
+        "Operators who lead the migration. The receipt of a step says whether one of them approved it.",
+        "[]", r#"["ana"]"#),
+    key("rollout.roles.on_call", Kind::List,
+        "Operators who are called when something goes wrong.", "[]", r#"["bo", "cy"]"#),
+    key("rollout.roles.rollback_authority", Kind::List,
+        "Operators who have the last word on going back. Every operator may go back without them.", "[]", r#"["ana", "cy"]"#),
+
     optional("rollout.prometheus.url", Kind::Address,
         "The server; without it none is asked.", r#""http://127.0.0.1:9090""#),
     optional("rollout.prometheus.token", Kind::Secret(SecretForm::Opaque),
@@ -129,6 +137,10 @@ pub struct Rollout {
     pub reconcile_every: Duration,
     pub repair_age: Duration,
     pub repair_most: u64,
+    /// Names of operators.
+    pub migration_lead: Vec<String>,
+    pub on_call: Vec<String>,
+    pub rollback_authority: Vec<String>,
     pub prometheus: Prometheus,
 }
 
@@ -158,18 +170,29 @@ fn field(arm: &str, what: &str) -> String {
     format!("rollout.prometheus.{arm}_{what}")
 }
 
+/// The shortest watch over a share where real tenants are.
+const WATCHED: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// The critical operations, or the words that name none.
 fn operations(values: &Values) -> impl Iterator<Item = Result<Operation, &String>> {
     let words = values.list("rollout.critical_operations").unwrap_or_default();
     words.iter().map(|word| Operation::from_word(word).ok_or(word))
 }
 
-/// Queries that can't be asked as they are, and operations that there are not.
+/// Queries that can't be asked as they are, operations that there are not, and a watch that is too short for real tenants.
 pub(super) fn check(values: &Values, mistakes: &mut Mistakes) {
     if let Some(Err(word)) = operations(values).find(Result::is_err) {
         let name = "rollout.critical_operations";
         let (place, what) = (values.place(name), format!("has `{word}`, which is no operation"));
         let mend = "write some of import, list, clone, pull, push";
+        mistakes.push(Mistake::new(MistakeKind::Contradiction, name, place, what, mend));
+    }
+    let real = values.text("environment").is_some_and(|name| matches!(name, "staging" | "production"));
+    if real && values.length("rollout.soak_canary").is_some_and(|soak| soak < WATCHED) {
+        let (name, what) =
+            ("rollout.soak_canary", "is shorter than a day, and this is `staging` or `production`");
+        let mend = "write \"24h\" or more";
+        let place = values.place(name);
         mistakes.push(Mistake::new(MistakeKind::Contradiction, name, place, what, mend));
     }
     let has = |name: &str| values.text(name).is_some();
@@ -242,6 +265,9 @@ pub(super) fn rollout(values: &Values) -> Option<Rollout> {
         reconcile_every: values.length("rollout.reconcile_every")?,
         repair_age: values.length("rollout.repair_age")?,
         repair_most: u64::try_from(values.whole_number("rollout.repair_most")?).ok()?,
+        migration_lead: values.list("rollout.roles.migration_lead")?.to_vec(),
+        on_call: values.list("rollout.roles.on_call")?.to_vec(),
+        rollback_authority: values.list("rollout.roles.rollback_authority")?.to_vec(),
         prometheus: prometheus(values)?,
     })
 }

@@ -61,6 +61,10 @@ pub static SECTIONS: &[Section] = &[
         doc: "Keys of flag clients (OpenFeature) and of who may read and switch flags over HTTP: one section for each. `docs/flags.md` explains them.",
     },
     Section {
+        name: "rollout.roles",
+        doc: "Who answers for what, by the names of operators. They give no right: those are the operators' roles.",
+    },
+    Section {
         name: "rollout.prometheus",
         doc: "A Prometheus server that knows of calls that were made elsewhere; they count like those that are routed here. `docs/rollout-metrics.md` explains it.",
     },

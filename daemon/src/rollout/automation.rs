@@ -215,6 +215,13 @@ impl Automation {
         // After the way back, which does not wait for a store that takes nothing.
         if is_new || breach {
             self.keep(name, &kept, now).await?;
+            let (said, text) = said(&judgement);
+            // Legacy is let go after two weeks without such a moment.
+            if state.stage == Stage::Live && said == CriterionState::Fails {
+                let body = json!(Proof { at: now, ok: false, text }).to_string();
+                let record = RolloutOp::Record { name, kind: RecordKind::Red, at: now, body };
+                self.db.write(Lane::Handler, Unit::new().with(record)).await?;
+            }
         }
         back
     }

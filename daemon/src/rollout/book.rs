@@ -4,6 +4,8 @@ mod acts;
 mod back;
 mod forward;
 pub mod look;
+mod rings;
+mod timeline;
 
 use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
@@ -12,13 +14,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use cutover_shared::ids::TenantId;
 use cutover_shared::mapping::Mode;
-use cutover_shared::rollout::{ChangeView, RolloutName, Stage};
+use cutover_shared::rollout::{ChangeView, Ring, RolloutName, Stage};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Notify;
 
 pub use self::back::{AUTO, Way};
 pub use self::forward::StepAsk;
+use self::rings::{RING_CALL_MOST, RING_MOST};
 use super::bucket::UnknownAlgorithm;
 use super::criteria::{Facts, Rules};
 use super::decide::Plan;
@@ -67,6 +70,12 @@ pub enum RolloutError {
     Overrides(usize),
     #[error("a list by name has 1 to {EXACT_MOST} tenants, and stands for a share of `canary` alone")]
     Exact,
+    #[error("a step forward moves nobody back, and this one would move {0} tenants")]
+    Returns(u64),
+    #[error("the ring {0} has no list: it is everybody")]
+    NoList(Ring),
+    #[error("one call names 1 to {RING_CALL_MOST} tenants, and a ring holds {RING_MOST} at most")]
+    RingSize,
     #[error("nothing was recorded of {0} at that time")]
     Unrecorded(RolloutName),
     #[error("rollouts are not read from the store yet")]

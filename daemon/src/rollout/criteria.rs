@@ -1,16 +1,21 @@
 //! What must hold before the next stage (go or no-go). Each says what was measured against what; what is not known stops a
 //! step as what fails does.
 
+mod hours;
+mod stable;
+
 use std::time::Duration;
 
 use cutover_shared::mapping::Mode;
 use cutover_shared::rollout::{
-    Criterion, CriterionState, ReconcileView, RepairView, ReverseView, Side, Stage,
+    Criterion, CriterionState, NamedRoles, ReconcileView, RepairView, ReverseView, Side, Stage,
 };
 use cutover_shared::status::Health;
 use cutover_shared::verdict::Unit;
 use serde::{Deserialize, Serialize};
 
+pub use self::hours::{Hours, opens};
+pub use self::stable::{stable_since, time};
 use super::reconcile::ALERT_PPM;
 use super::state::State;
 
@@ -18,22 +23,6 @@ use super::state::State;
 const RECONCILED_MS: i64 = 60 * MINUTE_MS;
 
 const MINUTE_MS: i64 = 60_000;
-const DAY_MS: i64 = 24 * 60 * MINUTE_MS;
-
-/// When a rollout may advance, in minutes of the day (UTC). A start after the end spans midnight.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Hours {
-    pub from: u16,
-    pub to: u16,
-}
-
-impl Hours {
-    /// Whether this moment, epoch milliseconds, is one of them.
-    pub fn contains(self, now: i64) -> bool {
-        let (minute, start, end) = (minute(now), i64::from(self.from), i64::from(self.to));
-        if start <= end { (start..end).contains(&minute) } else { minute >= start || minute < end }
-    }
-}
 
 /// What is configured.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +36,7 @@ pub struct Rules {
     pub soak_live: Duration,
     /// A proof of the way back is no older than this.
     pub reverse_age: Duration,
+    pub roles: NamedRoles,
 }
 
 impl Default for Rules {
@@ -59,6 +49,7 @@ impl Default for Rules {
             soak_canary: Duration::from_secs(72 * HOUR),
             soak_live: Duration::from_secs(14 * 24 * HOUR),
             reverse_age: Duration::from_secs(24 * HOUR),
+            roles: NamedRoles::default(),
         }
     }
 }
@@ -101,12 +92,17 @@ pub struct Facts {
     pub incomplete: u64,
     pub incident: Option<String>,
     pub killed: bool,
+    /// When the judge last said no in `live`, and its words.
+    pub red: Option<Proof>,
 }
 
 /// All criteria of the step to `to`.
 pub fn criteria(state: &State, rules: &Rules, facts: &Facts, to: Stage, now: i64) -> Vec<Criterion> {
-    let mut all =
-        vec![killed(facts), freeze(state), incident(facts), hours(rules, now), soak(state, rules, now)];
+    let mut all = vec![killed(facts), freeze(state), incident(facts), hours::criterion(rules.hours, now)];
+    all.push(match to {
+        Stage::Complete => stable::criterion(state, rules, facts, now),
+        _ => soak(state, rules, now),
+    });
     if to == Stage::DualWrite {
         all.push(baseline(facts));
     }
@@ -118,13 +114,9 @@ pub fn criteria(state: &State, rules: &Rules, facts: &Facts, to: Stage, now: i64
         all.extend([verdict(facts), complete(facts)]);
     }
     if to.opens_target() {
-        all.extend([
-            mode(state),
-            armed(state, facts),
-            preflight(rules, facts, now),
-            reverse(rules, facts, now),
-        ]);
+        all.extend([mode(state), armed(state, facts), preflight(rules, facts, now)]);
     }
+    all.push(reverse(rules, facts, now));
     if to == Stage::Complete {
         all.push(overrides(state));
     }
@@ -164,28 +156,6 @@ fn incident(facts: &Facts) -> Criterion {
         None => one("incident", CriterionState::Holds, false, "no incident is open"),
         Some(text) => one("incident", CriterionState::Fails, false, format!("open: {text}")),
     }
-}
-
-/// The minute of the day in UTC.
-fn minute(now: i64) -> i64 {
-    now.rem_euclid(DAY_MS) / MINUTE_MS
-}
-
-fn hours(rules: &Rules, now: i64) -> Criterion {
-    let Some(Hours { from, to }) = rules.hours else {
-        return one("window", CriterionState::Holds, true, "at any time");
-    };
-    let (minute, inside) = (minute(now), Hours { from, to }.contains(now));
-    let text = format!(
-        "{:02}:{:02} to {:02}:{:02} UTC, now {:02}:{:02}",
-        from / 60,
-        from % 60,
-        to / 60,
-        to % 60,
-        minute / 60,
-        minute % 60,
-    );
-    one("window", holds(inside), true, text)
 }
 
 fn soak(state: &State, rules: &Rules, now: i64) -> Criterion {

@@ -17,14 +17,22 @@ pub struct Plan {
     /// By [`Operation::index`]; those of other rollouts are off.
     pub flags: [bool; Operation::ALL.len()],
     pub overrides: HashMap<String, Side>,
-    /// Who is in by name instead of by bucket, while the stage is `canary`.
-    pub roster: Option<HashSet<String>>,
+    /// Who is in by name, while the stage is `canary`.
+    pub roster: Option<Roster>,
     pub bucketing: Bucketing,
     /// Killed alone.
     pub killed: bool,
     /// The share of tenants whose reads are compared, in buckets of [`super::bucket::BUCKETS`].
     pub shadow_buckets: u16,
     pub ceiling: Ceiling,
+}
+
+/// Tenants that are in by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Roster {
+    pub names: HashSet<String>,
+    /// Beside them, whoever the share's buckets hold; else nobody.
+    pub and_share: bool,
 }
 
 /// What stands above the stage (B8).
@@ -108,8 +116,9 @@ fn side(plan: &Plan, operation: Operation, tenant: &str, bucket: u16, killed: bo
         return (*side, Why::Override);
     }
     match (plan.stage, &plan.roster) {
-        (Stage::Canary(_), Some(roster)) => (of(roster.contains(tenant)), Why::Roster),
-        (Stage::Canary(percent), None) => (of(bucket < u16::from(percent.get()) * PER_PERCENT), Why::Bucket),
+        (Stage::Canary(_), Some(roster)) if roster.names.contains(tenant) => (Side::Target, Why::Roster),
+        (Stage::Canary(_), Some(roster)) if !roster.and_share => (Side::Legacy, Why::Roster),
+        (Stage::Canary(percent), _) => (of(bucket < u16::from(percent.get()) * PER_PERCENT), Why::Bucket),
         (Stage::Live | Stage::Complete, _) => (Side::Target, Why::Everyone),
         (Stage::Off | Stage::DualWrite | Stage::Shadow, _) => (Side::Legacy, Why::Stage),
     }

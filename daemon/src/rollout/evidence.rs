@@ -35,6 +35,7 @@ impl Evidence for Recorded {
             preflight: self.record::<Proof>(name, RecordKind::Preflight).await?,
             baseline_at: self.db.rollout_record(name, RecordKind::Baseline).await?.map(|(at, _)| at),
             incident: incident.map(|one| one.text),
+            red: self.record::<Proof>(name, RecordKind::Red).await?,
             ..Facts::default()
         })
     }

@@ -1,5 +1,6 @@
 //! Rollouts (C1 to C12): which arm answers for whom, how that was measured, and the ways forward and back.
 
+pub mod advance;
 pub mod automation;
 pub mod book;
 pub mod bucket;
@@ -17,7 +18,11 @@ pub mod router;
 pub mod second;
 pub mod shadow;
 pub mod stages;
+pub mod standby;
 pub mod state;
 pub mod step;
 pub mod tally;
 pub mod worth;
+
+#[cfg(test)]
+mod tests;

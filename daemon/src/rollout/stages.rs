@@ -1,10 +1,24 @@
 //! The order of stages and what may follow what. Forward goes one step at a time; back goes anywhere, at any time.
 
-use cutover_shared::rollout::{Percent, Stage};
+use cutover_shared::rollout::{Percent, Ring, Stage};
 
 /// The track of a rollout: its stages in order. The shares of `canary` are configured, the rest is fixed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Track(Vec<Stage>);
+
+/// Where a rollout is: a stage, and whom it is open for. Only the first share of `canary` begins with a ring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place {
+    pub stage: Stage,
+    pub ring: Ring,
+}
+
+impl Place {
+    /// A stage that is open for all whom it takes.
+    pub const fn all(stage: Stage) -> Self {
+        Self { stage, ring: Ring::All }
+    }
+}
 
 /// The shares are no track.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -32,6 +46,12 @@ pub enum Illegal {
     Forward { from: Stage, to: Stage },
     #[error("{0} is no stage of this rollout's track")]
     Unknown(Stage),
+    #[error("{0} is open for ring {1} alone: it opens for the next ring or for all before another stage")]
+    Narrow(Stage, Ring),
+    #[error("{0} is open for ring {1} already")]
+    Open(Stage, Ring),
+    #[error("a ring is how the first share of `canary` begins, not {0}")]
+    Ring(Stage),
 }
 
 impl Track {
@@ -87,6 +107,47 @@ impl Track {
             Some(next) => Err(Illegal::Skips { from, to, next }),
             None => Err(Illegal::Last(from)),
         }
+    }
+
+    /// A step forward by stage or by ring: to a wider ring of the same stage, or from all of a stage to the very next one.
+    pub fn step(&self, from: Place, to: Place) -> Result<(), Illegal> {
+        if from.stage == to.stage {
+            return match to.ring {
+                ring if ring > from.ring => Ok(()),
+                _ if from.ring.is_all() => Err(Illegal::Same(from.stage)),
+                _ => Err(Illegal::Open(from.stage, from.ring)),
+            };
+        }
+        if !from.ring.is_all() && to.stage > from.stage {
+            return Err(Illegal::Narrow(from.stage, from.ring));
+        }
+        self.forward(from.stage, to.stage)?;
+        if !to.ring.is_all() && self.first_share() != Some(to.stage) {
+            return Err(Illegal::Ring(to.stage));
+        }
+        Ok(())
+    }
+
+    /// Where a step leads to whose stage or ring is not said: through the rings that have tenants, then on. None at the last stage.
+    pub fn towards(
+        &self,
+        from: Place,
+        stage: Option<Stage>,
+        ring: Option<Ring>,
+        has: impl Fn(Ring) -> bool,
+    ) -> Option<Place> {
+        let usual = if from.ring.is_all() { self.next(from.stage)? } else { from.stage };
+        let stage = stage.unwrap_or(usual);
+        let begins = stage == from.stage || self.first_share() == Some(stage);
+        let listed = || {
+            let wider = |ring: &Ring| stage != from.stage || *ring > from.ring;
+            Ring::LISTED.into_iter().find(|ring| begins && wider(ring) && has(*ring))
+        };
+        Some(Place { stage, ring: ring.or_else(listed).unwrap_or_default() })
+    }
+
+    fn first_share(&self) -> Option<Stage> {
+        self.0.iter().copied().find(|stage| matches!(stage, Stage::Canary(_)))
     }
 
     /// A step back, to any stage before. Legal in every state.

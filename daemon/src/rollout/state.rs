@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use cutover_shared::ids::{OperatorName, TenantId};
 use cutover_shared::mapping::Mode;
-use cutover_shared::rollout::{FreezeView, Operation, RolloutName, Side, Stage};
+use cutover_shared::rollout::{FreezeView, LegacyGap, Operation, Ring, RolloutName, Side, Stage};
 use serde::{Deserialize, Serialize};
 
 use super::bucket::{ALGORITHM, Bucketing, UnknownAlgorithm};
-use super::decide::{Ceiling, Plan};
+use super::decide::{Ceiling, Plan, Roster};
+use super::stages::Place;
 
 /// Overrides of one rollout; more is a stage of its own.
 pub const OVERRIDES_MOST: usize = 1_000;
@@ -29,6 +30,12 @@ pub struct State {
     /// Who is in by name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub roster: Option<ListRef>,
+    /// Beside the names, whoever the share's buckets hold.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub roster_and_share: bool,
+    /// Whom the stage is open for.
+    #[serde(default, skip_serializing_if = "Ring::is_all")]
+    pub ring: Ring,
     pub algorithm: u16,
     pub salt: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -41,6 +48,12 @@ pub struct State {
     /// When shadow began: consistency is pooled since then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shadow_since: Option<i64>,
+    /// When the last kill was let go.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unkilled_at: Option<i64>,
+    /// What legacy lacks since a way back from `complete`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gap: Option<LegacyGap>,
 }
 
 /// An exception for one tenant.
@@ -93,22 +106,93 @@ impl State {
             off: BTreeSet::new(),
             overrides: BTreeMap::new(),
             roster: None,
+            roster_and_share: false,
+            ring: Ring::All,
             algorithm: ALGORITHM,
             salt: name.word().to_owned(),
             killed: None,
             freeze: None,
             ceiling: None,
             shadow_since: stage.compares().then_some(at),
+            unkilled_at: None,
+            gap: None,
         }
     }
 
-    /// Moves to another stage. A list by name belongs to the share that it was frozen for.
+    /// Where it is.
+    pub fn place(&self) -> Place {
+        Place { stage: self.stage, ring: self.ring }
+    }
+
+    /// Moves to another stage. A list by name belongs to the share that it was frozen for, and nobody else is in then.
     pub fn moved(&mut self, to: Stage, roster: Option<ListRef>, at: i64) {
-        self.stage = to;
-        self.stage_since = at;
-        self.reached.insert(to.to_string(), at);
-        self.roster = roster.filter(|_| matches!(to, Stage::Canary(_)));
-        self.shadow_since = if to.compares() { self.shadow_since.or(Some(at)) } else { None };
+        self.placed(Place::all(to), roster, false, at);
+    }
+
+    /// Moves to another stage, or to a wider ring of the same; `and_share`: beside the list by name the share's buckets.
+    pub fn placed(&mut self, to: Place, roster: Option<ListRef>, and_share: bool, at: i64) {
+        let (from, stage) = (self.stage, to.stage);
+        if from == Stage::Complete && stage != from {
+            self.gap = Some(LegacyGap { since: self.stage_since, until: at });
+        } else if from == Stage::Off || stage == Stage::Complete {
+            // Both books begin anew, or legacy is not looked at any more.
+            self.gap = None;
+        }
+        if from != stage {
+            self.reached.insert(stage.to_string(), at);
+        }
+        (self.stage, self.ring, self.stage_since) = (stage, to.ring, at);
+        self.roster = roster.filter(|_| matches!(stage, Stage::Canary(_)));
+        self.roster_and_share = and_share && self.roster.is_some();
+        self.shadow_since = if stage.compares() { self.shadow_since.or(Some(at)) } else { None };
+    }
+
+    /// Goes back; false: it is no further than that already.
+    pub fn back(&mut self, to: Stage, at: i64) -> bool {
+        let further = to < self.stage;
+        if further {
+            self.moved(to, None, at);
+        }
+        further
+    }
+
+    /// Kills; false: it is already. The first kill's reason stays.
+    pub fn kill(&mut self, by: Killed) -> bool {
+        let fresh = self.killed.is_none();
+        self.killed.get_or_insert(by);
+        fresh
+    }
+
+    /// Lets go of a kill; false: there is none.
+    pub fn unkill(&mut self, at: i64) -> bool {
+        let was = self.killed.take().is_some();
+        if was {
+            self.unkilled_at = Some(at);
+        }
+        was
+    }
+
+    /// Freezes; false: it is already. The first freeze's reason stays.
+    pub fn freeze(&mut self, by: FreezeView) -> bool {
+        let fresh = self.freeze.is_none();
+        self.freeze.get_or_insert(by);
+        fresh
+    }
+
+    /// Lets go of a freeze; false: there is none.
+    pub fn unfreeze(&mut self) -> bool {
+        self.freeze.take().is_some()
+    }
+
+    /// Switches a flag; false: it is so already.
+    pub fn flag(&mut self, operation: Operation, on: bool) -> bool {
+        if on { self.off.remove(&operation) } else { self.off.insert(operation) }
+    }
+
+    /// How many are in by name and nobody else, where somebody chose so by their number.
+    pub fn exact(&self) -> Option<u64> {
+        let chosen = !self.roster_and_share && self.ring.is_all();
+        self.roster.as_ref().filter(|_| chosen).map(|roster| roster.count)
     }
 
     /// What decides. A ceiling whose list is missing lets nobody in.
@@ -137,7 +221,10 @@ impl State {
             flags,
             overrides: self.overrides.iter().map(|(tenant, of)| (tenant.0.clone(), of.side)).collect(),
             // A list that should be there and is not: nobody is in, rather than whoever the bucket says.
-            roster: self.roster.as_ref().map(|_| lists.roster.unwrap_or_default()),
+            roster: self.roster.as_ref().map(|_| Roster {
+                and_share: self.roster_and_share && lists.roster.is_some(),
+                names: lists.roster.unwrap_or_default(),
+            }),
             bucketing: Bucketing::new(self.algorithm, &self.salt)?,
             killed: self.killed.is_some(),
             shadow_buckets,

@@ -1,14 +1,15 @@
 //! A step before it is taken: whom it would move. What is approved is a digest over version, stages and the names of all that
 //! answer on the target afterwards.
 
-use std::collections::{BTreeSet, BinaryHeap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashSet};
 
 use cutover_shared::ids::{Digest, TenantId};
-use cutover_shared::rollout::{Operation, RolloutName, Side, Stage};
+use cutover_shared::rollout::{Operation, Ring, RolloutName, Side, Stage};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use super::decide::{Plan, decide};
+use super::decide::{Plan, Roster, decide};
+use super::stages::Place;
 use crate::hex::hex;
 use crate::store::{Db, ReadError};
 
@@ -30,9 +31,23 @@ pub struct Moves {
     pub returning_count: u64,
     pub inside: u64,
     pub tenants: u64,
-    /// With `exact`: all that are on the list.
+    /// All that are in by name then.
     pub roster: Option<BTreeSet<TenantId>>,
+    /// Beside them, whoever the share's buckets hold.
+    pub and_share: bool,
 }
+
+/// Which step.
+#[derive(Clone, Copy, Debug)]
+pub struct Reach<'a> {
+    pub to: Place,
+    /// So many, those of the first rings and the lowest ranks.
+    pub exact: Option<u32>,
+    pub rings: &'a Rings,
+}
+
+/// The rings' lists: a tenant is on one at most.
+pub type Rings = BTreeMap<TenantId, Ring>;
 
 /// The arm that answers for a tenant where its flag is on.
 pub fn side(plan: &Plan, tenant: &str) -> Side {
@@ -49,19 +64,22 @@ fn first(name: RolloutName) -> Operation {
     }
 }
 
-/// What the step from the plan to `to` would move, page by page over all tenants. `exact`: so many, those of the lowest ranks.
-pub async fn moves(db: &Db, plan: &Plan, to: Stage, exact: Option<u32>) -> Result<Moves, ReadError> {
+/// What the step from the plan would move, page by page over all tenants.
+pub async fn moves(db: &Db, plan: &Plan, reach: &Reach<'_>) -> Result<Moves, ReadError> {
+    let Reach { to: Place { stage: to, ring }, exact, rings } = *reach;
+    let and_share = exact.is_none() && ring.is_all();
     let roster = match exact {
-        Some(count) => Some(lowest(db, plan, count.min(EXACT_MOST)).await?),
-        None => None,
+        Some(count) => Some(lowest(db, plan, count.min(EXACT_MOST), rings).await?),
+        None => by_name(plan, reach.to, rings),
     };
     let names: Option<HashSet<String>> =
         roster.as_ref().map(|all| all.iter().map(|tenant| tenant.0.clone()).collect());
     let before = Plan { killed: false, ..plan.clone() };
-    let after = Plan { stage: to, roster: names, killed: false, ..plan.clone() };
+    let roster_after = names.map(|names| Roster { names, and_share });
+    let after = Plan { stage: to, roster: roster_after, killed: false, ..plan.clone() };
     let mut hash = Sha256::new();
     let head = json!({
-        "rollout": plan.name, "version": plan.version, "from": plan.stage, "to": to, "exact": exact,
+        "rollout": plan.name, "version": plan.version, "from": plan.stage, "to": to, "exact": exact, "ring": ring,
         "algorithm": plan.bucketing.algorithm(), "salt": plan.bucketing.salt(),
     });
     hash.update(head.to_string().as_bytes());
@@ -73,6 +91,7 @@ pub async fn moves(db: &Db, plan: &Plan, to: Stage, exact: Option<u32>) -> Resul
         inside: 0,
         tenants: 0,
         roster,
+        and_share,
     };
     let mut last: Option<String> = None;
     loop {
@@ -103,11 +122,23 @@ pub async fn moves(db: &Db, plan: &Plan, to: Stage, exact: Option<u32>) -> Resul
     Ok(moves)
 }
 
-/// The `count` tenants of the lowest ranks. Whoever is in by name already stays in: a longer list never moves anybody back.
-async fn lowest(db: &Db, plan: &Plan, count: u32) -> Result<BTreeSet<TenantId>, ReadError> {
+/// Who is in by name in a share: whoever was so before, and the rings as far as it is open. Rings come before everybody else, so
+/// the share for all has both of them in, too. None: nobody is.
+pub fn by_name(plan: &Plan, to: Place, rings: &Rings) -> Option<BTreeSet<TenantId>> {
+    let Stage::Canary(_) = to.stage else { return None };
+    let before = plan.roster.iter().flat_map(|roster| roster.names.iter().map(|name| TenantId(name.clone())));
+    let opened = rings.iter().filter(|(_, ring)| **ring <= to.ring).map(|(tenant, _)| tenant.clone());
+    let names: BTreeSet<TenantId> = before.chain(opened).collect();
+    // A ring without tenants is open for nobody, not for the share.
+    (!names.is_empty() || !to.ring.is_all()).then_some(names)
+}
+
+/// The `count` tenants of the first rings and, in each, the lowest ranks. Whoever is in already stays in: a longer list never
+/// moves anybody back.
+async fn lowest(db: &Db, plan: &Plan, count: u32, rings: &Rings) -> Result<BTreeSet<TenantId>, ReadError> {
     let count = usize::try_from(count).unwrap_or(usize::MAX);
     // The greatest of those that are in so far is on top.
-    let mut heap: BinaryHeap<(bool, u32, TenantId)> = BinaryHeap::new();
+    let mut heap: BinaryHeap<(bool, Ring, u32, TenantId)> = BinaryHeap::new();
     let mut last: Option<String> = None;
     loop {
         let page = db.tenants(last.as_deref(), PAGE).await?;
@@ -115,11 +146,12 @@ async fn lowest(db: &Db, plan: &Plan, count: u32) -> Result<BTreeSet<TenantId>, 
         last = Some(end.id.0.clone());
         for row in page {
             let outside = side(plan, row.id.as_str()) == Side::Legacy;
-            heap.push((outside, plan.bucketing.rank(row.id.as_str()), row.id));
+            let ring = rings.get(&row.id).copied().unwrap_or_default();
+            heap.push((outside, ring, plan.bucketing.rank(row.id.as_str()), row.id));
             if heap.len() > count {
                 heap.pop();
             }
         }
     }
-    Ok(heap.into_iter().map(|(_, _, tenant)| tenant).collect())
+    Ok(heap.into_iter().map(|(_, _, _, tenant)| tenant).collect())
 }

@@ -15,6 +15,7 @@ mod read;
 mod rescore;
 mod rollout;
 mod rollout_metrics;
+mod rollout_time;
 mod rows;
 #[cfg(test)]
 pub(crate) mod sample;
@@ -50,6 +51,7 @@ pub use read::{AuditRead, CatalogRead, IndexRead, MappingRead, ProbeRead, RunRea
 pub use rescore::{OwedRow, RescoreOp, RescoreRead, Scope};
 pub use rollout::{ChangeRow, IncidentRow, NewChange, RecordKind, RolloutOp, RolloutRead, RolloutRow};
 pub use rollout_metrics::{MetricRow, RolloutMetricOp, RolloutMetricRead, Source, TenantDay, Wholeness};
+pub use rollout_time::{PastIncidentRow, RingOp, RingRow, RolloutTimeRead};
 pub use rows::{
     ActReceiptRow, AuditRow, InstallationRow, LinkFilter, LinkRow, MappingRow, NewItem, NewRun,
     RepositoryRow, RequestRow, RunRow, Standing, StandingRun, StoredItem, SweepRow, TenantRow, UploadRow,
@@ -116,6 +118,7 @@ pub trait Store:
     + RescoreRead
     + RolloutMetricRead
     + RolloutRead
+    + RolloutTimeRead
     + RunRead
     + SandboxRead
     + SecondRead

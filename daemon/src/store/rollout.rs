@@ -62,6 +62,8 @@ pub enum RecordKind {
     Unrecorded,
     /// When the kill switch is drilled next.
     Drill,
+    /// When the judge last said no while the target answered for everybody.
+    Red,
 }
 
 impl RecordKind {
@@ -76,6 +78,7 @@ impl RecordKind {
             Self::Reconcile => "reconcile",
             Self::Unrecorded => "unrecorded",
             Self::Drill => "drill",
+            Self::Red => "red",
         }
     }
 }

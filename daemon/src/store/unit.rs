@@ -15,6 +15,7 @@ use super::outbox::{DispatchTo, OutboxOp};
 use super::rescore::RescoreOp;
 use super::rollout::{RecordKind, RolloutOp};
 use super::rollout_metrics::{RolloutMetricOp, Wholeness};
+use super::rollout_time::RingOp;
 use super::rows::{InstallationRow, LinkRow, MappingRow, NewItem, NewRun, RepositoryRow, RequestRow};
 use super::sandbox_record::SandboxOp;
 use super::second::SecondOp;
@@ -97,6 +98,7 @@ ops! {
     Probe(ProbeOp),
     Rescore(RescoreOp),
     Rollout(RolloutOp),
+    Ring(RingOp),
     RolloutMetric(RolloutMetricOp),
     Sandbox(SandboxOp),
     Second(SecondOp),
@@ -288,6 +290,7 @@ impl Op {
             Self::RolloutMetric(RolloutMetricOp::Tenants { rows }) => rows.len(),
             Self::Downstream(DownstreamOp::Put { rows, .. }) => rows.len(),
             Self::Sandbox(op) => op.rows(),
+            Self::Ring(RingOp::Add { tenants, .. } | RingOp::Remove { tenants, .. }) => tenants.len(),
             Self::Second(SecondOp::Again { seqs, .. }) => seqs.len(),
             Self::Second(SecondOp::Owe { rows, .. }) => rows.len(),
             Self::Outbox(OutboxOp::Replay { seqs }) => seqs.len(),
@@ -339,7 +342,7 @@ impl Op {
             Self::Rollout(RolloutOp::List { .. } | RolloutOp::Record { .. }) => None,
             // An intent and its withdrawal change nothing that is shown.
             Self::Second(SecondOp::Intend(_) | SecondOp::Withdraw { .. }) => None,
-            Self::Rollout(_) | Self::Mismatch(_) | Self::Sandbox(_) | Self::Second(_) => {
+            Self::Rollout(_) | Self::Ring(_) | Self::Mismatch(_) | Self::Sandbox(_) | Self::Second(_) => {
                 Some(Topic::Rollouts)
             }
             // Each second would be too often for whoever looks: a window that ended is told.

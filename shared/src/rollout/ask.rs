@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Baseline, ChangeView, DecisionView, FlagView, Member, MismatchView, Operation, OutcomeBatch,
-    OutcomesReceipt, OverrideView, ReconcileView, RepairLine, ReverseView, RolloutLine, RolloutName,
-    RolloutView, Side, Stage, StepView,
+    OutcomesReceipt, OverrideView, ReconcileView, RepairLine, ReverseView, Ring, RingChange, RingMember,
+    RingReceipt, RolloutLine, RolloutName, RolloutView, Side, Stage, StepView, TimelineView,
 };
 use crate::ids::{Digest, OperatorName, TenantId};
 use crate::mapping::MapScope;
@@ -21,11 +21,14 @@ pub enum RolloutQuery {
     Show {
         name: RolloutName,
     },
-    /// A dry-run of a step; `to` none: the next stage; `exact`: so many tenants, named, instead of the share.
+    /// A dry-run of a step; `to` none: the next stage; `exact`: so many tenants, named, instead of the share; `ring` none: the
+    /// next ring that has tenants.
     Step {
         name: RolloutName,
         to: Option<Stage>,
         exact: Option<u32>,
+        #[serde(default)]
+        ring: Option<Ring>,
     },
     /// Tenants by id, with the side that answers; `side` leaves the others out.
     Members {
@@ -70,6 +73,16 @@ pub enum RolloutQuery {
         tenant: Option<TenantId>,
         page: PageAsk,
     },
+    /// Where it goes next, and its stages with what happened in each; newest first.
+    Timeline {
+        name: RolloutName,
+        page: PageAsk,
+    },
+    /// Tenants of a ring, by id. The ring `all` has no list.
+    Ring {
+        ring: Ring,
+        page: PageAsk,
+    },
 }
 
 /// Answers to [`RolloutQuery`].
@@ -90,6 +103,8 @@ pub enum RolloutAnswer {
     /// None: nothing was compared yet.
     Reconciliation(Option<Box<ReconcileView>>),
     Records(Page<RecordView>),
+    Timeline(Box<TimelineView>),
+    Ring(Page<RingMember>),
 }
 
 /// Acts on rollouts. Those that lead back are legal in every state.
@@ -101,6 +116,8 @@ pub enum RolloutAct {
         name: RolloutName,
         to: Stage,
         exact: Option<u32>,
+        #[serde(default)]
+        ring: Option<Ring>,
         digest: Digest,
         /// Passes the criteria that may be passed; needs the role approver.
         override_reason: Option<String>,
@@ -174,6 +191,12 @@ pub enum RolloutAct {
     PlanRecords {
         scope: MapScope,
     },
+    /// Puts tenants on a ring's list, or takes them off. Moves nobody: a list is frozen with the step that takes it.
+    Ring {
+        ring: Ring,
+        change: RingChange,
+        tenants: Vec<TenantId>,
+    },
 }
 
 /// What an act on a rollout answers: the change that it made, and none where everything was so already.
@@ -200,6 +223,9 @@ pub struct RolloutReceipt {
     /// The run that [`RolloutAct::PlanRecords`] planned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub planned: Option<Box<RunView>>,
+    /// By [`RolloutAct::Ring`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ring: Option<RingReceipt>,
 }
 
 /// A critical incident.

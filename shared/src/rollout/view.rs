@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{DrillView, Operation, OperationFigures, RepairView, ReverseView, RolloutName, Side, Stage, Why};
+use super::{
+    DrillView, InTime, NamedRoles, Operation, OperationFigures, RepairView, ReverseView, Ring, RolloutName,
+    Side, Stage, Why,
+};
 use crate::ids::{Digest, OperatorName, TenantId};
 use crate::run::words;
 use crate::verdict::Judgement;
@@ -70,7 +73,7 @@ pub struct FreezeView {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Criterion {
     /// A word: `freeze`, `window`, `soak`, `verdict`, `repair`, `reverse`, `armed`, `baseline`, `preflight`, `complete`, `flags`,
-    /// `mode`, `incident`.
+    /// `mode`, `incident`, `reconcile`, `stable`, `overrides`.
     pub name: String,
     pub state: CriterionState,
     /// What was measured, against what.
@@ -183,6 +186,8 @@ pub struct RolloutView {
     /// An incident that is open, in its words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub incident: Option<String>,
+    #[serde(default)]
+    pub in_time: InTime,
 }
 
 /// A step before it is taken: what it would do, to whom. Changes nothing.
@@ -204,6 +209,11 @@ pub struct StepView {
     pub tenants: u64,
     /// The list is frozen as it is named here.
     pub exact: bool,
+    /// Whom the stage is open for then.
+    #[serde(default, skip_serializing_if = "Ring::is_all")]
+    pub ring: Ring,
+    #[serde(default)]
+    pub roles: NamedRoles,
     pub criteria: Vec<Criterion>,
     /// Whether it may be approved now without an override.
     pub open: bool,

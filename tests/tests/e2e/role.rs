@@ -13,7 +13,7 @@ use cutover_shared::ids::{ActKey, InstallationId};
 use cutover_shared::import::{ImportAct, Wanted};
 use cutover_shared::mapping::{MapAct, MapScope, Mode};
 use cutover_shared::rollout::{
-    Operation, OutcomeBatch, RolloutAct, RolloutName, Side, Stage as RolloutStage,
+    Operation, OutcomeBatch, Ring, RingChange, RolloutAct, RolloutName, Side, Stage as RolloutStage,
 };
 use cutover_shared::rpc::{Act, ControlClient, Hello, PROTOCOL, Query, Role, Topic, Welcome};
 use cutover_shared::run::{RunAct, RunState};
@@ -30,7 +30,7 @@ use tokio::net::{UnixListener, UnixStream};
 use super::stage::{EXE, Stage, audit, plan, set_going, show, until_audited, until_state};
 
 /// Kinds of acts.
-const ACTS: usize = 44;
+const ACTS: usize = 45;
 
 /// Counts every act. Exhaustive on purpose: whoever adds one adds it to [`every_act`], too.
 fn ordinal(act: &Act) -> usize {
@@ -94,6 +94,7 @@ fn ordinal(act: &Act) -> usize {
             RolloutAct::Baseline { .. } => 41,
             RolloutAct::Outcomes(_) => 42,
             RolloutAct::PlanRecords { .. } => 43,
+            RolloutAct::Ring { .. } => 44,
         },
     }
 }
@@ -152,6 +153,7 @@ fn every_act(run: &cutover_shared::run::RunView, installation: InstallationId) -
             name: RolloutName::GithubAuth,
             to: RolloutStage::DualWrite,
             exact: None,
+            ring: None,
             digest: "0".into(),
             override_reason: None,
         }),
@@ -173,6 +175,11 @@ fn every_act(run: &cutover_shared::run::RunView, installation: InstallationId) -
         Act::Rollout(RolloutAct::Repair { name: RolloutName::GithubAuth, seq: None, drop: None }),
         Act::Rollout(RolloutAct::Reconcile { name: RolloutName::GithubAuth }),
         Act::Rollout(RolloutAct::Baseline { name: RolloutName::GithubAuth, since_ms: 0 }),
+        Act::Rollout(RolloutAct::Ring {
+            ring: Ring::Internal,
+            change: RingChange::Add,
+            tenants: vec!["acme".into()],
+        }),
         Act::Rollout(RolloutAct::Outcomes(OutcomeBatch { id: "e2e".into(), outcomes: Vec::new() })),
         Act::Rollout(RolloutAct::PlanRecords { scope: MapScope::All }),
     ]
@@ -245,6 +252,7 @@ const LOOKS: &[&str] = &[
     "rollout show",
     "rollout members",
     "rollout changes",
+    "rollout timeline",
     "rollout overrides",
     "rollout explain",
     "rollout mismatches",
@@ -305,6 +313,7 @@ async fn the_command_line_refuses_a_viewer_every_verb_that_changes_something() {
         &["rollout", "stage", "github-auth", "--to", "dual-write", "--approve", "0"],
         &["rollout", "flag", "import", "off", "--reason", "e2e"],
         &["rollout", "override", "github-auth", "acme", "target", "--reason", "e2e"],
+        &["rollout", "ring", "internal", "add", "acme"],
         &["rollout", "freeze", "github-auth", "--reason", "e2e"],
         &["rollout", "unfreeze", "github-auth"],
         &["rollout", "repair", "github-auth"],

@@ -94,7 +94,9 @@ impl Counted {
                 let ask = WindowAsk { filter, limit: MAX_ROWS, ..WindowAsk::default() };
                 Query::Workflow(WorkflowQuery::Dispatches { ask })
             }
-            Self::Step { name } => Query::Rollout(RolloutQuery::Step { name: *name, to: None, exact: None }),
+            Self::Step { name } => {
+                Query::Rollout(RolloutQuery::Step { name: *name, to: None, exact: None, ring: None })
+            }
         }
     }
 }

@@ -6,10 +6,11 @@ pub mod measured;
 use cutover_shared::ids::{Digest, OperatorName, TenantId};
 use cutover_shared::page::Page;
 use cutover_shared::rollout::{
-    ArmFigures, ChangeView, Criterion, CriterionState, DecisionView, FlagView, FreezeView, Member, Operation,
-    OperationFigures, OverrideView, Percent, RepairView, ReverseView, RolloutAct, RolloutAnswer, RolloutLine,
-    RolloutName, RolloutQuery, RolloutReceipt, RolloutView, Side, Stage, StepView, TrackStage, TrackState,
-    Why,
+    ArmFigures, ChangeView, Criterion, CriterionState, DecisionView, FlagView, FreezeView, InTime, LegacyGap,
+    Member, NamedRoles, Operation, OperationFigures, OverrideView, Percent, Planned, RepairView, ReverseView,
+    Ring, RingMember, RingReceipt, RolloutAct, RolloutAnswer, RolloutLine, RolloutName, RolloutQuery,
+    RolloutReceipt, RolloutView, Side, Stage, Standby, StandbyState, Stay, StayEvent, StayEventKind,
+    StepView, TimelineView, TrackStage, TrackState, Why,
 };
 use cutover_shared::status::RolloutBrief;
 use cutover_shared::verdict::{
@@ -259,8 +260,102 @@ pub fn view(name: RolloutName) -> RolloutView {
         baseline_at: half_way.then_some(NOW - 48 * HOUR),
         changes: if half_way { changes() } else { Vec::new() },
         incident: None,
+        in_time: in_time(half_way),
         line,
     }
+}
+
+fn in_time(half_way: bool) -> InTime {
+    let roles = NamedRoles {
+        lead: vec!["alice".into()],
+        on_call: vec!["bob".into(), "carol".into()],
+        rollback_authority: vec!["carol".into()],
+    };
+    if half_way { InTime { roles, ..InTime::default() } } else { InTime::default() }
+}
+
+/// A rollout in `live`, whose legacy arm stands by.
+pub fn live() -> RolloutView {
+    let mut view = view(RolloutName::GithubAuth);
+    view.line.stage = Stage::Live;
+    view.in_time.standby = Some(Standby {
+        state: StandbyState::Hot,
+        since: NOW - 26 * HOUR,
+        waiting: 3,
+        failed: 0,
+        lag_ms: 4_000,
+        text: "3 writes are on their way to legacy: going back loses nothing".into(),
+    });
+    view.in_time.gap = Some(LegacyGap { since: NOW - 60 * HOUR, until: NOW - 26 * HOUR });
+    view
+}
+
+pub fn timeline() -> TimelineView {
+    let stay = |version: u64, stage: Stage, hours: i64, act: &str, by: &str| Stay {
+        stage,
+        ring: Ring::All,
+        entered_at: NOW - hours * HOUR,
+        left_at: None,
+        version,
+        act: act.into(),
+        by: by.into(),
+        named: Vec::new(),
+        reason: String::new(),
+        digest: None,
+        passed: Vec::new(),
+        inside: None,
+        tenants: None,
+        events: Vec::new(),
+        more: false,
+    };
+    let event = |hours: i64, kind, by: &str, text: &str| StayEvent {
+        at: NOW - hours * HOUR,
+        kind,
+        by: by.into(),
+        text: text.into(),
+    };
+    let rows = vec![
+        Stay {
+            ring: Ring::Internal,
+            named: vec!["migration lead".into()],
+            digest: Some(DIGEST.into()),
+            passed: vec!["verdict".into()],
+            reason: "three tenants are too few for the judge".into(),
+            inside: Some(3),
+            tenants: Some(120),
+            ..stay(7, canary(10), 2, "stage", "alice")
+        },
+        Stay {
+            left_at: Some(NOW - 2 * HOUR),
+            reason: "error rate 30.00 % over 5.00 %".into(),
+            events: vec![
+                event(12, StayEventKind::Freeze, "bob", "the quarter closes"),
+                event(10, StayEventKind::Incident, "carol", "inc-7: imports are slow"),
+            ],
+            ..stay(6, Stage::Shadow, 20, "auto-rollback", "daemon")
+        },
+    ];
+    TimelineView {
+        rollout: RolloutName::GithubAuth,
+        planned: Some(Planned {
+            stage: canary(10),
+            ring: Ring::Beta,
+            soaked_at: NOW + 22 * HOUR,
+            earliest_at: NOW + 36 * HOUR,
+            waits: vec!["verdict".into(), "freeze".into()],
+        }),
+        stays: Page { rows, next: Some("6:1787248985000".into()) },
+    }
+}
+
+pub fn ring() -> Page<RingMember> {
+    let one = |tenant: &str| RingMember {
+        tenant: tenant.into(),
+        ring: Ring::Internal,
+        since: NOW - 50 * HOUR,
+        by: "alice".into(),
+    };
+    Page { rows: vec![one("acme"), one("globex")], next: None }
 }
 
 pub fn tenants() -> Vec<TenantId> {
@@ -290,6 +385,8 @@ pub fn step(name: RolloutName, open: bool) -> StepView {
         inside: 60,
         tenants: 120,
         exact: false,
+        ring: Ring::All,
+        roles: in_time(name == RolloutName::GithubAuth).roles,
         criteria,
         open,
     }
@@ -357,6 +454,8 @@ pub fn answer(query: &RolloutQuery) -> RolloutAnswer {
         RolloutQuery::Records { .. } => {
             RolloutAnswer::Records(Page { rows: measured::records(), next: None })
         }
+        RolloutQuery::Timeline { .. } => RolloutAnswer::Timeline(Box::new(timeline())),
+        RolloutQuery::Ring { .. } => RolloutAnswer::Ring(ring()),
     }
 }
 
@@ -372,6 +471,11 @@ pub fn receipt(act: &RolloutAct) -> RolloutReceipt {
         }
         RolloutAct::Override { name, reason, .. } => (*name, "override", canary(10), reason.as_str()),
         RolloutAct::Freeze { name, reason } => (*name, "freeze", canary(10), reason.as_str()),
+        RolloutAct::Ring { ring, tenants, .. } => {
+            let changed = u64::try_from(tenants.len()).unwrap();
+            let ring = Some(RingReceipt { ring: *ring, changed, members: changed + 2 });
+            return RolloutReceipt { ring, ..RolloutReceipt::default() };
+        }
         // What is found besides a change; where there is neither, it is not frozen, and nothing was killed.
         other => return measured::receipt(other),
     };

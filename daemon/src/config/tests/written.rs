@@ -172,6 +172,7 @@ fn every_key_has_an_effect() {
             ("rollout.prometheus", ""),
             ("sandbox", ""),
             ("alertmanager", ""),
+            ("rollout.roles", ""),
             ("run", ""),
             ("locks", ""),
             ("log", ""),

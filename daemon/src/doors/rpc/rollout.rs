@@ -3,8 +3,8 @@
 use cutover_shared::error::{ErrorCode, RpcError};
 use cutover_shared::page::PageAsk;
 use cutover_shared::rollout::{
-    ChangeView, CriterionState, RolloutAct, RolloutAnswer, RolloutLine, RolloutName, RolloutQuery,
-    RolloutReceipt, RolloutView,
+    ChangeView, CriterionState, InTime, RolloutAct, RolloutAnswer, RolloutLine, RolloutName, RolloutQuery,
+    RolloutReceipt, RolloutView, Side,
 };
 
 use cutover_shared::status::RolloutBrief;
@@ -19,6 +19,7 @@ use crate::rollout::metrics::baseline::BaselineError;
 use crate::rollout::metrics::outside::OutcomesError;
 use crate::rollout::mismatch;
 use crate::rollout::second::RepairError;
+use crate::rollout::standby::standby;
 
 /// Changes that a rollout shows with itself.
 const CHANGES: u32 = 10;
@@ -34,8 +35,8 @@ pub(super) async fn query(parts: &Parts, query: RolloutQuery) -> Result<RolloutA
             RolloutAnswer::List(lines)
         }
         RolloutQuery::Show { name } => RolloutAnswer::Show(Box::new(show(parts, name).await?)),
-        RolloutQuery::Step { name, to, exact } => {
-            let ask = StepAsk { name, to, exact };
+        RolloutQuery::Step { name, to, exact, ring } => {
+            let ask = StepAsk { name, to, exact, ring };
             RolloutAnswer::Step(Box::new(rollouts.step(&ask).await.map_err(error)?))
         }
         RolloutQuery::Members { name, side, page } => {
@@ -66,6 +67,13 @@ pub(super) async fn query(parts: &Parts, query: RolloutQuery) -> Result<RolloutA
         }
         RolloutQuery::Records { tenant, page } => {
             RolloutAnswer::Records(view::records(&parts.db, tenant, &page).await.map_err(read_error)?)
+        }
+        RolloutQuery::Timeline { name, page } => {
+            let view = rollouts.timeline(name, &page).await.map_err(error)?;
+            RolloutAnswer::Timeline(Box::new(view))
+        }
+        RolloutQuery::Ring { ring, page } => {
+            RolloutAnswer::Ring(rollouts.ring(ring, &page).await.map_err(error)?)
         }
         RolloutQuery::Flags => RolloutAnswer::Flags(rollouts.flags().map_err(error)?),
     })
@@ -98,7 +106,7 @@ async fn show(parts: &Parts, name: RolloutName) -> Result<RolloutView, RpcError>
         line: line(name, &standing),
         algorithm: state.algorithm,
         salt: state.salt.clone(),
-        exact: state.roster.as_ref().map(|roster| roster.count),
+        exact: state.exact(),
         overrides: u64::try_from(state.overrides.len()).unwrap_or(u64::MAX),
         freeze: state.freeze.clone(),
         figures: parts.windows.figures(name, state).await.map_err(read_error)?,
@@ -108,6 +116,12 @@ async fn show(parts: &Parts, name: RolloutName) -> Result<RolloutView, RpcError>
         drill: parts.drills.standing(name).await.map_err(read_error)?.next,
         baseline_at: standing.facts.baseline_at,
         incident: standing.facts.incident.clone(),
+        in_time: InTime {
+            ring: state.ring,
+            roles: parts.rollouts.settings().rules.roles.clone(),
+            standby: standby(state, &parts.second.owed(name, Side::Legacy).await.map_err(read_error)?),
+            gap: state.gap,
+        },
         track: standing.track,
         flags: standing.flags,
         criteria: standing.criteria,
@@ -151,10 +165,14 @@ pub(super) async fn act(parts: &Parts, act: RolloutAct, who: &Who) -> Result<Rol
                 Some(found.map_err(|cause| RpcError::new(ErrorCode::Store, cause.to_string(), STORE_MEND))?);
             Vec::new()
         }
-        RolloutAct::Stage { name, to, exact, digest, override_reason } => {
-            let ask = StepAsk { name, to: Some(to), exact };
+        RolloutAct::Stage { name, to, exact, ring, digest, override_reason } => {
+            let ask = StepAsk { name, to: Some(to), exact, ring };
             let passed = override_reason.as_deref();
             vec![rollouts.advance(&ask, &digest, passed, who).await.map_err(error)?]
+        }
+        RolloutAct::Ring { ring, change, tenants } => {
+            let ring = Some(rollouts.set_ring(ring, change, &tenants, who).await.map_err(error)?);
+            return Ok(RolloutReceipt { ring, ..RolloutReceipt::default() });
         }
         RolloutAct::Rollback { name, to, reason } => {
             let way = Way::Stage(to);
@@ -298,6 +316,15 @@ pub(super) fn error(error: RolloutError) -> RpcError {
         }
         RolloutError::Overrides(_) => RpcError::new(ErrorCode::Usage, text, "use a stage, or take some away"),
         RolloutError::Exact => RpcError::new(ErrorCode::Usage, text, "leave out --exact, or name a share"),
+        RolloutError::Returns(_) => RpcError::new(
+            ErrorCode::WrongState,
+            text,
+            "name more tenants with --exact, or leave it out; `cutover rollback` goes back",
+        ),
+        RolloutError::NoList(_) => {
+            RpcError::new(ErrorCode::Usage, text, "the lists are `internal` and `beta`")
+        }
+        RolloutError::RingSize => RpcError::new(ErrorCode::Usage, text, "name fewer tenants, or use a share"),
         RolloutError::Unrecorded(_) => RpcError::new(
             ErrorCode::NotFound,
             text,

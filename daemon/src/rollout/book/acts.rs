@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{RolloutError, Rollouts, cut};
 use crate::audit::Who;
-use crate::rollout::state::{OVERRIDES_MOST, Override, State};
+use crate::rollout::state::{OVERRIDES_MOST, Override};
 
 impl Rollouts {
     /// Switches an operation's flag.
@@ -19,7 +19,7 @@ impl Rollouts {
     ) -> Result<Option<ChangeView>, RolloutError> {
         self.change(operation.rollout(), who, |known| {
             let mut state = known.state.clone();
-            let changed = if on { state.off.remove(&operation) } else { state.off.insert(operation) };
+            let changed = state.flag(operation, on);
             let detail = json!({ "flag": operation.flag(), "on": on });
             Ok(changed.then(|| known.changed(state, "flag", reason, detail)))
         })
@@ -72,12 +72,9 @@ impl Rollouts {
     ) -> Result<Option<ChangeView>, RolloutError> {
         let at = self.0.clock.now();
         self.change(name, who, |known| {
-            if known.state.freeze.is_some() {
-                return Ok(None);
-            }
-            let freeze = FreezeView { reason: cut(reason), by: who.operator.clone(), at };
-            let state = State { freeze: Some(freeze), ..known.state.clone() };
-            Ok(Some(known.changed(state, "freeze", reason, serde_json::Value::Null)))
+            let mut state = known.state.clone();
+            let fresh = state.freeze(FreezeView { reason: cut(reason), by: who.operator.clone(), at });
+            Ok(fresh.then(|| known.changed(state, "freeze", reason, serde_json::Value::Null)))
         })
         .await
     }
@@ -85,9 +82,8 @@ impl Rollouts {
     /// Lets automation go on.
     pub async fn unfreeze(&self, name: RolloutName, who: &Who) -> Result<Option<ChangeView>, RolloutError> {
         self.change(name, who, |known| {
-            let state = State { freeze: None, ..known.state.clone() };
-            let frozen = known.state.freeze.is_some();
-            Ok(frozen.then(|| known.changed(state, "unfreeze", "", serde_json::Value::Null)))
+            let mut state = known.state.clone();
+            Ok(state.unfreeze().then(|| known.changed(state, "unfreeze", "", serde_json::Value::Null)))
         })
         .await
     }

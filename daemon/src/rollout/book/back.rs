@@ -7,15 +7,16 @@ use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
 use cutover_shared::page::PageAsk;
-use cutover_shared::rollout::{ChangeView, RolloutName, Stage};
+use cutover_shared::rollout::{ChangeView, LegacyGap, RolloutName, Stage};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{Change, RolloutError, Rollouts, cut};
 use crate::audit::Who;
+use crate::rollout::criteria::time;
 use crate::rollout::router::Hold;
 use crate::rollout::stages::Illegal;
-use crate::rollout::state::{Killed, State};
+use crate::rollout::state::Killed;
 use crate::store::Lane;
 
 /// Waits between tries to store what is owed.
@@ -127,12 +128,10 @@ impl Rollouts {
         who: &Who,
     ) -> Result<Option<ChangeView>, RolloutError> {
         self.change(name, who, |known| {
-            if known.state.killed.is_some() {
-                return Ok(None);
-            }
-            let state = State { killed: Some(killed.clone()), ..known.state.clone() };
+            let mut state = known.state.clone();
+            let fresh = state.kill(killed.clone());
             let detail = json!({ "effective_at": killed.at, "all": true });
-            Ok(Some(known.changed(state, "kill", &killed.reason, detail)))
+            Ok(fresh.then(|| known.changed(state, "kill", &killed.reason, detail)))
         })
         .await
     }
@@ -146,11 +145,11 @@ impl Rollouts {
     ) -> Result<Option<ChangeView>, RolloutError> {
         // What is owed first: an old kill must not come after the letting go.
         self.store_owed().await?;
+        let at = self.0.clock.now();
         self.change(name, who, |known| {
-            let state = State { killed: None, ..known.state.clone() };
+            let mut state = known.state.clone();
             let detail = json!({ "killed": known.state.killed });
-            let killed = known.state.killed.is_some();
-            Ok(killed.then(|| known.changed(state, "unkill", reason, detail)))
+            Ok(state.unkill(at).then(|| known.changed(state, "unkill", reason, detail)))
         })
         .await
     }
@@ -233,21 +232,27 @@ impl Rollouts {
         let who = Who { operator: marker.by.as_str().into(), origin: marker.origin.clone() };
         let (mut state, mut lists) = (known.state.clone(), known.lists.clone());
         let act = match marker.to {
-            None if state.killed.is_some() => return Ok(None),
             None => {
                 let killed = Killed { at: marker.at, by: marker.by.clone(), reason: marker.reason.clone() };
-                state.killed = Some(killed);
+                if !state.kill(killed) {
+                    return Ok(None);
+                }
                 "kill"
             }
-            Some(to) if to >= state.stage => return Ok(None),
             Some(to) => {
+                if !state.back(to, self.0.clock.now()) {
+                    return Ok(None);
+                }
                 // A list by name was frozen for the share that is left now.
                 lists.roster = None;
-                state.moved(to, None, self.0.clock.now());
                 if marker.automatic { AUTO } else { "rollback" }
             }
         };
-        let detail = json!({ "effective_at": marker.at, "evidence": marker.detail });
+        let named = self.0.settings.rules.roles.of(&who.operator);
+        let mut detail = json!({ "effective_at": marker.at, "evidence": marker.detail, "named": named });
+        if let (Stage::Complete, Some(gap)) = (known.state.stage, state.gap.filter(|_| act != "kill")) {
+            detail["warning"] = json!(unwritten(gap));
+        }
         let change = Change { state, lists, store: Vec::new(), act, reason: marker.reason.clone(), detail };
         let from = Some(known.state.stage);
         self.put(marker.rollout, known.version, from, change, &who, Lane::Urgent).await.map(Some)
@@ -326,6 +331,15 @@ fn markers(name: RolloutName, text: &[u8]) -> Option<Vec<Marker>> {
         .or_else(|_| serde_json::from_slice::<Marker>(text).map(|one| vec![one]))
         .ok()?;
     (!all.is_empty() && all.iter().all(|one| one.rollout == name)).then_some(all)
+}
+
+/// What a way back from `complete` leaves out.
+fn unwritten(gap: LegacyGap) -> String {
+    format!(
+        "legacy was not written from {} to {}: what the target answered then is in its book alone",
+        time(gap.since),
+        time(gap.until)
+    )
 }
 
 /// Under a new name, synced, renamed, and the folder synced.

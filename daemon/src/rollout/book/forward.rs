@@ -3,15 +3,16 @@
 use std::collections::HashSet;
 
 use cutover_shared::ids::Digest;
-use cutover_shared::rollout::{ChangeView, Criterion, RolloutName, Stage, StepView};
+use cutover_shared::rollout::{ChangeView, Criterion, Ring, RolloutName, Stage, StepView};
 use serde_json::json;
 
 use super::{Change, Known, RolloutError, Rollouts, cut, list_of};
 use crate::audit::Who;
-use crate::rollout::criteria::{criteria, is_open};
-use crate::rollout::stages::Illegal;
+use crate::rollout::advance::{Wanted, conditions, destination};
+use crate::rollout::criteria::is_open;
+use crate::rollout::stages::Place;
 use crate::rollout::state::ListRef;
-use crate::rollout::step::{self, EXACT_MOST};
+use crate::rollout::step::{self, EXACT_MOST, Reach};
 use crate::store::Lane;
 
 /// The step that is wanted.
@@ -22,16 +23,25 @@ pub struct StepAsk {
     pub to: Option<Stage>,
     /// So many tenants by name instead of the share.
     pub exact: Option<u32>,
+    /// None: the next that has tenants.
+    pub ring: Option<Ring>,
 }
 
 /// Tenants by name: the list as it is stored, and as it decides.
 type Listed = ((ListRef, String), HashSet<String>);
 
+/// A step that was looked at.
+struct Looked {
+    view: StepView,
+    roster: Option<Listed>,
+    and_share: bool,
+}
+
 impl Rollouts {
     /// What a step would do. Changes nothing.
     pub async fn step(&self, ask: &StepAsk) -> Result<StepView, RolloutError> {
         let known = self.known(ask.name)?;
-        Ok(self.looked(&known, ask).await?.0)
+        Ok(self.looked(&known, ask).await?.view)
     }
 
     /// Takes the step whose digest is named. `passed` is the reason why criteria that may be passed are.
@@ -44,7 +54,7 @@ impl Rollouts {
     ) -> Result<ChangeView, RolloutError> {
         let _one = self.0.changing.lock().await;
         let known = self.known(ask.name)?;
-        let (view, roster) = self.looked(&known, ask).await?;
+        let Looked { view, roster, and_share } = self.looked(&known, ask).await?;
         if view.digest != *digest {
             return Err(RolloutError::Stale);
         }
@@ -53,12 +63,14 @@ impl Rollouts {
         }
         let at = self.0.clock.now();
         let (mut state, mut lists) = (known.state.clone(), known.lists.clone());
-        state.moved(view.to, roster.as_ref().map(|(of, _)| of.0.clone()), at);
+        let to = Place { stage: view.to, ring: view.ring };
+        state.placed(to, roster.as_ref().map(|(of, _)| of.0.clone()), and_share, at);
         lists.roster = roster.as_ref().map(|(_, names)| names.clone());
         let overridden: Vec<_> =
             view.criteria.iter().filter(|one| !is_open(std::slice::from_ref(one), false)).collect();
+        let named = view.roles.of(&who.operator);
         let detail = json!({
-            "digest": digest, "inside": view.inside, "tenants": view.tenants, "moving": view.moving_count,
+            "named": named, "roles": view.roles, "ring": view.ring, "digest": digest, "inside": view.inside, "tenants": view.tenants, "moving": view.moving_count,
             "exact": ask.exact, "criteria": view.criteria, "passed": overridden,
         });
         let change = Change {
@@ -73,24 +85,28 @@ impl Rollouts {
     }
 
     /// Criteria, moves and digest of a step; with `exact` also the list to be stored.
-    async fn looked(&self, known: &Known, ask: &StepAsk) -> Result<(StepView, Option<Listed>), RolloutError> {
+    async fn looked(&self, known: &Known, ask: &StepAsk) -> Result<Looked, RolloutError> {
         let (state, track) = (&known.state, &self.0.settings.track);
-        let to = match ask.to {
-            Some(to) => to,
-            None => track.next(state.stage).ok_or(Illegal::Last(state.stage))?,
-        };
-        track.forward(state.stage, to)?;
-        let is_share = matches!(to, Stage::Canary(_));
-        if ask.exact.is_some_and(|count| count == 0 || count > EXACT_MOST || !is_share) {
+        let rings = self.rings().await?;
+        let wanted = Wanted { stage: ask.to, ring: ask.ring, exact: ask.exact.is_some() };
+        let to = destination(track, state, wanted, |ring| rings.values().any(|of| *of == ring))?;
+        let is_share = matches!(to.stage, Stage::Canary(_));
+        let is_whole = to.ring.is_all();
+        if ask.exact.is_some_and(|count| count == 0 || count > EXACT_MOST || !is_share || !is_whole) {
             return Err(RolloutError::Exact);
         }
-        let mut facts = self.0.evidence.facts(ask.name, state).await?;
-        facts.killed |=
-            state.killed.is_some() || self.0.router.is_killed() || self.0.router.held(ask.name).is_some();
+        let facts = self.0.evidence.facts(ask.name, state).await?;
+        let stopped = self.0.router.is_killed() || self.0.router.held(ask.name).is_some();
         let now = self.0.clock.now();
-        let criteria = criteria(state, &self.0.settings.rules, &facts, to, now);
+        let rules = &self.0.settings.rules;
+        let criteria = conditions(state, rules, facts, to, stopped, now);
         let plan = self.plan(ask.name, known)?;
-        let moves = step::moves(&self.0.db, &plan, to, ask.exact).await?;
+        let reach = Reach { to, exact: ask.exact, rings: &rings };
+        let moves = step::moves(&self.0.db, &plan, &reach).await?;
+        if moves.returning_count > 0 {
+            return Err(RolloutError::Returns(moves.returning_count));
+        }
+        let and_share = moves.and_share;
         let roster = moves
             .roster
             .as_ref()
@@ -99,7 +115,7 @@ impl Rollouts {
             rollout: ask.name,
             version: known.version,
             from: state.stage,
-            to,
+            to: to.stage,
             digest: moves.digest,
             moving: moves.moving,
             moving_count: moves.moving_count,
@@ -107,10 +123,12 @@ impl Rollouts {
             inside: moves.inside,
             tenants: moves.tenants,
             exact: ask.exact.is_some(),
+            ring: to.ring,
+            roles: rules.roles.clone(),
             open: is_open(&criteria, false),
             criteria,
         };
-        Ok((view, roster))
+        Ok(Looked { view, roster, and_share })
     }
 }
 

@@ -39,7 +39,7 @@ impl Rollouts {
         let killed = self.killed(name, &known);
         facts.killed = killed;
         let (state, track) = (&known.state, &self.0.settings.track);
-        let next = track.next(state.stage);
+        let next = if state.ring.is_all() { track.next(state.stage) } else { Some(state.stage) };
         let now = self.0.clock.now();
         let criteria =
             next.map_or_else(Vec::new, |to| criteria(state, &self.0.settings.rules, &facts, to, now));
@@ -68,7 +68,7 @@ impl Rollouts {
             since: state.stage_since,
             killed: self.killed(name, &known),
             frozen: state.freeze.is_some(),
-            exact: state.roster.as_ref().map(|roster| roster.count),
+            exact: state.exact(),
         })
     }
 

@@ -1,5 +1,7 @@
 //! The acts on rollouts, on a real store that is closed and opened again.
 
+mod in_time;
+
 use std::path::Path;
 
 use cutover_shared::page::PageAsk;
@@ -55,6 +57,7 @@ struct House {
     dir: TempDir,
     clock: Clock,
     evidence: Arc<Good>,
+    roles: cutover_shared::rollout::NamedRoles,
 }
 
 struct Life {
@@ -65,7 +68,8 @@ struct Life {
 
 impl House {
     fn new() -> Self {
-        Self { dir: tempfile::tempdir().unwrap(), clock: Clock::manual(START), evidence: Arc::default() }
+        let (clock, evidence) = (Clock::manual(START), Arc::default());
+        Self { dir: tempfile::tempdir().unwrap(), clock, evidence, roles: Default::default() }
     }
 
     async fn store(&self) -> Db {
@@ -77,7 +81,7 @@ impl House {
     }
 
     fn rollouts(&self, db: &Db, brake: &Brake) -> Rollouts {
-        let rules = Rules { hours: None, ..Rules::default() };
+        let rules = Rules { hours: None, roles: self.roles.clone(), ..Rules::default() };
         let settings = RolloutSettings {
             track: Track::new(&[10, 50, 100]).unwrap(),
             rules,
@@ -114,14 +118,14 @@ impl Life {
     }
 
     async fn look(&self, exact: Option<u32>) -> StepView {
-        self.rollouts.step(&StepAsk { name: AUTH, to: None, exact }).await.unwrap()
+        self.rollouts.step(&StepAsk { name: AUTH, to: None, exact, ring: None }).await.unwrap()
     }
 
     /// Looks and takes the next step.
     async fn forward(&self, house: &House, exact: Option<u32>) -> ChangeView {
         house.clock.advance(std::time::Duration::from_secs(30 * 24 * 60 * 60));
         let view = self.look(exact).await;
-        let ask = StepAsk { name: AUTH, to: Some(view.to), exact };
+        let ask = StepAsk { name: AUTH, to: Some(view.to), exact, ring: None };
         self.rollouts.advance(&ask, &view.digest, None, &ana()).await.unwrap()
     }
 
@@ -185,7 +189,7 @@ async fn what_moved_since_voids_an_approval() {
     life.to(&house, "shadow").await;
     house.clock.advance(std::time::Duration::from_secs(30 * 24 * 60 * 60));
     let view = life.look(None).await;
-    let ask = StepAsk { name: AUTH, to: Some(view.to), exact: None };
+    let ask = StepAsk { name: AUTH, to: Some(view.to), exact: None, ring: None };
     let elsewhere = StepAsk { exact: Some(3), ..ask.clone() };
     assert!(matches!(
         life.rollouts.advance(&elsewhere, &view.digest, None, &ana()).await,
@@ -210,7 +214,7 @@ async fn a_criterion_that_fails_stops_a_step_and_an_approver_passes_only_what_ma
     let life = house.life().await;
     life.to(&house, "shadow").await;
     let view = life.look(None).await;
-    let ask = StepAsk { name: AUTH, to: Some(view.to), exact: None };
+    let ask = StepAsk { name: AUTH, to: Some(view.to), exact: None, ring: None };
     // No time has gone by in shadow.
     let refused = life.rollouts.advance(&ask, &view.digest, None, &ana()).await;
     assert!(matches!(refused, Err(RolloutError::Criteria { name, .. }) if name == "soak"));
@@ -432,9 +436,9 @@ proptest! {
                 match doing {
                     Doing::Forward => {
                         house.clock.advance(std::time::Duration::from_secs(30 * 24 * 60 * 60));
-                        let step = life.rollouts.step(&StepAsk { name: AUTH, to: None, exact: None }).await;
+                        let step = life.rollouts.step(&StepAsk { name: AUTH, to: None, exact: None, ring: None }).await;
                         let Ok(view) = step else { continue };
-                        let ask = StepAsk { name: AUTH, to: Some(view.to), exact: None };
+                        let ask = StepAsk { name: AUTH, to: Some(view.to), exact: None, ring: None };
                         let taken = life.rollouts.advance(&ask, &view.digest, Some("go"), &ana()).await;
                         let free = before.killed.is_none() && before.freeze.is_none();
                         assert_eq!(taken.is_ok(), free, "{before:?}");

@@ -5,6 +5,7 @@ use super::*;
 use crate::rollout::state::{Override, StoredCeiling};
 
 const HOUR: i64 = 60 * MINUTE_MS;
+const DAY_MS: i64 = 24 * HOUR;
 
 fn stage(text: &str) -> Stage {
     text.parse().unwrap()
@@ -125,9 +126,88 @@ fn some_things_no_reason_passes() {
 
 #[test]
 fn hours_may_span_midnight() {
-    let rules = Rules { hours: Some(Hours { from: 22 * 60, to: 2 * 60 }), ..Rules::default() };
-    let at = |hour: i64| hours(&rules, hour * HOUR).state == CriterionState::Holds;
+    let night = Some(Hours { from: 22 * 60, to: 2 * 60 });
+    let at = |hour: i64| hours::criterion(night, hour * HOUR).state == CriterionState::Holds;
     assert_eq!([21, 22, 23, 24, 25, 26].map(at), [false, true, true, true, true, false]);
+}
+
+/// What is configured when nobody says anything: a step between two and six at night, and a share watched for three days.
+#[test]
+fn the_default_hours_are_two_to_six_and_a_share_is_watched_for_three_days() {
+    let shut = |hour: i64| failing(&state("shadow"), &good(), "canary-10", 96 * HOUR + hour * HOUR);
+    let closed = ["window".to_owned()];
+    for (hour, names) in [(1, &closed[..]), (2, &[]), (5, &[]), (6, &closed), (23, &closed)] {
+        assert_eq!(shut(hour), names, "{hour}");
+    }
+    let watched = |hours: i64| {
+        let mut state = state("canary-10");
+        state.stage_since = NIGHT - hours * HOUR;
+        failing(&state, &good(), "canary-50", NIGHT)
+    };
+    assert_eq!(watched(71), ["soak"]);
+    assert_eq!(watched(72), Vec::<String>::new());
+}
+
+#[test]
+fn no_step_is_open_before_the_way_back_was_walked() {
+    for (from, to) in
+        [("off", "dual-write"), ("dual-write", "shadow"), ("shadow", "canary-10"), ("canary-100", "live")]
+    {
+        let facts = Facts { reverse: None, ..good() };
+        assert_eq!(failing(&state(from), &facts, to, NIGHT), ["reverse"], "{from} to {to}");
+    }
+}
+
+#[test]
+fn legacy_is_let_go_after_two_weeks_without_a_rollback_a_kill_or_a_red_verdict() {
+    let night = |day: i64| day * DAY_MS + 3 * HOUR;
+    let asked = |state: &State, red: Option<i64>, day: i64| {
+        let red =
+            red.map(|at| Proof { at, ok: false, text: "error_rate 90000 ppm, threshold 50000".to_owned() });
+        let mut facts = Facts { red, ..good() };
+        facts.reverse.as_mut().unwrap().at = night(day);
+        let all = criteria(state, &Rules::default(), &facts, Stage::Complete, night(day));
+        let one = all.into_iter().find(|one| one.name == "stable").unwrap();
+        assert!(!one.may_override, "nobody passes it");
+        (one.state == CriterionState::Holds, one.text)
+    };
+    let mut live = state("live");
+    assert!(!asked(&live, None, 13).0);
+    assert!(asked(&live, None, 14).0);
+    // What happened before it came to `live` is over.
+    assert!(asked(&live, Some(-1), 14).0);
+    let (stable, text) = asked(&live, Some(night(5)), 14);
+    assert!(!stable && text.contains("since 1970-01-06 03:00Z: the judge said no: error_rate"), "{text}");
+    assert!(asked(&live, Some(night(5)), 19).0);
+    live.kill(crate::rollout::state::Killed { at: night(9), by: "ana".into(), reason: "drill".into() });
+    assert!(live.unkill(night(10)));
+    let (stable, text) = asked(&live, None, 23);
+    assert!(!stable && text.contains("a kill was let go"), "{text}");
+    assert!(asked(&live, None, 24).0);
+    // Back and forward again: it begins anew.
+    live.back(stage("canary-100"), night(25));
+    live.moved(Stage::Live, None, night(30));
+    assert!(!asked(&live, None, 43).0);
+    assert!(asked(&live, None, 44).0);
+}
+
+proptest! {
+    #[test]
+    fn the_hours_open_at_the_first_minute_that_lies_in_them(
+        from in -10_000_000_000_i64..10_000_000_000, start in 0_u16..24, end in 0_u16..24,
+    ) {
+        prop_assume!(start != end);
+        let hours = Some(Hours { from: start * 60, to: end * 60 });
+        let inside = |at| hours::criterion(hours, at).state == CriterionState::Holds;
+        let at = opens(hours, from);
+        prop_assert!(at >= from && inside(at));
+        prop_assert!(at - from < DAY_MS);
+        let minutes = (from..at).step_by(usize::try_from(MINUTE_MS).unwrap());
+        for minute in minutes {
+            prop_assert!(!inside(minute), "{minute} of {from} to {at}");
+        }
+        prop_assert_eq!(opens(None, from), from);
+    }
 }
 
 proptest! {

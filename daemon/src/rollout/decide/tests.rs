@@ -81,10 +81,24 @@ fn an_override_counts_from_canary_on() {
 #[test]
 fn a_roster_is_taken_by_its_names() {
     let mut plan = plan(canary(1));
-    plan.roster = Some(HashSet::from(["acme".to_owned()]));
+    let names = HashSet::from(["acme".to_owned()]);
+    plan.roster = Some(Roster { names, and_share: false });
     assert_eq!(decide(&plan, Operation::Import, "acme", false).side, Side::Target);
     for n in 0..1_000 {
         assert_eq!(decide(&plan, Operation::Import, &format!("other-{n}"), false).side, Side::Legacy);
+    }
+}
+
+#[test]
+fn a_roster_beside_the_share_keeps_its_names_in_and_leaves_the_rest_to_the_buckets() {
+    let bare = plan(canary(10));
+    let mut plan = plan(canary(10));
+    plan.roster = Some(Roster { names: HashSet::from(["acme".to_owned()]), and_share: true });
+    assert_eq!(decide(&plan, Operation::Import, "acme", false).why, Why::Roster);
+    for n in 0..1_000 {
+        let name = format!("other-{n}");
+        let decided = decide(&plan, Operation::Import, &name, false);
+        assert_eq!(decided, decide(&bare, Operation::Import, &name, false));
     }
 }
 
@@ -123,6 +137,41 @@ proptest! {
         prop_assert!(at(canary(low)) == Side::Legacy || at(canary(high)) == Side::Target);
         prop_assert!(at(canary(low)) == Side::Legacy || at(Stage::Live) == Side::Target);
         prop_assert_eq!(at(canary(100)), at(Stage::Live));
+    }
+
+    /// Promise 6, with rings and lists by name: what steps forward keep is kept.
+    #[test]
+    fn whoever_is_in_stays_in_whatever_ring_or_share_comes_next(
+        tenant in "[a-z]{1,12}", listed in proptest::option::of(0_usize..2), low in 1_u8..=100, more in 0_u8..=99,
+    ) {
+        use crate::rollout::stages::Place;
+        use crate::rollout::step::{Rings, by_name};
+        use cutover_shared::rollout::Ring;
+        let rings: Rings = listed.map(|n| (TenantId::from(tenant.as_str()), Ring::LISTED[n])).into_iter().collect();
+        let high = low.saturating_add(more).min(100);
+        let mut at = plan(Stage::Shadow);
+        let mut was = Side::Legacy;
+        for place in [
+            Place { stage: canary(low), ring: Ring::Internal },
+            Place { stage: canary(low), ring: Ring::Beta },
+            Place::all(canary(low)),
+            Place::all(canary(high)),
+            Place::all(canary(100)),
+            Place::all(Stage::Live),
+        ] {
+            let names = by_name(&at, place, &rings);
+            let names = names.map(|names| names.into_iter().map(|tenant| tenant.0).collect());
+            at.roster = names.map(|names| Roster { names, and_share: place.ring.is_all() });
+            at.stage = place.stage;
+            let side = decide(&at, Operation::List, &tenant, false).side;
+            prop_assert!(was == Side::Legacy || side == Side::Target, "{place:?}");
+            // Its ring has been opened: it is in, before everybody who is in by bucket.
+            if let Some(n) = listed && Ring::LISTED[n] <= place.ring {
+                prop_assert_eq!(side, Side::Target);
+            }
+            was = side;
+        }
+        prop_assert_eq!(was, Side::Target);
     }
 
     #[test]

@@ -195,6 +195,15 @@ impl Second {
         let counts = self.parts().db.second_counts(name).await?;
         Ok(self.parts().limits.view(counts, self.parts().clock.now()))
     }
+
+    /// What one arm owes.
+    ///
+    /// # Errors
+    /// The store does not answer.
+    pub async fn owed(&self, name: RolloutName, side: Side) -> Result<RepairView, crate::store::ReadError> {
+        let counts = self.parts().db.second_owed(name, side).await?;
+        Ok(self.parts().limits.view(counts, self.parts().clock.now()))
+    }
 }
 
 /// The row of a write, and the record that it stands on.

@@ -74,3 +74,56 @@ fn shares_rise_to_a_hundred() {
     assert_eq!(Track::new(&[]), Err(BadTrack::End));
     assert_eq!(Track::new(&[101]), Err(BadTrack::Share(101)));
 }
+
+fn place(text: &str) -> Place {
+    let (stage_of, ring) = text.split_once('@').unwrap_or((text, "all"));
+    Place { stage: stage(stage_of), ring: Ring::from_word(ring).unwrap() }
+}
+
+/// Every pair of places there is: rings widen within the first share, and only all of it goes on.
+#[test]
+fn a_ring_is_how_the_first_share_begins_and_only_widens() {
+    let track = track();
+    let order = ["canary-10@internal", "canary-10@beta", "canary-10"];
+    for (i, from) in order.iter().enumerate() {
+        for (j, to) in order.iter().enumerate() {
+            assert_eq!(track.step(place(from), place(to)).is_ok(), i < j, "{from} -> {to}");
+        }
+        assert_eq!(track.step(place("shadow"), place(from)), Ok(()));
+        assert_eq!(track.step(place(from), place("canary-50")).is_ok(), *from == "canary-10");
+        assert!(track.step(place("dual-write"), place(from)).is_err(), "{from}");
+    }
+    for elsewhere in ["canary-50@beta", "live@internal", "shadow@beta"] {
+        let to = place(elsewhere);
+        let from = Place::all(track.before(to.stage).unwrap());
+        assert_eq!(track.step(from, to), Err(Illegal::Ring(to.stage)));
+    }
+    assert_eq!(
+        track.step(place("canary-10@beta"), place("canary-50")),
+        Err(Illegal::Narrow(stage("canary-10"), Ring::Beta))
+    );
+}
+
+#[test]
+fn the_next_step_goes_through_the_rings_that_have_tenants() {
+    let track = track();
+    let walk = |has: &dyn Fn(Ring) -> bool| {
+        let (mut at, mut way) = (place("shadow"), Vec::new());
+        while let Some(next) = track.towards(at, None, None, has) {
+            assert_eq!(track.step(at, next), Ok(()));
+            way.push(if next.ring.is_all() {
+                next.stage.to_string()
+            } else {
+                format!("{}@{}", next.stage, next.ring)
+            });
+            at = next;
+        }
+        way
+    };
+    let rest = ["canary-10", "canary-50", "canary-100", "live", "complete"];
+    assert_eq!(walk(&|_| false), rest);
+    assert_eq!(walk(&|ring| ring == Ring::Beta), [&["canary-10@beta"], &rest[..]].concat());
+    assert_eq!(walk(&|_| true), [&["canary-10@internal", "canary-10@beta"], &rest[..]].concat());
+    let all = track.towards(place("shadow"), None, Some(Ring::All), |_| true);
+    assert_eq!(all, Some(place("canary-10")));
+}

@@ -2,7 +2,7 @@
 
 use cutover_shared::ids::{Digest, TenantId};
 use cutover_shared::rollout::{
-    FlagView, Operation, RolloutAct, RolloutAnswer, RolloutName, RolloutQuery, RolloutReceipt, StepView,
+    FlagView, Operation, Ring, RolloutAct, RolloutAnswer, RolloutName, RolloutQuery, RolloutReceipt, StepView,
 };
 use cutover_shared::rpc::{Act, Receipt};
 use serde_json::json;
@@ -24,6 +24,9 @@ pub(in crate::cli) struct Stage {
     /// So many tenants, named and frozen at approval, instead of the share
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..))]
     exact: Option<u32>,
+    /// Whom the first share is opened for [default: the next ring that has tenants, then all]
+    #[arg(long, value_name = "RING", value_parser = words::ring(), conflicts_with = "exact")]
+    ring: Option<Ring>,
     /// Take the step, if it has this digest
     #[arg(long, value_name = "DIGEST")]
     approve: Option<String>,
@@ -76,9 +79,9 @@ async fn ask_for(session: &mut Session<'_>, act: RolloutAct) -> Result<RolloutRe
 }
 
 pub(super) async fn stage(args: Stage, session: &mut Session<'_>) -> Verdict {
-    let Stage { name, to, exact, approve, override_reason } = args;
+    let Stage { name, to, exact, ring, approve, override_reason } = args;
     let Some(digest) = approve else {
-        let step = step(session, name, to, exact).await?;
+        let step = step(session, name, to, exact, ring).await?;
         let next = next(&step, exact, session);
         session.out.answer(&step, |style| text::step(&step, &next, style))?;
         return Ok(Outcome::Done);
@@ -86,9 +89,9 @@ pub(super) async fn stage(args: Stage, session: &mut Session<'_>) -> Verdict {
     // The stage that the digest belongs to; whether it is this step's still is the daemon's word.
     let to = match to {
         Some(to) => to,
-        None => step(session, name, None, exact).await?.to,
+        None => step(session, name, None, exact, ring).await?.to,
     };
-    let act = RolloutAct::Stage { name, to, exact, digest: Digest(digest), override_reason };
+    let act = RolloutAct::Stage { name, to, exact, ring, digest: Digest(digest), override_reason };
     done(session, act, "nothing was to be done").await
 }
 
@@ -97,8 +100,9 @@ async fn step(
     name: RolloutName,
     to: Option<cutover_shared::rollout::Stage>,
     exact: Option<u32>,
+    ring: Option<Ring>,
 ) -> Result<StepView, Failure> {
-    match ask(session, RolloutQuery::Step { name, to, exact }).await? {
+    match ask(session, RolloutQuery::Step { name, to, exact, ring }).await? {
         RolloutAnswer::Step(step) => Ok(*step),
         _ => Err(Failure::unexpected("rollout stage")),
     }
@@ -112,10 +116,11 @@ fn next(step: &StepView, exact: Option<u32>, session: &Session<'_>) -> String {
         .as_ref()
         .map_or(String::new(), |path| format!(" --socket {}", shell_word(&path.to_string_lossy())));
     let exact = exact.map_or(String::new(), |k| format!(" --exact {k}"));
+    let ring = if step.ring.is_all() { String::new() } else { format!(" --ring {}", step.ring) };
     let passed = if step.open { "" } else { " --override REASON" };
     let digest = step.digest.as_str();
     format!(
-        "cutover{socket} rollout stage {} --to {}{exact} --approve {digest}{passed}",
+        "cutover{socket} rollout stage {} --to {}{exact}{ring} --approve {digest}{passed}",
         step.rollout, step.to
     )
 }

@@ -6,8 +6,7 @@ mod proof;
 mod receipt;
 mod records;
 mod text;
-
-use std::time::Duration;
+mod time;
 
 use clap::Subcommand;
 use cutover_shared::ids::TenantId;
@@ -20,10 +19,11 @@ use serde_json::json;
 
 pub(super) use self::act::done;
 pub(super) use self::receipt::killed;
+use self::time::{Moment, moment};
 use super::list::{Listing, Window, list};
 use super::{Outcome, Verdict};
 use crate::failure::Failure;
-use crate::plain::{self, Cell, Column, Table, Tone, age, number, parse_duration, time};
+use crate::plain::{self, Cell, Column, Table, Tone, age, number};
 use crate::session::Session;
 use crate::words;
 
@@ -58,6 +58,10 @@ pub(super) enum Verb {
         #[command(flatten)]
         window: Window,
     },
+    /// When the next step may come, and each stage it was in: when, by whom, and what happened there
+    Timeline(time::Timeline),
+    /// The tenants of a ring, or putting some on its list: the first share takes internal, then beta, then all
+    Ring(time::RingArgs),
     /// Flags of operations: all, one, or switching one
     Flag(act::Flag),
     /// Exceptions for single tenants
@@ -134,33 +138,6 @@ pub(super) enum Verb {
         #[arg(value_parser = words::rollout())]
         name: RolloutName,
     },
-}
-
-/// A time, or how long ago.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Moment {
-    /// Milliseconds since the epoch.
-    At(i64),
-    Ago(Duration),
-}
-
-impl Moment {
-    /// Milliseconds since the epoch.
-    fn ms(self, now: i64) -> i64 {
-        match self {
-            Self::At(at) => at,
-            Self::Ago(ago) => now.saturating_sub(i64::try_from(ago.as_millis()).unwrap_or(i64::MAX)),
-        }
-    }
-}
-
-fn moment(text: &str) -> Result<Moment, String> {
-    if let Ok(at) = chrono::DateTime::parse_from_rfc3339(text) {
-        return Ok(Moment::At(at.timestamp_millis()));
-    }
-    parse_duration(text)
-        .map(Moment::Ago)
-        .map_err(|_| "write a time like 2026-11-20T10:00:00Z, or how long ago, like 2h".to_owned())
 }
 
 /// An operation by its word, or by its flag.
@@ -246,6 +223,8 @@ pub(super) async fn run(verb: Verb, session: &mut Session<'_>) -> Verdict {
             };
             list(session, &window, listing).await
         }
+        Verb::Timeline(args) => time::timeline(args, session).await,
+        Verb::Ring(args) => time::ring(args, session).await,
         Verb::Flag(args) => act::flag(args, session).await,
         Verb::Overrides { name, window } => {
             let listing = Listing {
@@ -390,5 +369,5 @@ pub(super) fn stage_word(text: &str) -> Result<Stage, String> {
 
 /// `2026-08-21 14:03:05Z (2 h ago)`.
 fn when(now: i64, at: i64) -> String {
-    format!("{} ({})", time(at), age(now, at))
+    format!("{} ({})", plain::time(at), age(now, at))
 }

@@ -34,6 +34,14 @@ pub(super) fn text(receipt: &RolloutReceipt, unchanged: &str, now: i64, style: S
     if let Some(found) = &receipt.proof {
         text += &proof(found, now, style);
     }
+    if let Some(ring) = &receipt.ring {
+        let word = if ring.changed > 0 { "changed" } else { "so already" };
+        let mut block = Block::new();
+        block.toned("Ring", format!("{}, {word}", ring.ring), Tone::Good);
+        block.line("Changed", number(ring.changed));
+        block.line("Tenants", number(ring.members));
+        text += &block.render(style);
+    }
     if let Some(one) = &receipt.incident {
         text += &incident(one, now, style);
     }
@@ -59,6 +67,14 @@ fn changes(receipt: &RolloutReceipt, now: i64, style: Style) -> String {
         block.line("At", when(now, change.at));
         if !change.reason.is_empty() {
             block.line("Reason", &change.reason);
+        }
+        let named = change.detail.get("named").and_then(|named| named.as_array()).into_iter().flatten();
+        let named: Vec<&str> = named.filter_map(|word| word.as_str()).collect();
+        if !named.is_empty() {
+            block.line("By", format!("{}, {}", change.by, named.join(", ")));
+        }
+        if let Some(warning) = change.detail.get("warning").and_then(|warning| warning.as_str()) {
+            block.toned("Warning", warning, Tone::Warn);
         }
         text += &block.render(style);
     }

@@ -61,6 +61,7 @@ pub(super) fn show(view: &RolloutView, now: i64, style: Style) -> String {
     }
     let exact = view.exact.map_or(String::new(), |k| format!(", a list of {} frozen at approval", number(k)));
     block.line("In", format!("{}{exact}", inside(line)));
+    super::time::standing(&mut block, &view.in_time);
     let (said, tone) = match &view.judgement {
         Some(judgement) => (verdict(judgement.verdict), verdict_tone(judgement.verdict)),
         None => (line.verdict.as_str(), Tone::Plain),
@@ -242,6 +243,10 @@ pub(super) fn step(step: &StepView, next: &str, style: Style) -> String {
     if step.exact {
         block.line("List", "frozen at approval, by name");
     }
+    if !step.ring.is_all() {
+        block.line("Ring", format!("{}: its list is frozen at approval", step.ring));
+    }
+    super::time::roles(&mut block, &step.roles);
     block.line("Digest", step.digest.as_str());
     let mut text = block.render(style);
     if !step.moving.is_empty() {

@@ -2,7 +2,7 @@
 
 use cutover_shared::error::RpcError;
 use cutover_shared::ids::TenantId;
-use cutover_shared::rollout::{CriterionState, RolloutAct, RolloutLine, StepView};
+use cutover_shared::rollout::{CriterionState, Ring, RolloutAct, RolloutLine, StepView};
 use cutover_shared::rpc::{Act, Role};
 
 use super::{Intent, no};
@@ -58,14 +58,20 @@ pub(super) fn advance(state: &State) -> Result<Intent, RpcError> {
 /// The question about a step, now that the daemon has said what it would do.
 pub fn stepped(state: &State, step: &StepView) -> Intent {
     let (name, to) = (step.rollout, step.to);
-    let act = RolloutAct::Stage { name, to, exact: None, digest: step.digest.clone(), override_reason: None };
+    let ring = Some(step.ring);
+    let digest = step.digest.clone();
+    let act = RolloutAct::Stage { name, to, exact: None, ring, digest, override_reason: None };
+    let (open, asked) = match step.ring {
+        Ring::All => (String::new(), String::new()),
+        ring => (format!(" for ring {ring}"), format!(" --ring {ring}")),
+    };
     let plan = Plan {
-        title: format!("{name} to {to}"),
-        twin: format!("cutover rollout stage {name} --to {to} --approve {}", step.digest.as_str()),
+        title: format!("{name} to {to}{open}"),
+        twin: format!("cutover rollout stage {name} --to {to}{asked} --approve {}", step.digest.as_str()),
         steps: vec![Step::Act(Act::Rollout(act))],
         run: None,
     };
-    let title = format!("Advance {name}: {} to {to}", step.from);
+    let title = format!("Advance {name}: {} to {to}{open}", step.from);
     let mut dialog = Dialog::new(title, Tier::Live, "Advance", plan, state.now);
     dialog.effect.push(moving(step));
     if step.returning_count > 0 {

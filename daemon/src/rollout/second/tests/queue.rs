@@ -52,6 +52,9 @@ async fn whichever_arm_answers_the_other_is_written() {
     let (_dir, life) = room(Script::default()).await;
     life.stage("live", 2);
     life.call("a@1").await;
+    // How far the standby's book lags: the other arm's debts are not counted with it.
+    assert_eq!(life.second.owed(NAME, Side::Legacy).await.unwrap().waiting, 1);
+    assert_eq!(life.second.owed(NAME, Side::Target).await.unwrap().waiting, 0);
     let _work = work(&life);
     life.settled().await;
     assert_eq!(life.book(Side::Target).await, [("a@1".to_owned(), true)]);

@@ -15,6 +15,7 @@ pub(super) mod outbox;
 mod rescore;
 mod rollout;
 mod rollout_metrics;
+mod rollout_time;
 pub(super) mod run;
 mod sandbox_record;
 mod second;

@@ -94,7 +94,7 @@ fn named(name: &str) -> Read<RolloutName> {
     RolloutName::from_word(name).ok_or_else(|| corrupt("rollout", format!("no rollout is called {name}")))
 }
 
-fn change(row: &SqliteRow) -> Read<ChangeRow> {
+pub(super) fn change(row: &SqliteRow) -> Read<ChangeRow> {
     let text = |column| row.try_get::<String, _>(column).map_err(unavailable(DOING));
     let number = |column| row.try_get::<i64, _>(column).map_err(unavailable(DOING));
     let stage = |column| text(column)?.parse::<Stage>().map_err(|error| corrupt("stage", error));

@@ -16,6 +16,7 @@ mod outbox;
 mod rescore;
 mod rollout;
 mod rollout_metrics;
+mod rollout_time;
 mod run;
 mod sandbox_record;
 mod second;
@@ -53,6 +54,7 @@ pub(super) async fn op(
         Op::Probe(op) => mapping::probe(connection, op).await,
         Op::Rescore(op) => rescore::op(connection, op).await,
         Op::Rollout(op) => rollout::op(connection, op).await,
+        Op::Ring(op) => rollout_time::ring(connection, op).await,
         Op::RolloutMetric(op) => rollout_metrics::op(connection, op).await,
         Op::Sandbox(op) => sandbox_record::op(connection, op).await,
         Op::Second(op) => second::op(connection, op).await,
