@@ -51,7 +51,7 @@ impl Source {
                     drop(pipe);
                 }
                 Err(error) => {
-                    tracing::info!(%error, sandbox = %lease.id(), "an archive of a sandbox was cut")
+                    tracing::info!(%error, sandbox = %lease.id(), "an archive of a sandbox was cut");
                 }
             }
         });
