@@ -5,6 +5,7 @@ mod ask;
 mod figures;
 mod measured;
 mod view;
+mod worth;
 
 use std::fmt;
 use std::str::FromStr;
@@ -22,6 +23,7 @@ pub use self::view::{
     ChangeView, Criterion, CriterionState, DecisionView, Difference, FlagView, FreezeView, Member,
     MismatchView, OverrideView, RolloutLine, RolloutView, StepView, TrackStage, TrackState,
 };
+pub use self::worth::{Decided, WorthDecision, WorthView};
 use crate::run::words;
 
 /// A rollout. Both are built in.

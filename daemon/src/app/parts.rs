@@ -13,6 +13,7 @@ use super::measured::Measured;
 use super::routed::Routed;
 use super::second::second;
 use super::settings::{ddl_names, github_settings, operators, outbox_settings};
+use super::watch::watch;
 use super::{Failure, kinds, locks};
 use crate::audit::{HeadFile, Who};
 use crate::client::Client;
@@ -198,6 +199,7 @@ pub(super) async fn build(
         .map(|tls| -> Arc<dyn Fn() -> Certificate + Send + Sync> { Arc::new(move || tls.state()) });
     let (imports, artifacts, git) =
         imports(config, credentials.slug.clone(), &db, &github, &seal, arms, clock)?;
+    let watch = watch(config, &db, clock, &rollouts, flush.windows(), prometheus.as_ref(), &git);
     let second = second(config, &db, rollouts.router(), &imports, &faults, clock);
     imports.write_behind(second.clone());
     let triggers = Triggers::new(db.clone(), clock.clone(), Arc::new(GitHubFiles(github.clone())));
@@ -268,6 +270,7 @@ pub(super) async fn build(
         windows: flush.windows().clone(),
         outcomes,
         second,
+        watch,
         imports,
         probes,
         doctor,

@@ -103,6 +103,7 @@ pub(super) fn spawn_late(shutdown: &Shutdown, built: &Built, config: &Config) {
     }
     let (db, rollouts, clock) =
         (built.door.db.clone(), built.door.rollouts.clone(), built.door.clock.clone());
+    until_stop(shutdown, "whether to migrate", built.door.watch.clone().work());
     // Not before the rollouts are read: intents of the last process are settled first.
     until_stop(shutdown, "second writes", built.door.second.clone().work());
     until_stop(shutdown, "mode above rollouts", ceiling::keep(db, rollouts, clock));

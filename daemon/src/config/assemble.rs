@@ -14,6 +14,7 @@ use super::mistake::Mistakes;
 use super::ofrep::ofrep_keys;
 use super::probe;
 use super::rollout::{self, rollout};
+use super::worth::{self, worth};
 use super::settings::{
     Api, AppWorkflows, Catalog, Config, Engine, GitHub, Import, Inbox, Log, Mapping, Migration, OauthApp,
     PostgresCatalog, PostgresNames, RepoNames, RepoPlace, Rpc, Run, StderrLog, UserTokenNames, WorkflowNames,
@@ -29,6 +30,7 @@ pub(super) fn assemble(values: &Values, mistakes: &mut Mistakes) -> Option<Confi
     application::workflows(values, mistakes);
     mirror::check(values, mistakes);
     rollout::check(values, mistakes);
+    worth::check(values, mistakes);
     crosscheck::github(values, mistakes);
     let http = crosscheck::http(values, mistakes);
     application::api(values, mistakes);
@@ -83,6 +85,7 @@ pub(super) fn assemble(values: &Values, mistakes: &mut Mistakes) -> Option<Confi
         },
         probes,
         rollout: rollout(values)?,
+        worth: worth(values)?,
         ofrep_keys,
         run: Run {
             plan_ttl: values.length("run.plan_ttl")?,

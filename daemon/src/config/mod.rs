@@ -26,6 +26,7 @@ mod settings;
 mod suggest;
 pub mod table;
 mod value;
+mod worth;
 
 use std::path::{Path, PathBuf};
 
@@ -36,6 +37,7 @@ pub use gather::Origin;
 pub use mistake::{Mistake, MistakeKind, Mistakes, Place};
 pub use ofrep::{KeyScope, OfrepKey};
 pub use rollout::{ArmQueries, Prometheus, Rollout};
+pub use worth::Worth;
 pub use settings::{
     Api, AppWorkflows, Catalog, Config, GitHub, Http, InstallationCopy, IntegrationCopy, LockBackend,
     LockPhase, Locks, Log, Mapping, Migration, MirrorNames, OauthApp, OnPartition, Operator, Post,

@@ -64,6 +64,10 @@ pub static SECTIONS: &[Section] = &[
         name: "rollout.prometheus",
         doc: "A Prometheus server that knows of calls that were made elsewhere; they count like those that are routed here. `docs/rollout-metrics.md` explains it.",
     },
+    Section {
+        name: "worth",
+        doc: "Whether to migrate at all: thresholds of the legacy arm that are watched. `docs/rollouts.md` explains them.",
+    },
     Section { name: "run", doc: "Runs: whatever is planned, approved and applied." },
     Section { name: "locks", doc: "Locks between the tasks of a daemon, and between daemons." },
     Section { name: "log", doc: "Logs: JSON lines in one file a day." },

@@ -20,6 +20,7 @@ pub use self::catalog::{
 pub use self::locks::{LockBackend, LockPhase, Locks, OnPartition};
 use super::ofrep::OfrepKey;
 use super::rollout::Rollout;
+use super::worth::Worth;
 
 /// Everything that an operator can set. `docs/configuration.md` has a sentence for each key.
 #[derive(Clone, Debug)]
@@ -45,6 +46,7 @@ pub struct Config {
     pub import: Import,
     pub probes: Vec<Probe>,
     pub rollout: Rollout,
+    pub worth: Worth,
     pub ofrep_keys: Vec<OfrepKey>,
     pub run: Run,
     pub locks: Locks,

@@ -31,6 +31,8 @@ pub struct Facts<'a> {
     pub index_max_age_ms: i64,
     pub webhooks: Webhooks,
     pub books: &'a [Books],
+    /// Overdue reviews of whether to migrate at all.
+    pub reviews: &'a [Overdue],
 }
 
 /// What one rollout's second arm owes, and whether both books agree.
@@ -39,6 +41,16 @@ pub struct Books {
     pub name: RolloutName,
     pub repair: RepairView,
     pub reconciled: Option<ReconcileView>,
+}
+
+/// A review of whether to migrate that nobody made in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Overdue {
+    pub name: RolloutName,
+    /// Epoch milliseconds.
+    pub since: i64,
+    /// It is closed as not needed.
+    pub closed: bool,
 }
 
 /// What the comparisons with GitHub's list of deliveries have shown.
@@ -63,6 +75,7 @@ pub fn attention(facts: &Facts<'_>) -> Vec<Attention> {
     index(facts, &mut all);
     copies(facts, &mut all);
     mode(facts, &mut all);
+    reviews(facts, &mut all);
     // Stable: what is said first of the same weight stays first.
     all.sort_by_key(|attention| match attention.health {
         Health::Bad => 0,
@@ -287,6 +300,18 @@ fn mode(facts: &Facts<'_>, all: &mut Vec<Attention>) {
         );
         let why = "The configuration gives the first value only; afterwards `mode set` does. They differ.";
         all.push(command(say(Health::Warning, text, why), "cutover mode get"));
+    }
+}
+
+fn reviews(facts: &Facts<'_>, all: &mut Vec<Attention>) {
+    for Overdue { name, since, closed } in facts.reviews {
+        let stands = if *closed { "closed as not needed" } else { "not decided" };
+        let text = format!("whether to migrate {name} is to be looked at again: it is {stands}");
+        let why = format!(
+            "The review was due {} ago; worth.review says how often. A decision, the same or another, is the review.",
+            ago(facts.now, Some(*since))
+        );
+        all.push(command(say(Health::Warning, text, why), format!("cutover rollout worth {name}")));
     }
 }
 

@@ -5,7 +5,7 @@ use cutover_shared::rollout::RolloutName;
 use cutover_shared::run::{Reversibility, RunState, RunView};
 use cutover_shared::status::{Status, SweepView};
 
-use super::attention::{Books, FAILED_MS, Facts, Webhooks, attention};
+use super::attention::{Books, FAILED_MS, Facts, Overdue, Webhooks, attention};
 use super::back::{Effects, Holds, Measure, way_back};
 use super::next::{self, Canary, Situation};
 use crate::clock::Clock;
@@ -15,6 +15,7 @@ use crate::mapping::mirror::Mirror;
 use crate::mapping::mode;
 use crate::mapping::periodic::Periodic;
 use crate::rollout::second::Second;
+use crate::rollout::watch::{Review, Watch};
 use crate::run::{Brake, Engine};
 use crate::store::{Db, ReadError, RunRow, Standing, StandingRun};
 
@@ -56,11 +57,12 @@ pub struct Sources<'a> {
     /// None where nothing is copied.
     pub mirror: Option<&'a Mirror>,
     pub second: &'a Second,
+    pub watch: &'a Watch,
 }
 
 /// Reads the whole.
 pub async fn status(from: Sources<'_>) -> Result<Status, ReadError> {
-    let Sources { identity, db, engine, brake, clock, canary, periodic, mirror, second } = from;
+    let Sources { identity, db, engine, brake, clock, canary, periodic, mirror, second, watch } = from;
     let mode = mode::view(db, identity.configured_mode, brake.is_pulled()).await?;
     let index = db.index_view(&identity.github_host).await?;
     let (tenants, projects, repositories) = db.catalog_counts().await?;
@@ -80,8 +82,10 @@ pub async fn status(from: Sources<'_>) -> Result<Status, ReadError> {
         let (repair, reconciled) = (second.view(name).await?, second.reconciled(name).await?);
         books.push(Books { name, repair, reconciled });
     }
+    let reviews: Vec<Overdue> = watch.overdue().into_iter().map(overdue).collect();
     let attention = attention(&Facts {
         books: &books,
+        reviews: &reviews,
         now,
         mode: &mode,
         trouble: trouble.as_deref(),
@@ -127,6 +131,10 @@ pub async fn status(from: Sources<'_>) -> Result<Status, ReadError> {
         back,
         mode,
     })
+}
+
+fn overdue(review: Review) -> Overdue {
+    Overdue { name: review.name, since: review.since, closed: review.closed }
 }
 
 fn stage(stage: CanaryStage) -> Canary {

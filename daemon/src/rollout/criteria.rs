@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use cutover_shared::mapping::Mode;
 use cutover_shared::rollout::{
-    Criterion, CriterionState, ReconcileView, RepairView, ReverseView, Side, Stage,
+    Criterion, CriterionState, ReconcileView, RepairView, ReverseView, Side, Stage, WorthDecision,
 };
 use cutover_shared::status::Health;
 use serde::{Deserialize, Serialize};
@@ -97,7 +97,7 @@ pub struct Facts {
 /// All criteria of the step to `to`.
 pub fn criteria(state: &State, rules: &Rules, facts: &Facts, to: Stage, now: i64) -> Vec<Criterion> {
     let mut all =
-        vec![killed(facts), freeze(state), incident(facts), hours(rules, now), soak(state, rules, now)];
+        vec![killed(facts), freeze(state), worth(state), incident(facts), hours(rules, now), soak(state, rules, now)];
     if to == Stage::DualWrite {
         all.push(baseline(facts));
     }
@@ -141,6 +141,22 @@ fn freeze(state: &State) -> Criterion {
         Some(freeze) => {
             let text = format!("frozen by {}: {}", freeze.by, freeze.reason);
             one("freeze", CriterionState::Fails, false, text)
+        }
+    }
+}
+
+/// Nobody has to decide; who decided that it is not needed has closed the phases, and only another decision opens them.
+fn worth(state: &State) -> Criterion {
+    let Some(decided) = &state.decided else {
+        let text = "nobody decided yet whether to migrate: `cutover rollout worth`";
+        return one("worth", CriterionState::Holds, false, text);
+    };
+    let said = format!("by {}: {}", decided.by, decided.reason);
+    match decided.decision {
+        WorthDecision::Migrate => one("worth", CriterionState::Holds, false, format!("to migrate was decided {said}")),
+        WorthDecision::NotNeeded => {
+            let text = format!("closed as not needed {said}; `cutover rollout decide NAME migrate` opens it");
+            one("worth", CriterionState::Fails, false, text)
         }
     }
 }

@@ -19,4 +19,5 @@ pub mod stages;
 pub mod state;
 pub mod step;
 pub mod tally;
+pub mod watch;
 pub mod worth;

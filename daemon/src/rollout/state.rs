@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use cutover_shared::ids::{OperatorName, TenantId};
 use cutover_shared::mapping::Mode;
-use cutover_shared::rollout::{FreezeView, Operation, RolloutName, Side, Stage};
+use cutover_shared::rollout::{Decided, FreezeView, Operation, RolloutName, Side, Stage};
 use serde::{Deserialize, Serialize};
 
 use super::bucket::{ALGORITHM, Bucketing, UnknownAlgorithm};
@@ -41,6 +41,9 @@ pub struct State {
     /// When shadow began: consistency is pooled since then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shadow_since: Option<i64>,
+    /// Whether to migrate at all, as a person decided it last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decided: Option<Decided>,
 }
 
 /// An exception for one tenant.
@@ -99,6 +102,7 @@ impl State {
             freeze: None,
             ceiling: None,
             shadow_since: stage.compares().then_some(at),
+            decided: None,
         }
     }
 

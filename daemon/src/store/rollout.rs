@@ -103,6 +103,8 @@ pub enum RolloutOp {
     Declare(IncidentRow),
     /// Ends an incident; demands that it is open.
     Close { id: String, at: i64, by: String },
+    /// Replaces what was seen of whether to migrate at all; JSON.
+    Worth { name: RolloutName, at: i64, watch: String },
 }
 
 type Read<T> = Result<T, ReadError>;
@@ -124,6 +126,8 @@ pub trait RolloutRead {
     async fn rollout_list(&self, digest: &str) -> Read<Option<String>>;
     /// (recorded at, JSON).
     async fn rollout_record(&self, name: RolloutName, kind: RecordKind) -> Read<Option<(i64, String)>>;
+    /// What was seen of whether to migrate at all, JSON.
+    async fn worth(&self, name: RolloutName) -> Read<Option<String>>;
     /// Oldest first; at most a hundred.
     async fn incidents_open(&self) -> Read<Vec<IncidentRow>>;
 }

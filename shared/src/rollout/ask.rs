@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Baseline, ChangeView, DecisionView, FlagView, Member, MismatchView, Operation, OutcomeBatch,
     OutcomesReceipt, OverrideView, ReconcileView, RepairLine, ReverseView, RolloutLine, RolloutName,
-    RolloutView, Side, Stage, StepView,
+    RolloutView, Side, Stage, StepView, WorthDecision, WorthView,
 };
 use crate::ids::{Digest, OperatorName, TenantId};
 use crate::page::{Page, PageAsk};
@@ -62,6 +62,10 @@ pub enum RolloutQuery {
     Reconciliation {
         name: RolloutName,
     },
+    /// Whether to migrate at all, and the evidence; none: of every rollout.
+    Worth {
+        name: Option<RolloutName>,
+    },
 }
 
 /// Answers to [`RolloutQuery`].
@@ -81,6 +85,7 @@ pub enum RolloutAnswer {
     Repairs(Page<RepairLine>),
     /// None: nothing was compared yet.
     Reconciliation(Option<Box<ReconcileView>>),
+    Worth(Vec<WorthView>),
 }
 
 /// Acts on rollouts. Those that lead back are legal in every state.
@@ -160,6 +165,12 @@ pub enum RolloutAct {
     },
     /// Counts calls that were made elsewhere.
     Outcomes(OutcomeBatch),
+    /// Whether to migrate at all, as a person decides it; said again it is a review.
+    Decide {
+        name: RolloutName,
+        decision: WorthDecision,
+        reason: String,
+    },
 }
 
 /// What an act on a rollout answers: the change that it made, and none where everything was so already.

@@ -70,7 +70,7 @@ pub struct FreezeView {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Criterion {
     /// A word: `freeze`, `window`, `soak`, `verdict`, `repair`, `reverse`, `armed`, `baseline`, `preflight`, `complete`, `flags`,
-    /// `mode`, `incident`.
+    /// `mode`, `incident`, `worth`.
     pub name: String,
     pub state: CriterionState,
     /// What was measured, against what.
@@ -120,7 +120,7 @@ pub struct ChangeView {
     pub version: u64,
     pub at: i64,
     pub by: OperatorName,
-    /// `begin`, `stage`, `back`, `rollback`, `auto-rollback`, `kill`, `unkill`, `flag`, `override`, `freeze`, `unfreeze`.
+    /// `begin`, `stage`, `back`, `rollback`, `auto-rollback`, `kill`, `unkill`, `flag`, `override`, `freeze`, `unfreeze`, `decide`.
     pub act: String,
     pub from: Stage,
     pub to: Stage,

@@ -13,7 +13,7 @@ use cutover_shared::ids::{ActKey, InstallationId};
 use cutover_shared::import::{ImportAct, Wanted};
 use cutover_shared::mapping::{MapAct, MapScope, Mode};
 use cutover_shared::rollout::{
-    Operation, OutcomeBatch, RolloutAct, RolloutName, Side, Stage as RolloutStage,
+    Operation, OutcomeBatch, RolloutAct, RolloutName, Side, Stage as RolloutStage, WorthDecision,
 };
 use cutover_shared::rpc::{Act, ControlClient, Hello, PROTOCOL, Query, Role, Topic, Welcome};
 use cutover_shared::run::{RunAct, RunState};
@@ -30,7 +30,7 @@ use tokio::net::{UnixListener, UnixStream};
 use super::stage::{EXE, Stage, audit, plan, set_going, show, until_audited, until_state};
 
 /// Kinds of acts.
-const ACTS: usize = 43;
+const ACTS: usize = 44;
 
 /// Counts every act. Exhaustive on purpose: whoever adds one adds it to [`every_act`], too.
 fn ordinal(act: &Act) -> usize {
@@ -93,6 +93,7 @@ fn ordinal(act: &Act) -> usize {
             RolloutAct::Reconcile { .. } => 40,
             RolloutAct::Baseline { .. } => 41,
             RolloutAct::Outcomes(_) => 42,
+            RolloutAct::Decide { .. } => 43,
         },
     }
 }
@@ -172,6 +173,11 @@ fn every_act(run: &cutover_shared::run::RunView, installation: InstallationId) -
         Act::Rollout(RolloutAct::Repair { name: RolloutName::GithubAuth, seq: None, drop: None }),
         Act::Rollout(RolloutAct::Reconcile { name: RolloutName::GithubAuth }),
         Act::Rollout(RolloutAct::Baseline { name: RolloutName::GithubAuth, since_ms: 0 }),
+        Act::Rollout(RolloutAct::Decide {
+            name: RolloutName::GithubAuth,
+            decision: WorthDecision::Migrate,
+            reason: "e2e".into(),
+        }),
         Act::Rollout(RolloutAct::Outcomes(OutcomeBatch { id: "e2e".into(), outcomes: Vec::new() })),
     ]
 }
@@ -248,6 +254,7 @@ const LOOKS: &[&str] = &[
     "rollout mismatches",
     "rollout repairs",
     "rollout reconciliation",
+    "rollout worth",
     "incident list",
     "audit list",
     "audit verify",
@@ -308,6 +315,7 @@ async fn the_command_line_refuses_a_viewer_every_verb_that_changes_something() {
         &["rollout", "repair", "github-auth"],
         &["rollout", "reconcile", "github-auth"],
         &["rollout", "baseline", "github-auth"],
+        &["rollout", "decide", "github-auth", "not-needed", "--reason", "e2e"],
         &["rollout", "drill", "github-auth"],
         &["rollout", "preflight", "github-auth"],
         &["incident", "declare", "--all", "--text", "e2e"],

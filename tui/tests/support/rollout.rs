@@ -2,6 +2,8 @@
 
 #[path = "measured.rs"]
 pub mod measured;
+#[path = "worth.rs"]
+pub mod worth;
 
 use cutover_shared::ids::{Digest, OperatorName, TenantId};
 use cutover_shared::page::Page;
@@ -341,6 +343,7 @@ pub fn answer(query: &RolloutQuery) -> RolloutAnswer {
             }],
             next: None,
         }),
+        RolloutQuery::Worth { name } => RolloutAnswer::Worth(worth::views(*name)),
         RolloutQuery::Flags => RolloutAnswer::Flags(flags()),
         RolloutQuery::Mismatches { .. } => {
             RolloutAnswer::Mismatches(Page { rows: measured::mismatches(), next: None })
@@ -368,6 +371,7 @@ pub fn receipt(act: &RolloutAct) -> RolloutReceipt {
         }
         RolloutAct::Override { name, reason, .. } => (*name, "override", canary(10), reason.as_str()),
         RolloutAct::Freeze { name, reason } => (*name, "freeze", canary(10), reason.as_str()),
+        RolloutAct::Decide { name, reason, .. } => (*name, "decide", canary(10), reason.as_str()),
         // What is found besides a change; where there is neither, it is not frozen, and nothing was killed.
         other => return measured::receipt(other),
     };

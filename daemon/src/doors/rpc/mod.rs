@@ -56,6 +56,7 @@ use crate::rollout::book::Rollouts;
 use crate::rollout::metrics::outside::Outcomes;
 use crate::rollout::metrics::{Recorder, Windows};
 use crate::rollout::second::Second;
+use crate::rollout::watch::Watch;
 use crate::run::{Brake, Engine};
 use crate::seal::Seal;
 use crate::store::{Db, ReadError, WriteError};
@@ -84,6 +85,8 @@ pub struct Parts {
     pub windows: Windows,
     pub outcomes: Outcomes,
     pub second: Second,
+    /// Whether to migrate at all.
+    pub watch: Watch,
     pub imports: Imports,
     pub probes: Probes,
     pub inbox: Arc<Inbox>,
@@ -116,6 +119,7 @@ impl Parts {
                     periodic: &self.periodic,
                     mirror: self.doctor.mirror.as_ref(),
                     second: &self.second,
+                    watch: &self.watch,
                 };
                 let mut status = status::status(from).await.map_err(read_error)?;
                 status.rollouts = rollout::briefs(self);

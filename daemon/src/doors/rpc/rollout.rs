@@ -62,6 +62,11 @@ pub(super) async fn query(parts: &Parts, query: RolloutQuery) -> Result<RolloutA
             let found = parts.second.reconciled(name).await.map_err(|cause| error(cause.into()))?;
             RolloutAnswer::Reconciliation(found.map(Box::new))
         }
+        RolloutQuery::Worth { name } => {
+            let wanted = RolloutName::ALL.iter().copied().filter(|one| name.is_none_or(|name| name == *one));
+            let views: Result<Vec<_>, _> = wanted.map(|name| parts.watch.view(name)).collect();
+            RolloutAnswer::Worth(views.map_err(error)?)
+        }
         RolloutQuery::Flags => RolloutAnswer::Flags(rollouts.flags().map_err(error)?),
     })
 }
@@ -164,6 +169,9 @@ pub(super) async fn act(parts: &Parts, act: RolloutAct, who: &Who) -> Result<Rol
         }
         RolloutAct::Freeze { name, reason } => {
             one(rollouts.freeze(name, &reason, who).await.map_err(error)?)
+        }
+        RolloutAct::Decide { name, decision, reason } => {
+            one(parts.watch.decide(name, decision, &reason, who).await.map_err(error)?)
         }
         RolloutAct::Unfreeze { name } => one(rollouts.unfreeze(name, who).await.map_err(error)?),
         RolloutAct::Drill { name } => {

@@ -69,6 +69,7 @@ fn facts<'a>(
         index_max_age_ms: 6 * HOUR,
         webhooks: Webhooks::default(),
         books: &[],
+        reviews: &[],
     }
 }
 
@@ -155,6 +156,7 @@ fn an_index_that_was_never_read_matters_only_with_projects() {
         index_max_age_ms: HOUR,
         webhooks: Webhooks::default(),
         books: &[],
+        reviews: &[],
     };
     assert!(attention(&facts(0)).is_empty());
     assert_eq!(attention(&facts(1)).len(), 1);

@@ -124,7 +124,7 @@ impl WindowFigures {
     }
 }
 
-pub(super) fn histogram(row: &MetricRow) -> Result<Histogram, ReadError> {
+pub(in crate::rollout) fn histogram(row: &MetricRow) -> Result<Histogram, ReadError> {
     Histogram::decode(&row.histogram)
         .map_err(|error| ReadError::Corrupt { what: "histogram", cause: error.to_string() })
 }
@@ -187,7 +187,7 @@ impl Windows {
     }
 
     /// Hands over the rows of each window that begins in `[from, to)`, until `take` wants no more.
-    pub(super) async fn each(
+    pub(in crate::rollout) async fn each(
         &self,
         name: RolloutName,
         mut from: Millis,

@@ -5,13 +5,14 @@ mod books;
 mod proof;
 mod receipt;
 mod text;
+mod worth;
 
 use std::time::Duration;
 
 use clap::Subcommand;
 use cutover_shared::ids::TenantId;
 use cutover_shared::rollout::{
-    ChangeView, FlagView, Member, Operation, OverrideView, RolloutAnswer, RolloutLine, RolloutName,
+    ChangeView, Member, Operation, OverrideView, RolloutAnswer, RolloutLine, RolloutName,
     RolloutQuery, Side, Stage,
 };
 use cutover_shared::rpc::{Answer, Query};
@@ -118,6 +119,14 @@ pub(super) enum Verb {
         #[arg(value_parser = words::rollout())]
         name: RolloutName,
     },
+    /// Whether to migrate at all: thresholds of the legacy arm, with the evidence
+    Worth {
+        /// The rollout [default: each]
+        #[arg(value_parser = words::rollout())]
+        name: Option<RolloutName>,
+    },
+    /// Decides whether to migrate at all; needs the role approver
+    Decide(worth::Decide),
     /// Records the legacy arm's figures, which the target is held against
     Baseline(proof::Baseline),
     /// Walks the way back without going it; exit 1 when it can't be walked
@@ -196,14 +205,6 @@ const OVERRIDES: &[Column] = &[
     Column::long("REASON"),
 ];
 
-const FLAGS: &[Column] = &[
-    Column::long("KEY"),
-    Column::words("STATE"),
-    Column::words("OPERATION"),
-    Column::words("ROLLOUT"),
-    Column::words("STAGE"),
-];
-
 pub(super) async fn run(verb: Verb, session: &mut Session<'_>) -> Verdict {
     match verb {
         Verb::List => lines(session).await,
@@ -265,6 +266,8 @@ pub(super) async fn run(verb: Verb, session: &mut Session<'_>) -> Verdict {
         Verb::Repair(args) => books::repair(args, session).await,
         Verb::Reconcile { name } => books::reconcile(session, name).await,
         Verb::Reconciliation { name } => books::reconciliation(session, name).await,
+        Verb::Worth { name } => worth::look(session, name).await,
+        Verb::Decide(args) => worth::decide(args, session).await,
         Verb::Baseline(args) => proof::baseline(args, session).await,
         Verb::Drill { name } => proof::drill(session, name).await,
         Verb::Preflight { name } => proof::preflight(session, name).await,
@@ -346,21 +349,6 @@ fn exception(one: &OverrideView, now: i64) -> Vec<Cell> {
         age(now, one.at).into(),
         one.by.as_str().into(),
         one.reason.as_str().into(),
-    ]
-}
-
-fn flag(flag: &FlagView) -> Vec<Cell> {
-    let (word, tone) = match flag {
-        FlagView { killed: true, .. } => ("KILLED", Tone::Bad),
-        FlagView { on: true, .. } => ("on", Tone::Good),
-        _ => ("off", Tone::Warn),
-    };
-    vec![
-        flag.key.as_str().into(),
-        Cell::toned(word, tone),
-        flag.operation.word().into(),
-        flag.rollout.word().into(),
-        flag.stage.to_string().into(),
     ]
 }
 

@@ -375,7 +375,7 @@ fn verb_of(act: &Act) -> Option<&'static str> {
             RolloutAct::Rollback { .. } => "rollback",
             RolloutAct::Freeze { .. } => "rollout freeze",
             RolloutAct::Unfreeze { .. } => "rollout unfreeze",
-            // Flags, exceptions, the end of a kill, proofs, incidents and the repair queue are for one who has read the runbook:
+            // Flags, exceptions, the end of a kill, proofs, incidents and the repair queue are for one who has read the runbook, and whether to migrate is decided on paper first:
             // they have a verb and no key.
             RolloutAct::Flag { .. }
             | RolloutAct::Override { .. }
@@ -387,6 +387,7 @@ fn verb_of(act: &Act) -> Option<&'static str> {
             | RolloutAct::Repair { .. }
             | RolloutAct::Reconcile { .. }
             | RolloutAct::Baseline { .. }
+            | RolloutAct::Decide { .. }
             | RolloutAct::Outcomes(_) => return None,
         },
         // Uploads and comments are files, the App is made once, old webhooks are looked for once: they have a verb and no key.
