@@ -6,3 +6,13 @@ CREATE TABLE worth (
     -- JSON: the thresholds, since when each is exceeded, dips and holes.
     watch   TEXT NOT NULL
 ) WITHOUT ROWID;
+
+-- How long GitHub took to give installation tokens, in spans of five minutes (C5).
+CREATE TABLE token_issuance (
+    start_at  BIGINT NOT NULL,
+    -- The process that counted.
+    writer    BIGINT NOT NULL,
+    -- Of microseconds, as in `rollout_windows`.
+    histogram BLOB NOT NULL,
+    PRIMARY KEY (start_at, writer)
+) WITHOUT ROWID;

@@ -17,7 +17,8 @@ pub use self::figures::{
     ArmFigures, OperationFigures, ReconcileView, RepairLine, RepairState, RepairView, ReverseView,
 };
 pub use self::measured::{
-    Baseline, BaselineFigures, OutcomeBatch, OutcomeRejected, OutcomeReport, OutcomesReceipt,
+    Baseline, BaselineFigures, BaselineMeasure, MeasureLine, Measured, OutcomeBatch, OutcomeRejected,
+    OutcomeReport, OutcomesReceipt,
 };
 pub use self::view::{
     ChangeView, Criterion, CriterionState, DecisionView, Difference, FlagView, FreezeView, Member,

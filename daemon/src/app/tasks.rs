@@ -11,6 +11,7 @@ use super::parts::Built;
 use crate::config::{Config, Env};
 use crate::doors::rpc::Parts;
 use crate::flows::ceiling;
+use crate::flows::issuance::Issuance;
 use crate::flows::kill::watch_marker;
 use crate::flows::measure::Measure;
 use crate::gateway::inbox::WorkSettings;
@@ -81,6 +82,8 @@ pub(super) fn spawn(
         clock: parts.clock.clone(),
         metrics: Metrics::process(),
     });
+    let issuance = Issuance { db: parts.db.clone(), clock: parts.clock.clone(), metrics: Metrics::process() };
+    until_stop(shutdown, "issued tokens", issuance.work());
     until_stop(shutdown, "gauges", measure.clone().run());
     until_stop(shutdown, "contact with GitHub", measure.keep_contact());
     if let Some(tls) = built.tls.clone() {

@@ -14,11 +14,11 @@ use super::mistake::Mistakes;
 use super::ofrep::ofrep_keys;
 use super::probe;
 use super::rollout::{self, rollout};
-use super::worth::{self, worth};
 use super::settings::{
     Api, AppWorkflows, Catalog, Config, Engine, GitHub, Import, Inbox, Log, Mapping, Migration, OauthApp,
     PostgresCatalog, PostgresNames, RepoNames, RepoPlace, Rpc, Run, StderrLog, UserTokenNames, WorkflowNames,
 };
+use super::worth::{self, worth};
 
 /// Makes every cross-check, then the configuration.
 pub(super) fn assemble(values: &Values, mistakes: &mut Mistakes) -> Option<Config> {

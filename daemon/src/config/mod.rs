@@ -37,13 +37,13 @@ pub use gather::Origin;
 pub use mistake::{Mistake, MistakeKind, Mistakes, Place};
 pub use ofrep::{KeyScope, OfrepKey};
 pub use rollout::{ArmQueries, Prometheus, Rollout};
-pub use worth::Worth;
 pub use settings::{
     Api, AppWorkflows, Catalog, Config, GitHub, Http, InstallationCopy, IntegrationCopy, LockBackend,
     LockPhase, Locks, Log, Mapping, Migration, MirrorNames, OauthApp, OnPartition, Operator, Post,
     PostgresCatalog, PostgresNames, Probe, RepoNames, RepoPlace, Rpc, Run, SocketAccess, StderrLog, Store,
     TokenCopy, UserTokenNames, WorkflowNames,
 };
+pub use worth::Worth;
 
 use file::{Contents, Text};
 use gather::Sources;

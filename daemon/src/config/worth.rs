@@ -20,7 +20,8 @@ const fn optional(name: &'static str, kind: Kind, doc: &'static str, example: &'
     Key { name, kind, need: Need::Optional, variables: &[], doc, example }
 }
 
-const DAYS: Kind = Kind::Length { min: Duration::from_secs(1), max: Duration::from_secs(2 * 365 * 24 * 60 * 60) };
+const DAYS: Kind =
+    Kind::Length { min: Duration::from_secs(1), max: Duration::from_secs(2 * 365 * 24 * 60 * 60) };
 const WAIT: Kind = Kind::Length { min: Duration::from_millis(1), max: Duration::from_secs(60 * 60) };
 /// A thousand units of the currency, in millionths.
 const COST: Kind = Kind::Whole { min: 0, max: 1_000_000_000 };
@@ -79,7 +80,10 @@ pub(super) fn check(values: &Values, mistakes: &mut Mistakes) {
         mistakes.push(Mistake::new(MistakeKind::Contradiction, query, values.place(query), what, mend));
     };
     if values.whole_number("worth.cost_per_call_micros").is_some() {
-        push("stands beside `worth.cost_per_call_micros`, which says what it asks for", "take one of them out");
+        push(
+            "stands beside `worth.cost_per_call_micros`, which says what it asks for",
+            "take one of them out",
+        );
     }
     if values.text("rollout.prometheus.url").is_none() {
         push("is asked of nobody", "set `rollout.prometheus.url`");

@@ -12,7 +12,7 @@ use cutover_shared::verdict::{Judgement, Reading, ReadingState, Trigger, Verdict
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use self::fed::{Fed, window_of};
+use self::fed::{Fed, measures_of, outside_of, window_of};
 use super::book::{Evidence, RolloutError, Rollouts, Way};
 use super::criteria::{Facts, Proof};
 use super::evidence::Recorded;
@@ -201,6 +201,13 @@ impl Automation {
             is_new = true;
         }
         let now = self.clock.now();
+        match self.windows.measured(name, state.stage_since).await {
+            Ok(measures) => kept.judge.observe_outside(outside_of(&measures), now),
+            // What is not known stays as it was, and the calls are judged all the same.
+            Err(error) => {
+                tracing::warn!(%error, rollout = %name, "what else the target is held against is not known")
+            }
+        }
         kept.judge.observe_gross(row, now);
         let judgement = kept.judge.judgement(now);
         let breach = judgement.verdict == Verdict::Breach;
@@ -327,11 +334,11 @@ impl Automation {
         let Some(recorded) = self.windows.baseline(name).await? else { return Ok(None) };
         let whole = recorded.operations.iter().find(|figures| figures.operation.is_none());
         Ok(whole.map(|figures| Baseline {
-            calls: figures.calls,
-            p50_us: figures.p50_us.unwrap_or_default(),
-            p95_us: figures.p95_us.unwrap_or_default(),
-            p99_us: figures.p99_us.unwrap_or_default(),
-            measures: Vec::new(),
+            calls: figures.figures.calls,
+            p50_us: figures.figures.p50_us.unwrap_or_default(),
+            p95_us: figures.figures.p95_us.unwrap_or_default(),
+            p99_us: figures.figures.p99_us.unwrap_or_default(),
+            measures: measures_of(&recorded.measures, self.settings.measure_floor),
         }))
     }
 }

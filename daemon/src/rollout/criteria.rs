@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use cutover_shared::mapping::Mode;
 use cutover_shared::rollout::{
-    Criterion, CriterionState, ReconcileView, RepairView, ReverseView, Side, Stage, WorthDecision,
+    BaselineMeasure, Criterion, CriterionState, ReconcileView, RepairView, ReverseView, Side, Stage,
+    WorthDecision,
 };
 use cutover_shared::status::Health;
 use serde::{Deserialize, Serialize};
@@ -88,6 +89,8 @@ pub struct Facts {
     pub armed: Option<Proof>,
     pub preflight: Option<Proof>,
     pub baseline_at: Option<i64>,
+    /// What the baseline has no data of, or too little: it is not compared.
+    pub baseline_lacks: Vec<BaselineMeasure>,
     /// Windows of this stage whose figures are not whole.
     pub incomplete: u64,
     pub incident: Option<String>,
@@ -96,8 +99,14 @@ pub struct Facts {
 
 /// All criteria of the step to `to`.
 pub fn criteria(state: &State, rules: &Rules, facts: &Facts, to: Stage, now: i64) -> Vec<Criterion> {
-    let mut all =
-        vec![killed(facts), freeze(state), worth(state), incident(facts), hours(rules, now), soak(state, rules, now)];
+    let mut all = vec![
+        killed(facts),
+        freeze(state),
+        worth(state),
+        incident(facts),
+        hours(rules, now),
+        soak(state, rules, now),
+    ];
     if to == Stage::DualWrite {
         all.push(baseline(facts));
     }
@@ -153,7 +162,9 @@ fn worth(state: &State) -> Criterion {
     };
     let said = format!("by {}: {}", decided.by, decided.reason);
     match decided.decision {
-        WorthDecision::Migrate => one("worth", CriterionState::Holds, false, format!("to migrate was decided {said}")),
+        WorthDecision::Migrate => {
+            one("worth", CriterionState::Holds, false, format!("to migrate was decided {said}"))
+        }
         WorthDecision::NotNeeded => {
             let text = format!("closed as not needed {said}; `cutover rollout decide NAME migrate` opens it");
             one("worth", CriterionState::Fails, false, text)
@@ -209,7 +220,14 @@ fn length(ms: i64) -> String {
 
 fn baseline(facts: &Facts) -> Criterion {
     match facts.baseline_at {
-        Some(_) => one("baseline", CriterionState::Holds, true, "recorded"),
+        Some(_) if facts.baseline_lacks.is_empty() => {
+            one("baseline", CriterionState::Holds, true, "recorded")
+        }
+        Some(_) => {
+            let lacks: Vec<_> = facts.baseline_lacks.iter().map(|one| one.word().replace('_', " ")).collect();
+            let text = format!("recorded; not enough data to compare {}", lacks.join(", "));
+            one("baseline", CriterionState::Holds, true, text)
+        }
         None => {
             one("baseline", CriterionState::Unknown, true, "none is recorded: `cutover rollout baseline`")
         }

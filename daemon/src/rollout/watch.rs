@@ -265,7 +265,9 @@ impl Watch {
                 let query = query.replace("$rollout", name.word());
                 let asked = prometheus.figure(&query, now).await;
                 asked
-                    .inspect_err(|error| tracing::warn!(error, rollout = %name, "the cost of a call is not known"))
+                    .inspect_err(
+                        |error| tracing::warn!(error, rollout = %name, "the cost of a call is not known"),
+                    )
                     .ok()
                     .flatten()
                     .and_then(micros)
@@ -307,7 +309,11 @@ fn is_due(worth: &Worth, stage: Stage, decided: Option<&Decided>, now: Millis) -
 }
 
 /// A Prometheus server gives 0 to 10^12, so that this fits.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to be no less than 0 and to fit")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "checked to be no less than 0 and to fit"
+)]
 fn micros(units: f64) -> Option<u64> {
     let micros = (units * 1e6).round();
     (0.0..=1e18).contains(&micros).then_some(micros as u64)

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Operation, OperationFigures, RepairView, ReverseView, RolloutName, Side, Stage, Why};
+use super::{
+    MeasureLine, Operation, OperationFigures, RepairView, ReverseView, RolloutName, Side, Stage, Why,
+};
 use crate::ids::{Digest, OperatorName, TenantId};
 use crate::run::words;
 use crate::verdict::Judgement;
@@ -175,6 +177,9 @@ pub struct RolloutView {
     /// Epoch milliseconds of the recorded baseline.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub baseline_at: Option<i64>,
+    /// What else the target is held against, as the baseline has it and as it is in this stage.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub measures: Vec<MeasureLine>,
     /// Newest first.
     pub changes: Vec<ChangeView>,
     /// An incident that is open, in its words.

@@ -55,7 +55,8 @@ fn the_table_is_sound() {
 }
 
 /// A server that a query is asked of.
-const ASKED: &str = "url = \"http://127.0.0.1:1\"\ntarget_calls = \"$operation\"\ntarget_errors = \"$operation\"\n";
+const ASKED: &str =
+    "url = \"http://127.0.0.1:1\"\ntarget_calls = \"$operation\"\ntarget_errors = \"$operation\"\n";
 
 const PROMETHEUS: &str = "target_calls = \"$operation\"\ntarget_errors = \"$operation\"\n";
 

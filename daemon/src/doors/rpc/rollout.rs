@@ -3,8 +3,8 @@
 use cutover_shared::error::{ErrorCode, RpcError};
 use cutover_shared::page::PageAsk;
 use cutover_shared::rollout::{
-    ChangeView, RolloutAct, RolloutAnswer, RolloutLine, RolloutName, RolloutQuery, RolloutReceipt,
-    RolloutView,
+    ChangeView, MeasureLine, Measured, RolloutAct, RolloutAnswer, RolloutLine, RolloutName, RolloutQuery,
+    RolloutReceipt, RolloutView,
 };
 
 use cutover_shared::status::RolloutBrief;
@@ -103,12 +103,28 @@ async fn show(parts: &Parts, name: RolloutName) -> Result<RolloutView, RpcError>
         repair: standing.facts.repair.clone(),
         reverse: standing.facts.reverse.clone(),
         baseline_at: standing.facts.baseline_at,
+        measures: measures(parts, name, state.stage_since).await?,
         incident: standing.facts.incident.clone(),
         track: standing.track,
         flags: standing.flags,
         criteria: standing.criteria,
         changes: changes.rows,
     })
+}
+
+/// What the target is held against beside its calls; empty without a baseline.
+async fn measures(parts: &Parts, name: RolloutName, since: i64) -> Result<Vec<MeasureLine>, RpcError> {
+    let Some(baseline) = parts.windows.baseline(name).await.map_err(read_error)? else {
+        return Ok(Vec::new());
+    };
+    let now = parts.windows.measured(name, since).await.map_err(read_error)?;
+    let line = |before: &Measured| {
+        let measure = before.measure;
+        let none = Measured { measure, value: None, sample: 0 };
+        let now = now.iter().find(|one| one.measure == measure).copied().unwrap_or(none);
+        MeasureLine { measure, before: *before, now }
+    };
+    Ok(baseline.measures.iter().map(line).collect())
 }
 
 /// What the status tells of each; those that are not read yet are left out.

@@ -12,8 +12,8 @@ use std::time::Duration;
 use clap::Subcommand;
 use cutover_shared::ids::TenantId;
 use cutover_shared::rollout::{
-    ChangeView, Member, Operation, OverrideView, RolloutAnswer, RolloutLine, RolloutName,
-    RolloutQuery, Side, Stage,
+    ChangeView, Member, Operation, OverrideView, RolloutAnswer, RolloutLine, RolloutName, RolloutQuery, Side,
+    Stage,
 };
 use cutover_shared::rpc::{Answer, Query};
 use serde_json::json;
