@@ -56,7 +56,6 @@ struct Inner {
     handle: PrometheusHandle,
     /// The same as a plain number, for the rate.
     minted: AtomicU64,
-    /// What the mints took that were not taken yet.
     issued: Mutex<Vec<Duration>>,
     mapped: Gauge,
     pending: Gauge,

@@ -258,6 +258,7 @@ pub fn view(name: RolloutName) -> RolloutView {
             tenants: 3,
         }),
         baseline_at: half_way.then_some(NOW - 48 * HOUR),
+        measures: if half_way { measured::measures() } else { Vec::new() },
         changes: if half_way { changes() } else { Vec::new() },
         incident: None,
         line,
