@@ -48,7 +48,7 @@ pub(super) const KEYS: &[Key] = &[
     key("worth.cost_micros", COST,
         "Threshold for the cost of a call, in millionths of the currency's unit: 100000 are 0.10.", "100000", "20000"),
     optional("worth.cost_per_call_micros", COST,
-        "What a call of the legacy arm costs, in the same unit, where it is known beforehand.", "35000"),
+        "What a call of the legacy arm costs, in the same unit, where it is known beforehand; `cost_query` beats it.", "35000"),
     optional("worth.cost_query", Kind::Text,
         "Query for it, in the currency's unit, asked of `rollout.prometheus.url`; `$rollout` stands for the rollout's name.",
         r#""sum(increase(spend{rollout='$rollout'}[24h])) / sum(increase(calls{rollout='$rollout'}[24h]))""#),
@@ -70,23 +70,13 @@ pub struct Worth {
     pub cost_query: Option<String>,
 }
 
-/// One cost and one place to ask for it.
+/// A query needs somebody who is asked.
 pub(super) fn check(values: &Values, mistakes: &mut Mistakes) {
     let query = "worth.cost_query";
-    if values.text(query).is_none() {
-        return;
-    }
-    let mut push = |what: &str, mend: &str| {
-        mistakes.push(Mistake::new(MistakeKind::Contradiction, query, values.place(query), what, mend));
-    };
-    if values.whole_number("worth.cost_per_call_micros").is_some() {
-        push(
-            "stands beside `worth.cost_per_call_micros`, which says what it asks for",
-            "take one of them out",
-        );
-    }
-    if values.text("rollout.prometheus.url").is_none() {
-        push("is asked of nobody", "set `rollout.prometheus.url`");
+    if values.text(query).is_some() && values.text("rollout.prometheus.url").is_none() {
+        let (place, what) = (values.place(query), "is asked of nobody");
+        let mend = "set `rollout.prometheus.url`";
+        mistakes.push(Mistake::new(MistakeKind::Contradiction, query, place, what, mend));
     }
 }
 
