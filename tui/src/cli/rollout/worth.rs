@@ -32,7 +32,8 @@ const READINGS: &[Column] = &[
     Column::words("STATE"),
     Column::number("VALUE"),
     Column::number("THRESHOLD"),
-    Column::long("EVIDENCE"),
+    Column::words("SINCE"),
+    Column::words("TO GO"),
 ];
 
 pub(super) async fn look(session: &mut Session<'_>, name: Option<RolloutName>) -> Verdict {
@@ -72,7 +73,19 @@ fn text(view: &WorthView, now: i64, style: Style) -> String {
     };
     block.line("Sampled", view.sampled_at.map_or("not yet".to_owned(), |at| age(now, at)));
     let rows = view.worth.readings.iter().map(|reading| row(reading, now)).collect();
-    block.render(style) + &section("Thresholds of the legacy arm", style, READINGS, rows)
+    let mut text = block.render(style) + &section("Thresholds of the legacy arm", style, READINGS, rows);
+    let mut seen = Block::new();
+    for reading in &view.worth.readings {
+        let said = evidence(reading, now);
+        if !said.is_empty() {
+            seen.line(&name(reading), said);
+        }
+    }
+    let seen = seen.render(style);
+    if !seen.is_empty() {
+        text += &format!("\n{seen}");
+    }
+    text
 }
 
 fn decision(decided: &Decided, now: i64) -> String {
@@ -92,12 +105,25 @@ fn row(reading: &WorthReading, now: i64) -> Vec<Cell> {
     };
     let shown = |value: u64| measured(reading.measure, value);
     vec![
-        reading.measure.word().replace('_', " ").into(),
+        name(reading).into(),
         Cell::toned(word, tone),
         reading.value.map_or("-".to_owned(), shown).into(),
         shown(reading.threshold).into(),
-        evidence(reading, now).into(),
+        reading.exceeded.map_or(String::new(), |one| age(now, one.since_ms)).into(),
+        to_go(reading).into(),
     ]
+}
+
+fn name(reading: &WorthReading) -> String {
+    reading.measure.word().replace('_', " ")
+}
+
+/// How much longer it would have to go on.
+fn to_go(reading: &WorthReading) -> String {
+    match reading.exceeded {
+        Some(_) if reading.missing_ms > 0 => span(reading.missing_ms.unsigned_abs() / 1_000),
+        _ => String::new(),
+    }
 }
 
 fn evidence(reading: &WorthReading, now: i64) -> String {
@@ -107,9 +133,6 @@ fn evidence(reading: &WorthReading, now: i64) -> String {
         let lasted = span(until_ms.abs_diff(since_ms) / 1_000);
         let samples = format!("{} {}", number(samples), if samples == 1 { "sample" } else { "samples" });
         said.push(format!("for {lasted}, {samples} of {} to {}", shown(least), shown(most)));
-        if reading.missing_ms > 0 {
-            said.push(format!("{} more to go", span(reading.missing_ms.unsigned_abs() / 1_000)));
-        }
     }
     said.extend(reading.last_dip_ms.map(|at| format!("dip {}", age(now, at))));
     said.extend(reading.last_hole_ms.map(|at| format!("hole {}", age(now, at))));
