@@ -205,7 +205,7 @@ impl Automation {
             Ok(measures) => kept.judge.observe_outside(outside_of(&measures), now),
             // What is not known stays as it was, and the calls are judged all the same.
             Err(error) => {
-                tracing::warn!(%error, rollout = %name, "what else the target is held against is not known")
+                tracing::warn!(%error, rollout = %name, "what else the target is held against is not known");
             }
         }
         kept.judge.observe_gross(row, now);
