@@ -7,7 +7,7 @@ mod table;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder as _, Unit};
@@ -47,6 +47,9 @@ pub enum Dispatch {
     Failed,
 }
 
+/// Mints whose time is kept until it is taken.
+const MOST_ISSUED: usize = 10_000;
+
 /// One set of series. Cheap to clone; clones share everything.
 #[derive(Clone)]
 pub struct Metrics(Arc<Inner>);
@@ -56,6 +59,7 @@ struct Inner {
     handle: PrometheusHandle,
     /// The same as a plain number, for the rate.
     minted: AtomicU64,
+    issued: Mutex<Vec<Duration>>,
     mapped: Gauge,
     pending: Gauge,
     /// In the order of [`ImportMethod`].
@@ -104,6 +108,7 @@ impl Metrics {
         let one_histogram = |of: &Described| histogram(&recorder, of, &[]);
         let inner = Inner {
             minted: AtomicU64::new(0),
+            issued: Mutex::default(),
             mapped: one_gauge(&table::MAPPED),
             pending: one_gauge(&table::PENDING),
             imports: std::array::from_fn(|at| {
@@ -187,9 +192,18 @@ impl Metrics {
         if got { self.0.token_success.increment(1) } else { self.0.token_failure.increment(1) }
     }
 
-    /// GitHub gave a new installation token.
-    pub fn token_minted(&self) {
+    /// GitHub gave a new installation token, this long after it was asked.
+    pub fn token_minted(&self, took: Duration) {
         self.0.minted.fetch_add(1, Ordering::Relaxed);
+        let mut issued = self.0.issued.lock().unwrap_or_else(PoisonError::into_inner);
+        if issued.len() < MOST_ISSUED {
+            issued.push(took);
+        }
+    }
+
+    /// What mints took since this was asked last; of very many the first.
+    pub fn take_issued(&self) -> Vec<Duration> {
+        std::mem::take(&mut *self.0.issued.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// New installation tokens since the start.

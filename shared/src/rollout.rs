@@ -6,6 +6,7 @@ mod figures;
 mod measured;
 mod time;
 mod view;
+mod worth;
 
 use std::fmt;
 use std::str::FromStr;
@@ -18,7 +19,8 @@ pub use self::figures::{
     SPARK_WINDOW_MS,
 };
 pub use self::measured::{
-    Baseline, BaselineFigures, OutcomeBatch, OutcomeRejected, OutcomeReport, OutcomesReceipt,
+    Baseline, BaselineFigures, BaselineMeasure, MeasureLine, Measured, OutcomeBatch, OutcomeRejected,
+    OutcomeReport, OutcomesReceipt,
 };
 pub use self::time::{
     InTime, LegacyGap, NamedRoles, Planned, Ring, RingChange, RingMember, RingReceipt, Standby, StandbyState,
@@ -28,6 +30,7 @@ pub use self::view::{
     ChangeView, Criterion, CriterionState, DecisionView, Difference, FlagView, FreezeView, Member,
     MismatchView, OverrideView, RolloutLine, RolloutView, StepView, TrackStage, TrackState,
 };
+pub use self::worth::{Decided, WorthDecision, WorthView};
 use crate::run::words;
 
 /// A rollout. Both are built in.

@@ -257,7 +257,9 @@ impl Act {
             },
             Self::Rollout(act) => match act {
                 // What passes a criterion that stands in the way is another person's word than the operator's.
-                RolloutAct::Stage { override_reason: Some(_), .. } => Role::Approver,
+                RolloutAct::Stage { override_reason: Some(_), .. } | RolloutAct::Decide { .. } => {
+                    Role::Approver
+                }
                 RolloutAct::Stage { .. }
                 | RolloutAct::Rollback { .. }
                 | RolloutAct::Flag { .. }
@@ -343,6 +345,7 @@ impl Act {
                 RolloutAct::Outcomes(_) => "rollout.outcomes",
                 RolloutAct::PlanRecords { .. } => "rollout.records.plan",
                 RolloutAct::Ring { .. } => "rollout.ring",
+                RolloutAct::Decide { .. } => "rollout.decide",
             },
             Self::Import(act) => match act {
                 ImportAct::Run { .. } => "import",

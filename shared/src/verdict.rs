@@ -231,7 +231,7 @@ pub enum WorthOutcome {
     Migrate,
     /// None was, for a whole period of review.
     NotNeeded,
-    /// It is not decided.
+    /// There is not enough data for either.
     Watching,
 }
 
@@ -272,6 +272,9 @@ pub struct Exceeded {
 pub struct WorthReading {
     pub measure: WorthMeasure,
     pub threshold: u64,
+    /// Where its samples come from; none: there is no source, and nothing can be said of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
     /// The last sample.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<u64>,

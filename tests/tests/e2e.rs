@@ -80,3 +80,5 @@ mod storm;
 mod webhook;
 #[path = "e2e/workflow.rs"]
 mod workflow;
+#[path = "e2e/worth.rs"]
+mod worth;

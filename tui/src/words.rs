@@ -5,7 +5,7 @@ use cutover_shared::app::Feature;
 use cutover_shared::catalog::DdlFormat;
 use cutover_shared::import::{ProbeStep, Wanted};
 use cutover_shared::mapping::Mode;
-use cutover_shared::rollout::{Ring, RolloutName, Side};
+use cutover_shared::rollout::{Ring, RolloutName, Side, WorthDecision};
 use cutover_shared::rpc::Role;
 use cutover_shared::run::{ItemState, RunState};
 
@@ -93,6 +93,22 @@ pub fn side_or_none() -> impl TypedValueParser<Value = SideOrNone> {
         |text| match text {
             "none" => Some(SideOrNone(None)),
             text => Side::from_word(text).map(|side| SideOrNone(Some(side))),
+        },
+    )
+}
+
+/// `migrate` or `not-needed`.
+pub fn worth_decision() -> impl TypedValueParser<Value = WorthDecision> {
+    word(
+        WorthDecision::ALL,
+        |decision| match decision {
+            WorthDecision::Migrate => "migrate",
+            WorthDecision::NotNeeded => "not-needed",
+        },
+        |text| match text {
+            "migrate" => Some(WorthDecision::Migrate),
+            "not-needed" => Some(WorthDecision::NotNeeded),
+            _ => None,
         },
     )
 }

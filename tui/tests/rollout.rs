@@ -9,7 +9,7 @@ use cutover_shared::ids::TenantId;
 use cutover_shared::mapping::MapScope;
 use cutover_shared::rollout::{
     Operation, ReconcileView, Ring, RingChange, RolloutAct, RolloutAnswer, RolloutName, RolloutQuery,
-    RolloutReceipt, Side, Stage,
+    RolloutReceipt, Side, Stage, WorthDecision,
 };
 use cutover_shared::rpc::{Act, Answer, Query, Receipt};
 use support::rollout::measured;
@@ -72,6 +72,8 @@ async fn texts_fit_a_terminal_of_80_columns() {
         ("reconciliation", &["reconciliation", "github-auth"]),
         ("reconciliation_none", &["reconciliation", "git-sandbox"]),
         ("baseline", &["baseline", "github-auth"]),
+        ("worth", &["worth"]),
+        ("decide", &["decide", "github-auth", "not-needed", "--reason", "it is fast enough"]),
         ("drill", &["drill", "github-auth"]),
         ("preflight", &["preflight", "github-auth"]),
         ("records_list", &["records", "list"]),
@@ -234,6 +236,8 @@ async fn what_the_daemon_refuses_is_told_by_the_exit_code() {
         &["rollout", "repair", "github-auth", "--drop", "x"],
         &["rollout", "repair", "github-auth", "0"],
         &["rollout", "baseline", "github-auth", "--since", "yesterday"],
+        &["rollout", "decide", "github-auth", "not_needed", "--reason", "x"],
+        &["rollout", "decide", "github-auth", "migrate"],
         &["incident", "declare", "--text", "x"],
         &["incident", "declare", "github-auth"],
         &["incident", "declare", "github-auth", "--all", "--text", "x"],
@@ -289,6 +293,10 @@ async fn each_verb_says_what_is_meant() {
         (
             &["rollout", "baseline", "github-auth"],
             RolloutAct::Baseline { name: AUTH, since_ms: sample::NOW - 86_400_000 },
+        ),
+        (
+            &["rollout", "decide", "github-auth", "migrate", "--reason", "x"],
+            RolloutAct::Decide { name: AUTH, decision: WorthDecision::Migrate, reason: "x".into() },
         ),
         (&["rollout", "preflight", "github-auth"], RolloutAct::Preflight { name: AUTH }),
         (

@@ -16,6 +16,7 @@ mod second;
 mod set_up;
 mod settings;
 mod tasks;
+mod watch;
 
 use std::process::ExitCode;
 use std::sync::Arc;

@@ -14,6 +14,7 @@ use super::measured::Measured;
 use super::routed::Routed;
 use super::second::second;
 use super::settings::{ddl_names, github_settings, operators, outbox_settings};
+use super::watch::watch;
 use super::{Failure, kinds, locks};
 use crate::audit::{HeadFile, Who};
 use crate::client::Client;
@@ -207,6 +208,7 @@ pub(super) async fn build(
     let (imports, artifacts, git) =
         imports(config, credentials.slug.clone(), &db, &github, &seal, arms.clone(), clock)?;
     let (gits, sandboxes) = gits(config, &db, &github, &imports, arms, clock)?;
+    let watch = watch(config, &db, clock, &rollouts, flush.windows(), prometheus.as_ref(), &git);
     let second = second(config, &db, rollouts.router(), (&imports, &gits), &faults, clock);
     imports.write_behind(second.clone());
     gits.write_behind(second.clone());
@@ -280,6 +282,7 @@ pub(super) async fn build(
         windows: flush.windows().clone(),
         outcomes,
         second,
+        watch,
         imports,
         probes,
         doctor,

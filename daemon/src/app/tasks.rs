@@ -11,6 +11,7 @@ use super::parts::Built;
 use crate::config::{Config, Env};
 use crate::doors::rpc::Parts;
 use crate::flows::ceiling;
+use crate::flows::issuance::Issuance;
 use crate::flows::kill::watch_marker;
 use crate::flows::measure::Measure;
 use crate::gateway::inbox::WorkSettings;
@@ -85,6 +86,8 @@ pub(super) fn spawn(
         clock: parts.clock.clone(),
         metrics: Metrics::process(),
     });
+    let issuance = Issuance { db: parts.db.clone(), clock: parts.clock.clone(), metrics: Metrics::process() };
+    until_stop(shutdown, "issued tokens", issuance.work());
     until_stop(shutdown, "gauges", measure.clone().run());
     until_stop(shutdown, "contact with GitHub", measure.keep_contact());
     if let Some(tls) = built.tls.clone() {
@@ -107,6 +110,7 @@ pub(super) fn spawn_late(shutdown: &Shutdown, built: &Built, config: &Config) {
     }
     let (db, rollouts, clock) =
         (built.door.db.clone(), built.door.rollouts.clone(), built.door.clock.clone());
+    until_stop(shutdown, "whether to migrate", built.door.watch.clone().work());
     // Not before the rollouts are read: intents of the last process are settled first.
     until_stop(shutdown, "second writes", built.door.second.clone().work());
     until_stop(shutdown, "mode above rollouts", ceiling::keep(db, rollouts, clock));

@@ -20,6 +20,7 @@ use super::settings::{
     Api, AppWorkflows, Catalog, Config, Engine, GitHub, Import, Inbox, Log, Mapping, Migration, OauthApp,
     PostgresCatalog, PostgresNames, RepoNames, RepoPlace, Rpc, Run, StderrLog, UserTokenNames, WorkflowNames,
 };
+use super::worth::{self, worth};
 
 /// Makes every cross-check, then the configuration.
 pub(super) fn assemble(values: &Values, mistakes: &mut Mistakes) -> Option<Config> {
@@ -32,6 +33,7 @@ pub(super) fn assemble(values: &Values, mistakes: &mut Mistakes) -> Option<Confi
     mirror::check(values, mistakes);
     rollout::check(values, mistakes);
     sandbox::check(values, mistakes);
+    worth::check(values, mistakes);
     crosscheck::github(values, mistakes);
     let http = crosscheck::http(values, mistakes);
     application::api(values, mistakes);
@@ -88,6 +90,7 @@ pub(super) fn assemble(values: &Values, mistakes: &mut Mistakes) -> Option<Confi
         rollout: rollout(values)?,
         sandbox: sandbox(values)?,
         alertmanager: alertmanager(values)?,
+        worth: worth(values)?,
         ofrep_keys,
         run: Run {
             plan_ttl: values.length("run.plan_ttl")?,

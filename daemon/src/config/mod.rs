@@ -28,6 +28,7 @@ mod settings;
 mod suggest;
 pub mod table;
 mod value;
+mod worth;
 
 use std::path::{Path, PathBuf};
 
@@ -46,6 +47,7 @@ pub use settings::{
     PostgresCatalog, PostgresNames, Probe, RepoNames, RepoPlace, Rpc, Run, SocketAccess, StderrLog, Store,
     TokenCopy, UserTokenNames, WorkflowNames,
 };
+pub use worth::Worth;
 
 use file::{Contents, Text};
 use gather::Sources;

@@ -217,7 +217,7 @@ pub(super) fn check(values: &Values, mistakes: &mut Mistakes) {
             }
         }
     }
-    let some = ARMS.iter().any(|arm| has(&field(arm, "calls")));
+    let some = ARMS.iter().any(|arm| has(&field(arm, "calls"))) || values.text("worth.cost_query").is_some();
     if has("rollout.prometheus.url") && !some && !mistakes.has_syntax() {
         let (name, what) = ("rollout.prometheus.url", "is set, and nothing is asked there");
         let place = values.place(name);

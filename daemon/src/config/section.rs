@@ -76,6 +76,10 @@ pub static SECTIONS: &[Section] = &[
         name: "alertmanager",
         doc: "Alerts of Prometheus' Alertmanager that are critical incidents: `POST /api/v1/alerts/alertmanager`. `docs/rollouts.md` explains them.",
     },
+    Section {
+        name: "worth",
+        doc: "Whether to migrate at all: thresholds of the legacy arm that are watched. `docs/rollouts.md` explains them.",
+    },
     Section { name: "run", doc: "Runs: whatever is planned, approved and applied." },
     Section { name: "locks", doc: "Locks between the tasks of a daemon, and between daemons." },
     Section { name: "log", doc: "Logs: JSON lines in one file a day." },

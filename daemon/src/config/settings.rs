@@ -22,6 +22,7 @@ use super::alertmanager::Alertmanager;
 use super::ofrep::OfrepKey;
 use super::rollout::Rollout;
 use super::sandbox::Sandbox;
+use super::worth::Worth;
 
 /// Everything that an operator can set. `docs/configuration.md` has a sentence for each key.
 #[derive(Clone, Debug)]
@@ -48,6 +49,7 @@ pub struct Config {
     pub probes: Vec<Probe>,
     pub rollout: Rollout,
     pub sandbox: Sandbox,
+    pub worth: Worth,
     pub ofrep_keys: Vec<OfrepKey>,
     pub alertmanager: Alertmanager,
     pub run: Run,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::key::{Key, Kind, Need, SecretForm};
 pub use super::section::{SECTIONS, Section};
-use super::{alertmanager, locks, mirror, ofrep, rollout, sandbox};
+use super::{alertmanager, locks, mirror, ofrep, rollout, sandbox, worth};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -34,8 +34,16 @@ const fn length(min: Duration, max: Duration) -> Kind {
 pub static KEYS: &[Key] = &ALL;
 
 /// Parts of the table, in the order in which they are joined.
-const PARTS: [&[Key]; 7] =
-    [OURS, mirror::KEYS, locks::KEYS, rollout::KEYS, ofrep::KEYS, sandbox::KEYS, alertmanager::KEYS];
+const PARTS: [&[Key]; 8] = [
+    OURS,
+    mirror::KEYS,
+    locks::KEYS,
+    rollout::KEYS,
+    ofrep::KEYS,
+    sandbox::KEYS,
+    alertmanager::KEYS,
+    worth::KEYS,
+];
 
 static ALL: [Key; length_of(&PARTS)] = joined(&PARTS);
 

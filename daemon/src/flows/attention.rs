@@ -37,6 +37,8 @@ pub struct Facts<'a> {
     pub books: &'a [Books],
     pub rollouts: &'a [RolloutNow],
     pub drills: &'a [DrillStanding],
+    /// Overdue reviews of whether to migrate at all.
+    pub reviews: &'a [Overdue],
 }
 
 /// What one rollout's second arm owes, and whether both books agree.
@@ -45,6 +47,16 @@ pub struct Books {
     pub name: RolloutName,
     pub repair: RepairView,
     pub reconciled: Option<ReconcileView>,
+}
+
+/// A review of whether to migrate that nobody made in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Overdue {
+    pub name: RolloutName,
+    /// Epoch milliseconds.
+    pub since: i64,
+    /// It is closed as not needed.
+    pub closed: bool,
 }
 
 /// What the comparisons with GitHub's list of deliveries have shown.
@@ -71,6 +83,7 @@ pub fn attention(facts: &Facts<'_>) -> Vec<Attention> {
     index(facts, &mut all);
     copies(facts, &mut all);
     mode(facts, &mut all);
+    reviews(facts, &mut all);
     // Stable: what is said first of the same weight stays first.
     all.sort_by_key(|attention| match attention.health {
         Health::Bad => 0,
@@ -322,6 +335,18 @@ fn mode(facts: &Facts<'_>, all: &mut Vec<Attention>) {
         );
         let why = "The configuration gives the first value only; afterwards `mode set` does. They differ.";
         all.push(command(say(Health::Warning, text, why), "cutover mode get"));
+    }
+}
+
+fn reviews(facts: &Facts<'_>, all: &mut Vec<Attention>) {
+    for Overdue { name, since, closed } in facts.reviews {
+        let stands = if *closed { "closed as not needed" } else { "not decided" };
+        let text = format!("whether to migrate {name} is to be looked at again: it is {stands}");
+        let why = format!(
+            "The review was due {} ago; worth.review says how often. A decision, the same or another, is the review.",
+            ago(facts.now, Some(*since))
+        );
+        all.push(command(say(Health::Warning, text, why), format!("cutover rollout worth {name}")));
     }
 }
 

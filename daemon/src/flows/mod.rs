@@ -13,6 +13,7 @@ pub mod inbox_figures;
 pub mod incident;
 pub mod installation_health;
 pub mod installations;
+pub mod issuance;
 pub mod kill;
 pub mod measure;
 pub mod next;

@@ -5,7 +5,7 @@ use cutover_shared::rollout::RolloutName;
 use cutover_shared::run::{Reversibility, RunState, RunView};
 use cutover_shared::status::{Status, SweepView};
 
-use super::attention::{Books, FAILED_MS, Facts, RolloutNow, Webhooks, attention};
+use super::attention::{Books, FAILED_MS, Facts, Overdue, RolloutNow, Webhooks, attention};
 use super::back::{Effects, Holds, Measure, way_back};
 use super::drill::Drills;
 use super::next::{self, Canary, Situation};
@@ -18,6 +18,7 @@ use crate::mapping::periodic::Periodic;
 use crate::rollout::automation::Judged;
 use crate::rollout::book::{AUTO, Rollouts};
 use crate::rollout::second::Second;
+use crate::rollout::watch::{Review, Watch};
 use crate::run::{Brake, Engine};
 use crate::store::{Db, ReadError, RunRow, Standing, StandingRun};
 
@@ -65,6 +66,7 @@ pub struct Sources<'a> {
     pub rollouts: &'a Rollouts,
     pub judged: &'a Judged,
     pub drills: &'a Drills,
+    pub watch: &'a Watch,
 }
 
 /// Reads the whole.
@@ -82,6 +84,7 @@ pub async fn status(from: Sources<'_>) -> Result<Status, ReadError> {
         rollouts,
         judged,
         drills,
+        watch,
     } = from;
     let mode = mode::view(db, identity.configured_mode, brake.is_pulled()).await?;
     let index = db.index_view(&identity.github_host).await?;
@@ -104,10 +107,12 @@ pub async fn status(from: Sources<'_>) -> Result<Status, ReadError> {
         drilled.push(drills.standing(name).await?);
     }
     let standing = standing(db, rollouts, judged, now).await?;
+    let reviews: Vec<Overdue> = watch.overdue().into_iter().map(overdue).collect();
     let attention = attention(&Facts {
         books: &books,
         rollouts: &standing,
         drills: &drilled,
+        reviews: &reviews,
         now,
         mode: &mode,
         trouble: trouble.as_deref(),
@@ -181,6 +186,10 @@ async fn standing(
         });
     }
     Ok(all)
+}
+
+fn overdue(review: Review) -> Overdue {
+    Overdue { name: review.name, since: review.since, closed: review.closed }
 }
 
 fn stage(stage: CanaryStage) -> Canary {

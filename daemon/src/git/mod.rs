@@ -12,6 +12,7 @@ mod scratch;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -75,6 +76,8 @@ struct Inner {
     settings: GitSettings,
     clock: Clock,
     slots: Semaphore,
+    /// Microseconds and one more; 0: nobody asked for a turn since it was taken.
+    longest_wait: AtomicU64,
 }
 
 impl Git {
@@ -85,7 +88,12 @@ impl Git {
     pub fn new(settings: GitSettings, clock: Clock) -> Result<Self, GitError> {
         scratch::clear(&settings.folder)?;
         let slots = Semaphore::new(settings.parallel.max(1));
-        Ok(Self(Arc::new(Inner { settings, clock, slots })))
+        Ok(Self(Arc::new(Inner { settings, clock, slots, longest_wait: AtomicU64::new(0) })))
+    }
+
+    /// The longest wait of a fetch for its turn since this was asked last, given up ones among them; none: there was no fetch.
+    pub fn take_longest_wait(&self) -> Option<Duration> {
+        self.0.longest_wait.swap(0, Ordering::Relaxed).checked_sub(1).map(Duration::from_micros)
     }
 
     /// What the system's git calls itself.
@@ -118,8 +126,12 @@ impl Git {
             return Err(GitError::BadInput { what: "full commit sha" });
         }
         let clock = &self.0.clock;
-        let deadline = clock.monotonic().saturating_add(limits.time);
+        let began = clock.monotonic();
+        let deadline = began.saturating_add(limits.time);
         let waiting = clock.timeout(limits.time, self.0.slots.acquire()).await;
+        let waited = clock.monotonic().saturating_sub(began);
+        let us = u64::try_from(waited.as_micros()).unwrap_or(u64::MAX - 1);
+        self.0.longest_wait.fetch_max(us.saturating_add(1), Ordering::Relaxed);
         let Ok(Ok(_slot)) = waiting else { return Err(GitError::Busy) };
         let scratch = Scratch::new(&self.0.settings.folder)?;
         let bounds = Bounds {

@@ -13,7 +13,7 @@ use cutover_shared::verdict::{Judgement, ReadingState, Trigger, Verdict};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use self::fed::{Disruption, Fed, row_of, window_of};
+use self::fed::{Disruption, Fed, measures_of, row_of, window_of};
 use super::book::{Evidence, RolloutError, Rollouts, Way};
 use super::criteria::{Facts, Proof};
 use super::evidence::Recorded;
@@ -197,8 +197,13 @@ impl Automation {
         }
         let now = self.clock.now();
         kept.judge.observe_gross(row, now);
-        let outside = self.outside(name, &mut kept, tenants, now).await?;
-        kept.judge.observe_outside(outside, now);
+        match self.outside(name, &state, &mut kept, tenants, now).await {
+            Ok(outside) => kept.judge.observe_outside(outside, now),
+            // What is not known stays as it was, and the calls are judged all the same.
+            Err(error) => {
+                tracing::warn!(%error, rollout = %name, "what else the target is held against is not known");
+            }
+        }
         let judgement = kept.judge.judgement(now);
         let breach = judgement.verdict == Verdict::Breach;
         self.judged.set(name, Some(judgement.clone()));
@@ -350,11 +355,11 @@ impl Automation {
         let Some(recorded) = self.windows.baseline(name).await? else { return Ok(None) };
         let whole = recorded.operations.iter().find(|figures| figures.operation.is_none());
         Ok(whole.map(|figures| Baseline {
-            calls: figures.calls,
-            p50_us: figures.p50_us.unwrap_or_default(),
-            p95_us: figures.p95_us.unwrap_or_default(),
-            p99_us: figures.p99_us.unwrap_or_default(),
-            measures: Vec::new(),
+            calls: figures.figures.calls,
+            p50_us: figures.figures.p50_us.unwrap_or_default(),
+            p95_us: figures.figures.p95_us.unwrap_or_default(),
+            p99_us: figures.figures.p99_us.unwrap_or_default(),
+            measures: measures_of(&recorded.measures, self.settings.measure_floor),
         }))
     }
 }

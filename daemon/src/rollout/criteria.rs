@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use cutover_shared::mapping::Mode;
 use cutover_shared::rollout::{
-    Criterion, CriterionState, NamedRoles, ReconcileView, RepairView, ReverseView, Side, Stage,
+    BaselineMeasure, Criterion, CriterionState, NamedRoles, ReconcileView, RepairView, ReverseView, Side,
+    Stage, WorthDecision,
 };
 use cutover_shared::status::Health;
 use cutover_shared::verdict::Unit;
@@ -88,6 +89,8 @@ pub struct Facts {
     pub armed: Option<Proof>,
     pub preflight: Option<Proof>,
     pub baseline_at: Option<i64>,
+    /// What the baseline has no data of, or too little: it is not compared.
+    pub baseline_lacks: Vec<BaselineMeasure>,
     /// Windows of this stage whose figures are not whole.
     pub incomplete: u64,
     pub incident: Option<String>,
@@ -98,7 +101,8 @@ pub struct Facts {
 
 /// All criteria of the step to `to`.
 pub fn criteria(state: &State, rules: &Rules, facts: &Facts, to: Stage, now: i64) -> Vec<Criterion> {
-    let mut all = vec![killed(facts), freeze(state), incident(facts), hours::criterion(rules.hours, now)];
+    let mut all =
+        vec![killed(facts), freeze(state), worth(state), incident(facts), hours::criterion(rules.hours, now)];
     all.push(match to {
         Stage::Complete => stable::criterion(state, rules, facts, now),
         _ => soak(state, rules, now),
@@ -151,6 +155,24 @@ fn freeze(state: &State) -> Criterion {
     }
 }
 
+/// Nobody has to decide; who decided that it is not needed has closed the phases, and only another decision opens them.
+fn worth(state: &State) -> Criterion {
+    let Some(decided) = &state.decided else {
+        let text = "nobody decided yet whether to migrate: `cutover rollout worth`";
+        return one("worth", CriterionState::Holds, false, text);
+    };
+    let said = format!("by {}: {}", decided.by, decided.reason);
+    match decided.decision {
+        WorthDecision::Migrate => {
+            one("worth", CriterionState::Holds, false, format!("to migrate was decided {said}"))
+        }
+        WorthDecision::NotNeeded => {
+            let text = format!("closed as not needed {said}; `cutover rollout decide NAME migrate` opens it");
+            one("worth", CriterionState::Fails, false, text)
+        }
+    }
+}
+
 fn incident(facts: &Facts) -> Criterion {
     match &facts.incident {
         None => one("incident", CriterionState::Holds, false, "no incident is open"),
@@ -176,7 +198,14 @@ fn length(ms: i64) -> String {
 
 fn baseline(facts: &Facts) -> Criterion {
     match facts.baseline_at {
-        Some(_) => one("baseline", CriterionState::Holds, true, "recorded"),
+        Some(_) if facts.baseline_lacks.is_empty() => {
+            one("baseline", CriterionState::Holds, true, "recorded")
+        }
+        Some(_) => {
+            let lacks: Vec<_> = facts.baseline_lacks.iter().map(|one| one.word().replace('_', " ")).collect();
+            let text = format!("recorded; not enough data to compare {}", lacks.join(", "));
+            one("baseline", CriterionState::Holds, true, text)
+        }
         None => {
             one("baseline", CriterionState::Unknown, true, "none is recorded: `cutover rollout baseline`")
         }

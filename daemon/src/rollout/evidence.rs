@@ -1,11 +1,12 @@
 //! What is recorded of a rollout in the store: proofs and baseline. What is measured comes on top of it.
 
 use async_trait::async_trait;
-use cutover_shared::rollout::{ReconcileView, ReverseView, RolloutName};
+use cutover_shared::rollout::{Baseline, BaselineMeasure, Measured, ReconcileView, ReverseView, RolloutName};
 use serde::de::DeserializeOwned;
 
 use super::book::Evidence;
 use super::criteria::{Facts, Proof};
+use super::metrics::beside::MEASURED_FLOOR;
 use super::second::RepairLimits;
 use super::second::note::unrecorded;
 use super::state::State;
@@ -25,6 +26,7 @@ impl Evidence for Recorded {
         let open = self.db.incidents_open().await?;
         let incident = open.into_iter().find(|one| one.rollout.is_none_or(|of| of == name));
         let lost = unrecorded(self.db.rollout_record(name, RecordKind::Unrecorded).await?);
+        let baseline = self.record::<Baseline>(name, RecordKind::Baseline).await?;
         Ok(Facts {
             repair: self.limits.view(self.db.second_counts(name).await?, self.clock.now()),
             reconciled: self.record::<ReconcileView>(name, RecordKind::Reconcile).await?,
@@ -33,7 +35,8 @@ impl Evidence for Recorded {
             reverse: self.record::<ReverseView>(name, RecordKind::Reverse).await?,
             armed: self.record::<Proof>(name, RecordKind::Armed).await?,
             preflight: self.record::<Proof>(name, RecordKind::Preflight).await?,
-            baseline_at: self.db.rollout_record(name, RecordKind::Baseline).await?.map(|(at, _)| at),
+            baseline_at: baseline.as_ref().map(|baseline| baseline.at),
+            baseline_lacks: baseline.map(|baseline| lacks(name, &baseline.measures)).unwrap_or_default(),
             incident: incident.map(|one| one.text),
             red: self.record::<Proof>(name, RecordKind::Red).await?,
             ..Facts::default()
@@ -51,5 +54,18 @@ impl Recorded {
         let read = serde_json::from_str(&body);
         read.map(Some)
             .map_err(|error| ReadError::Corrupt { what: "record of a rollout", cause: error.to_string() })
+    }
+}
+
+/// What a rollout should be held against and the baseline has not enough of.
+fn lacks(name: RolloutName, recorded: &[Measured]) -> Vec<BaselineMeasure> {
+    let has = |wanted: &BaselineMeasure| {
+        recorded
+            .iter()
+            .any(|one| one.measure == *wanted && one.value.is_some() && one.sample >= MEASURED_FLOOR)
+    };
+    match name {
+        RolloutName::GithubAuth => BaselineMeasure::ALL.iter().copied().filter(|one| !has(one)).collect(),
+        RolloutName::GitSandbox => Vec::new(),
     }
 }

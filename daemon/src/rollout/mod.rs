@@ -22,6 +22,7 @@ pub mod standby;
 pub mod state;
 pub mod step;
 pub mod tally;
+pub mod watch;
 pub mod worth;
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use cutover_shared::ids::{OperatorName, TenantId};
 use cutover_shared::mapping::Mode;
-use cutover_shared::rollout::{FreezeView, LegacyGap, Operation, Ring, RolloutName, Side, Stage};
+use cutover_shared::rollout::{Decided, FreezeView, LegacyGap, Operation, Ring, RolloutName, Side, Stage};
 use serde::{Deserialize, Serialize};
 
 use super::bucket::{ALGORITHM, Bucketing, UnknownAlgorithm};
@@ -54,6 +54,9 @@ pub struct State {
     /// What legacy lacks since a way back from `complete`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gap: Option<LegacyGap>,
+    /// Whether to migrate at all, as a person decided it last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decided: Option<Decided>,
 }
 
 /// An exception for one tenant.
@@ -116,6 +119,7 @@ impl State {
             shadow_since: stage.compares().then_some(at),
             unkilled_at: None,
             gap: None,
+            decided: None,
         }
     }
 

@@ -65,9 +65,35 @@ struct Seen {
 }
 
 impl WorthWatch {
-    /// Begins to watch; also after a review.
+    /// Begins to watch.
     pub fn begin(settings: WorthSettings, now_ms: i64) -> Self {
         Self { settings, began_ms: now_ms, seen: BTreeMap::new() }
+    }
+
+    /// Goes on with other settings. What was held against another threshold says nothing of this one: that measure begins anew.
+    pub fn adopt(&mut self, settings: WorthSettings) {
+        let before = std::mem::replace(&mut self.settings, settings);
+        let thresholds = &self.settings.thresholds;
+        self.seen.retain(|measure, _| thresholds.get(measure) == before.thresholds.get(measure));
+        for seen in self.seen.values_mut() {
+            // It was long enough by another rule.
+            let long_enough = self.settings.long_enough_ms;
+            seen.reached = seen.reached.filter(|reached| lasted(reached) >= long_enough);
+        }
+    }
+
+    /// People have looked and decided: the next review is a whole period away, and what was long enough before is settled by it. A
+    /// time that goes on goes on.
+    pub fn review(&mut self, at_ms: i64) {
+        if at_ms > self.began_ms {
+            self.began_ms = at_ms;
+            self.seen.values_mut().for_each(|seen| seen.reached = None);
+        }
+    }
+
+    /// When a measure was last sampled.
+    pub fn sampled_ms(&self) -> Option<i64> {
+        self.seen.values().map(|seen| seen.at_ms).max()
     }
 
     /// Takes a sample. One that is not newer than the last of its measure changes nothing, nor does one of a measure without a threshold.
@@ -128,6 +154,7 @@ impl WorthWatch {
             WorthReading {
                 measure: *measure,
                 threshold: *threshold,
+                source: None,
                 value: seen.map(|seen| seen.value),
                 exceeded,
                 missing_ms: settings.long_enough_ms.saturating_sub(lasted).max(0),

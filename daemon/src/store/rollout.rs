@@ -111,6 +111,8 @@ pub enum RolloutOp {
     Close { id: String, at: i64, by: String },
     /// Ends an incident, or leaves it ended.
     End { id: String, at: i64, by: String },
+    /// Replaces what was seen of whether to migrate at all; JSON.
+    Worth { name: RolloutName, at: i64, watch: String },
 }
 
 type Read<T> = Result<T, ReadError>;
@@ -132,6 +134,8 @@ pub trait RolloutRead {
     async fn rollout_list(&self, digest: &str) -> Read<Option<String>>;
     /// (recorded at, JSON).
     async fn rollout_record(&self, name: RolloutName, kind: RecordKind) -> Read<Option<(i64, String)>>;
+    /// What was seen of whether to migrate at all, JSON.
+    async fn worth(&self, name: RolloutName) -> Read<Option<String>>;
     /// Oldest first; at most a hundred.
     async fn incidents_open(&self) -> Read<Vec<IncidentRow>>;
 }

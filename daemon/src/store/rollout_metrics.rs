@@ -137,6 +137,8 @@ pub enum RolloutMetricOp {
     Compared { operation: Operation, at: i64, window_ms: i64, compared: u64, mismatched: u64 },
     /// Replaces all rows of a rollout that begin in `[from, to)` by these.
     Merge { name: RolloutName, from: i64, to: i64, rows: Vec<MetricRow> },
+    /// Replaces one process's span of issued tokens, and forgets spans that begin before `before`.
+    Issued { start_at: i64, writer: i64, histogram: Vec<u8>, before: i64 },
     /// Forgets windows that begin before, and days before its day.
     Forget { before: i64, day: i64 },
 }
@@ -163,6 +165,10 @@ pub trait RolloutMetricRead {
     ) -> Read<Option<i64>>;
     /// How many tenants called this arm since `day`.
     async fn rollout_tenants_seen(&self, name: RolloutName, day: i64, side: Side) -> Read<u64>;
+    /// Histograms of what GitHub took to give tokens, of the spans that begin in `[from, to)`, by begin.
+    async fn issuance(&self, from: i64, to: i64) -> Read<Vec<Vec<u8>>>;
+    /// Webhooks that ended in `[from, to)`, and those of them that were given up.
+    async fn deliveries_ended(&self, from: i64, to: i64) -> Read<(u64, u64)>;
     /// Days since `day`, those with the most errors first.
     async fn rollout_tenants(&self, name: RolloutName, day: i64, limit: u32) -> Read<Vec<TenantDay>>;
 }

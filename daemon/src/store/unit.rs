@@ -339,7 +339,9 @@ impl Op {
             Self::Outbox(_) => Some(Topic::Outbox),
             Self::Setting(_) => Some(Topic::Mode),
             Self::Rollout(RolloutOp::Record { kind: RecordKind::Reconcile, .. }) => Some(Topic::Rollouts),
-            Self::Rollout(RolloutOp::List { .. } | RolloutOp::Record { .. }) => None,
+            Self::Rollout(RolloutOp::List { .. } | RolloutOp::Record { .. } | RolloutOp::Worth { .. }) => {
+                None
+            }
             // An intent and its withdrawal change nothing that is shown.
             Self::Second(SecondOp::Intend(_) | SecondOp::Withdraw { .. }) => None,
             Self::Rollout(_) | Self::Ring(_) | Self::Mismatch(_) | Self::Sandbox(_) | Self::Second(_) => {

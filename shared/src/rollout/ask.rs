@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::{
     Baseline, ChangeView, DecisionView, FlagView, Member, MismatchView, Operation, OutcomeBatch,
     OutcomesReceipt, OverrideView, ReconcileView, RepairLine, ReverseView, Ring, RingChange, RingMember,
-    RingReceipt, RolloutLine, RolloutName, RolloutView, Side, Stage, StepView, TimelineView,
+    RingReceipt, RolloutLine, RolloutName, RolloutView, Side, Stage, StepView, TimelineView, WorthDecision,
+    WorthView,
 };
 use crate::ids::{Digest, OperatorName, TenantId};
 use crate::mapping::MapScope;
@@ -83,6 +84,10 @@ pub enum RolloutQuery {
         ring: Ring,
         page: PageAsk,
     },
+    /// Whether to migrate at all, and the evidence; none: of every rollout.
+    Worth {
+        name: Option<RolloutName>,
+    },
 }
 
 /// Answers to [`RolloutQuery`].
@@ -105,6 +110,7 @@ pub enum RolloutAnswer {
     Records(Page<RecordView>),
     Timeline(Box<TimelineView>),
     Ring(Page<RingMember>),
+    Worth(Vec<WorthView>),
 }
 
 /// Acts on rollouts. Those that lead back are legal in every state.
@@ -196,6 +202,12 @@ pub enum RolloutAct {
         ring: Ring,
         change: RingChange,
         tenants: Vec<TenantId>,
+    },
+    /// Whether to migrate at all, as a person decides it; said again it is a review.
+    Decide {
+        name: RolloutName,
+        decision: WorthDecision,
+        reason: String,
     },
 }
 

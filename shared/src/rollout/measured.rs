@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Operation, Side};
+use super::{ArmFigures, Operation, Side};
+use crate::run::words;
 
 /// The legacy arm's figures of a span before the start.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,6 +14,46 @@ pub struct Baseline {
     pub to: i64,
     /// All operations together first, then each that had calls.
     pub operations: Vec<BaselineFigures>,
+    /// What else the target is held against; empty where nothing else is, and in what older versions recorded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub measures: Vec<Measured>,
+}
+
+/// What a rollout is held against beside its calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BaselineMeasure {
+    /// P50 of imports, microseconds.
+    ImportLatency,
+    /// Imports that succeeded, in a million.
+    ImportSuccess,
+    /// P50 of what GitHub took to give an installation token, microseconds.
+    TokenIssuance,
+    /// Webhooks that were given up, in a million that were done with.
+    WebhookFailure,
+}
+words!(BaselineMeasure {
+    ImportLatency = "import_latency", ImportSuccess = "import_success", TokenIssuance = "token_issuance",
+    WebhookFailure = "webhook_failure",
+});
+
+/// One measure of a span.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Measured {
+    pub measure: BaselineMeasure,
+    /// None: there is no data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<u64>,
+    /// What it stands on.
+    pub sample: u64,
+}
+
+/// One measure before the start and since the stage began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MeasureLine {
+    pub measure: BaselineMeasure,
+    pub before: Measured,
+    pub now: Measured,
 }
 
 /// What the target is held against, in one operation or in all.
@@ -21,17 +62,8 @@ pub struct BaselineFigures {
     /// None: all operations together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operation: Option<Operation>,
-    pub calls: u64,
-    pub errors: u64,
-    /// Errors in a million calls.
-    pub errors_ppm: u64,
-    /// Microseconds; none where only figures without latencies came from elsewhere.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub p50_us: Option<u64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub p95_us: Option<u64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub p99_us: Option<u64>,
+    #[serde(flatten)]
+    pub figures: ArmFigures,
 }
 
 /// Calls that were made elsewhere and are reported.

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    DrillView, InTime, NamedRoles, Operation, OperationFigures, RepairView, ReverseView, Ring, RolloutName,
-    Side, Stage, Why,
+    DrillView, InTime, MeasureLine, NamedRoles, Operation, OperationFigures, RepairView, ReverseView, Ring,
+    RolloutName, Side, Stage, Why,
 };
 use crate::ids::{Digest, OperatorName, TenantId};
 use crate::run::words;
@@ -73,7 +73,7 @@ pub struct FreezeView {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Criterion {
     /// A word: `freeze`, `window`, `soak`, `verdict`, `repair`, `reverse`, `armed`, `baseline`, `preflight`, `complete`, `flags`,
-    /// `mode`, `incident`, `reconcile`, `stable`, `overrides`.
+    /// `mode`, `incident`, `reconcile`, `stable`, `overrides`, `worth`.
     pub name: String,
     pub state: CriterionState,
     /// What was measured, against what.
@@ -123,7 +123,7 @@ pub struct ChangeView {
     pub version: u64,
     pub at: i64,
     pub by: OperatorName,
-    /// `begin`, `stage`, `back`, `rollback`, `auto-rollback`, `kill`, `unkill`, `flag`, `override`, `freeze`, `unfreeze`.
+    /// `begin`, `stage`, `back`, `rollback`, `auto-rollback`, `kill`, `unkill`, `flag`, `override`, `freeze`, `unfreeze`, `decide`.
     pub act: String,
     pub from: Stage,
     pub to: Stage,
@@ -181,6 +181,9 @@ pub struct RolloutView {
     /// Epoch milliseconds of the recorded baseline.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub baseline_at: Option<i64>,
+    /// What else the target is held against, as the baseline has it and as it is in this stage.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub measures: Vec<MeasureLine>,
     /// Newest first.
     pub changes: Vec<ChangeView>,
     /// An incident that is open, in its words.

@@ -14,6 +14,7 @@ use cutover_shared::import::{ImportAct, Wanted};
 use cutover_shared::mapping::{MapAct, MapScope, Mode};
 use cutover_shared::rollout::{
     Operation, OutcomeBatch, Ring, RingChange, RolloutAct, RolloutName, Side, Stage as RolloutStage,
+    WorthDecision,
 };
 use cutover_shared::rpc::{Act, ControlClient, Hello, PROTOCOL, Query, Role, Topic, Welcome};
 use cutover_shared::run::{RunAct, RunState};
@@ -30,7 +31,7 @@ use tokio::net::{UnixListener, UnixStream};
 use super::stage::{EXE, Stage, audit, plan, set_going, show, until_audited, until_state};
 
 /// Kinds of acts.
-const ACTS: usize = 45;
+const ACTS: usize = 46;
 
 /// Counts every act. Exhaustive on purpose: whoever adds one adds it to [`every_act`], too.
 fn ordinal(act: &Act) -> usize {
@@ -95,6 +96,7 @@ fn ordinal(act: &Act) -> usize {
             RolloutAct::Outcomes(_) => 42,
             RolloutAct::PlanRecords { .. } => 43,
             RolloutAct::Ring { .. } => 44,
+            RolloutAct::Decide { .. } => 45,
         },
     }
 }
@@ -180,6 +182,11 @@ fn every_act(run: &cutover_shared::run::RunView, installation: InstallationId) -
             change: RingChange::Add,
             tenants: vec!["acme".into()],
         }),
+        Act::Rollout(RolloutAct::Decide {
+            name: RolloutName::GithubAuth,
+            decision: WorthDecision::Migrate,
+            reason: "e2e".into(),
+        }),
         Act::Rollout(RolloutAct::Outcomes(OutcomeBatch { id: "e2e".into(), outcomes: Vec::new() })),
         Act::Rollout(RolloutAct::PlanRecords { scope: MapScope::All }),
     ]
@@ -258,6 +265,7 @@ const LOOKS: &[&str] = &[
     "rollout mismatches",
     "rollout repairs",
     "rollout reconciliation",
+    "rollout worth",
     "incident list",
     "audit list",
     "audit verify",
@@ -319,6 +327,7 @@ async fn the_command_line_refuses_a_viewer_every_verb_that_changes_something() {
         &["rollout", "repair", "github-auth"],
         &["rollout", "reconcile", "github-auth"],
         &["rollout", "baseline", "github-auth"],
+        &["rollout", "decide", "github-auth", "not-needed", "--reason", "e2e"],
         &["rollout", "drill", "github-auth"],
         &["rollout", "preflight", "github-auth"],
         &["incident", "declare", "--all", "--text", "e2e"],

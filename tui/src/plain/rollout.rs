@@ -1,6 +1,9 @@
 //! Figures of rollouts in words. Whole numbers only, cut and never rounded up, so that 99.999 % is not 100 %.
 
-use cutover_shared::rollout::{ArmFigures, ChangeView, CriterionState, Member, RolloutLine, TrackState, Why};
+use cutover_shared::rollout::{
+    ArmFigures, BaselineMeasure, ChangeView, CriterionState, MeasureLine, Measured, Member, RolloutLine,
+    TrackState, Why,
+};
 use cutover_shared::verdict::{Judgement, Reading, ReadingState, Trigger, Unit, Verdict};
 
 use super::{number, percent, span};
@@ -100,6 +103,22 @@ pub fn inside(line: &RolloutLine) -> String {
         return "no tenants".to_owned();
     }
     format!("{} of {} ({} %)", number(inside), number(all), percent(inside, all))
+}
+
+/// `212.0 ms of 400`, or that there is no data.
+pub fn measured(one: &Measured) -> String {
+    let Some(value) = one.value else { return "no data".to_owned() };
+    let value = match one.measure {
+        BaselineMeasure::ImportLatency | BaselineMeasure::TokenIssuance => latency(value),
+        BaselineMeasure::ImportSuccess | BaselineMeasure::WebhookFailure => ppm(value),
+    };
+    format!("{value} of {}", number(one.sample))
+}
+
+/// `token issuance`, and what follows it: `212.0 ms of 400 before, no data in this stage`.
+pub fn measure(line: &MeasureLine) -> (String, String) {
+    let what = line.measure.word().replace('_', " ");
+    (what, format!("{} before, {} in this stage", measured(&line.before), measured(&line.now)))
 }
 
 /// A sign and the word, so that no criterion is told by a colour alone.

@@ -2,8 +2,9 @@
 
 use cutover_shared::ids::{Digest, OperatorName, RunId, TenantId};
 use cutover_shared::rollout::{
-    Baseline, BaselineFigures, Difference, IncidentView, MismatchView, Operation, ReconcileView, RepairLine,
-    RepairState, ReverseView, RolloutAct, RolloutName, RolloutReceipt, Side,
+    ArmFigures, Baseline, BaselineFigures, BaselineMeasure, Difference, IncidentView, MeasureLine, Measured,
+    MismatchView, Operation, ReconcileView, RepairLine, RepairState, ReverseView, RolloutAct, RolloutName,
+    RolloutReceipt, Side,
 };
 use cutover_shared::run::{Counts, EffectClass, Progress, Reversibility, RunState, RunView};
 use cutover_shared::sandbox_record::{
@@ -96,18 +97,33 @@ fn proof(name: RolloutName, what: &str) -> ReverseView {
     ReverseView { at: NOW, ok, text, tenants: 3 }
 }
 
+/// What the target is held against beside its calls; one has no data.
+pub fn measures() -> Vec<MeasureLine> {
+    let line = |measure, before: (Option<u64>, u64), now: (Option<u64>, u64)| {
+        let of = |(value, sample)| Measured { measure, value, sample };
+        MeasureLine { measure, before: of(before), now: of(now) }
+    };
+    vec![
+        line(BaselineMeasure::TokenIssuance, (Some(212_000), 640), (Some(240_500), 311)),
+        line(BaselineMeasure::WebhookFailure, (Some(1_250), 8_000), (None, 0)),
+    ]
+}
+
 fn baseline(from: i64) -> Baseline {
-    let figures = |operation, calls: u64| BaselineFigures {
+    let figures = |operation: Option<Operation>, calls: u64| BaselineFigures {
         operation,
-        calls,
-        errors: calls / 100,
-        errors_ppm: 10_000,
-        p50_us: Some(11_250),
-        p95_us: Some(45_000),
-        p99_us: operation.is_none().then_some(90_000),
+        figures: ArmFigures {
+            calls,
+            errors: calls / 100,
+            p50_us: Some(11_250),
+            p95_us: Some(45_000),
+            p99_us: operation.is_none().then_some(90_000),
+            ..ArmFigures::default()
+        },
     };
     let operations = vec![figures(None, 13_500), figures(Some(Operation::Import), 2_700)];
-    Baseline { at: NOW, from, to: NOW, operations }
+    let measures = measures().iter().map(|line| line.before).collect();
+    Baseline { at: NOW, from, to: NOW, operations, measures }
 }
 
 /// What acts that make no change of a stage answer.

@@ -2,6 +2,8 @@
 
 #[path = "measured.rs"]
 pub mod measured;
+#[path = "worth.rs"]
+pub mod worth;
 
 use cutover_shared::ids::{Digest, OperatorName, TenantId};
 use cutover_shared::page::Page;
@@ -258,6 +260,7 @@ pub fn view(name: RolloutName) -> RolloutView {
         }),
         drill: None,
         baseline_at: half_way.then_some(NOW - 48 * HOUR),
+        measures: if half_way { measured::measures() } else { Vec::new() },
         changes: if half_way { changes() } else { Vec::new() },
         incident: None,
         in_time: in_time(half_way),
@@ -439,6 +442,7 @@ pub fn answer(query: &RolloutQuery) -> RolloutAnswer {
             }],
             next: None,
         }),
+        RolloutQuery::Worth { name } => RolloutAnswer::Worth(worth::views(*name)),
         RolloutQuery::Flags => RolloutAnswer::Flags(flags()),
         RolloutQuery::Mismatches { .. } => {
             RolloutAnswer::Mismatches(Page { rows: measured::mismatches(), next: None })
@@ -476,6 +480,7 @@ pub fn receipt(act: &RolloutAct) -> RolloutReceipt {
             let ring = Some(RingReceipt { ring: *ring, changed, members: changed + 2 });
             return RolloutReceipt { ring, ..RolloutReceipt::default() };
         }
+        RolloutAct::Decide { name, reason, .. } => (*name, "decide", canary(10), reason.as_str()),
         // What is found besides a change; where there is neither, it is not frozen, and nothing was killed.
         other => return measured::receipt(other),
     };

@@ -54,6 +54,10 @@ fn the_table_is_sound() {
     }
 }
 
+/// A server that a query is asked of.
+const ASKED: &str =
+    "url = \"http://127.0.0.1:1\"\ntarget_calls = \"$operation\"\ntarget_errors = \"$operation\"\n";
+
 const PROMETHEUS: &str = "target_calls = \"$operation\"\ntarget_errors = \"$operation\"\n";
 
 /// Every key, set to its example, changes what is loaded; one that doesn't is read nowhere.
@@ -142,6 +146,7 @@ fn every_key_has_an_effect() {
         }
         "alertmanager.token" => Some(("token_file = \"opaque\"", "")),
         "alertmanager.password" => Some(("password_file = \"opaque\"", "")),
+        "worth.cost_query" => Some(("cost_query = \"x\"", "")),
         "run.plan_ttl" => Some(("plan_ttl = \"3h\"", "")),
         "run.chunk" => Some(("chunk = 3", "")),
         "run.lease" => Some(("lease = \"3s\"", "")),
@@ -169,10 +174,11 @@ fn every_key_has_an_effect() {
             ("workflows", ""),
             ("import", ""),
             ("rollout", ""),
-            ("rollout.prometheus", ""),
+            ("rollout.prometheus", if lines.contains("cost_query") { ASKED } else { "" }),
             ("sandbox", ""),
             ("alertmanager", ""),
             ("rollout.roles", ""),
+            ("worth", ""),
             ("run", ""),
             ("locks", ""),
             ("log", ""),

@@ -58,6 +58,7 @@ use crate::rollout::book::Rollouts;
 use crate::rollout::metrics::outside::Outcomes;
 use crate::rollout::metrics::{Recorder, Windows};
 use crate::rollout::second::Second;
+use crate::rollout::watch::Watch;
 use crate::run::{Brake, Engine};
 use crate::seal::Seal;
 use crate::store::{Db, ReadError, WriteError};
@@ -89,6 +90,8 @@ pub struct Parts {
     pub windows: Windows,
     pub outcomes: Outcomes,
     pub second: Second,
+    /// Whether to migrate at all.
+    pub watch: Watch,
     pub imports: Imports,
     pub probes: Probes,
     pub inbox: Arc<Inbox>,
@@ -124,6 +127,7 @@ impl Parts {
                     rollouts: &self.rollouts,
                     judged: &self.judged,
                     drills: &self.drills,
+                    watch: &self.watch,
                 };
                 let mut status = status::status(from).await.map_err(read_error)?;
                 status.rollouts = rollout::briefs(self);

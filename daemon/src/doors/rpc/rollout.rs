@@ -3,8 +3,8 @@
 use cutover_shared::error::{ErrorCode, RpcError};
 use cutover_shared::page::PageAsk;
 use cutover_shared::rollout::{
-    ChangeView, CriterionState, InTime, RolloutAct, RolloutAnswer, RolloutLine, RolloutName, RolloutQuery,
-    RolloutReceipt, RolloutView, Side,
+    ChangeView, CriterionState, InTime, MeasureLine, Measured, RolloutAct, RolloutAnswer, RolloutLine,
+    RolloutName, RolloutQuery, RolloutReceipt, RolloutView, Side,
 };
 
 use cutover_shared::status::RolloutBrief;
@@ -75,6 +75,11 @@ pub(super) async fn query(parts: &Parts, query: RolloutQuery) -> Result<RolloutA
         RolloutQuery::Ring { ring, page } => {
             RolloutAnswer::Ring(rollouts.ring(ring, &page).await.map_err(error)?)
         }
+        RolloutQuery::Worth { name } => {
+            let wanted = RolloutName::ALL.iter().copied().filter(|one| name.is_none_or(|name| name == *one));
+            let views: Result<Vec<_>, _> = wanted.map(|name| parts.watch.view(name)).collect();
+            RolloutAnswer::Worth(views.map_err(error)?)
+        }
         RolloutQuery::Flags => RolloutAnswer::Flags(rollouts.flags().map_err(error)?),
     })
 }
@@ -115,6 +120,7 @@ async fn show(parts: &Parts, name: RolloutName) -> Result<RolloutView, RpcError>
         reverse: standing.facts.reverse.clone(),
         drill: parts.drills.standing(name).await.map_err(read_error)?.next,
         baseline_at: standing.facts.baseline_at,
+        measures: measures(parts, name, state.stage_since).await?,
         incident: standing.facts.incident.clone(),
         in_time: InTime {
             ring: state.ring,
@@ -127,6 +133,21 @@ async fn show(parts: &Parts, name: RolloutName) -> Result<RolloutView, RpcError>
         criteria: standing.criteria,
         changes: changes.rows,
     })
+}
+
+/// What the target is held against beside its calls; empty without a baseline.
+async fn measures(parts: &Parts, name: RolloutName, since: i64) -> Result<Vec<MeasureLine>, RpcError> {
+    let Some(baseline) = parts.windows.baseline(name).await.map_err(read_error)? else {
+        return Ok(Vec::new());
+    };
+    let now = parts.windows.measured(name, since).await.map_err(read_error)?;
+    let line = |before: &Measured| {
+        let measure = before.measure;
+        let none = Measured { measure, value: None, sample: 0 };
+        let now = now.iter().find(|one| one.measure == measure).copied().unwrap_or(none);
+        MeasureLine { measure, before: *before, now }
+    };
+    Ok(baseline.measures.iter().map(line).collect())
 }
 
 /// What the status tells of each; those that are not read yet are left out.
@@ -191,6 +212,9 @@ pub(super) async fn act(parts: &Parts, act: RolloutAct, who: &Who) -> Result<Rol
         }
         RolloutAct::Freeze { name, reason } => {
             one(rollouts.freeze(name, &reason, who).await.map_err(error)?)
+        }
+        RolloutAct::Decide { name, decision, reason } => {
+            one(parts.watch.decide(name, decision, &reason, who).await.map_err(error)?)
         }
         RolloutAct::Unfreeze { name } => one(rollouts.unfreeze(name, who).await.map_err(error)?),
         RolloutAct::Drill { name } => {

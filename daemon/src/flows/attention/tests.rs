@@ -72,6 +72,7 @@ fn facts<'a>(
         books: &[],
         rollouts: &[],
         drills: &[],
+        reviews: &[],
     }
 }
 
@@ -160,6 +161,7 @@ fn an_index_that_was_never_read_matters_only_with_projects() {
         books: &[],
         rollouts: &[],
         drills: &[],
+        reviews: &[],
     };
     assert!(attention(&facts(0)).is_empty());
     assert_eq!(attention(&facts(1)).len(), 1);

@@ -239,7 +239,12 @@ impl Tokens {
         drop(open);
         let (service, scope) = (self.clone(), scope.clone());
         tokio::spawn(async move {
+            let exchange = &service.0.minter.exchange;
+            let began = exchange.time.clock().monotonic();
             let minted = service.0.minter.mint(installation, &scope, deadline).await;
+            if minted.is_ok() {
+                exchange.metrics.token_minted(exchange.time.clock().monotonic().saturating_sub(began));
+            }
             // Settled before it is told: whoever hears of it finds the state already right.
             let result = service.settle(&state, &scope, minted);
             landing.send_replace(Some(result));
@@ -256,7 +261,6 @@ impl Tokens {
         let mut open = lock(state);
         match minted {
             Ok(minted) => {
-                self.0.minter.exchange.metrics.token_minted();
                 let lease = Leased {
                     token: minted.token,
                     generation: self.0.generation.fetch_add(1, Ordering::Relaxed) + 1,

@@ -1,10 +1,12 @@
 //! What was measured in a window, as the judge takes it.
 
-use cutover_shared::rollout::Side;
+use std::collections::BTreeMap;
+
+use cutover_shared::rollout::{BaselineMeasure, Measured, Side};
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Millis;
-use crate::rollout::judge::{GrossRow, Limits, Slower, Window};
+use crate::rollout::judge::{Better, GrossRow, Limits, Measure, Seen, Slower, Window};
 use crate::rollout::metrics::{GrossRun, WindowFigures};
 
 /// So many failures in a row, of whatever kind, without a success between ...
@@ -47,6 +49,35 @@ pub(super) fn window_of(figures: &WindowFigures, fed: &Fed) -> Window {
         lost: 0,
         incomplete: !figures.complete,
     }
+}
+
+/// A shorter latency than a millisecond is no difference to anybody.
+const LEAST_US: u64 = 1_000;
+
+/// A smaller share of webhooks says nothing: one of a few hundred would be twice as many as none.
+const LEAST_PPM: u64 = 10_000;
+
+/// What the baseline has enough of; the others are not watched.
+pub(super) fn measures_of(recorded: &[Measured], floor: u64) -> Vec<Measure> {
+    let enough = recorded.iter().filter(|one| one.sample >= floor);
+    let measure = |one: &Measured| {
+        let (better, least) = match one.measure {
+            BaselineMeasure::ImportLatency | BaselineMeasure::TokenIssuance => (Better::Lower, LEAST_US),
+            BaselineMeasure::WebhookFailure => (Better::Lower, LEAST_PPM),
+            BaselineMeasure::ImportSuccess => (Better::Higher, 1),
+        };
+        Some(Measure { name: one.measure.word().to_owned(), better, value: one.value?, least })
+    };
+    enough.filter_map(measure).collect()
+}
+
+/// The target's, as the judge takes them; what nobody has is no sample.
+pub(super) fn measures_now(measures: &[Measured]) -> BTreeMap<String, Seen> {
+    let seen = |one: &Measured| {
+        let seen = Seen { value: one.value?, sample: one.sample };
+        Some((one.measure.word().to_owned(), seen))
+    };
+    measures.iter().filter_map(seen).collect()
 }
 
 /// A run of failures among as many tenants as the target serves.

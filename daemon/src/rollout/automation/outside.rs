@@ -2,10 +2,11 @@
 
 use cutover_shared::rollout::{RolloutName, Side};
 
-use super::fed::{RUN_CALLS, RUN_TENANTS, row_of};
+use super::fed::{RUN_CALLS, RUN_TENANTS, measures_now, row_of};
 use super::{Automation, Kept};
 use crate::clock::Millis;
 use crate::rollout::judge::Outside;
+use crate::rollout::state::State;
 use crate::store::ReadError;
 
 /// How long the number of tenants that were seen is good for, milliseconds.
@@ -18,6 +19,7 @@ impl Automation {
     pub(super) async fn outside(
         &self,
         name: RolloutName,
+        state: &State,
         kept: &mut Kept,
         tenants: u64,
         now: Millis,
@@ -35,7 +37,8 @@ impl Automation {
         let users_wrong = self.db.mismatched_tenants(name, kept.wrong_since).await?;
         let users = if users_wrong == 0 { tenants } else { self.seen(name, kept, now).await? };
         let users = users.max(users_wrong);
-        Ok(Outside { failing, disruption_ms, users, users_wrong, ..Outside::default() })
+        let measures = measures_now(&self.windows.measured(name, state.stage_since).await?);
+        Ok(Outside { failing, disruption_ms, users, users_wrong, measures, ..Outside::default() })
     }
 
     /// Tenants whose calls the target was part of; counted once a minute, because it reads a row a day and tenant.

@@ -1,7 +1,7 @@
 //! The judge between a real recorder and real rollouts, on a real store and a clock that stands.
 
 use cutover_shared::page::PageAsk;
-use cutover_shared::rollout::{ChangeView, Operation, Side};
+use cutover_shared::rollout::{BaselineMeasure, ChangeView, Operation, Side};
 use tempfile::TempDir;
 
 use super::*;
@@ -9,12 +9,12 @@ use crate::faults::Faults;
 use crate::metrics::Metrics;
 use crate::rollout::book::RolloutSettings;
 use crate::rollout::criteria::Rules;
-use crate::rollout::metrics::{Flush, Outcome, Sample};
+use crate::rollout::metrics::{Flush, Histogram, Outcome, Sample};
 use crate::rollout::router::Router;
 use crate::rollout::second::RepairLimits;
 use crate::rollout::stages::Track;
 use crate::run::Brake;
-use crate::store::{CatalogOp, MismatchOp, NewMismatch, open, sample};
+use crate::store::{CatalogOp, MismatchOp, NewMismatch, RolloutMetricOp, open, sample};
 
 const NAME: RolloutName = RolloutName::GithubAuth;
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -440,4 +440,84 @@ async fn a_store_that_takes_nothing_holds_up_no_way_back() {
     storing.abort();
     assert_eq!((decides(), life.stage()), (Stage::Shadow, Stage::Shadow));
     assert_eq!(life.newest().await.act, "auto-rollback");
+}
+
+/// So many webhooks that ended, `dead` of them given up.
+async fn webhooks(life: &Life, house: &House, ended: usize, dead: usize) {
+    let url = format!("sqlite:{}/cutover.db", house.dir.path().display());
+    let pool = sqlx::SqlitePool::connect(&url).await.unwrap();
+    for n in 0..ended {
+        let state = if n < dead { "dead" } else { "handled" };
+        sqlx::query(
+            "INSERT INTO deliveries (guid, event, received_at, digest, bytes, state, ended_at)
+             VALUES ($1 || '-' || $2, 'push', $1, 'd', 1, $3, $1)",
+        )
+        .bind(life.clock.now())
+        .bind(i64::try_from(n).unwrap())
+        .bind(state)
+        .execute(&pool)
+        .await
+        .unwrap();
+    }
+    pool.close().await;
+}
+
+/// GitHub gave so many tokens.
+async fn issued(life: &Life, count: u64, ms: u64) {
+    let mut histogram = Histogram::default();
+    histogram.add(ms * 1_000, count);
+    let (start_at, histogram) = (life.clock.now(), histogram.encode());
+    let op = RolloutMetricOp::Issued { start_at, writer: start_at, histogram, before: 0 };
+    life.db.write(Lane::Handler, Unit::new().with(op)).await.unwrap();
+}
+
+fn regression(life: &Life, measure: BaselineMeasure) -> Option<Reading> {
+    let readings = life.automation.judged.of(NAME).unwrap().readings;
+    let named = |one: &Reading| one.name.as_deref() == Some(measure.word());
+    readings.into_iter().find(|one| one.trigger == Trigger::Regression && named(one))
+}
+
+#[tokio::test]
+async fn tokens_and_webhooks_that_are_a_tenth_worse_shut_the_gate_and_no_data_is_no_answer() {
+    let house = House::new();
+    let life = house.life("canary-50").await;
+    life.tenants(30).await;
+    issued(&life, 400, 100).await;
+    webhooks(&life, &house, 300, 6).await;
+    house.clock.advance(Duration::from_secs(1));
+    life.baseline().await;
+    let facts = life.rollouts.standing(NAME).await.unwrap().facts;
+    let imports = [BaselineMeasure::ImportLatency, BaselineMeasure::ImportSuccess];
+    assert_eq!(facts.baseline_lacks, imports, "lists alone were called");
+
+    // The stage that is judged begins after the baseline.
+    life.rollouts.back(NAME, Way::Stage(None), "e", json!(null), false, &Who::daemon()).await.unwrap();
+    house.clock.advance(Duration::from_secs(70));
+    life.calls(Side::Target, Outcome::Ok, 400, 80);
+    life.window().await;
+    let state = |measure| regression(&life, measure).map(|one| (one.state, one.missing));
+    let no_data = Some((ReadingState::NotEnoughData, 200));
+    assert_eq!(state(BaselineMeasure::TokenIssuance), no_data);
+    assert_eq!(state(BaselineMeasure::WebhookFailure), no_data);
+    assert_eq!(state(BaselineMeasure::ImportLatency), None, "without a baseline it is not watched");
+
+    issued(&life, 200, 108).await;
+    webhooks(&life, &house, 200, 4).await;
+    house.clock.advance(Duration::from_secs(60));
+    life.window().await;
+    let states = |life: &Life| {
+        [BaselineMeasure::TokenIssuance, BaselineMeasure::WebhookFailure]
+            .map(|measure| regression(life, measure).unwrap().state)
+    };
+    assert!(
+        !states(&life).iter().any(|state| matches!(state, ReadingState::Fired | ReadingState::NotEnoughData))
+    );
+
+    issued(&life, 800, 130).await;
+    webhooks(&life, &house, 200, 8).await;
+    house.clock.advance(Duration::from_secs(60));
+    life.window().await;
+    assert_eq!(states(&life), [ReadingState::Fired; 2]);
+    assert_eq!(life.automation.judged.of(NAME).unwrap().verdict, Verdict::GateFailed);
+    assert_eq!(life.stage(), stage("canary-10"), "a gate moves nobody");
 }

@@ -1,7 +1,7 @@
-//! Acts that move nobody to another stage: flags, exceptions, freezes.
+//! Acts that move nobody to another stage: flags, exceptions, freezes, and whether to migrate at all.
 
 use cutover_shared::ids::TenantId;
-use cutover_shared::rollout::{ChangeView, FreezeView, Operation, RolloutName, Side};
+use cutover_shared::rollout::{ChangeView, Decided, FreezeView, Operation, RolloutName, Side};
 use serde_json::json;
 
 use super::{RolloutError, Rollouts, cut};
@@ -75,6 +75,25 @@ impl Rollouts {
             let mut state = known.state.clone();
             let fresh = state.freeze(FreezeView { reason: cut(reason), by: who.operator.clone(), at });
             Ok(fresh.then(|| known.changed(state, "freeze", reason, serde_json::Value::Null)))
+        })
+        .await
+    }
+
+    /// Whether to migrate at all: that it is not needed closes the phases, that it is opens them. The same again is a review, and a
+    /// change. `evidence` is kept with it.
+    pub async fn decide(
+        &self,
+        name: RolloutName,
+        decided: Decided,
+        evidence: serde_json::Value,
+        who: &Who,
+    ) -> Result<Option<ChangeView>, RolloutError> {
+        self.change(name, who, |known| {
+            let reason = cut(&decided.reason);
+            let detail = json!({ "decision": decided.decision, "worth": evidence });
+            let decided = Decided { reason: reason.clone(), ..decided };
+            let state = State { decided: Some(decided), ..known.state.clone() };
+            Ok(Some(known.changed(state, "decide", &reason, detail)))
         })
         .await
     }

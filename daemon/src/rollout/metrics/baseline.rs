@@ -5,13 +5,11 @@ use std::collections::BTreeMap;
 use cutover_shared::rollout::{Baseline, BaselineFigures, Operation, RolloutName, Side};
 use serde_json::json;
 
-use super::figures::join;
-use super::windows::{OperationWindow, SideFigures, Windows, histogram};
+use super::figures::{arm, join};
+use super::windows::{OperationWindow, Windows, histogram};
 use crate::audit::Who;
 use crate::clock::Millis;
 use crate::store::{Lane, ReadError, RecordKind, RolloutOp, Unit, Wholeness, WriteError};
-
-const PPM: u128 = 1_000_000;
 
 /// Why no baseline was recorded.
 #[derive(Debug, thiserror::Error)]
@@ -67,10 +65,21 @@ impl Windows {
         if all.sides[legacy].calls == 0 {
             return Err(BaselineError::NoCalls);
         }
-        let mut operations = vec![figures(None, &all.sides[legacy])];
+        let measures = match name {
+            RolloutName::GithubAuth => {
+                let imports = of.get(&Operation::Import).map(|of| &of.sides[legacy]);
+                self.beside(imports, from, to).await?
+            }
+            RolloutName::GitSandbox => Vec::new(),
+        };
+        let figures = |operation: Option<Operation>, of: &OperationWindow| BaselineFigures {
+            operation,
+            figures: arm(&of.sides[legacy]),
+        };
+        let mut operations = vec![figures(None, &all)];
         let with_calls = of.values().filter(|one| one.sides[legacy].calls > 0);
-        operations.extend(with_calls.map(|one| figures(Some(one.operation), &one.sides[legacy])));
-        let baseline = Baseline { at, from, to, operations };
+        operations.extend(with_calls.map(|one| figures(Some(one.operation), one)));
+        let baseline = Baseline { at, from, to, operations, measures };
         let detail = json!(baseline);
         let kind = RecordKind::Baseline;
         let unit = Unit::new()
@@ -78,18 +87,5 @@ impl Windows {
             .with(who.did(at, "rollout.baseline", name.word(), detail));
         self.db.write(Lane::Handler, unit).await?;
         Ok(baseline)
-    }
-}
-
-fn figures(operation: Option<Operation>, of: &SideFigures) -> BaselineFigures {
-    let ppm = u128::from(of.errors) * PPM / u128::from(of.calls.max(1));
-    BaselineFigures {
-        operation,
-        calls: of.calls,
-        errors: of.errors,
-        errors_ppm: u64::try_from(ppm).unwrap_or(u64::MAX),
-        p50_us: of.histogram.quantile(500),
-        p95_us: of.histogram.quantile(950).or(of.outside_p95_us),
-        p99_us: of.histogram.quantile(990),
     }
 }

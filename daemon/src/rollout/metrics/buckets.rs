@@ -91,6 +91,15 @@ impl Histogram {
         None
     }
 
+    /// The time of all calls together, microseconds.
+    pub fn time_us(&self) -> u128 {
+        let of = |(bucket, calls): (&u16, &u64)| {
+            let (first, last) = bounds(usize::from(*bucket));
+            u128::from(first.midpoint(last)) * u128::from(*calls)
+        };
+        self.counts.iter().map(of).sum()
+    }
+
     /// Calls that took longer than this, microseconds. Those in the bucket of `us` itself are not among them.
     pub fn count_above(&self, us: u64) -> u64 {
         if us >= LONGEST_US {

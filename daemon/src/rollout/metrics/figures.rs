@@ -178,7 +178,7 @@ fn shown(
     compared: &OperationWindow,
     sparks: &[Spark; 2],
 ) -> OperationFigures {
-    let arm = |side: Side| arm(&calls.sides[side.index()], &sparks[side.index()]);
+    let arm = |side: Side| sparked(&calls.sides[side.index()], &sparks[side.index()]);
     OperationFigures {
         operation,
         legacy: arm(Side::Legacy),
@@ -189,16 +189,24 @@ fn shown(
     }
 }
 
-fn arm(of: &SideFigures, spark: &Spark) -> ArmFigures {
-    let p95 = |at: usize| spark.histograms.get(&at).and_then(|of| of.quantile(950)).unwrap_or(0);
+/// Without its last windows.
+pub(super) fn arm(of: &SideFigures) -> ArmFigures {
     ArmFigures {
         calls: of.calls,
         errors: of.errors,
         p50_us: of.histogram.quantile(500),
         p95_us: of.histogram.quantile(950).or(of.outside_p95_us),
         p99_us: of.histogram.quantile(990),
+        ..ArmFigures::default()
+    }
+}
+
+fn sparked(of: &SideFigures, spark: &Spark) -> ArmFigures {
+    let p95 = |at: usize| spark.histograms.get(&at).and_then(|of| of.quantile(950)).unwrap_or(0);
+    ArmFigures {
         spark_calls: spark.calls.to_vec(),
         spark_errors: spark.errors.to_vec(),
         spark_p95_us: (0..SPARK).map(p95).collect(),
+        ..arm(of)
     }
 }

@@ -2,6 +2,7 @@
 //! goes into the store as part of a window of five seconds.
 
 pub mod baseline;
+pub mod beside;
 pub mod buckets;
 pub mod counters;
 pub mod figures;

@@ -194,6 +194,14 @@ impl Prometheus {
         Ok(Some(row))
     }
 
+    /// One question at this moment, outside of the windows; none: no data.
+    ///
+    /// # Errors
+    /// In words, whatever kept the server from a figure.
+    pub async fn figure(&self, query: &str, at: Millis) -> Result<Option<f64>, String> {
+        self.ask(query, at).await.map_err(|error| error.to_string())
+    }
+
     fn filled(&self, query: &str, operation: Operation) -> String {
         let window = format!("{}s", self.length() / 1_000);
         query.replace("$operation", operation.word()).replace("$window", &window)

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use cutover_shared::rollout::{Operation, RolloutName, Side};
 use tokio::sync::{Mutex, watch};
 
+use super::beside::Kept;
 use super::buckets::Histogram;
 use super::figures::Sums;
 use crate::clock::{Clock, Millis};
@@ -124,7 +125,7 @@ impl WindowFigures {
     }
 }
 
-pub(super) fn histogram(row: &MetricRow) -> Result<Histogram, ReadError> {
+pub(in crate::rollout) fn histogram(row: &MetricRow) -> Result<Histogram, ReadError> {
     Histogram::decode(&row.histogram)
         .map_err(|error| ReadError::Corrupt { what: "histogram", cause: error.to_string() })
 }
@@ -137,13 +138,14 @@ pub struct Windows {
     /// By [`RolloutName::index`].
     told: Arc<[watch::Sender<Option<Arc<WindowFigures>>>; RolloutName::ALL.len()]>,
     pub(super) sums: Arc<Mutex<Vec<Sums>>>,
+    pub(super) beside: Arc<Mutex<Option<Kept>>>,
 }
 
 impl Windows {
     /// Nothing was told yet.
     pub fn new(db: Db, clock: Clock) -> Self {
         let told = Arc::new(std::array::from_fn(|_| watch::Sender::new(None)));
-        Self { db, clock, told, sums: Arc::default() }
+        Self { db, clock, told, sums: Arc::default(), beside: Arc::default() }
     }
 
     /// Tells each window of a rollout as it ends, empty ones too. Whoever is slower than windows end sees the newest, and asks
@@ -187,7 +189,7 @@ impl Windows {
     }
 
     /// Hands over the rows of each window that begins in `[from, to)`, until `take` wants no more.
-    pub(super) async fn each(
+    pub(in crate::rollout) async fn each(
         &self,
         name: RolloutName,
         mut from: Millis,

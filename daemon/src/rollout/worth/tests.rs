@@ -85,7 +85,54 @@ fn what_was_never_sampled_decides_nothing() {
     assert_eq!(one.worth(91 * DAY_MS).outcome, WorthOutcome::Watching);
 }
 
+#[test]
+fn a_review_settles_what_was_and_what_goes_on_goes_on() {
+    let mut watch = only(WorthMeasure::P95);
+    hours(&mut watch, 0..=340, 10_001);
+    assert_eq!(watch.worth(340 * HOUR).outcome, WorthOutcome::Migrate);
+    watch.review(340 * HOUR);
+    let worth = watch.worth(340 * HOUR);
+    assert_eq!(
+        (worth.review_ms, worth.readings[0].exceeded.unwrap().samples),
+        (340 * HOUR + 91 * DAY_MS, 341)
+    );
+    hours(&mut watch, 341..=341, 1);
+    assert_eq!(watch.worth(341 * HOUR).outcome, WorthOutcome::Watching, "it was settled, and is kept now");
+    // An older review changes nothing.
+    hours(&mut watch, 342..=700, 10_001);
+    let before = watch.clone();
+    watch.review(340 * HOUR);
+    assert_eq!(watch, before);
+}
+
 proptest! {
+    /// Whatever else is set, a measure is judged by samples that were held against its own threshold, and the others go on.
+    #[test]
+    fn other_settings_touch_the_measures_that_changed_alone(
+        values in prop::collection::vec((any::<bool>(), 0_u64..200_000), 0..30),
+        threshold in 0_u64..200_000,
+    ) {
+        let mut watch = WorthWatch::begin(WorthSettings::default(), 0);
+        for (hour, (is_p95, value)) in (0..).zip(values) {
+            let measure = if is_p95 { WorthMeasure::P95 } else { WorthMeasure::ErrorRate };
+            watch.observe(measure, value, hour * HOUR);
+        }
+        let before = watch.worth(30 * HOUR);
+        let mut set = WorthSettings::default();
+        set.thresholds.insert(WorthMeasure::P95, threshold);
+        watch.adopt(set.clone());
+        let after = watch.worth(30 * HOUR);
+        prop_assert_eq!(&after.readings[1..], &before.readings[1..]);
+        if threshold == WorthSettings::default().thresholds[&WorthMeasure::P95] {
+            prop_assert_eq!(&after, &before);
+        } else {
+            let reading = &after.readings[0];
+            prop_assert_eq!((reading.value, reading.exceeded), (None, None));
+        }
+        watch.adopt(set);
+        prop_assert_eq!(watch.worth(30 * HOUR), after);
+    }
+
     #[test]
     fn it_goes_on_after_a_restart_and_never_stumbles(samples in prop::collection::vec((any::<u64>(), any::<i64>()), 0..20), now: i64) {
         let mut kept = WorthWatch::begin(WorthSettings::default(), now);

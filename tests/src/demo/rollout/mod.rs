@@ -161,7 +161,10 @@ impl Play {
         let least = self.traffic.book().answers() + BASELINE_LEAST * 3;
         self.until("traffic for a baseline", async |play| Ok(play.traffic.book().answers() >= least)).await?;
         let receipt = self.act(RolloutAct::Baseline { name: NAME, since_ms }).await?;
-        let all = receipt.baseline.and_then(|baseline| baseline.operations.into_iter().next());
+        let all = receipt
+            .baseline
+            .and_then(|baseline| baseline.operations.into_iter().next())
+            .map(|one| one.figures);
         let all = all.ok_or_else(|| DemoError::Check("no baseline was recorded".to_owned()))?;
         check(all.calls >= BASELINE_LEAST, format!("the baseline stands on {} calls", all.calls))?;
         let ms = |us: Option<u64>| us.unwrap_or_default() / 1_000;

@@ -8,9 +8,9 @@ use cutover_shared::rpc::{Act, Receipt};
 use serde_json::json;
 
 use super::super::{Outcome, Verdict};
-use super::{FLAGS, ask, operation, receipt, stage_word, text};
+use super::{ask, operation, receipt, stage_word, text};
 use crate::failure::Failure;
-use crate::plain::{Cell, Table, shell_word};
+use crate::plain::{Cell, Column, Table, Tone, shell_word};
 use crate::session::Session;
 use crate::words;
 
@@ -61,6 +61,14 @@ pub(in crate::cli) struct Override {
     #[arg(long, value_name = "TEXT")]
     reason: String,
 }
+
+const FLAGS: &[Column] = &[
+    Column::long("KEY"),
+    Column::words("STATE"),
+    Column::words("OPERATION"),
+    Column::words("ROLLOUT"),
+    Column::words("STAGE"),
+];
 
 /// Does it and says what became of it; `unchanged` where everything was so already. A proof that failed and books that
 /// do not agree are something to look at.
@@ -136,7 +144,7 @@ pub(super) async fn flag(args: Flag, session: &mut Session<'_>) -> Verdict {
     let wanted = |flag: &FlagView| args.flag.is_none_or(|wanted| wanted == flag.operation);
     let all: Vec<FlagView> = all.into_iter().filter(wanted).collect();
     session.out.answer(&json!({ "rows": all }), |style| {
-        let rows: Vec<Vec<Cell>> = all.iter().map(super::flag).collect();
+        let rows: Vec<Vec<Cell>> = all.iter().map(row).collect();
         Table::whole(FLAGS, &rows, style)
     })?;
     Ok(Outcome::Done)
@@ -157,4 +165,19 @@ pub(super) async fn freeze(session: &mut Session<'_>, name: RolloutName, reason:
 
 pub(super) async fn unfreeze(session: &mut Session<'_>, name: RolloutName) -> Verdict {
     done(session, RolloutAct::Unfreeze { name }, &format!("{name} is not frozen")).await
+}
+
+fn row(flag: &FlagView) -> Vec<Cell> {
+    let (word, tone) = match flag {
+        FlagView { killed: true, .. } => ("KILLED", Tone::Bad),
+        FlagView { on: true, .. } => ("on", Tone::Good),
+        _ => ("off", Tone::Warn),
+    };
+    vec![
+        flag.key.as_str().into(),
+        Cell::toned(word, tone),
+        flag.operation.word().into(),
+        flag.rollout.word().into(),
+        flag.stage.to_string().into(),
+    ]
 }

@@ -7,12 +7,13 @@ mod receipt;
 mod records;
 mod text;
 mod time;
+mod worth;
 
 use clap::Subcommand;
 use cutover_shared::ids::TenantId;
 use cutover_shared::rollout::{
-    ChangeView, FlagView, Member, Operation, OverrideView, RolloutAnswer, RolloutLine, RolloutName,
-    RolloutQuery, Side, Stage,
+    ChangeView, Member, Operation, OverrideView, RolloutAnswer, RolloutLine, RolloutName, RolloutQuery, Side,
+    Stage,
 };
 use cutover_shared::rpc::{Answer, Query};
 use serde_json::json;
@@ -126,6 +127,14 @@ pub(super) enum Verb {
     /// Existing sandboxes' records: import them, move them into the target's book
     #[command(subcommand)]
     Records(records::Verb),
+    /// Whether to migrate at all: thresholds of the legacy arm, with the evidence
+    Worth {
+        /// The rollout [default: each]
+        #[arg(value_parser = words::rollout())]
+        name: Option<RolloutName>,
+    },
+    /// Decides whether to migrate at all; needs the role approver
+    Decide(worth::Decide),
     /// Records the legacy arm's figures, which the target is held against
     Baseline(proof::Baseline),
     /// Walks the way back without going it; exit 1 when it can't be walked
@@ -174,14 +183,6 @@ const OVERRIDES: &[Column] = &[
     Column::words("SINCE"),
     Column::long("BY"),
     Column::text("REASON"),
-];
-
-const FLAGS: &[Column] = &[
-    Column::long("KEY"),
-    Column::words("STATE"),
-    Column::words("OPERATION"),
-    Column::words("ROLLOUT"),
-    Column::words("STAGE"),
 ];
 
 pub(super) async fn run(verb: Verb, session: &mut Session<'_>) -> Verdict {
@@ -248,6 +249,8 @@ pub(super) async fn run(verb: Verb, session: &mut Session<'_>) -> Verdict {
         Verb::Repair(args) => books::repair(args, session).await,
         Verb::Reconcile { name } => books::reconcile(session, name).await,
         Verb::Reconciliation { name } => books::reconciliation(session, name).await,
+        Verb::Worth { name } => worth::look(session, name).await,
+        Verb::Decide(args) => worth::decide(args, session).await,
         Verb::Baseline(args) => proof::baseline(args, session).await,
         Verb::Drill { name } => proof::drill(session, name).await,
         Verb::Preflight { name } => proof::preflight(session, name).await,
@@ -328,21 +331,6 @@ fn exception(one: &OverrideView, now: i64) -> Vec<Cell> {
         age(now, one.at).into(),
         one.by.as_str().into(),
         one.reason.as_str().into(),
-    ]
-}
-
-fn flag(flag: &FlagView) -> Vec<Cell> {
-    let (word, tone) = match flag {
-        FlagView { killed: true, .. } => ("KILLED", Tone::Bad),
-        FlagView { on: true, .. } => ("on", Tone::Good),
-        _ => ("off", Tone::Warn),
-    };
-    vec![
-        flag.key.as_str().into(),
-        Cell::toned(word, tone),
-        flag.operation.word().into(),
-        flag.rollout.word().into(),
-        flag.stage.to_string().into(),
     ]
 }
 

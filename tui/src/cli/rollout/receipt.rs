@@ -7,7 +7,7 @@ use cutover_shared::status::Health;
 
 use super::text::section;
 use super::when;
-use crate::plain::rollout::{changed, latency, ppm};
+use crate::plain::rollout::{changed, error_rate, latency, measured, ppm};
 use crate::plain::{Block, Cell, Column, Style, Tone, clean, number, time};
 
 const BASELINE: &[Column] = &[
@@ -105,15 +105,18 @@ fn baseline(baseline: &Baseline, style: Style) -> String {
     block.toned("Baseline", "recorded", Tone::Good);
     block.line("From", time(baseline.from));
     block.line("To", time(baseline.to));
+    for one in &baseline.measures {
+        block.line("Besides", format!("{}: {}", one.measure.word().replace('_', " "), measured(one)));
+    }
     let row = |one: &BaselineFigures| -> Vec<Cell> {
         let time = |us: Option<u64>| us.map_or("-".to_owned(), latency);
         vec![
             one.operation.map_or("all", |operation| operation.word()).into(),
-            number(one.calls).into(),
-            ppm(one.errors_ppm).into(),
-            time(one.p50_us).into(),
-            time(one.p95_us).into(),
-            time(one.p99_us).into(),
+            number(one.figures.calls).into(),
+            error_rate(&one.figures).unwrap_or_else(|| "-".to_owned()).into(),
+            time(one.figures.p50_us).into(),
+            time(one.figures.p95_us).into(),
+            time(one.figures.p99_us).into(),
         ]
     };
     let rows = baseline.operations.iter().map(row).collect();

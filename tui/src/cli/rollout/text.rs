@@ -8,8 +8,8 @@ use cutover_shared::verdict::{Judgement, ReadingState, Verdict};
 
 use super::when;
 use crate::plain::rollout::{
-    amount, changed, criterion, error_rate, inside, latency, missing, reading_state, track_state, trigger,
-    verdict,
+    amount, changed, criterion, error_rate, inside, latency, measure, missing, reading_state, track_state,
+    trigger, verdict,
 };
 use crate::plain::{Block, Cell, Column, Style, Table, Tone, age, clean, number, span, time, wrap};
 
@@ -101,6 +101,10 @@ pub(super) fn show(view: &RolloutView, now: i64, style: Style) -> String {
         block.toned("Next drill", text, tone);
     }
     block.line("Baseline", view.baseline_at.map_or("none recorded".to_owned(), |at| when(now, at)));
+    for line in &view.measures {
+        let (what, text) = measure(line);
+        block.line("", format!("{what}: {text}"));
+    }
     if let Some(incident) = &view.incident {
         block.toned("Incident", incident, Tone::Bad);
     }

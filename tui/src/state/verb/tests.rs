@@ -398,7 +398,8 @@ fn verb_of(act: &Act) -> Option<&'static str> {
             RolloutAct::Rollback { .. } => "rollback",
             RolloutAct::Freeze { .. } => "rollout freeze",
             RolloutAct::Unfreeze { .. } => "rollout unfreeze",
-            // Flags, exceptions, rings, the end of a kill, proofs, incidents and the repair queue are for one who has read the runbook:
+            // Flags, exceptions, rings, the end of a kill, proofs, incidents and the repair queue are for one who has read the
+            // runbook, and whether to migrate is decided on paper first:
             // they have a verb and no key.
             RolloutAct::Flag { .. }
             | RolloutAct::Override { .. }
@@ -410,6 +411,7 @@ fn verb_of(act: &Act) -> Option<&'static str> {
             | RolloutAct::Repair { .. }
             | RolloutAct::Reconcile { .. }
             | RolloutAct::Baseline { .. }
+            | RolloutAct::Decide { .. }
             | RolloutAct::Ring { .. }
             | RolloutAct::Outcomes(_)
             // Planned anew from its run only, as old webhooks are.

@@ -5,8 +5,8 @@ use cutover_shared::verdict::{Judgement, Reading, ReadingState, Verdict};
 
 use super::{Fact, fact, toned};
 use crate::plain::rollout::{
-    amount, changed, counted, criterion, error_rate, inside, latency, missing, reading_state, track_state,
-    trigger, urgency, verdict,
+    amount, changed, counted, criterion, error_rate, inside, latency, measure, missing, reading_state,
+    track_state, trigger, urgency, verdict,
 };
 use crate::plain::{age, number, span, time};
 use crate::state::State;
@@ -118,6 +118,14 @@ pub(super) fn detail(state: &State, line: &RolloutLine) -> Vec<Fact> {
         Some(at) => fact("Baseline", format!("{} ({})", time(at), age(now, at))),
         None => toned("Baseline", "none recorded", Role::Warn),
     });
+    keyed(
+        &mut facts,
+        "Besides",
+        view.measures.iter().map(|line| {
+            let (what, text) = measure(line);
+            (format!("{what}: {text}"), Role::Text)
+        }),
+    );
     facts.push(fact("Bucketing", format!("algorithm {}, salt {}", view.algorithm, view.salt)));
     keyed(
         &mut facts,

@@ -73,6 +73,14 @@ impl RolloutRead for Sqlite {
             .map_err(unavailable(DOING))
     }
 
+    async fn worth(&self, name: RolloutName) -> Read<Option<String>> {
+        sqlx::query_scalar("SELECT watch FROM worth WHERE rollout = $1")
+            .bind(name.word())
+            .fetch_optional(&self.readers)
+            .await
+            .map_err(unavailable(DOING))
+    }
+
     async fn incidents_open(&self) -> Read<Vec<IncidentRow>> {
         let rows: Vec<(String, i64, String, String, String)> = query_as(
             "SELECT id, opened_at, opened_by, rollout, text FROM incidents WHERE closed_at IS NULL

@@ -63,6 +63,31 @@ impl RolloutMetricRead for Sqlite {
         Ok(unsigned(count))
     }
 
+    async fn issuance(&self, from: i64, to: i64) -> Read<Vec<Vec<u8>>> {
+        sqlx::query_scalar(
+            "SELECT histogram FROM token_issuance WHERE start_at >= $1 AND start_at < $2 ORDER BY start_at, writer",
+        )
+        .bind(from)
+        .bind(to)
+        .fetch_all(&self.readers)
+        .await
+        .map_err(unavailable("reading what tokens took"))
+    }
+
+    async fn deliveries_ended(&self, from: i64, to: i64) -> Read<(u64, u64)> {
+        // By the index of ends, which has both values of `kept` first.
+        let (ended, dead): (i64, i64) = sqlx::query_as(
+            "SELECT count(*), coalesce(sum(state = 'dead'), 0) FROM deliveries
+              WHERE kept IN (0, 1) AND ended_at IS NOT NULL AND ended_at >= $1 AND ended_at < $2",
+        )
+        .bind(from)
+        .bind(to)
+        .fetch_one(&self.readers)
+        .await
+        .map_err(unavailable("counting webhooks"))?;
+        Ok((unsigned(ended), unsigned(dead)))
+    }
+
     async fn rollout_tenants(&self, name: RolloutName, day: i64, limit: u32) -> Read<Vec<TenantDay>> {
         let rows = query(
             "SELECT * FROM rollout_tenants WHERE rollout = $1 AND day >= $2

@@ -63,6 +63,19 @@ pub(super) async fn op(connection: &mut SqliteConnection, op: &RolloutOp) -> Don
             expect_rows("the open incident", 1, end(connection, id, *at, by).await?)
         }
         RolloutOp::End { id, at, by } => end(connection, id, *at, by).await.map(|_| ()),
+        RolloutOp::Worth { name, at, watch } => {
+            query(
+                "INSERT INTO worth (rollout, at, watch) VALUES ($1, $2, $3)
+                 ON CONFLICT (rollout) DO UPDATE SET at = excluded.at, watch = excluded.watch",
+            )
+            .bind(name.word())
+            .bind(at)
+            .bind(watch)
+            .execute(connection)
+            .await
+            .map_err(failed("whether to migrate"))?;
+            Ok(())
+        }
     }
 }
 

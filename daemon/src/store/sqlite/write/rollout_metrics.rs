@@ -64,6 +64,24 @@ pub(super) async fn op(connection: &mut SqliteConnection, op: &RolloutMetricOp) 
             }
             Ok(())
         }
+        RolloutMetricOp::Issued { start_at, writer, histogram, before } => {
+            query(
+                "INSERT INTO token_issuance (start_at, writer, histogram) VALUES ($1, $2, $3)
+                 ON CONFLICT (start_at, writer) DO UPDATE SET histogram = excluded.histogram",
+            )
+            .bind(start_at)
+            .bind(writer)
+            .bind(histogram)
+            .execute(&mut *connection)
+            .await
+            .map_err(failed("what tokens took"))?;
+            query("DELETE FROM token_issuance WHERE start_at < $1")
+                .bind(before)
+                .execute(connection)
+                .await
+                .map_err(failed("what tokens took"))?;
+            Ok(())
+        }
         RolloutMetricOp::Forget { before, day } => {
             for name in RolloutName::ALL {
                 query("DELETE FROM rollout_windows WHERE rollout = $1 AND start_at < $2")
