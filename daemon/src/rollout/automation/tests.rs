@@ -2,6 +2,7 @@
 
 use cutover_shared::page::PageAsk;
 use cutover_shared::rollout::{BaselineMeasure, ChangeView, Operation, Side};
+use cutover_shared::verdict::Reading;
 use tempfile::TempDir;
 
 use super::*;

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{RolloutError, Rollouts, cut};
 use crate::audit::Who;
-use crate::rollout::state::{OVERRIDES_MOST, Override};
+use crate::rollout::state::{OVERRIDES_MOST, Override, State};
 
 impl Rollouts {
     /// Switches an operation's flag.

@@ -130,7 +130,7 @@ impl Play {
     }
 
     async fn next_step(&self) -> Result<StepView, DemoError> {
-        match self.query(RolloutQuery::Step { name: NAME, to: None, exact: None }).await? {
+        match self.query(RolloutQuery::Step { name: NAME, to: None, exact: None, ring: None }).await? {
             RolloutAnswer::Step(step) => Ok(*step),
             _ => Err(DemoError::Check("another answer than a step".to_owned())),
         }

@@ -50,7 +50,7 @@ fn a_step_is_taken_as_it_was_shown_by_who_types_the_name() {
     assert_eq!((dialog.tier, &dialog.blocked), (Tier::Live, &None));
     assert_eq!(dialog.fields.len(), 1);
     assert!(matches!(&dialog.fields[0].want, Want::Exactly(text) if text == "github-auth"));
-    let [Step::Act(Act::Rollout(RolloutAct::Stage { name, to, exact, digest, override_reason }))] =
+    let [Step::Act(Act::Rollout(RolloutAct::Stage { name, to, exact, digest, override_reason, .. }))] =
         &dialog.plan.steps[..]
     else {
         panic!("{:?}", dialog.plan)
