@@ -145,6 +145,7 @@ async fn stage_on(rollout: &str) -> (Stage, CatalogRow, i64) {
         "[http]\nlisten = \"127.0.0.1:0\"\n\n[api]\nservice_token = {SERVICE:?}\njwt_secret = {SECRET:?}\n\n{rollout}"
     );
     let stage = Stage::of(REPOS, None, &more).await;
+    stage.reconfigure("app_id = ", "webhook_secret = \"planted-webhook-secret-of-git\"\napp_id = ");
     stage.reconfigure("[log]\n", "[log]\nlevel = \"debug\"\n");
     let row = project(&stage);
     let (repo, installation) = stage.sim.world().read(|world| {

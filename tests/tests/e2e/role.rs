@@ -326,6 +326,7 @@ async fn the_command_line_refuses_a_viewer_every_verb_that_changes_something() {
         &["rollout", "unfreeze", "github-auth"],
         &["rollout", "repair", "github-auth"],
         &["rollout", "reconcile", "github-auth"],
+        &["rollout", "records", "plan", "--all"],
         &["rollout", "baseline", "github-auth"],
         &["rollout", "decide", "github-auth", "not-needed", "--reason", "e2e"],
         &["rollout", "drill", "github-auth"],

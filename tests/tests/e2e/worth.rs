@@ -88,7 +88,7 @@ async fn not_needed_closes_the_phases_is_reviewed_and_outlives_a_restart() {
         all.iter().any(|one| one["text"].as_str().unwrap().contains("whether to migrate github-auth"))
     };
     until(&stage, &["status"], overdue).await;
-    drop(daemon);
+    daemon.stop().await.unwrap();
     let _daemon = stage.daemon().await;
     let again = until(&stage, LOOK, |worth| worth["rows"][0]["worth"]["outcome"] == "migrate").await;
     let began = |worth: &Value| reading(worth, "p95")["exceeded"]["since_ms"].as_i64().unwrap();

@@ -159,7 +159,7 @@ pub const TABLE: &[Binding] = &[
     row(Action::Advance, "advance", &["p"], When::On(&[Noun::Rollout]), ("advance", 20), (Tier::Live, Role::Operator, "rollout stage"),
         "Takes the next stage: what exactly would happen is looked at first"),
     row(Action::RolloutBack, "rollout-back", &["r"], When::On(&[Noun::Rollout]), ("rollback", 22), (Tier::Reversible, Role::Operator, "rollback"),
-        "Goes back to the stage before, at once; legal in every state"),
+        "Goes back to the last good stage, where legacy answers for all, at once; legal in every state"),
     row(Action::FreezeRollout, "freeze-rollout", &["z"], When::On(&[Noun::Rollout]), ("freeze", 24), (Tier::Reversible, Role::Operator, "rollout freeze"),
         "Holds automation and every advance with a reason; lets go of it again"),
     row(Action::Members, "members", &["i"], When::On(&[Noun::Rollout]), ("who is in", 26), (Tier::Look, Role::Viewer, "rollout members"),

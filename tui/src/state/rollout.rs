@@ -45,7 +45,8 @@ impl State {
     }
 }
 
-/// The stage that a rollback leads to: the last one that was passed.
-pub fn stage_before(view: &RolloutView) -> Option<Stage> {
-    view.track.iter().rfind(|stage| stage.state == TrackState::Passed).map(|stage| stage.stage)
+/// The stage that a rollback leads to: the last one that was passed in which legacy answers for everybody.
+pub fn last_good(view: &RolloutView) -> Option<Stage> {
+    let passed = view.track.iter().filter(|stage| stage.state == TrackState::Passed);
+    passed.map(|stage| stage.stage).rfind(|stage| !stage.opens_target())
 }

@@ -139,7 +139,7 @@ fn a_rollback_is_offered_before_anything_but_the_line_is_known() {
     console.fake.mute = true;
     console.press(&["r"]);
     console.wait(SECOND);
-    assert!(dialog(&console).title.ends_with("canary-10 to the stage before"));
+    assert!(dialog(&console).title.ends_with("canary-10 to the last good stage"));
     console.press(&["y"]);
     assert!(matches!(acts(&console)[..], [Act::Rollout(RolloutAct::Rollback { to: None, .. })]));
 }

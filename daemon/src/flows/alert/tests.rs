@@ -35,25 +35,25 @@ async fn open(alerts: &Alerts) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_critical_alert_goes_back_one_stage_however_often_it_is_told() {
+async fn a_critical_alert_goes_back_once_however_often_it_is_told() {
     let dir = tempfile::tempdir().unwrap();
     let alerts = alerts(&dir).await;
     let taken = alerts.take(&[firing(NOW - 500)], &who()).await.unwrap();
-    assert_eq!(stage(&alerts, AUTH).to_string(), "canary-10");
+    assert_eq!(stage(&alerts, AUTH).to_string(), "shadow");
     assert_eq!(stage(&alerts, RolloutName::GitSandbox).to_string(), "canary-50", "it is not named");
     assert_eq!(open(&alerts).await, taken.declared);
     for _ in 0..3 {
         let again = alerts.take(&[firing(NOW - 500), firing(NOW - 500)], &who()).await.unwrap();
         assert_eq!(again, Taken { known: 2, ..Taken::default() });
     }
-    assert_eq!(stage(&alerts, AUTH).to_string(), "canary-10");
+    assert_eq!(stage(&alerts, AUTH).to_string(), "shadow");
     let over = Alert { resolved_at: Some(NOW - 100), ..firing(NOW - 500) };
     let ended = alerts.take(&[over.clone(), over], &who()).await.unwrap();
     assert_eq!((ended.closed, ended.known), (taken.declared, 1));
     assert!(open(&alerts).await.is_empty());
     // The first delivery comes once more, late.
     alerts.take(&[firing(NOW - 500)], &who()).await.unwrap();
-    assert!(open(&alerts).await.is_empty() && stage(&alerts, AUTH).to_string() == "canary-10");
+    assert!(open(&alerts).await.is_empty() && stage(&alerts, AUTH).to_string() == "shadow");
 }
 
 #[tokio::test]
@@ -64,7 +64,7 @@ async fn what_is_known_outlives_a_restart() {
     first.0.incidents.db.close().await;
     let second = alerts(&dir).await;
     let again = second.take(&[firing(NOW - 500)], &who()).await.unwrap();
-    assert_eq!((again.known, stage(&second, AUTH).to_string()), (1, "canary-10".to_owned()));
+    assert_eq!((again.known, stage(&second, AUTH).to_string()), (1, "shadow".to_owned()));
 }
 
 #[tokio::test]
@@ -76,7 +76,7 @@ async fn with_the_store_gone_it_goes_back_once_and_is_not_taken() {
         alerts.take(&[firing(NOW - 500)], &who()).await.unwrap_err();
         let router = alerts.0.incidents.rollouts.router();
         let held = router.plan(AUTH).unwrap().stage;
-        assert_eq!(held.to_string(), "canary-10", "in effect, and no further");
+        assert_eq!(held.to_string(), "shadow", "in effect, and no further");
     }
 }
 
@@ -90,7 +90,7 @@ async fn one_that_went_back_and_was_not_stored_does_not_go_back_again_after_a_re
     first.0.incidents.db.close().await;
     let second = alerts(&dir).await;
     let taken = second.take(&[firing(NOW - 500)], &who()).await.unwrap();
-    assert_eq!((taken.declared, stage(&second, AUTH).to_string()), (vec![id], "canary-10".to_owned()));
+    assert_eq!((taken.declared, stage(&second, AUTH).to_string()), (vec![id], "shadow".to_owned()));
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ use super::{Gits, Place};
 use crate::flows::import::Need;
 use crate::github::Traffic;
 use crate::hex::hex;
+use crate::mapping::sandbox_record::rule::{clone_digest, clone_key};
 use crate::rollout::decide::Decision;
 use crate::rollout::second::{Asked, Intent, Record, SecondArm, SecondError};
 use crate::rollout::tally::Outcome;
@@ -170,8 +171,8 @@ pub(super) fn checkout_record(
     Checkout { commit_sha, tree_sha, .. }: &Checkout,
 ) -> Record {
     Record {
-        key: format!("{project}:{repository}@{reference}#{commit_sha}"),
-        digest: digest(&json!([commit_sha, tree_sha])),
+        key: clone_key(project, repository, reference, commit_sha),
+        digest: clone_digest(commit_sha, Some(tree_sha)),
         body: json!({
             "project": project, "repository": repository, "ref": reference, "commit": commit_sha, "tree": tree_sha,
         }),

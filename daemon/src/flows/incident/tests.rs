@@ -79,7 +79,7 @@ async fn what_an_incident_names_goes_back_frozen_or_not_and_stays_there_until_it
     let rollouts = &world.incidents.rollouts;
     rollouts.freeze(AUTH, "sales", &ana()).await.unwrap();
     let (incident, changes) = world.declare(Some(AUTH)).await.unwrap();
-    assert_eq!(world.stages(), stages(["canary-10", "live"]), "and nothing else");
+    assert_eq!(world.stages(), stages(["shadow", "live"]), "and nothing else");
     assert_eq!((changes.len(), changes[0].reason.contains("users can't import")), (1, true), "{changes:?}");
     assert_eq!(changes[0].detail["evidence"]["incident"], incident.id.as_str());
     assert_eq!([world.criterion(AUTH).await, world.criterion(SANDBOX).await], ["fails", "holds"]);
@@ -98,7 +98,7 @@ async fn what_an_incident_names_goes_back_frozen_or_not_and_stays_there_until_it
 async fn an_incident_of_everything_takes_all_back_and_moves_nobody_who_is_not_on_the_target() {
     let world = World::new(["shadow", "live"]).await;
     let (_, changes) = world.declare(None).await.unwrap();
-    assert_eq!(world.stages(), stages(["shadow", "canary-100"]));
+    assert_eq!(world.stages(), stages(["shadow", "shadow"]));
     assert_eq!(changes.iter().map(|one| one.rollout).collect::<Vec<_>>(), [SANDBOX]);
     assert_eq!([world.criterion(AUTH).await, world.criterion(SANDBOX).await], ["fails", "fails"]);
     let newest = world.incidents.rollouts.changes(SANDBOX, &PageAsk::first(1)).await.unwrap();
@@ -110,6 +110,6 @@ async fn without_the_store_all_goes_back_and_the_incident_is_said_not_to_be_writ
     let world = World::new(["canary-50", "live"]).await;
     world.incidents.db.close().await;
     assert!(world.declare(None).await.is_err());
-    assert_eq!(world.stages(), stages(["canary-10", "canary-100"]));
+    assert_eq!(world.stages(), stages(["shadow", "shadow"]));
     assert_eq!(world.incidents.rollouts.owes(), 2);
 }

@@ -492,7 +492,8 @@ async fn tokens_and_webhooks_that_are_a_tenth_worse_shut_the_gate_and_no_data_is
     assert_eq!(facts.baseline_lacks, imports, "lists alone were called");
 
     // The stage that is judged begins after the baseline.
-    life.rollouts.back(NAME, Way::Stage(None), "e", json!(null), false, &Who::daemon()).await.unwrap();
+    let way = Way::Stage(Some(stage("canary-10")));
+    life.rollouts.back(NAME, way, "e", json!(null), false, &Who::daemon()).await.unwrap();
     house.clock.advance(Duration::from_secs(70));
     life.calls(Side::Target, Outcome::Ok, 400, 80);
     life.window().await;

@@ -12,7 +12,7 @@ use crate::plain::rollout::criterion;
 use crate::state::dialog::{Dialog, Field, UNTYPED};
 use crate::state::errand::{Plan, Step};
 use crate::state::layer::Layer;
-use crate::state::rollout::stage_before;
+use crate::state::rollout::last_good;
 use crate::state::{Counted, State, Subject};
 
 /// Tenants that a question names.
@@ -133,19 +133,19 @@ fn tenants(count: u64, one: &str, many: &str) -> String {
     if count == 1 { format!("1 tenant {one}") } else { format!("{} tenants {many}", number(count)) }
 }
 
-/// Back to the stage before. Legal in every state.
+/// Back to the last good stage. Legal in every state.
 pub(super) fn back(state: &State) -> Result<Intent, RpcError> {
     let line = selected(state)?;
     let name = line.name;
     // Of one that is killed, and of one whose track has not come, the daemon knows the stage.
-    let to = state.rollout(name).and_then(stage_before);
+    let to = state.rollout(name).and_then(last_good);
     if state.rollout(name).is_some() && to.is_none() {
         return Err(no(
             format!("{name} is at its first stage: {}", line.stage),
             "there is nothing to go back to",
         ));
     }
-    let place = to.map_or_else(|| "the stage before".to_owned(), |to| to.to_string());
+    let place = to.map_or_else(|| "the last good stage".to_owned(), |to| to.to_string());
     let option = to.map_or(String::new(), |to| format!(" --to {to}"));
     let reason = crate::plain::shell_option("--reason", REASON);
     let plan = Plan {
@@ -162,7 +162,7 @@ pub(super) fn back(state: &State) -> Result<Intent, RpcError> {
             line.stage
         ),
         format!(
-            "{} of {} tenants answer on the target now; whoever the earlier stage leaves out is on legacy.",
+            "{} of {} tenants answer on the target now; afterwards legacy answers for all of them.",
             number(line.inside),
             number(line.tenants)
         ),

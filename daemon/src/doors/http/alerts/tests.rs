@@ -116,14 +116,14 @@ async fn a_critical_alert_is_an_incident_until_it_is_resolved() {
     let body = payload(&[alert("firing", critical("github-auth"))]);
     let (status, answer) = world.post("Bearer right", body.clone()).await;
     assert_eq!((status, answer["declared"].as_array().unwrap().len()), (200, 1), "{answer}");
-    assert_eq!(world.stage(), "canary-10");
+    assert_eq!(world.stage(), "shadow");
     let open = world.db.incidents_open().await.unwrap();
     assert_eq!(
         (open[0].text.as_str(), open[0].opened_by.as_str()),
         ("ImportsFail: every import fails", "alertmanager")
     );
     let (status, answer) = world.post("Bearer right", body).await;
-    assert_eq!((status, &answer["known"], world.stage().as_str()), (200, &json!(1), "canary-10"));
+    assert_eq!((status, &answer["known"], world.stage().as_str()), (200, &json!(1), "shadow"));
     let over = payload(&[alert("resolved", critical("github-auth"))]);
     // `monitor:pass:word`
     let (status, answer) = world.post("Basic bW9uaXRvcjpwYXNzOndvcmQ=", over).await;
@@ -188,7 +188,7 @@ async fn what_is_not_stored_is_not_acknowledged() {
     world.db.close().await;
     let (status, _) = world.post("Bearer right", payload(&[alert("firing", critical("all"))])).await;
     let plan = world.rollouts.router().plan(RolloutName::GithubAuth).unwrap();
-    assert_eq!((status, plan.stage.to_string().as_str()), (503, "canary-10"));
+    assert_eq!((status, plan.stage.to_string().as_str()), (503, "shadow"));
 }
 
 #[test]

@@ -78,7 +78,7 @@ fn what_nobody_may_pass_nobody_passes_and_the_rest_an_approver_with_a_reason() {
 }
 
 #[test]
-fn the_way_back_leads_to_the_stage_before_and_wants_no_text_killed_or_not() {
+fn the_way_back_leads_to_the_last_good_stage_and_wants_no_text_killed_or_not() {
     for killed in [false, true] {
         let bench = bench(Role::Operator, killed);
         let dialog = dialog(intend(&bench.state, Action::RolloutBack).unwrap());
