@@ -1,6 +1,7 @@
 //! What this process counts and measures. Whoever raises something calls a function of [`Metrics`]; every label value comes
 //! from a closed set, so that the number of series is bounded whatever the world sends.
 
+mod register;
 mod rollout;
 mod sandbox;
 mod table;
@@ -10,9 +11,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
-use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder as _, Unit};
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+use metrics::{Counter, Gauge, Histogram};
+use metrics_exporter_prometheus::{PrometheusHandle, PrometheusRecorder};
 
+use register::{counter, gauge, histogram, labelled_gauge, recorder};
 use rollout::RolloutSeries;
 pub use sandbox::SandboxFigures;
 use sandbox::SandboxSeries;
@@ -348,57 +350,6 @@ fn class(status: Option<u16>) -> usize {
         Some(status @ 100..=599) => usize::from(status / 100) - 1,
         Some(_) | None => CLASSES.len() - 1,
     }
-}
-
-const METADATA: Metadata<'static> = Metadata::new("cutover", Level::INFO, None);
-
-fn recorder() -> PrometheusRecorder {
-    let mut builder = PrometheusBuilder::new();
-    for described in ALL {
-        if let Form::Histogram(bounds) = described.form {
-            // It refuses empty lists only, and ours are not.
-            builder = builder
-                .set_buckets_for_metric(Matcher::Full(described.name.to_owned()), bounds)
-                .unwrap_or_default();
-        }
-    }
-    let recorder = builder.build_recorder();
-    for described in ALL {
-        let (name, help) = (described.name.into(), described.help.into());
-        let unit = match described.unit {
-            "seconds" => Some(Unit::Seconds),
-            "bytes" => Some(Unit::Bytes),
-            _ => None,
-        };
-        match described.form {
-            Form::Counter => recorder.describe_counter(name, unit, help),
-            Form::Gauge => recorder.describe_gauge(name, unit, help),
-            Form::Histogram(_) => recorder.describe_histogram(name, unit, help),
-        }
-    }
-    recorder
-}
-
-fn key(of: &Described, labels: &[(&'static str, &str)]) -> Key {
-    let labels: Vec<Label> =
-        labels.iter().map(|(name, value)| Label::new(*name, (*value).to_owned())).collect();
-    Key::from_parts(of.name, labels)
-}
-
-fn counter(recorder: &PrometheusRecorder, of: &Described, labels: &[(&'static str, &str)]) -> Counter {
-    recorder.register_counter(&key(of, labels), &METADATA)
-}
-
-fn gauge(recorder: &PrometheusRecorder, of: &Described) -> Gauge {
-    labelled_gauge(recorder, of, &[])
-}
-
-fn labelled_gauge(recorder: &PrometheusRecorder, of: &Described, labels: &[(&'static str, &str)]) -> Gauge {
-    recorder.register_gauge(&key(of, labels), &METADATA)
-}
-
-fn histogram(recorder: &PrometheusRecorder, of: &Described, labels: &[(&'static str, &str)]) -> Histogram {
-    recorder.register_histogram(&key(of, labels), &METADATA)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 pub mod app;
 pub mod audit;
 pub mod catalog;
+pub mod changes;
 pub mod context;
 pub mod error;
 pub mod filter;

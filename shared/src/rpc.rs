@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::app::{AppAct, AppAnswer, AppQuery, AppView};
 use crate::audit::{AuditAnswer, AuditQuery};
 use crate::catalog::{CatalogAct, CatalogAnswer, CatalogQuery, CatalogReceipt};
+pub use crate::changes::{Changes, Topic};
 use crate::context::{ContextAct, ContextAnswer, ContextQuery, ContextReceipt};
 use crate::error::RpcError;
 use crate::hooks::{HooksAct, HooksReceipt};
@@ -354,39 +355,6 @@ impl Act {
             Self::Context(ContextAct::Comment { .. }) => "context.comment",
         }
     }
-}
-
-/// What can change, for [`Control::changes`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Topic {
-    Runs,
-    Mapping,
-    Catalog,
-    Index,
-    Tokens,
-    Inbox,
-    /// Workflows and what was sent on.
-    Outbox,
-    Mode,
-    Rollouts,
-    Audit,
-}
-
-crate::run::words!(Topic {
-    Runs = "runs", Mapping = "mapping", Catalog = "catalog", Index = "index", Tokens = "tokens", Inbox = "inbox",
-    Outbox = "outbox", Mode = "mode",
-    Rollouts = "rollouts", Audit = "audit",
-});
-
-/// Versions of all topics. A new `epoch` (the daemon restarted) means: ask for everything again.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Changes {
-    pub epoch: u64,
-    pub versions: Vec<(Topic, u64)>,
-    /// Moving runs with their figures, so that progress needs no second call.
-    #[serde(default)]
-    pub moving: Vec<RunView>,
 }
 
 /// The service. `query` and the kill of `act` never wait for a store that is gone.

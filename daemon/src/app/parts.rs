@@ -1,11 +1,12 @@
 //! Builds every part out of the configuration, in the order of their needs.
 
+mod life;
+
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
 use cutover_shared::mapping::Mode;
-use cutover_shared::rollout::{RolloutName, Stage};
 
 use super::credentials::Credentials;
 use super::gits::gits;
@@ -16,15 +17,14 @@ use super::second::second;
 use super::settings::{ddl_names, github_settings, operators, outbox_settings};
 use super::watch::watch;
 use super::{Failure, kinds, locks};
-use crate::audit::{HeadFile, Who};
+use crate::audit::HeadFile;
 use crate::client::Client;
 use crate::clock::Clock;
 use crate::config::{self, Catalog, Config, Loaded, Origin, Store};
 use crate::doors::http::{AllowList, Certificates};
 use crate::doors::rpc::Parts;
 use crate::faults::Faults;
-use crate::flows::app_workflows::{self, AppWorkflows};
-use crate::flows::ceiling;
+use crate::flows::app_workflows::AppWorkflows;
 use crate::flows::doctor::{Certificate, Doctor};
 use crate::flows::drill::Drills;
 use crate::flows::gits::Gits;
@@ -328,37 +328,6 @@ fn probes(loaded: &Config, db: &Db, clock: &Clock) -> Result<Probes, Failure> {
     let probes = loaded.probes.iter().map(probe).collect();
     let client = Client::new()?;
     Ok(Probes::new(ProbeParts { db: db.clone(), clock: clock.clone(), client, probes }))
-}
-
-impl Built {
-    /// Releases what callers hold, ends what is under way in sandboxes, and removes them all.
-    pub(super) async fn close_sandboxes(&self) {
-        self.gits.close();
-        self.sandboxes.close().await;
-    }
-
-    /// Reads marker and store, and takes up what the last process left.
-    pub(super) async fn take_up(&self) -> Result<(), Failure> {
-        let initial = self.door.rollouts.settings().initial;
-        let begin = |name: RolloutName| match name {
-            RolloutName::GithubAuth if self.was_on => Stage::Live,
-            name => initial[name.index()],
-        };
-        // Under the brake, which a kill that is found keeps pulled.
-        self.door.rollouts.load(begin).await?;
-        let killed = self.door.kill.start().await?;
-        self.flush.begin().await?;
-        ceiling::follow(&self.door.db, &self.door.rollouts, &Who::daemon()).await?;
-        self.door.importer.resume().await?;
-        self.door.triggers.load().await?;
-        if self.app_workflows.is_none() {
-            app_workflows::forget(&self.door.triggers).await?;
-        }
-        // Under a pulled brake the drivers bring moving runs to stand.
-        let runs = self.door.engine.resume().await?;
-        tracing::info!(killed, runs = runs.len(), "took up what the last stop left");
-        Ok(())
-    }
 }
 
 /// The reader of the application's workflows, where the configuration asks for it.
