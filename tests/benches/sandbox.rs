@@ -41,6 +41,7 @@ async fn main() -> ExitCode {
         files: options.files.unwrap_or(files),
         commits: options.commits.unwrap_or(commits),
         rounds: options.rounds.unwrap_or(rounds),
+        small: options.small,
         folder: options.folder,
     };
     let subject =

@@ -419,7 +419,7 @@ async fn a_body_that_does_not_come_is_given_up() {
 #[tokio::test]
 async fn an_archive_comes_whole_or_is_seen_to_be_cut() {
     let world = World::new().await;
-    let parts = vec![vec![1; 70_000], vec![2; 10], vec![3; 40_000]];
+    let parts = [vec![1; 70_000], vec![2; 10], vec![3; 40_000]];
     // A part is never longer than what is asked for at a time.
     let parts: Vec<Vec<u8>> = parts.iter().flat_map(|part| part.chunks(PART).map(<[u8]>::to_vec)).collect();
     *world.behind.parts.lock().unwrap() = (parts.clone(), false);
