@@ -41,7 +41,7 @@ pub(in super::super) async fn play(options: &Options) -> Result<String, DemoErro
 
     play.stage.step("Every installation's list lacks a repository");
     let mut revoked = Ok(());
-    let wrong = breach(&mut play, &["consistency"], |play| {
+    let wrong = breach(&mut play, &["wrong data", "consistency"], |play| {
         revoked = play.tenants.iter().try_for_each(|tenant| {
             let last = tenant.repos.last().copied().unwrap_or_default();
             play.stage.sim.world().revoke_grant(tenant.installation, last)
