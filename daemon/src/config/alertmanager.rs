@@ -4,11 +4,7 @@ use cutover_shared::rollout::RolloutName;
 use secrecy::SecretString;
 
 use super::gather::Values;
-use super::key::{Key, Kind, Need, SecretForm};
-
-const fn key(name: &'static str, kind: Kind, need: Need, doc: &'static str, example: &'static str) -> Key {
-    Key { name, kind, need, variables: &[], doc, example }
-}
+use super::key::{Key, Kind, Need, SecretForm, key};
 
 /// Their keys, in the order of the file.
 #[rustfmt::skip]

@@ -17,6 +17,38 @@ pub struct Key {
     pub example: &'static str,
 }
 
+/// A key without other names.
+pub(super) const fn key(
+    name: &'static str,
+    kind: Kind,
+    need: Need,
+    doc: &'static str,
+    example: &'static str,
+) -> Key {
+    Key { name, kind, need, variables: &[], doc, example }
+}
+
+/// One with a default.
+pub(super) const fn usual(
+    name: &'static str,
+    kind: Kind,
+    doc: &'static str,
+    default: &'static str,
+    example: &'static str,
+) -> Key {
+    key(name, kind, Need::Default(default), doc, example)
+}
+
+/// One that may be left out.
+pub(super) const fn optional(
+    name: &'static str,
+    kind: Kind,
+    doc: &'static str,
+    example: &'static str,
+) -> Key {
+    key(name, kind, Need::Optional, doc, example)
+}
+
 /// Type and range of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {

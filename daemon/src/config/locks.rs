@@ -5,13 +5,9 @@ use std::time::Duration;
 use secrecy::ExposeSecret as _;
 
 use super::gather::Values;
-use super::key::{Key, Kind, Need, SecretForm};
+use super::key::{Key, Kind, Need, SecretForm, key};
 use super::mistake::{Mistake, MistakeKind, Mistakes};
 use super::settings::{LockBackend, LockPhase, Locks, OnPartition};
-
-const fn key(name: &'static str, kind: Kind, need: Need, doc: &'static str, example: &'static str) -> Key {
-    Key { name, kind, need, variables: &[], doc, example }
-}
 
 /// Their keys, in the order of the file.
 #[rustfmt::skip]

@@ -1,13 +1,9 @@
 //! The copies in the application's database: their keys, and what can't stand together.
 
 use super::gather::Values;
-use super::key::{Key, Kind, Need};
+use super::key::{Key, Kind, Need, key};
 use super::mistake::{Mistake, MistakeKind, Mistakes};
 use super::settings::{InstallationCopy, IntegrationCopy, MirrorNames, TokenCopy};
-
-const fn key(name: &'static str, kind: Kind, need: Need, doc: &'static str, example: &'static str) -> Key {
-    Key { name, kind, need, variables: &[], doc, example }
-}
 
 /// Their keys, in the order of the file.
 #[rustfmt::skip]

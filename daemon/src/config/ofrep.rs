@@ -5,16 +5,12 @@ use std::collections::BTreeMap;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::gather::{Repeated, Values};
-use super::key::{Key, Kind, Need, SecretForm};
+use super::key::{Key, Kind, Need, SecretForm, key};
 use super::mistake::{Mistake, MistakeKind, Mistakes, Place};
 use super::value::Value;
 
 /// Most keys.
 const MOST: usize = 256;
-
-const fn key(name: &'static str, kind: Kind, need: Need, doc: &'static str, example: &'static str) -> Key {
-    Key { name, kind, need, variables: &[], doc, example }
-}
 
 /// Their keys, in the order of the file.
 #[rustfmt::skip]

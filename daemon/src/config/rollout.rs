@@ -7,87 +7,73 @@ use cutover_shared::rollout::Operation;
 use secrecy::SecretString;
 
 use super::gather::Values;
-use super::key::{Key, Kind, Need, SecretForm};
+use super::key::{Key, Kind, SecretForm, optional, usual};
 use super::mistake::{Mistake, MistakeKind, Mistakes};
-
-const fn key(
-    name: &'static str,
-    kind: Kind,
-    doc: &'static str,
-    default: &'static str,
-    example: &'static str,
-) -> Key {
-    Key { name, kind, need: Need::Default(default), variables: &[], doc, example }
-}
-
-const fn optional(name: &'static str, kind: Kind, doc: &'static str, example: &'static str) -> Key {
-    Key { name, kind, need: Need::Optional, variables: &[], doc, example }
-}
 
 const SOAK: Kind = Kind::Length { min: Duration::from_secs(1), max: Duration::from_secs(365 * 24 * 60 * 60) };
 
 /// Their keys, in the order of the file.
 #[rustfmt::skip]
 pub(super) const KEYS: &[Key] = &[
-    key("rollout.github_auth", Kind::Word(&["off", "live"]),
+    usual("rollout.github_auth", Kind::Word(&["off", "live"]),
         "Stage in which `github-auth` begins when none is stored yet; `live` is for tenants that are on installations already.",
         r#""off""#, r#""live""#),
-    key("rollout.git_sandbox", Kind::Word(&["off", "live"]),
+    usual("rollout.git_sandbox", Kind::Word(&["off", "live"]),
         "Stage in which `git-sandbox` begins when none is stored yet.", r#""off""#, r#""live""#),
-    key("rollout.shadow_percent", Kind::Whole { min: 0, max: 100 },
+    usual("rollout.shadow_percent", Kind::Whole { min: 0, max: 100 },
         "Share of tenants whose reads are answered by both arms and compared.", "10", "25"),
-    key("rollout.shadow_timeout", Kind::Length { min: Duration::from_secs(1), max: Duration::from_secs(60 * 60) },
+    usual("rollout.shadow_timeout", Kind::Length { min: Duration::from_secs(1), max: Duration::from_secs(60 * 60) },
         "Longest time for the arm that is only compared. As long as `import.timeout`, or slow imports count as its failures.",
         r#""2m""#, r#""5m""#),
-    key("rollout.shadow_parallel", Kind::Whole { min: 1, max: 64 },
+    usual("rollout.shadow_parallel", Kind::Whole { min: 1, max: 64 },
         "Comparisons under way at once; what comes on top is left out, and counted.", "4", "2"),
-    key("rollout.shadow_calls_per_hour", Kind::Whole { min: 0, max: 1_000_000 },
+    usual("rollout.shadow_calls_per_hour", Kind::Whole { min: 0, max: 1_000_000 },
         "Calls of GitHub that comparisons may add in an hour; what comes on top is left out, and counted.", "1000", "500"),
-    key("rollout.consistency_ppm", Kind::Whole { min: 900_000, max: 999_999 },
+    usual("rollout.consistency_ppm", Kind::Whole { min: 900_000, max: 999_999 },
         "How many of a million answers of both arms must be the same; more differing ones roll back, and a stage passes once it is proven.",
         "999900", "999000"),
-    key("rollout.critical_operations", Kind::List,
+    usual("rollout.critical_operations", Kind::List,
         "Operations that must not fail: ten calls of one in a row that fail, from three tenants (or all, if fewer), roll back whatever the share is.",
         r#"["import", "push"]"#, r#"["import"]"#),
-    key("rollout.hours_from", Kind::Whole { min: 0, max: 23 },
+    usual("rollout.hours_from", Kind::Whole { min: 0, max: 23 },
         "First hour of the day (UTC) in which a rollout may advance. Rollback and kill know no hours.", "2", "22"),
-    key("rollout.hours_to", Kind::Whole { min: 0, max: 24 },
+    usual("rollout.hours_to", Kind::Whole { min: 0, max: 24 },
         "Hour in which it may not any more; the same as `hours_from`: at any time.", "6", "4"),
-    key("rollout.soak_dual_write", SOAK,
+    usual("rollout.soak_dual_write", SOAK,
         "Shortest time in `dual-write`.", r#""1h""#, r#""2h""#),
-    key("rollout.soak_shadow", SOAK,
+    usual("rollout.soak_shadow", SOAK,
         "Shortest time in `shadow`.", r#""24h""#, r#""48h""#),
-    key("rollout.soak_canary", SOAK,
+    usual("rollout.soak_canary", SOAK,
         "Shortest time in each share of `canary`.", r#""72h""#, r#""24h""#),
-    key("rollout.soak_live", SOAK,
+    usual("rollout.soak_live", SOAK,
         "Shortest time in `live`, while the legacy arm is a hot standby.", r#""14d""#, r#""21d""#),
-    key("rollout.reverse_age", SOAK,
+    usual("rollout.reverse_age", SOAK,
         "How old the proofs may be that the way back is walkable, and that every credential works in the target.", r#""24h""#, r#""12h""#),
-    key("rollout.drill_every", Kind::Length { min: Duration::ZERO, max: Duration::from_secs(365 * 24 * 60 * 60) },
+    usual("rollout.drill_every", Kind::Length { min: Duration::ZERO, max: Duration::from_secs(365 * 24 * 60 * 60) },
         "How often the kill switch of each rollout is drilled by the clock, in the hours above; on a copy, so that nobody is moved. `0s`: never.",
         r#""7d""#, r#""1d""#),
-    key("rollout.reconcile_every", Kind::Length { min: Duration::from_secs(10), max: Duration::from_secs(24 * 60 * 60) },
+    usual("rollout.reconcile_every", Kind::Length { min: Duration::from_secs(10), max: Duration::from_secs(24 * 60 * 60) },
         "How often the books of both arms are compared, while both are written.", r#""5m""#, r#""15m""#),
-    key("rollout.repair_age", SOAK,
+    usual("rollout.repair_age", SOAK,
         "How long a second write may be owed: an older one is a person's, and stops every advance.", r#""1h""#, r#""4h""#),
-    key("rollout.repair_most", Kind::Whole { min: 1, max: 1_000_000 },
+    usual("rollout.repair_most", Kind::Whole { min: 1, max: 1_000_000 },
         "Second writes of a rollout that may wait or have failed at once; so many stop every advance.", "10000", "2000"),
 
-    key("rollout.roles.migration_lead", Kind::List,
+    usual("rollout.roles.migration_lead", Kind::List,
         "Operators who lead the migration. The receipt of a step says whether one of them approved it.",
         "[]", r#"["ana"]"#),
-    key("rollout.roles.on_call", Kind::List,
+    usual("rollout.roles.on_call", Kind::List,
         "Operators who are called when something goes wrong.", "[]", r#"["bo", "cy"]"#),
-    key("rollout.roles.rollback_authority", Kind::List,
+    usual("rollout.roles.rollback_authority", Kind::List,
         "Operators who have the last word on going back. Every operator may go back without them.", "[]", r#"["ana", "cy"]"#),
 
     optional("rollout.prometheus.url", Kind::Address,
         "The server; without it none is asked.", r#""http://127.0.0.1:9090""#),
     optional("rollout.prometheus.token", Kind::Secret(SecretForm::Opaque),
         "Shown to it as bearer token.", r#""0123456789abcdef""#),
-    key("rollout.prometheus.every", Kind::Length { min: Duration::from_secs(5), max: Duration::from_secs(60 * 60) },
+    usual("rollout.prometheus.every", Kind::Length { min: Duration::from_secs(5), max: Duration::from_secs(60 * 60) },
         "Length of the windows that it is asked for (`$window` in a query); at least two of its scrapes.", r#""60s""#, r#""2m""#),
-    key("rollout.prometheus.timeout", Kind::Length { min: Duration::from_secs(1), max: Duration::from_secs(60) },
+    usual("rollout.prometheus.timeout", Kind::Length { min: Duration::from_secs(1), max: Duration::from_secs(60) },
         "For one question.", r#""5s""#, r#""3s""#),
     optional("rollout.prometheus.legacy_calls", Kind::Text,
         "Query for the legacy arm's calls in a window; `$operation` stands for the operation. It gives one series, or none.",

@@ -3,18 +3,8 @@
 use std::time::Duration;
 
 use super::gather::Values;
-use super::key::{Key, Kind, Need};
+use super::key::{Key, Kind, usual};
 use super::mistake::{Mistake, MistakeKind, Mistakes};
-
-const fn key(
-    name: &'static str,
-    kind: Kind,
-    doc: &'static str,
-    default: &'static str,
-    example: &'static str,
-) -> Key {
-    Key { name, kind, need: Need::Default(default), variables: &[], doc, example }
-}
 
 const BYTES: Kind = Kind::Whole { min: 1_048_576, max: 1_099_511_627_776 };
 const TIME: Kind = Kind::Length { min: Duration::from_secs(1), max: Duration::from_secs(60 * 60) };
@@ -22,35 +12,35 @@ const TIME: Kind = Kind::Length { min: Duration::from_secs(1), max: Duration::fr
 /// Their keys, in the order of the file.
 #[rustfmt::skip]
 pub(super) const KEYS: &[Key] = &[
-    key("sandbox.warm", Kind::Whole { min: 3, max: 64 },
+    usual("sandbox.warm", Kind::Whole { min: 3, max: 64 },
         "Sandboxes of the pool that stand ready.", "3", "8"),
-    key("sandbox.at_once", Kind::Whole { min: 1, max: 1_024 },
+    usual("sandbox.at_once", Kind::Whole { min: 1, max: 1_024 },
         "Sandboxes of one arm in use at once; each arm has as many.", "16", "32"),
-    key("sandbox.waiting", Kind::Whole { min: 0, max: 10_000 },
+    usual("sandbox.waiting", Kind::Whole { min: 0, max: 10_000 },
         "Callers of one arm that may wait for a sandbox; more are refused.", "64", "16"),
-    key("sandbox.per_tenant", Kind::Whole { min: 1, max: 1_024 },
+    usual("sandbox.per_tenant", Kind::Whole { min: 1, max: 1_024 },
         "Sandboxes of one arm that one tenant may have at once.", "4", "2"),
-    key("sandbox.lease", Kind::Length { min: Duration::from_secs(10), max: Duration::from_secs(24 * 60 * 60) },
+    usual("sandbox.lease", Kind::Length { min: Duration::from_secs(10), max: Duration::from_secs(24 * 60 * 60) },
         "How long a caller may keep a sandbox; then it is taken away.", r#""15m""#, r#""30m""#),
-    key("sandbox.mirrors", Kind::Whole { min: 1, max: 100_000 },
+    usual("sandbox.mirrors", Kind::Whole { min: 1, max: 100_000 },
         "Mirrors of repositories, of all tenants; the least used goes first.", "256", "64"),
-    key("sandbox.mirror_bytes", BYTES,
+    usual("sandbox.mirror_bytes", BYTES,
         "Bytes of all mirrors.", "10737418240", "21474836480"),
-    key("sandbox.tenant_mirror_bytes", BYTES,
+    usual("sandbox.tenant_mirror_bytes", BYTES,
         "Bytes of one tenant's mirrors.", "2147483648", "1073741824"),
-    key("sandbox.mirror_packs", Kind::Whole { min: 2, max: 10_000 },
+    usual("sandbox.mirror_packs", Kind::Whole { min: 2, max: 10_000 },
         "Fetches after which a mirror is made anew.", "50", "100"),
-    key("sandbox.least_free", Kind::Whole { min: 0, max: 1_099_511_627_776 },
+    usual("sandbox.least_free", Kind::Whole { min: 0, max: 1_099_511_627_776 },
         "Bytes that the disk keeps free: below them nothing new is begun.", "536870912", "1073741824"),
-    key("sandbox.wall", TIME,
+    usual("sandbox.wall", TIME,
         "Real time of one operation, its wait for a sandbox included.", r#""2m""#, r#""5m""#),
-    key("sandbox.cpu", TIME,
+    usual("sandbox.cpu", TIME,
         "Processor time of each process of git's, whole seconds.", r#""1m""#, r#""2m""#),
-    key("sandbox.memory", Kind::Whole { min: 134_217_728, max: 1_099_511_627_776 },
+    usual("sandbox.memory", Kind::Whole { min: 134_217_728, max: 1_099_511_627_776 },
         "Bytes of address space of each process of git's.", "1073741824", "2147483648"),
-    key("sandbox.disk", BYTES,
+    usual("sandbox.disk", BYTES,
         "Bytes of one sandbox: once for what git stores, once for the files of the work tree.", "1073741824", "2147483648"),
-    key("sandbox.processes", Kind::Whole { min: 8, max: 1_024 },
+    usual("sandbox.processes", Kind::Whole { min: 8, max: 1_024 },
         "Processes of one operation at once, git and all that it starts.", "16", "32"),
 ];
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::key::{Key, Kind, Need, SecretForm};
+use super::key::{Key, Kind, Need, SecretForm, key};
 pub use super::section::{SECTIONS, Section};
 use super::{alertmanager, locks, mirror, ofrep, rollout, sandbox, worth};
 
@@ -12,10 +12,6 @@ const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const MONTH: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
-
-const fn key(name: &'static str, kind: Kind, need: Need, doc: &'static str, example: &'static str) -> Key {
-    Key { name, kind, need, variables: &[], doc, example }
-}
 
 const fn known_as(mut key: Key, variables: &'static [&'static str]) -> Key {
     key.variables = variables;

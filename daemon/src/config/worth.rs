@@ -3,22 +3,8 @@
 use std::time::Duration;
 
 use super::gather::Values;
-use super::key::{Key, Kind, Need};
+use super::key::{Key, Kind, optional, usual};
 use super::mistake::{Mistake, MistakeKind, Mistakes};
-
-const fn key(
-    name: &'static str,
-    kind: Kind,
-    doc: &'static str,
-    default: &'static str,
-    example: &'static str,
-) -> Key {
-    Key { name, kind, need: Need::Default(default), variables: &[], doc, example }
-}
-
-const fn optional(name: &'static str, kind: Kind, doc: &'static str, example: &'static str) -> Key {
-    Key { name, kind, need: Need::Optional, variables: &[], doc, example }
-}
 
 const DAYS: Kind =
     Kind::Length { min: Duration::from_secs(1), max: Duration::from_secs(2 * 365 * 24 * 60 * 60) };
@@ -30,22 +16,22 @@ const COST: Kind = Kind::Whole { min: 0, max: 1_000_000_000 };
 #[rustfmt::skip]
 pub(super) const KEYS: &[Key] = &[
     // Longer would make each sample that is lost a hole of an hour.
-    key("worth.every", Kind::Length { min: Duration::from_secs(1), max: Duration::from_secs(30 * 60) },
+    usual("worth.every", Kind::Length { min: Duration::from_secs(1), max: Duration::from_secs(30 * 60) },
         "How often the legacy arm is sampled. Each sample is of the 24 hours before it; samples more than an hour apart leave a hole.",
         r#""15m""#, r#""30m""#),
-    key("worth.long_enough", DAYS,
+    usual("worth.long_enough", DAYS,
         "So long a threshold must be exceeded, without a dip and without a hole, for the outcome `migrate`.", r#""14d""#, r#""21d""#),
-    key("worth.review", DAYS,
+    usual("worth.review", DAYS,
         "How often people look at it again: an overdue review is in `cutover status`.", r#""91d""#, r#""30d""#),
-    key("worth.p95", WAIT,
+    usual("worth.p95", WAIT,
         "Threshold for the P95 of the legacy arm's calls.", r#""10s""#, r#""4s""#),
-    key("worth.errors_ppm", Kind::Whole { min: 0, max: 1_000_000 },
+    usual("worth.errors_ppm", Kind::Whole { min: 0, max: 1_000_000 },
         "Threshold for the share of its calls that fail, in a million: 10000 are 1 %.", "50000", "10000"),
-    key("worth.concurrency", Kind::Whole { min: 0, max: 1_000_000 },
+    usual("worth.concurrency", Kind::Whole { min: 0, max: 1_000_000 },
         "Threshold for its calls at once, on average over the busiest hour.", "50", "20"),
-    key("worth.pool_wait", WAIT,
+    usual("worth.pool_wait", WAIT,
         "Threshold for the longest wait for a turn.", r#""5s""#, r#""1s""#),
-    key("worth.cost_micros", COST,
+    usual("worth.cost_micros", COST,
         "Threshold for the cost of a call, in millionths of the currency's unit: 100000 are 0.10.", "100000", "20000"),
     optional("worth.cost_per_call_micros", COST,
         "What a call of the legacy arm costs, in the same unit, where it is known beforehand; `cost_query` beats it.", "35000"),

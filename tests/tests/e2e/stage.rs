@@ -158,7 +158,7 @@ pub async fn show(conn: &Conn, id: &RunId) -> RunView {
 /// What takes longer never comes.
 const NEVER: Duration = Duration::from_secs(120);
 
-async fn in_time<T>(what: &str, work: impl Future<Output = T>) -> T {
+pub async fn in_time<T>(what: &str, work: impl Future<Output = T>) -> T {
     Clock::system().timeout(NEVER, work).await.unwrap_or_else(|_| panic!("waited in vain for {what}"))
 }
 

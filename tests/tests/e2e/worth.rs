@@ -1,14 +1,11 @@
 //! Whether to migrate at all, by the command line: evidence, the decision that closes the phases, its review, a restart.
 
-use std::time::Duration;
-
-use cutover_daemon::clock::Clock;
 use cutover_shared::ids::ActKey;
 use cutover_shared::rollout::{Operation, OutcomeBatch, OutcomeReport, RolloutAct, Side};
-use cutover_shared::rpc::Act;
+use cutover_shared::rpc::{Act, Topic};
 use serde_json::Value;
 
-use super::stage::Stage;
+use super::stage::{Stage, in_time};
 
 const WORTH: &str = "\n[worth]\nevery = \"1s\"\nlong_enough = \"3s\"\nreview = \"5s\"\np95 = \"2s\"\ncost_per_call_micros = 50000\n";
 
@@ -30,18 +27,21 @@ async fn slow_calls(stage: &Stage) {
     stage.connect().await.act(ActKey::fresh(), act).await.unwrap();
 }
 
-/// Asks until the answer is as wanted.
+/// Asks at each change of a rollout until the answer is as wanted.
 async fn until(stage: &Stage, args: &[&str], wanted: impl Fn(&Value) -> bool) -> Value {
-    let clock = Clock::system();
-    let mut last = Value::Null;
-    for _ in 0..240 {
-        last = stage.ask(&[0], args).await;
-        if wanted(&last) {
-            return last;
+    let conn = stage.connect().await;
+    let asking = async {
+        let mut changes = conn.changes(0, Vec::new()).await.unwrap();
+        loop {
+            let found = stage.ask(&[0], args).await;
+            if wanted(&found) {
+                return found;
+            }
+            let seen = changes.versions.into_iter().filter(|(topic, _)| *topic == Topic::Rollouts).collect();
+            changes = conn.changes(changes.epoch, seen).await.unwrap();
         }
-        clock.sleep(Duration::from_millis(250)).await;
-    }
-    panic!("never: {last}");
+    };
+    in_time("the answer", asking).await
 }
 
 fn reading<'a>(worth: &'a Value, measure: &str) -> &'a Value {
