@@ -12,6 +12,7 @@ use nix::unistd::Pid;
 use uuid::Uuid;
 
 use super::error::SandboxError;
+use super::spread::spread;
 
 const OWNER: &str = "owner";
 
@@ -49,6 +50,8 @@ impl House {
         private(&made, false)?;
         private(&rooms(&made), false)?;
         private(&made.join("mirrors"), false)?;
+        spread(&rooms(&made));
+        spread(&made.join("mirrors"));
         std::fs::write(made.join(OWNER), Owner::this().to_text())?;
         let folder = root.join(id.to_string());
         std::fs::rename(&made, &folder)?;

@@ -15,6 +15,7 @@ mod pool;
 mod quota;
 mod room;
 mod settings;
+mod spread;
 mod steps;
 
 use std::sync::Arc;
