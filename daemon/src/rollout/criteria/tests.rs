@@ -217,7 +217,7 @@ fn legacy_is_let_go_after_two_weeks_without_a_rollback_a_kill_or_a_red_verdict()
     assert!(!stable && text.contains("a kill was let go"), "{text}");
     assert!(asked(&live, None, 24).0);
     // Back and forward again: it begins anew.
-    live.back(stage("canary-100"), night(25));
+    live.back(stage("canary-100"), None, night(25));
     live.moved(Stage::Live, None, night(30));
     assert!(!asked(&live, None, 43).0);
     assert!(asked(&live, None, 44).0);
