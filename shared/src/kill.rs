@@ -28,7 +28,7 @@ pub struct ReplicaReceipt {
     pub state: ReplicaState,
     /// Epoch milliseconds from which each of its decisions is legacy.
     pub at: i64,
-    /// Calls that took the target though they began afterwards: 0 is the proof. None from one that did not answer.
+    /// Calls that began on the target from then until the receipt went out: 0 is the proof. None from one that did not answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub targets_after: Option<u64>,
 }

@@ -2,6 +2,8 @@
 //! and each refusal that has to be told apart.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that can't go on has failed")]
 
+#[path = "github_client/behind.rs"]
+mod behind;
 #[path = "github_client/fetch.rs"]
 mod fetch;
 #[path = "github_client/gits.rs"]

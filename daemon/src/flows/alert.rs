@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use cutover_shared::page::PageAsk;
 use cutover_shared::rollout::RolloutName;
+use futures::future::join_all;
 use serde_json::json;
 
 use self::ledger::{Alert, Ledger, Step};
@@ -71,12 +72,12 @@ impl Alerts {
             Err(error) => (Ledger::default(), BTreeSet::new(), Some(error)),
         };
         let before = ledger.clone();
-        let (mut taken, mut unit) = (Taken::default(), Unit::new());
+        let (mut taken, mut unit, mut news) = (Taken::default(), Unit::new(), Vec::new());
         for alert in alerts {
             match ledger.take(alert, &open, now) {
                 Step::Known => taken.known += 1,
                 Step::Declare(id) => {
-                    self.go_back(&id, alert, who).await?;
+                    news.push((id.clone(), alert));
                     let row = row(&id, alert.rollout, &alert.text, now, who);
                     unit = unit.joined(declared(&row, who));
                     taken.declared.push(id);
@@ -87,6 +88,9 @@ impl Alerts {
                 }
             }
         }
+        // Together: what one alert names does not wait for what another does.
+        let went = join_all(news.iter().map(|(id, alert)| self.go_back(id, alert, who))).await;
+        went.into_iter().collect::<Result<(), _>>()?;
         if let Some(error) = unread {
             return Err(error.into());
         }
@@ -110,17 +114,28 @@ impl Alerts {
 
     /// Brings back what the alert names, once for each incident.
     async fn go_back(&self, id: &str, alert: &Alert, who: &Who) -> Result<(), RolloutError> {
-        for name in RolloutName::ALL.iter().copied() {
-            if alert.rollout.is_some_and(|of| of != name) || self.has_gone(id, name).await {
-                continue;
-            }
-            self.0.incidents.go_back(Some(name), id, &alert.text, who).await?;
-            let mut went = self.0.went.lock().unwrap_or_else(PoisonError::into_inner);
-            if went.len() >= WENT_MOST {
-                went.pop_first();
-            }
-            went.insert((id.to_owned(), name));
+        let named =
+            RolloutName::ALL.iter().copied().filter(|name| alert.rollout.is_none_or(|of| of == *name));
+        let went = join_all(named.map(|name| self.one_back(id, name, alert, who))).await;
+        went.into_iter().collect()
+    }
+
+    async fn one_back(
+        &self,
+        id: &str,
+        name: RolloutName,
+        alert: &Alert,
+        who: &Who,
+    ) -> Result<(), RolloutError> {
+        if self.has_gone(id, name).await {
+            return Ok(());
         }
+        self.0.incidents.go_back(Some(name), id, &alert.text, who).await?;
+        let mut went = self.0.went.lock().unwrap_or_else(PoisonError::into_inner);
+        if went.len() >= WENT_MOST {
+            went.pop_first();
+        }
+        went.insert((id.to_owned(), name));
         Ok(())
     }
 

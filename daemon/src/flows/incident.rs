@@ -1,6 +1,7 @@
 //! Critical incidents (C6): a person or an alert declares one, and what it names goes back at once.
 
 use cutover_shared::rollout::{ChangeView, IncidentView, RolloutName};
+use futures::future::join_all;
 use serde_json::json;
 
 use crate::audit::Who;
@@ -32,13 +33,15 @@ impl Incidents {
         who: &Who,
     ) -> Result<(IncidentView, Vec<ChangeView>), RolloutError> {
         let id = uuid::Uuid::now_v7().to_string();
-        let changes = self.go_back(name, &id, text, who).await?;
+        let went = self.go_back(name, &id, text, who).await;
         let row = row(&id, name, text, self.clock.now(), who);
-        self.db.write(Lane::Urgent, declared(&row, who)).await?;
+        let written = self.db.write(Lane::Urgent, declared(&row, who)).await;
+        let changes = went?;
+        written?;
         Ok((view(row), changes))
     }
 
-    /// Brings back one rollout, or all, from where the target answers for somebody.
+    /// Brings back one rollout, or all, from where the target answers for somebody. What fails keeps none of the others.
     pub(super) async fn go_back(
         &self,
         name: Option<RolloutName>,
@@ -46,25 +49,38 @@ impl Incidents {
         text: &str,
         who: &Who,
     ) -> Result<Vec<ChangeView>, RolloutError> {
-        let mut changes = Vec::new();
-        for of in RolloutName::ALL.iter().copied().filter(|of| name.is_none_or(|name| name == *of)) {
-            let (_, state) = self.rollouts.state(of)?;
-            if !state.stage.opens_target() {
-                continue;
+        let named = RolloutName::ALL.iter().copied().filter(|of| name.is_none_or(|name| name == *of));
+        // Together: each holds in memory before any of them waits for disk or store.
+        let went = join_all(named.map(|of| self.one_back(of, id, text, who))).await;
+        let went: Result<Vec<_>, _> = went.into_iter().collect();
+        Ok(went?.into_iter().flatten().collect())
+    }
+
+    async fn one_back(
+        &self,
+        of: RolloutName,
+        id: &str,
+        text: &str,
+        who: &Who,
+    ) -> Result<Option<ChangeView>, RolloutError> {
+        let (_, state) = self.rollouts.state(of)?;
+        if !state.stage.opens_target() {
+            return Ok(None);
+        }
+        let reason = format!("critical incident: {}", cut(text));
+        let evidence = json!({ "incident": id });
+        match self.rollouts.back(of, Way::Stage(None), &reason, evidence, true, who).await {
+            Ok(change) => Ok(Some(change)),
+            // In effect, and stored as soon as the store takes it.
+            Err(RolloutError::Owed(error)) => {
+                tracing::warn!(%error, rollout = %of, "rolled back by an incident");
+                Ok(None)
             }
-            let reason = format!("critical incident: {}", cut(text));
-            let back =
-                self.rollouts.back(of, Way::Stage(None), &reason, json!({ "incident": id }), true, who).await;
-            match back {
-                Ok(change) => changes.push(change),
-                // In effect, and stored as soon as the store takes it.
-                Err(RolloutError::Owed(error)) => {
-                    tracing::warn!(%error, rollout = %of, "rolled back by an incident");
-                }
-                Err(error) => return Err(error),
+            Err(error) => {
+                tracing::error!(%error, rollout = %of, "an incident could not roll back");
+                Err(error)
             }
         }
-        Ok(changes)
     }
 
     /// Ends an incident; none: there is no open one of this id.

@@ -144,8 +144,9 @@ impl KillSwitch {
 
     /// Pulls the switch.
     pub async fn pull(&self, reason: &str, who: &Who) -> KillReceipt {
-        let own = self.replica().kill();
-        let at = own.at;
+        let replica = self.replica();
+        let pulled = replica.kill();
+        let at = pulled.at;
         tracing::warn!(by = %who.operator, reason, "KILL: everything on legacy, every run paused");
         let marker = Marker {
             at,
@@ -156,7 +157,6 @@ impl KillSwitch {
         self.take_charge(&marker);
         let notice = KillNotice { at, by: marker.by.clone(), reason: marker.reason.clone() };
         let (on_disk, answers) = tokio::join!(self.write_marker(&marker), self.0.peers.kill(&notice));
-        let replicas = receipts(own, answers, at);
         let paused = match self.0.clock.timeout(PATIENCE, self.0.db.unfinished_runs()).await {
             Ok(Ok(runs)) => runs.into_iter().filter(|run| run.state.is_moving()).map(|run| run.id).collect(),
             _ => Vec::new(),
@@ -172,6 +172,8 @@ impl KillSwitch {
                     .to_owned()
             }
         };
+        // Last: calls that begin on the target until the receipt goes out are in it.
+        let replicas = receipts(replica.confirm(pulled), answers, at);
         KillReceipt { at, marker: on_disk || stored, stored, paused, owed, replicas }
     }
 

@@ -165,7 +165,7 @@ impl Proofs {
     /// Kills a copy and rolls it back, page by page over all tenants: how many left the target, or what did not go as it must.
     async fn rehearse(&self, plan: &Plan) -> Result<Result<usize, String>, RolloutError> {
         let copy = Rehearsal::new(plan, self.clock.clone());
-        let back = Plan { stage: Stage::Shadow, roster: None, ..plan.clone() };
+        let back = plan.back(Stage::Shadow);
         let (mut moved, mut last) = (0, None::<String>);
         loop {
             let page = self.db.tenants(last.as_deref(), 500).await?;

@@ -5,6 +5,7 @@ mod back;
 mod forward;
 pub mod look;
 mod rings;
+mod then;
 mod timeline;
 
 use std::collections::{BTreeSet, HashSet};

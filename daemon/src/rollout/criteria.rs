@@ -242,13 +242,35 @@ fn reconciled(facts: &Facts, now: i64) -> Criterion {
         );
         return one("reconcile", CriterionState::Unknown, false, text);
     }
-    let ReconcileView { compared, missing, extra, different, lagging, mismatch_ppm, .. } = view;
+    let ReconcileView { compared, missing, extra, different, lagging, mismatch_ppm, unrecorded, .. } = view;
+    if *compared == 0 {
+        let empty = *lagging == 0 && view.later == Some(0) && *unrecorded == 0;
+        let text = if empty {
+            format!(
+                "neither book has a record since {}: no call was answered that could differ",
+                time(view.since)
+            )
+        } else {
+            format!(
+                "nothing was compared {} ago: {lagging} on their way, {} came meanwhile, {unrecorded} answers left no record: {MEND}",
+                length(age),
+                view.later.map_or_else(|| "an unknown number".to_owned(), |later| later.to_string())
+            )
+        };
+        let state = if empty { CriterionState::Holds } else { CriterionState::Unknown };
+        return one("reconcile", state, false, text);
+    }
     let (mismatch, most) = (Unit::Ppm.amount(*mismatch_ppm), Unit::Ppm.amount(ALERT_PPM));
     let text = format!(
         "{compared} compared {} ago: {missing} missing, {extra} extra, {different} different ({mismatch}, at \
          most {most}), {lagging} on their way",
         length(age)
     );
+    if view.health != Health::Bad && *unrecorded > 0 {
+        // Nothing makes them comparable any more: a person who has looked otherwise may pass them.
+        let text = format!("{text}; {unrecorded} answers left no record, which no comparison finds");
+        return one("reconcile", CriterionState::Unknown, true, text);
+    }
     one("reconcile", holds(view.health != Health::Bad), false, text)
 }
 

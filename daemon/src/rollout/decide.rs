@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use cutover_shared::ids::TenantId;
 use cutover_shared::mapping::Mode;
-use cutover_shared::rollout::{Operation, RolloutName, Side, Stage, Why};
+use cutover_shared::rollout::{Operation, Percent, RolloutName, Side, Stage, Why};
 
 use super::bucket::{Bucketing, PER_PERCENT};
 
@@ -25,6 +25,22 @@ pub struct Plan {
     /// The share of tenants whose reads are compared, in buckets of [`super::bucket::BUCKETS`].
     pub shadow_buckets: u16,
     pub ceiling: Ceiling,
+}
+
+impl Plan {
+    /// After a way back to `stage`.
+    pub fn back(&self, stage: Stage) -> Self {
+        let roster = self.kept(stage).map(|names| Roster { names, and_share: false });
+        Self { stage, roster, ..self.clone() }
+    }
+
+    /// Who stays in by name in an earlier `stage`: those on the list whom its share holds, since a way back lets nobody in. None: no
+    /// list limits the share, because whoever it holds was in before.
+    pub fn kept(&self, stage: Stage) -> Option<HashSet<String>> {
+        let (Stage::Canary(percent), Some(roster)) = (stage, &self.roster) else { return None };
+        let holds = |name: &&String| self.bucketing.bucket(name) < limit(percent);
+        (!roster.and_share).then(|| roster.names.iter().filter(holds).cloned().collect())
+    }
 }
 
 /// Tenants that are in by name.
@@ -118,10 +134,15 @@ fn side(plan: &Plan, operation: Operation, tenant: &str, bucket: u16, killed: bo
     match (plan.stage, &plan.roster) {
         (Stage::Canary(_), Some(roster)) if roster.names.contains(tenant) => (Side::Target, Why::Roster),
         (Stage::Canary(_), Some(roster)) if !roster.and_share => (Side::Legacy, Why::Roster),
-        (Stage::Canary(percent), _) => (of(bucket < u16::from(percent.get()) * PER_PERCENT), Why::Bucket),
+        (Stage::Canary(percent), _) => (of(bucket < limit(percent)), Why::Bucket),
         (Stage::Live | Stage::Complete, _) => (Side::Target, Why::Everyone),
         (Stage::Off | Stage::DualWrite | Stage::Shadow, _) => (Side::Legacy, Why::Stage),
     }
+}
+
+/// The first bucket that a share does not hold.
+fn limit(percent: Percent) -> u16 {
+    u16::from(percent.get()) * PER_PERCENT
 }
 
 const fn of(inside: bool) -> Side {

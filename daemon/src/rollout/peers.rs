@@ -28,8 +28,16 @@ pub struct KillNotice {
 pub struct Confirmed {
     /// Since when, epoch milliseconds of that replica.
     pub at: Millis,
-    /// Decisions for the target that began before and were counted after.
+    /// Calls that began on the target from then until this word went out.
     pub targets_after: u64,
+}
+
+/// A kill that is in effect, and from when on calls of the target are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pulled {
+    /// Epoch milliseconds.
+    pub at: Millis,
+    before: u64,
 }
 
 /// What became of telling one replica.
@@ -67,11 +75,16 @@ pub struct Replica {
 
 impl Replica {
     /// Takes effect before it answers: every decision that begins afterwards is legacy.
-    pub fn kill(&self) -> Confirmed {
+    pub fn kill(&self) -> Pulled {
         self.brake.pull();
         let before = self.router.targets();
         self.router.tell();
-        Confirmed { at: self.clock.now(), targets_after: self.router.targets() - before }
+        Pulled { at: self.clock.now(), before }
+    }
+
+    /// The word that goes out. The later it does, the longer is what it proves.
+    pub fn confirm(&self, pulled: Pulled) -> Confirmed {
+        Confirmed { at: pulled.at, targets_after: self.router.targets().saturating_sub(pulled.before) }
     }
 }
 

@@ -45,14 +45,19 @@ pub enum Finding {
     Different,
     /// On its way.
     Lagging,
+    /// Written since the comparison began: the next one's.
+    Later,
 }
 
-/// What one key shows; none where it is not this comparison's.
+/// What one key shows; none where it is of a time that is not compared.
 pub fn finding<K>(legacy: Option<&Entry<K>>, target: Option<&Entry<K>>, bounds: Bounds) -> Option<Finding> {
     let both = || legacy.into_iter().chain(target);
     let newest = both().map(|entry| entry.at).max()?;
     // The two books are not read in one moment: what was written in between looks different in each.
-    if newest >= bounds.began || newest < bounds.since {
+    if newest >= bounds.began {
+        return Some(Finding::Later);
+    }
+    if newest < bounds.since {
         return None;
     }
     let found = match (legacy, target) {
@@ -140,6 +145,7 @@ pub struct Tally {
     pub extra: u64,
     pub different: u64,
     pub lagging: u64,
+    pub later: u64,
 }
 
 impl Tally {
@@ -151,6 +157,7 @@ impl Tally {
             Finding::Extra => &mut self.extra,
             Finding::Different => &mut self.different,
             Finding::Lagging => &mut self.lagging,
+            Finding::Later => &mut self.later,
         };
         *count += 1;
     }

@@ -27,7 +27,7 @@ pub struct Router(Arc<Inner>);
 struct Inner {
     brake: Brake,
     plans: [ArcSwapOption<Plan>; RolloutName::ALL.len()],
-    /// Decisions for the target.
+    /// Calls that began on the target.
     targets: AtomicU64,
     /// Other replicas could not be asked for longer than the lease.
     stale: AtomicBool,
@@ -61,13 +61,7 @@ impl Router {
         let killed = self.0.brake.is_pulled();
         let plan = self.0.plans[operation.rollout().index()].load();
         match plan.as_deref() {
-            Some(plan) if !self.0.stale.load(Ordering::SeqCst) => {
-                let decision = decide(plan, operation, tenant, killed);
-                if decision.side == Side::Target {
-                    self.0.targets.fetch_add(1, Ordering::Relaxed);
-                }
-                decision
-            }
+            Some(plan) if !self.0.stale.load(Ordering::SeqCst) => decide(plan, operation, tenant, killed),
             _ => Decision {
                 side: Side::Legacy,
                 why: if killed { Why::Killed } else { Why::Unread },
@@ -85,9 +79,17 @@ impl Router {
         self.0.plans[name.index()].load_full()
     }
 
-    /// How many decisions were for the target since the start.
+    /// A caller's call of an arm begins now. Counted apart from decisions: a caller that decided before a kill and begins after it
+    /// must show.
+    pub fn begins(&self, side: Side) {
+        if side == Side::Target {
+            self.0.targets.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    /// How many calls began on the target since the start.
     pub fn targets(&self) -> u64 {
-        self.0.targets.load(Ordering::Relaxed)
+        self.0.targets.load(Ordering::SeqCst)
     }
 
     /// Everything is killed.
@@ -160,9 +162,7 @@ impl Router {
         let shown = match held.hold {
             None => stored.clone(),
             Some(Hold::Killed) => Arc::new(Plan { killed: true, ..(**stored).clone() }),
-            Some(Hold::Back(stage)) if stage < stored.stage => {
-                Arc::new(Plan { stage, roster: None, ..(**stored).clone() })
-            }
+            Some(Hold::Back(stage)) if stage < stored.stage => Arc::new(stored.back(stage)),
             Some(Hold::Back(_)) => stored.clone(),
         };
         self.0.plans[stored.name.index()].store(Some(shown));

@@ -48,6 +48,9 @@ pub struct State {
     /// When shadow began: consistency is pooled since then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shadow_since: Option<i64>,
+    /// Since when both arms are written, however the rollout moved meanwhile; [`State::both_since`] reads it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub both_since: Option<i64>,
     /// When the last kill was let go.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unkilled_at: Option<i64>,
@@ -117,6 +120,7 @@ impl State {
             freeze: None,
             ceiling: None,
             shadow_since: stage.compares().then_some(at),
+            both_since: stage.writes_both().then_some(at),
             unkilled_at: None,
             gap: None,
             decided: None,
@@ -128,7 +132,7 @@ impl State {
         Place { stage: self.stage, ring: self.ring }
     }
 
-    /// Moves to another stage. A list by name belongs to the share that it was frozen for, and nobody else is in then.
+    /// Moves to another stage. With a list by name nobody else is in then.
     pub fn moved(&mut self, to: Stage, roster: Option<ListRef>, at: i64) {
         self.placed(Place::all(to), roster, false, at);
     }
@@ -149,15 +153,28 @@ impl State {
         self.roster = roster.filter(|_| matches!(stage, Stage::Canary(_)));
         self.roster_and_share = and_share && self.roster.is_some();
         self.shadow_since = if stage.compares() { self.shadow_since.or(Some(at)) } else { None };
+        // Not by a way back between two that do: what was left to the reconciliation before it would be hidden for good.
+        if stage.writes_both() && !from.writes_both() {
+            self.both_since = Some(at);
+        }
     }
 
-    /// Goes back; false: it is no further than that already.
-    pub fn back(&mut self, to: Stage, at: i64) -> bool {
+    /// Goes back; false: it is no further than that already. `kept`: who stays in by name, [`Plan::kept`].
+    pub fn back(&mut self, to: Stage, kept: Option<ListRef>, at: i64) -> bool {
         let further = to < self.stage;
         if further {
-            self.moved(to, None, at);
+            self.moved(to, kept, at);
         }
         further
+    }
+
+    /// Since when both arms are written; from the beginning where that is not known.
+    pub fn both_since(&self) -> i64 {
+        // A state of an older version does not say. Records are as old as the last stage that leaves none, or younger.
+        let silent =
+            [Stage::Off, Stage::Complete].iter().filter_map(|stage| self.reached.get(&stage.to_string()));
+        let silent = || silent.max().copied().filter(|_| self.stage.writes_both()).unwrap_or(0);
+        self.both_since.unwrap_or_else(silent)
     }
 
     /// Kills; false: it is already. The first kill's reason stays.

@@ -136,22 +136,41 @@ pub fn by_name(plan: &Plan, to: Place, rings: &Rings) -> Option<BTreeSet<TenantI
 /// The `count` tenants of the first rings and, in each, the lowest ranks. Whoever is in already stays in: a longer list never
 /// moves anybody back.
 async fn lowest(db: &Db, plan: &Plan, count: u32, rings: &Rings) -> Result<BTreeSet<TenantId>, ReadError> {
-    let count = usize::try_from(count).unwrap_or(usize::MAX);
-    // The greatest of those that are in so far is on top.
-    let mut heap: BinaryHeap<(bool, Ring, u32, TenantId)> = BinaryHeap::new();
+    let mut lowest = Lowest::new(count);
     let mut last: Option<String> = None;
     loop {
         let page = db.tenants(last.as_deref(), PAGE).await?;
         let Some(end) = page.last() else { break };
         last = Some(end.id.0.clone());
         for row in page {
-            let outside = side(plan, row.id.as_str()) == Side::Legacy;
-            let ring = rings.get(&row.id).copied().unwrap_or_default();
-            heap.push((outside, ring, plan.bucketing.rank(row.id.as_str()), row.id));
-            if heap.len() > count {
-                heap.pop();
-            }
+            lowest.add(plan, rings, row.id);
         }
     }
-    Ok(heap.into_iter().map(|(_, _, _, tenant)| tenant).collect())
+    Ok(lowest.names())
+}
+
+/// The first so many of all tenants, as they are read.
+pub(super) struct Lowest {
+    count: usize,
+    /// The greatest of those that are in so far is on top.
+    heap: BinaryHeap<(bool, Ring, u32, TenantId)>,
+}
+
+impl Lowest {
+    pub(super) fn new(count: u32) -> Self {
+        Self { count: usize::try_from(count).unwrap_or(usize::MAX), heap: BinaryHeap::new() }
+    }
+
+    pub(super) fn add(&mut self, plan: &Plan, rings: &Rings, tenant: TenantId) {
+        let outside = side(plan, tenant.as_str()) == Side::Legacy;
+        let ring = rings.get(&tenant).copied().unwrap_or_default();
+        self.heap.push((outside, ring, plan.bucketing.rank(tenant.as_str()), tenant));
+        if self.heap.len() > self.count {
+            self.heap.pop();
+        }
+    }
+
+    pub(super) fn names(self) -> BTreeSet<TenantId> {
+        self.heap.into_iter().map(|(_, _, _, tenant)| tenant).collect()
+    }
 }

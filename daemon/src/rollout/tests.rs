@@ -17,7 +17,7 @@ use super::decide::{Plan, decide};
 use super::router::{Hold, Router};
 use super::stages::{Illegal, Place, Track};
 use super::state::{Killed, ListRef, Lists, State};
-use super::step::{Rings, by_name};
+use super::step::{Lowest, Rings, by_name, side};
 use crate::run::Brake;
 
 const NAME: RolloutName = RolloutName::GithubAuth;
@@ -34,6 +34,7 @@ struct Ruled {
     back: fn(&Track, &State, Stage) -> Result<(), Illegal>,
     names: fn(&Plan, Place) -> Option<BTreeSet<TenantId>>,
     plan: fn(&World) -> Plan,
+    kept: fn(&Plan, Stage) -> Option<HashSet<String>>,
 }
 
 const REAL: Ruled = Ruled {
@@ -42,7 +43,11 @@ const REAL: Ruled = Ruled {
     back: |track, state, to| track.back(state.stage, to),
     names: |plan, to| by_name(plan, to, &rings()),
     plan: World::shown,
+    kept: Plan::kept,
 };
+
+/// Lists by number that somebody asks for.
+const EXACT: [u32; 2] = [2, 4];
 
 /// A tenant of these buckets.
 fn tenant(prefix: &str, buckets: std::ops::Range<u16>) -> String {
@@ -54,6 +59,16 @@ fn tenant(prefix: &str, buckets: std::ops::Range<u16>) -> String {
 /// One in each ring; by their buckets they would come last.
 fn ringed() -> [String; 2] {
     ["internal", "beta"].map(|prefix| tenant(prefix, 5_000..10_000))
+}
+
+fn sorted(names: impl IntoIterator<Item = String>) -> Vec<String> {
+    let mut names: Vec<_> = names.into_iter().collect();
+    names.sort();
+    names
+}
+
+fn list(names: &Vec<String>) -> ListRef {
+    ListRef { digest: String::new(), count: names.len() as u64 }
 }
 
 fn rings() -> Rings {
@@ -102,10 +117,7 @@ impl World {
     fn state(&self) -> State {
         let mut state = State::begin(NAME, self.place.stage, 0);
         state.ring = self.place.ring;
-        state.roster = self
-            .roster
-            .as_ref()
-            .map(|(names, _)| ListRef { digest: String::new(), count: names.len() as u64 });
+        state.roster = self.roster.as_ref().map(|(names, _)| list(names));
         state.roster_and_share = self.roster.as_ref().is_some_and(|(_, and_share)| *and_share);
         if self.killed {
             state.kill(Killed { at: 0, by: "ana".to_owned(), reason: String::new() });
@@ -131,6 +143,13 @@ impl World {
 
     fn names(&self) -> Option<Vec<String>> {
         self.roster.as_ref().map(|(names, _)| names.clone())
+    }
+
+    /// The store takes a way back to a stage.
+    fn went(&self, to: Stage, kept: Option<HashSet<String>>) -> Self {
+        let mut state = self.state();
+        let names = kept.map(sorted);
+        if state.back(to, names.as_ref().map(list), 0) { self.after(&state, names) } else { self.clone() }
     }
 
     fn stored(&self) -> Plan {
@@ -173,6 +192,7 @@ impl World {
                 extra: 0,
                 different: 0,
                 lagging: 0,
+                later: Some(0),
                 mismatch_ppm: 0,
                 repaired: 0,
                 unrecorded: 0,
@@ -218,7 +238,7 @@ impl Search {
         let (mut seen, mut next) = (HashSet::from([World::begin()]), VecDeque::from([World::begin()]));
         while let Some(world) = next.pop_front() {
             search.decisions(&world)?;
-            let mut reached = search.acts(&world);
+            let mut reached = search.acts(&world)?;
             reached.extend(search.backs(&world)?);
             reached.extend(search.forwards(&world)?);
             search.searched.transitions += reached.len();
@@ -254,7 +274,7 @@ impl Search {
     }
 
     /// Acts that go neither forward nor back.
-    fn acts(&self, world: &World) -> Vec<World> {
+    fn acts(&self, world: &World) -> Result<Vec<World>, String> {
         let names = || world.names();
         let changed = |change: &dyn Fn(&mut State) -> bool| {
             let mut state = world.state();
@@ -279,14 +299,18 @@ impl Search {
             reached.push(changed(&|state| state.unkill(0)));
         } else {
             // The store takes the oldest.
-            let (mut state, way) = (world.state(), world.owed[0]);
-            match way {
-                None => state.kill(Killed { at: 0, by: "ana".to_owned(), reason: String::new() }),
-                Some(to) => state.back(to, 0),
+            let kill =
+                |state: &mut State| state.kill(Killed { at: 0, by: "ana".to_owned(), reason: String::new() });
+            let taken = match world.owed[0] {
+                None => changed(&kill),
+                Some(to) => world.went(to, (self.rules.kept)(&world.stored(), to)),
             };
-            reached.push(World { owed: world.owed[1..].to_vec(), ..world.after(&state, names()) });
+            let taken = World { owed: world.owed[1..].to_vec(), ..taken };
+            let [before, after] = [world, &taken].map(|of| self.inside(&(self.rules.plan)(of), of.brake));
+            hold(after.is_subset(&before), "a way back was stored, and somebody came in", &[world, &taken])?;
+            reached.push(taken);
         }
-        reached
+        Ok(reached)
     }
 
     /// Kill, abort and rollback: legal everywhere, and in effect before anything is stored.
@@ -300,8 +324,9 @@ impl Search {
             self.searched.back += 1;
             let back = owing(Some(to));
             let most = World { place: Place::all(to), roster: None, ..world.clone() };
-            let (is, may) = ((self.rules.plan)(&back), most.stored());
-            let (is, may) = (self.inside(&is, back.brake), self.inside(&may, back.brake));
+            let (was, is, may) = ((self.rules.plan)(world), (self.rules.plan)(&back), most.stored());
+            let [was, is, may] = [was, is, may].map(|plan| self.inside(&plan, world.brake));
+            hold(is.is_subset(&was), "back, and somebody came in", &[world, &back])?;
             // An earlier way back that holds, too, may lead further than this one.
             let first = world.owed.is_empty();
             hold(!first || is.is_subset(&may), "back, and still on the target", &[world, &back])?;
@@ -321,15 +346,18 @@ impl Search {
         let state = world.state();
         let stages = self.track.stages().iter().copied().map(Some).chain([None]);
         let rings = || Ring::ALL.iter().copied().map(Some).chain([None]);
-        let asked: Vec<_> = stages.flat_map(|stage| rings().map(move |ring| (stage, ring))).collect();
+        let share = |(stage, ring)| (Wanted { stage, ring, exact: false }, None);
+        let shares = stages.flat_map(|stage| rings().map(move |ring| (stage, ring))).map(share);
+        let number = |count| (Wanted { stage: None, ring: None, exact: true }, Some(count));
+        let asked: Vec<_> = shares.chain(EXACT.into_iter().map(number)).collect();
         let (mut reached, mut tried) = (Vec::new(), HashSet::new());
-        for (stage, ring) in asked {
-            let wanted = Wanted { stage, ring, exact: false };
+        for (wanted, exact) in asked {
             let Ok(to) = (self.rules.destination)(&self.track, &state, wanted) else {
                 self.searched.refused += 1;
                 continue;
             };
-            if !tried.insert(to) {
+            let by_number = matches!(to.stage, Stage::Canary(_)) && to.ring.is_all();
+            if !tried.insert((to, exact)) || (exact.is_some() && !by_number) {
                 continue;
             }
             let criteria =
@@ -340,15 +368,27 @@ impl Search {
                     continue;
                 }
                 let plan = world.stored();
-                let names = (self.rules.names)(&plan, to);
-                let names: Option<Vec<String>> =
-                    names.map(|names| names.into_iter().map(|name| name.0).collect());
-                let list =
-                    names.as_ref().map(|names| ListRef { digest: String::new(), count: names.len() as u64 });
+                let names = match exact {
+                    Some(count) => Some(self.lowest(&plan, count)),
+                    None => (self.rules.names)(&plan, to),
+                };
+                let names = names.map(|names| sorted(names.into_iter().map(|name| name.0)));
                 let mut moved = state.clone();
-                moved.placed(to, list, to.ring.is_all(), 0);
+                moved.placed(to, names.as_ref().map(list), exact.is_none() && to.ring.is_all(), 0);
                 let after = world.after(&moved, names);
-                self.step(world, &after)?;
+                let on = |of: &World| {
+                    let plan = of.stored();
+                    self.tenants
+                        .iter()
+                        .filter(|name| side(&plan, name) == Side::Target)
+                        .collect::<HashSet<_>>()
+                };
+                if exact.is_some() && !on(world).is_subset(&on(&after)) {
+                    // A shorter list is refused.
+                    self.searched.refused += 1;
+                    continue;
+                }
+                self.step(world, &after, exact.is_some())?;
                 self.searched.forward += 1;
                 reached.push(after);
             }
@@ -356,8 +396,16 @@ impl Search {
         Ok(reached)
     }
 
+    fn lowest(&self, plan: &Plan, count: u32) -> BTreeSet<TenantId> {
+        let mut lowest = Lowest::new(count);
+        for tenant in &self.tenants {
+            lowest.add(plan, &rings(), TenantId(tenant.clone()));
+        }
+        lowest.names()
+    }
+
     /// What must be so of every step that is taken.
-    fn step(&self, world: &World, after: &World) -> Result<(), String> {
+    fn step(&self, world: &World, after: &World, by_number: bool) -> Result<(), String> {
         let (from, to) = (world.place, after.place);
         let next = self.track.stages().iter().position(|stage| *stage == from.stage).map(|n| n + 1);
         let is_next = next.and_then(|n| self.track.stages().get(n)) == Some(&to.stage) && from.ring.is_all();
@@ -369,7 +417,7 @@ impl Search {
         let (before, then) = (self.inside(&world.stored(), false), self.inside(&after.stored(), false));
         hold(before.is_subset(&then), "forward, and somebody moved back", &[world, after])?;
         let [internal, beta] = [&self.tenants[0], &self.tenants[1]].map(|name| then.contains(name.as_str()));
-        let shut = !to.stage.opens_target() || !world.flag;
+        let shut = !to.stage.opens_target() || !world.flag || by_number;
         hold(
             shut || (internal && (beta || to.ring < Ring::Beta)),
             "the share is open, and a ring is not",
@@ -415,6 +463,14 @@ fn a_broken_rule_is_found() {
     let unkillable = Ruled { plan: |world| Plan { killed: false, ..world.shown() }, ..REAL };
     let memoryless = Ruled { plan: World::stored, ..REAL };
     let forgetful = Ruled { names: |_, _| None, ..REAL };
+    // A list by name that a way back drops: the buckets say again who is in, and nobody has approved them.
+    let dropped = |world: &World| {
+        let (stored, shown) = (world.stored(), world.shown());
+        let roster = if shown.stage == stored.stage { shown.roster.clone() } else { None };
+        Plan { roster, ..shown }
+    };
+    let dropping = Ruled { plan: dropped, ..REAL };
+    let dropping_at_last = Ruled { kept: |_, _| None, ..REAL };
     for (rules, told) in [
         (skips, "a stage was skipped"),
         (unproven, "forward without a proven way back"),
@@ -422,6 +478,8 @@ fn a_broken_rule_is_found() {
         (unkillable, "killed, and a call may reach the target"),
         (memoryless, "killed, and a call may reach the target"),
         (forgetful, "the share is open, and a ring is not"),
+        (dropping, "back, and somebody came in"),
+        (dropping_at_last, "a way back was stored, and somebody came in"),
     ] {
         let found = Search::run(rules).unwrap_err();
         assert!(found.starts_with(told), "{told}, but it found {found}");

@@ -130,6 +130,8 @@ pub trait RolloutRead {
     ) -> Read<Vec<ChangeRow>>;
     /// The change that decided at this moment; none before the first.
     async fn rollout_at(&self, name: RolloutName, at: i64) -> Read<Option<ChangeRow>>;
+    /// Ways back after this version that were in effect at this moment and stored later, the oldest first; a hundred at most.
+    async fn rollout_ahead(&self, name: RolloutName, after: u64, at: i64) -> Read<Vec<ChangeRow>>;
     /// JSON array of ids.
     async fn rollout_list(&self, digest: &str) -> Read<Option<String>>;
     /// (recorded at, JSON).

@@ -138,6 +138,9 @@ pub struct ReconcileView {
     pub different: u64,
     /// Owed, and younger than the age that a write may have.
     pub lagging: u64,
+    /// Written while it compared, and left to the next one. None: it did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub later: Option<u64>,
     /// Missing, extra and different in a million compared: above 1,000 (0.1 %) it is an alert, above half of that a warning.
     pub mismatch_ppm: u64,
     /// Writes that are owed again because of it.

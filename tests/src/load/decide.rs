@@ -96,6 +96,7 @@ impl Way {
     fn call(&self, at: usize) {
         let (operation, tenant) = (Operation::Import, self.tenants[at % TENANTS].as_str());
         let decision = black_box(self.router.decide(operation, tenant));
+        self.router.begins(decision.side);
         // 1 in 64 fails, and latencies spread over a few hundred buckets, as they do.
         let outcome = if at.is_multiple_of(64) { Outcome::Error } else { Outcome::Ok };
         let latency = Duration::from_micros((at as u64).wrapping_mul(7_919) % 90_000);

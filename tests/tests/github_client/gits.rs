@@ -30,6 +30,7 @@ use cutover_tests::world::Level;
 use tokio::io::AsyncReadExt as _;
 use tokio::sync::Notify;
 
+use super::behind::kills_at_intent;
 use super::import::{SHADOW, World};
 use super::sandbox::change;
 use super::stage::until;
@@ -54,6 +55,14 @@ impl Bench {
 
     /// In a stage, every clone and pull compared where the stage compares; `wrap` stands before the arms.
     async fn with(stage: Stage, wrap: impl FnOnce(Arms) -> Arms) -> Self {
+        Self::made(stage, wrap, |_| Faults::none()).await
+    }
+
+    async fn made(
+        stage: Stage,
+        wrap: impl FnOnce(Arms) -> Arms,
+        faults: impl FnOnce(&World) -> Faults,
+    ) -> Self {
         let world = World::at(stage, SHADOW).await;
         let stage = &world.bench.stage;
         stage.sim.world().permit(stage.on_acme, "contents", Level::Write).unwrap();
@@ -79,7 +88,7 @@ impl Bench {
         let second = Second::new(SecondParts {
             db: world.db.clone(),
             clock,
-            faults: Faults::none(),
+            faults: faults(&world),
             router,
             limits: RepairLimits { age: HOUR, most: 1_000 },
             every: HOUR,
@@ -254,6 +263,16 @@ async fn after_a_kill_nothing_comes_to_the_pool_not_even_a_sandbox_of_it() {
     let back = bench.pull(&view, None).await.unwrap();
     assert_eq!((back.arm, back.fast_forward), (Side::Target, Some(true)));
     assert_ne!(back.commit_sha, view.commit_sha);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kill_while_the_intent_is_written_takes_arm_and_credential_back() {
+    let bench = Bench::made(Stage::Live, |arms| arms, |world| kills_at_intent(world.brake.clone())).await;
+    let view = bench.clone("p-mapped", None).await.unwrap();
+    assert_eq!((view.arm, view.method), (Side::Legacy, Method::Oauth));
+    let (router, figures) = (bench.world.rollouts.router(), bench.sandboxes.figures());
+    assert_eq!((router.targets(), figures.served_warm + figures.served_cold), (0, 0));
+    assert!(bench.book(Side::Target).await.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

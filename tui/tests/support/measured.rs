@@ -68,6 +68,7 @@ pub fn reconciled(name: RolloutName) -> ReconcileView {
         extra: 0,
         different: count(1),
         lagging: 4,
+        later: Some(0),
         mismatch_ppm: count(1_500),
         repaired: count(3),
         unrecorded: count(1),

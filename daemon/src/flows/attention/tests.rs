@@ -220,6 +220,7 @@ fn a_second_write_that_failed_and_books_that_differ_need_a_person() {
             extra: 0,
             different: 1,
             lagging: 0,
+            later: Some(0),
             mismatch_ppm: 3_000,
             repaired: 2,
             unrecorded: 0,

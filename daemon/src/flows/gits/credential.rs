@@ -77,6 +77,18 @@ impl Way {
         &self.access.repository.default_branch
     }
 
+    /// Asks the rollout of credentials again, since time has gone by: an installation that may not serve any more is not asked.
+    pub(super) async fn obey(&mut self) -> Result<(), Failure> {
+        let Some(standing) = self.by.and_then(|_| self.imports.back_on_legacy(&self.standing)) else {
+            return Ok(());
+        };
+        self.standing = standing?;
+        (self.by, self.fallback) = (self.standing.by, self.standing.fallback);
+        self.access = self.imports.access(&self.standing, self.by, self.need, self.traffic).await?;
+        self.ask.credential = self.access.token.clone();
+        Ok(())
+    }
+
     /// An arm failed so. Comes back well when it is to be asked once more: with a token that GitHub knows by now, with a new one,
     /// or with the user's where that may take the installation's place.
     pub(super) async fn after(&mut self, error: SandboxError) -> Result<(), Failure> {

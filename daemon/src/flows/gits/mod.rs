@@ -179,7 +179,7 @@ impl Gits {
             Err(failure) => return Err(self.refused(Operation::Clone, &link.tenant, failure)),
         };
         let asked = |decision| checkout_asked(Operation::Clone, &link, name, decision);
-        let routed = self.begin(Operation::Clone, &link.tenant, asked).await;
+        let routed = self.begin(Operation::Clone, &link.tenant, &mut way, asked).await?;
         // What the service gives a sandbox begins within this call, so the caller is never told a later end.
         let began = self.0.clock.monotonic();
         let cloned = match cloned(routed.arm.as_ref(), &mut way).await {
@@ -219,7 +219,7 @@ impl Gits {
             Err(failure) => return Err(self.refused(Operation::Pull, &link.tenant, failure)),
         };
         let asked = |decision| checkout_asked(Operation::Pull, &link, name, decision);
-        let routed = self.begin(Operation::Pull, &link.tenant, asked).await;
+        let routed = self.begin(Operation::Pull, &link.tenant, &mut way, asked).await?;
         let pulled = loop {
             match routed.arm.pull(&way.ask, &mut lease).await {
                 Ok(pulled) => break pulled,
@@ -264,7 +264,7 @@ impl Gits {
             Err(failure) => return Err(self.refused(Operation::Push, &link.tenant, failure)),
         };
         let asked = |decision| push_asked(&link, branch, operation, decision);
-        let routed = self.begin(Operation::Push, &link.tenant, asked).await;
+        let routed = self.begin(Operation::Push, &link.tenant, &mut way, asked).await?;
         let pushed = loop {
             match routed.arm.push(&way.ask, &ask.change).await {
                 Ok(pushed) => break pushed,

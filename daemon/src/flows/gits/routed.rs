@@ -31,25 +31,39 @@ impl Gits {
     }
 
     /// Asks the rollout, last of all before the arm works; the intent is durable then.
+    ///
+    /// # Errors
+    /// The credential of the way is not to be used any more, and there is no other.
     pub(super) async fn begin(
         &self,
         operation: Operation,
         tenant: &TenantId,
+        way: &mut Way,
         asked: impl Fn(Decision) -> Asked + Send,
-    ) -> Routed {
+    ) -> Result<Routed, GitsError> {
         let mut decision = self.decide(operation, tenant);
         let mut behind = self.intend(asked(decision)).await;
-        // A kill or a way back that came while the intent was written is obeyed.
-        let newest = self.decide(operation, tenant);
-        if decision.side == Side::Target && newest.side == Side::Legacy {
-            if let Some(behind) = behind {
-                behind.withdrawn().await;
+        // A kill or a way back that came while the intent was written is obeyed. Once: whoever has left the target is not sent there.
+        loop {
+            let obeyed = way.obey().await;
+            let newest = self.decide(operation, tenant);
+            let left = decision.side == Side::Target && newest.side == Side::Legacy;
+            if obeyed.is_ok() && left {
+                if let Some(behind) = behind {
+                    behind.withdrawn().await;
+                }
+                decision = newest;
+                behind = self.intend(asked(decision)).await;
+                continue;
             }
-            decision = newest;
-            behind = self.intend(asked(decision)).await;
+            let call = Call::begin(&self.0.tally, &self.0.clock, operation, tenant, decision.side);
+            let routed = Routed { decision, arm: self.arm(decision.side), call, behind };
+            let Err(failure) = obeyed else {
+                self.0.router.begins(decision.side);
+                return Ok(routed);
+            };
+            return Err(routed.failed(failure).await);
         }
-        let call = Call::begin(&self.0.tally, &self.0.clock, operation, tenant, decision.side);
-        Routed { decision, arm: self.arm(decision.side), call, behind }
     }
 
     async fn intend(&self, asked: Asked) -> Option<Pending> {

@@ -1,8 +1,9 @@
 //! The other arm, written durably behind the one that answers (C3).
 
+use super::beside::side;
 use super::{ImportAsk, Imports, ListAsk, Listed, Situation};
 use crate::flows::second::{ImportsBehind, import_asked, list_asked};
-use crate::rollout::second::{Pending, Record};
+use crate::rollout::second::{Asked, Pending, Record};
 use cutover_shared::import::Wanted;
 
 /// What is owed once the call is answered; nothing where no second write is asked for.
@@ -26,20 +27,48 @@ impl Imports {
     /// The intent is durable before the arm works. What an operator asked for with a method of his own is no part of the rollout.
     pub(super) async fn import_behind(
         &self,
-        found: &Situation,
+        found: &mut Situation,
         ask: &ImportAsk,
         reference: Option<&str>,
     ) -> Behind {
-        let Some(second) = self.0.second.get().filter(|_| ask.method == Wanted::Auto) else {
-            return Behind(None);
-        };
-        Behind(second.intend(import_asked(&found.link, reference, found.decision)).await)
+        let asked = |found: &Situation| import_asked(&found.link, reference, found.decision);
+        self.intended(found, ask.method == Wanted::Auto, asked).await
     }
 
     /// The same for a list; a later page is no whole list, and leaves nothing.
-    pub(super) async fn list_behind(&self, found: &Situation, ask: &ListAsk) -> Behind {
-        let Some(second) = self.0.second.get().filter(|_| ask.cursor.is_none()) else { return Behind(None) };
-        Behind(second.intend(list_asked(&found.link, ask, found.decision)).await)
+    pub(super) async fn list_behind(&self, found: &mut Situation, ask: &ListAsk) -> Behind {
+        let asked = |found: &Situation| list_asked(&found.link, ask, found.decision);
+        self.intended(found, ask.cursor.is_none(), asked).await
+    }
+
+    /// Writing an intent may take seconds: a kill or a way back that came meanwhile is obeyed. Once: whoever has left the target is
+    /// not sent there.
+    async fn intended(
+        &self,
+        found: &mut Situation,
+        due: bool,
+        asked: impl Fn(&Situation) -> Asked + Send,
+    ) -> Behind {
+        let behind = self.intend(found, due, &asked).await;
+        if !self.left_target(found) {
+            return behind;
+        }
+        behind.withdrawn().await;
+        self.intend(found, due, &asked).await
+    }
+
+    /// Nothing where another arm serves than the one decided on (grace period, nobody): that one has done nothing for its book.
+    async fn intend(
+        &self,
+        found: &Situation,
+        due: bool,
+        asked: &(impl Fn(&Situation) -> Asked + Send),
+    ) -> Behind {
+        let due = due && found.arm.side() == Some(found.decision.side);
+        match self.0.second.get().filter(|_| due) {
+            Some(second) => Behind(second.intend(asked(found)).await),
+            None => Behind(None),
+        }
     }
 
     /// What a list leaves in its arm's book.
@@ -53,7 +82,8 @@ impl Imports {
         if behind.0.is_none() {
             return;
         }
-        if listed.fallback_reason.is_some() {
+        // Where a user's token took the installation's place, the arm that was decided on has done nothing.
+        if side(listed.method) != found.decision.side {
             return behind.withdrawn().await;
         }
         let books = ImportsBehind::new(self.clone(), self.0.db.clone());

@@ -44,7 +44,16 @@ impl Imports {
     /// # Errors
     /// [`ImportError::NoCredential`], and those of the store.
     pub(crate) async fn standing(&self, link: LinkRow) -> Result<Standing, ArmError> {
-        let found = self.judge(link, Operation::Import).await?;
+        self.stands(self.judge(link, Operation::Import).await?)
+    }
+
+    /// Whose turn it is where the rollout has gone back since it was asked; none while it has not.
+    pub(crate) fn back_on_legacy(&self, standing: &Standing) -> Option<Result<Standing, ArmError>> {
+        let mut found = standing.found.clone();
+        self.left_target(&mut found).then(|| self.stands(found))
+    }
+
+    fn stands(&self, found: Situation) -> Result<Standing, ArmError> {
         let (by, fallback) = match found.arm {
             Arm::Installation { id, fallback } => (Some(id), fallback),
             Arm::OAuth(_) => (None, false),

@@ -79,8 +79,8 @@ impl Imports {
         if let Some(id) = ask.installation {
             return self.of_installation(id, ask, &cursor).await;
         }
-        let found = self.subject(ask).await?;
-        let behind = self.list_behind(&found, ask).await;
+        let mut found = self.subject(ask).await?;
+        let behind = self.list_behind(&mut found, ask).await;
         let listed = match found.arm {
             Arm::Refused(reason) => Err(self.refused(&found, reason)),
             Arm::OAuth(why) => {
@@ -224,6 +224,7 @@ impl Imports {
                     .to_owned(),
             });
         }
+        self.0.router.begins(Side::Target);
         self.rows_by_installation(id, cursor, decision.why).await.map_err(|error| error.error)
     }
 

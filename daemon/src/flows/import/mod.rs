@@ -17,7 +17,7 @@ use std::time::Duration;
 use cutover_shared::ids::{InstallationId, ProjectId, TenantId};
 use cutover_shared::import::{ImportView, Method, Wanted};
 use cutover_shared::mapping::Mapping as Mapped;
-use cutover_shared::rollout::{Operation, Why as Decided};
+use cutover_shared::rollout::{Operation, Side, Why as Decided};
 use secrecy::SecretString;
 
 pub(crate) use self::credential::{Access, Need, Standing};
@@ -125,9 +125,9 @@ impl Imports {
     pub async fn run(&self, ask: &ImportAsk) -> Result<ImportView, ImportError> {
         let started = self.0.clock.monotonic();
         let reference = ask.reference.as_deref().map(checked_ref).transpose()?;
-        let found = self.situation(ask, Operation::Import).await?;
+        let mut found = self.situation(ask, Operation::Import).await?;
+        let behind = self.import_behind(&mut found, ask, reference).await;
         let chosen = self.chosen(&found, ask.method)?;
-        let behind = self.import_behind(&found, ask, reference).await;
         let (method, served, reason, fallback_reason) = match chosen {
             Arm::Refused(reason) => {
                 behind.withdrawn().await;
@@ -171,9 +171,10 @@ impl Imports {
         let link = found.link.clone();
         let view = view(found.link, method, done, artifact, (reason, fallback_reason), took);
         // Where a user's token took the installation's place, the arm that was decided on has done nothing.
-        match view.fallback_reason {
-            None => behind.answered(import_record(&link, &view)).await,
-            Some(_) => behind.withdrawn().await,
+        if side(view.method) == found.decision.side {
+            behind.answered(import_record(&link, &view)).await;
+        } else {
+            behind.withdrawn().await;
         }
         Ok(view)
     }
@@ -200,6 +201,7 @@ impl Imports {
 
     /// A call of an arm begins.
     fn call(&self, found: &Situation, method: Method) -> Call {
+        self.0.router.begins(side(method));
         Call::begin(&self.0.tally, &self.0.clock, found.operation, &found.link.tenant, side(method))
     }
 
@@ -240,6 +242,18 @@ impl Imports {
         let decision = parts.router.decide(operation, link.tenant.as_str());
         let arm = arm((decision.side, decision.why), mapped, token.is_some(), self.grace());
         Ok(Situation { link, mapping, mapped, operation, decision, token, arm })
+    }
+
+    /// Asks the rollout again where time has gone by; true: a kill or a way back came meanwhile, and the arm is legacy's now. The store
+    /// is not asked: it may be why the time has gone by.
+    fn left_target(&self, found: &mut Situation) -> bool {
+        let decision = self.0.router.decide(found.operation, found.link.tenant.as_str());
+        let left = found.decision.side == Side::Target && decision.side == Side::Legacy;
+        if left {
+            found.decision = decision;
+            found.arm = arm((decision.side, decision.why), found.mapped, found.token.is_some(), self.grace());
+        }
+        left
     }
 
     fn grace(&self) -> Grace {

@@ -1,6 +1,8 @@
 //! An incident goes back first, and keeps the way forward shut until it is closed.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use cutover_shared::page::PageAsk;
 use cutover_shared::rollout::Stage;
@@ -27,8 +29,16 @@ struct World {
 impl World {
     /// Both rollouts in these stages.
     async fn new(stages: [&str; 2]) -> Self {
+        let world = Self::unread(stages, Faults::none()).await;
+        let initial = stages.map(|stage| stage.parse().unwrap());
+        world.incidents.rollouts.load(|name| initial[name.index()]).await.unwrap();
+        world
+    }
+
+    /// Before the rollouts are read.
+    async fn unread(stages: [&str; 2], faults: Faults) -> Self {
         let (dir, clock) = (tempfile::tempdir().unwrap(), Clock::manual(1_000));
-        let db = open(&format!("sqlite:{}/cutover.db", dir.path().display()), Faults::none()).await.unwrap();
+        let db = open(&format!("sqlite:{}/cutover.db", dir.path().display()), faults).await.unwrap();
         let initial = stages.map(|stage| stage.parse().unwrap());
         let settings = RolloutSettings {
             track: Track::new(&[10, 50, 100]).unwrap(),
@@ -36,13 +46,12 @@ impl World {
             shadow_buckets: 0,
             initial,
         };
-        let limits = RepairLimits { age: std::time::Duration::from_secs(3_600), most: 100 };
+        let limits = RepairLimits { age: Duration::from_secs(3_600), most: 100 };
         let evidence = Arc::new(Recorded { db: db.clone(), clock: clock.clone(), limits });
         let brake = Brake::pulled();
         brake.release(brake.newest().unwrap());
         let router = Router::new(brake);
         let rollouts = Rollouts::new(db.clone(), clock.clone(), router, settings, evidence, dir.path());
-        rollouts.load(|name| initial[name.index()]).await.unwrap();
         Self { incidents: Incidents { db, clock, rollouts }, _dir: dir }
     }
 
@@ -112,4 +121,40 @@ async fn without_the_store_all_goes_back_and_the_incident_is_said_not_to_be_writ
     assert!(world.declare(None).await.is_err());
     assert_eq!(world.stages(), stages(["shadow", "shadow"]));
     assert_eq!(world.incidents.rollouts.owes(), 2);
+}
+
+/// A store that hangs, as a full or a slow disk does.
+#[tokio::test]
+async fn no_rollout_waits_for_what_another_waits_for() {
+    let hangs = Arc::new(AtomicBool::new(false));
+    let seen = hangs.clone();
+    let faults = Faults::with(Arc::new(move |name| {
+        let stops = name == "store.commit.before" && seen.load(Ordering::SeqCst);
+        Box::pin(async move {
+            if stops {
+                std::future::pending::<()>().await;
+            }
+        })
+    }));
+    let world = World::unread(["live", "live"], faults).await;
+    world.incidents.rollouts.load(|_| Stage::Live).await.unwrap();
+    hangs.store(true, Ordering::SeqCst);
+    let incidents = world.incidents.clone();
+    // The clock stands, so nobody's patience ends.
+    let declaring = tokio::spawn(async move { incidents.declare(None, "slow", &ana()).await });
+    let gone = async {
+        while world.stages() != stages(["shadow", "shadow"]) {
+            tokio::task::yield_now().await;
+        }
+    };
+    let gone = Clock::system().timeout(Duration::from_secs(10), gone).await;
+    declaring.abort();
+    assert!(gone.is_ok(), "{:?}", world.stages());
+}
+
+#[tokio::test]
+async fn an_incident_is_written_down_though_no_rollout_could_go_back() {
+    let world = World::unread(["live", "live"], Faults::none()).await;
+    assert!(matches!(world.declare(None).await, Err(RolloutError::Unread)));
+    assert_eq!(world.incidents.open().await.unwrap().len(), 1);
 }

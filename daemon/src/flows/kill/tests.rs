@@ -36,6 +36,11 @@ impl House {
 
     /// A daemon's life: both rollouts in `live`, and the mode `on` where nothing else is stored.
     async fn life(&self) -> Life {
+        self.among(|_| Arc::new(Alone)).await
+    }
+
+    /// With other replicas.
+    async fn among(&self, peers: impl FnOnce(&Router) -> Arc<dyn Peers>) -> Life {
         let url = format!("sqlite:{}/cutover.db", self.dir.path().display());
         let (db, clock) = (open(&url, Faults::none()).await.unwrap(), self.clock.clone());
         mode::initialise(&db, Mode::On, &[], clock.now()).await.unwrap();
@@ -49,6 +54,7 @@ impl House {
         let evidence = Arc::new(Recorded { db: db.clone(), clock: clock.clone(), limits });
         let (brake, state_dir) = (Brake::pulled(), self.dir.path().to_owned());
         let router = Router::new(brake.clone());
+        let peers = peers(&router);
         let rollouts = Rollouts::new(db.clone(), clock.clone(), router, settings, evidence, &state_dir);
         rollouts.load(|_| Stage::Live).await.unwrap();
         ceiling::follow(&db, &rollouts, &Who::daemon()).await.unwrap();
@@ -62,7 +68,6 @@ impl House {
             Arc::new(OpenGate),
             Vec::new(),
         );
-        let peers = Arc::new(Alone);
         let parts = KillParts { brake, rollouts, peers, state_dir, db, engine, clock: clock.clone() };
         let (kill, _worker) = KillSwitch::new(parts);
         let killed = kill.start().await.unwrap();
@@ -193,4 +198,24 @@ async fn a_kill_that_came_since_is_not_let_go_of_by_an_earlier_word() {
     assert_eq!(life.sides(), [KILLED; 2]);
     life.kill.0.db.close().await;
     assert!(house.life().await.killed, "and it is stored");
+}
+
+/// A caller that decided before a kill and begins while the others are told.
+struct Late(Router);
+
+#[async_trait::async_trait]
+impl Peers for Late {
+    async fn kill(&self, _notice: &KillNotice) -> Vec<crate::rollout::peers::PeerAnswer> {
+        self.0.begins(Side::Target);
+        Vec::new()
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_begins_on_the_target_before_the_receipt_goes_out_is_in_it() {
+    let house = House::new();
+    let life = house.among(|router| Arc::new(Late(router.clone()))).await;
+    life.kill.0.rollouts.router().begins(Side::Target);
+    let receipt = life.pull().await;
+    assert_eq!(receipt.replicas[0].targets_after, Some(1), "{receipt:?}");
 }

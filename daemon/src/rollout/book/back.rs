@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
+use cutover_shared::ids::TenantId;
 use cutover_shared::page::PageAsk;
 use cutover_shared::rollout::{ChangeView, LegacyGap, RolloutName, Stage};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{Change, RolloutError, Rollouts, cut};
+use super::{Change, RolloutError, Rollouts, cut, list_of};
 use crate::audit::Who;
 use crate::rollout::criteria::time;
 use crate::rollout::router::Hold;
@@ -231,6 +232,7 @@ impl Rollouts {
         let known = self.known(marker.rollout)?;
         let who = Who { operator: marker.by.as_str().into(), origin: marker.origin.clone() };
         let (mut state, mut lists) = (known.state.clone(), known.lists.clone());
+        let mut store = Vec::new();
         let act = match marker.to {
             None => {
                 let killed = Killed { at: marker.at, by: marker.by.clone(), reason: marker.reason.clone() };
@@ -240,11 +242,14 @@ impl Rollouts {
                 "kill"
             }
             Some(to) => {
-                if !state.back(to, self.0.clock.now()) {
+                let kept = self.plan(marker.rollout, &known)?.kept(to);
+                store.extend(
+                    kept.as_ref().map(|names| list_of(&names.iter().cloned().map(TenantId).collect())),
+                );
+                if !state.back(to, store.first().map(|(of, _)| of.clone()), self.0.clock.now()) {
                     return Ok(None);
                 }
-                // A list by name was frozen for the share that is left now.
-                lists.roster = None;
+                lists.roster = kept;
                 if marker.automatic { AUTO } else { "rollback" }
             }
         };
@@ -253,7 +258,7 @@ impl Rollouts {
         if let (Stage::Complete, Some(gap)) = (known.state.stage, state.gap.filter(|_| act != "kill")) {
             detail["warning"] = json!(unwritten(gap));
         }
-        let change = Change { state, lists, store: Vec::new(), act, reason: marker.reason.clone(), detail };
+        let change = Change { state, lists, store, act, reason: marker.reason.clone(), detail };
         let from = Some(known.state.stage);
         self.put(marker.rollout, known.version, from, change, &who, Lane::Urgent).await.map(Some)
     }

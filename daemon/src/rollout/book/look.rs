@@ -8,7 +8,7 @@ use cutover_shared::rollout::{
 };
 use cutover_shared::status::RolloutBrief;
 
-use super::{Known, RolloutError, Rollouts, read_state, view};
+use super::{Known, RolloutError, Rollouts, view};
 use crate::rollout::bucket::PER_PERCENT;
 use crate::rollout::criteria::{Facts, criteria};
 use crate::rollout::decide::{Decision, Plan, decide};
@@ -196,10 +196,7 @@ impl Rollouts {
             let decision = self.0.router.decide(operation, tenant.as_str());
             return Ok(explained(&plan, &decision, operation, tenant, self.0.clock.now()));
         };
-        let row = self.0.db.rollout_at(name, at).await?.ok_or(RolloutError::Unrecorded(name))?;
-        let state = read_state(&row.body)?;
-        let lists = self.lists(&state).await?;
-        let plan = state.plan(name, row.version, lists, self.0.settings.shadow_buckets)?;
+        let plan = self.plan_at(name, at).await?;
         let decision = decide(&plan, operation, tenant.as_str(), false);
         Ok(explained(&plan, &decision, operation, tenant, at))
     }

@@ -1,6 +1,7 @@
 //! The acts on rollouts, on a real store that is closed and opened again.
 
 mod in_time;
+mod listed;
 
 use std::path::Path;
 
@@ -42,6 +43,7 @@ impl Evidence for Good {
                 extra: 0,
                 different: 0,
                 lagging: 0,
+                later: Some(0),
                 mismatch_ppm: 0,
                 repaired: 0,
                 unrecorded: 0,
@@ -133,6 +135,12 @@ impl Life {
         while self.rollouts.state(AUTH).unwrap().1.stage.to_string() != stage {
             self.forward(house, None).await;
         }
+    }
+
+    /// Those whose calls go to the target now, whatever the store says.
+    fn going(&self, tenants: usize) -> BTreeSet<String> {
+        let names = (0..tenants).map(|n| format!("tenant-{n:04}"));
+        names.filter(|name| self.side(name).0 == Side::Target).collect()
     }
 
     async fn on_target(&self) -> BTreeSet<String> {

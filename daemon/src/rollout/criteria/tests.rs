@@ -38,6 +38,7 @@ fn compared(health: Health) -> ReconcileView {
         extra: 0,
         different: 0,
         lagging: 1,
+        later: Some(0),
         mismatch_ppm: 0,
         repaired: 0,
         unrecorded: 0,
@@ -60,6 +61,37 @@ fn failing(state: &State, facts: &Facts, to: &str, now: i64) -> Vec<String> {
 #[test]
 fn with_all_that_is_wanted_a_canary_opens() {
     assert_eq!(failing(&state("shadow"), &good(), "canary-10", NIGHT), Vec::<String>::new());
+}
+
+/// That nothing differs says nothing where nothing was looked at.
+#[test]
+fn books_of_which_nothing_was_compared_do_not_agree() {
+    let of = |view: ReconcileView| {
+        let facts = Facts { reconciled: Some(view), ..good() };
+        let all = criteria(&state("shadow"), &Rules::default(), &facts, stage("canary-10"), NIGHT);
+        let one = all.into_iter().find(|one| one.name == "reconcile").unwrap();
+        (one.state, one.may_override, one.text)
+    };
+    let none = ReconcileView { compared: 0, lagging: 0, ..compared(Health::Ok) };
+    for view in [
+        ReconcileView { lagging: 3, ..none.clone() },
+        ReconcileView { later: Some(3), ..none.clone() },
+        ReconcileView { later: None, ..none.clone() },
+        ReconcileView { unrecorded: 3, ..none.clone() },
+    ] {
+        let (state, may_override, text) = of(view);
+        assert_eq!((state, may_override), (CriterionState::Unknown, false), "{text}");
+        assert!(text.starts_with("nothing was compared"), "{text}");
+    }
+    let (state, _, text) = of(none);
+    assert_eq!(state, CriterionState::Holds);
+    assert!(text.starts_with("neither book has a record since"), "{text}");
+    // Answers without a record are in neither book, so a person has to say that they do not matter.
+    let (state, may_override, text) = of(ReconcileView { unrecorded: 3, ..compared(Health::Ok) });
+    assert_eq!((state, may_override), (CriterionState::Unknown, true));
+    assert!(text.contains("3 answers left no record"), "{text}");
+    let (state, may_override, _) = of(ReconcileView { unrecorded: 3, ..compared(Health::Bad) });
+    assert_eq!((state, may_override), (CriterionState::Fails, false));
 }
 
 type Spoil = fn(&mut State, &mut Facts);
@@ -185,7 +217,7 @@ fn legacy_is_let_go_after_two_weeks_without_a_rollback_a_kill_or_a_red_verdict()
     assert!(!stable && text.contains("a kill was let go"), "{text}");
     assert!(asked(&live, None, 24).0);
     // Back and forward again: it begins anew.
-    live.back(stage("canary-100"), night(25));
+    live.back(stage("canary-100"), None, night(25));
     live.moved(Stage::Live, None, night(30));
     assert!(!asked(&live, None, 43).0);
     assert!(asked(&live, None, 44).0);

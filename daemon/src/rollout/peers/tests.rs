@@ -30,15 +30,16 @@ struct Wire {
 #[async_trait]
 impl Peers for Wire {
     async fn kill(&self, _notice: &KillNotice) -> Vec<PeerAnswer> {
-        let confirmed = (!self.cut.load(Ordering::SeqCst)).then(|| self.to.kill());
+        let confirmed = (!self.cut.load(Ordering::SeqCst)).then(|| self.to.confirm(self.to.kill()));
         vec![PeerAnswer { name: "other".to_owned(), confirmed }]
     }
 }
 
 async fn kill(one: &Replica, wire: &Wire) -> Vec<ReplicaReceipt> {
-    let own = one.kill();
-    let notice = KillNotice { at: own.at, by: "ana".to_owned(), reason: "test".to_owned() };
-    receipts(own, wire.kill(&notice).await, own.at)
+    let pulled = one.kill();
+    let notice = KillNotice { at: pulled.at, by: "ana".to_owned(), reason: "test".to_owned() };
+    let answers = wire.kill(&notice).await;
+    receipts(one.confirm(pulled), answers, pulled.at)
 }
 
 /// Lets woken tasks run until the condition holds.
@@ -65,6 +66,24 @@ async fn a_replica_that_can_be_reached_confirms() {
         states,
         [("local", ReplicaState::Confirmed, Some(0)), ("other", ReplicaState::Confirmed, Some(0))]
     );
+}
+
+#[test]
+fn a_call_that_was_decided_before_and_begins_after_is_in_the_receipt() {
+    let one = replica(&Clock::manual(1_000));
+    let begin = |side| one.router.begins(side);
+    begin(answer(&one).0);
+    let in_hand = answer(&one).0;
+    let pulled = one.kill();
+    begin(answer(&one).0);
+    assert_eq!(
+        one.confirm(pulled).targets_after,
+        0,
+        "before is not after, and what is decided since is legacy"
+    );
+    begin(in_hand);
+    assert_eq!(one.confirm(pulled).targets_after, 1);
+    assert_eq!(one.confirm(one.kill()).targets_after, 0, "another kill counts anew");
 }
 
 #[tokio::test]

@@ -98,7 +98,7 @@ impl Second {
                     let (one, other) = (entry(&legacy), entry(&target));
                     let Some(found) = finding(one.as_ref(), other.as_ref(), bounds) else { continue };
                     tally.add(found);
-                    if matches!(found, Finding::Agree | Finding::Lagging) {
+                    if matches!(found, Finding::Agree | Finding::Lagging | Finding::Later) {
                         continue;
                     }
                     if let Some(key) = one.as_ref().or(other.as_ref()).map(|entry| &entry.key)
@@ -128,6 +128,7 @@ impl Second {
             extra: tally.extra,
             different: tally.different,
             lagging: tally.lagging,
+            later: Some(tally.later),
             mismatch_ppm: tally.ppm(),
             repaired,
             unrecorded: if lost.last_at >= since { lost.count } else { 0 },
@@ -143,7 +144,7 @@ impl Second {
         let rows = self.parts().db.rollouts().await?;
         let row = rows.into_iter().find(|row| row.name == name);
         let state = row.and_then(|row| serde_json::from_str::<crate::rollout::state::State>(&row.body).ok());
-        Ok(state.and_then(|state| state.reached.get("dual-write").copied()).unwrap_or(0))
+        Ok(state.map_or(0, |state| state.both_since()))
     }
 
     async fn owe(
@@ -221,7 +222,7 @@ fn example(found: Finding, key: &RecordKey) -> String {
         Finding::Missing => "missing",
         Finding::Extra => "extra",
         Finding::Different => "different",
-        Finding::Agree | Finding::Lagging => "",
+        Finding::Agree | Finding::Lagging | Finding::Later => "",
     };
     format!("{word} {} {} {}", key.operation, key.tenant, key.key)
 }

@@ -12,6 +12,7 @@ use crate::audit::{self, Who};
 use crate::clock::Clock;
 use crate::faults::Faults;
 use crate::rollout::second::RepairError;
+use crate::rollout::state::State;
 
 struct Work(JoinHandle<()>);
 
@@ -168,6 +169,33 @@ async fn a_full_queue_takes_no_more_and_the_reconciliation_finds_what_it_left() 
     let view = life.second.reconcile(NAME, &Who::daemon()).await.unwrap();
     assert_eq!((view.compared, view.missing, view.mismatch_ppm), (3, 0, 0));
     assert_eq!(life.second.reconciled(NAME).await.unwrap(), Some(view));
+}
+
+#[tokio::test]
+async fn a_way_back_to_dual_write_hides_nothing_that_was_left_to_the_reconciliation() {
+    let dir = tempfile::tempdir().unwrap();
+    let life = Life::with(dir.path(), Script::default(), Faults::none(), Clock::manual(NOW), 1).await;
+    let mut state = State::begin(NAME, "dual-write".parse().unwrap(), NOW);
+    life.stored(&state, 1).await;
+    state.moved("canary-100".parse().unwrap(), None, NOW + 1);
+    life.stored(&state, 2).await;
+    life.script.permanent.store(1, Ordering::SeqCst);
+    let working = work(&life);
+    life.call("a@1").await;
+    life.until(async |life| life.second.0.full[NAME.index()].load(Ordering::SeqCst)).await;
+    // The queue is full: only its record is there.
+    life.call("a@2").await;
+    drop(working);
+    life.clock.advance(Duration::from_secs(60));
+    assert!(state.back("dual-write".parse().unwrap(), None, life.clock.now()));
+    life.stored(&state, 3).await;
+    life.clock.advance(Duration::from_secs(60));
+    let view = life.second.reconcile(NAME, &Who::daemon()).await.unwrap();
+    assert_eq!((view.since, view.extra, view.health), (NOW, 2, Health::Bad), "{view:?}");
+    // What comes while it compares is the next one's, and is told.
+    life.call("a@3").await;
+    let view = life.second.reconcile(NAME, &Who::daemon()).await.unwrap();
+    assert_eq!((view.compared, view.later), (2, Some(1)), "{view:?}");
 }
 
 #[tokio::test]

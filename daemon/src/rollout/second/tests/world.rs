@@ -21,7 +21,7 @@ use crate::rollout::second::{
 };
 use crate::rollout::state::{Lists, State, StoredCeiling};
 use crate::run::Brake;
-use crate::store::{self, Db};
+use crate::store::{self, Db, Lane, NewChange, RolloutOp, Unit};
 
 pub(super) const NOW: i64 = 1_800_000_000_000;
 /// By the real clock: a store on a busy disk takes its time.
@@ -141,6 +141,24 @@ impl Life {
         state.ceiling = Some(StoredCeiling { mode: Mode::On, listed: None });
         let mut plan = state.plan(NAME, version, Lists::default(), 0).unwrap();
         plan.killed = killed;
+        self.router.publish(plan);
+    }
+
+    /// The state as the store has it.
+    pub(super) async fn stored(&self, state: &State, version: u64) {
+        let change = NewChange {
+            at: self.clock.now(),
+            by: "ana".to_owned(),
+            act: "stage",
+            from: state.stage,
+            to: state.stage,
+            reason: String::new(),
+            detail: serde_json::Value::Null,
+        };
+        let body = serde_json::to_string(state).unwrap();
+        let put = RolloutOp::Put { name: NAME, after: version - 1, body, change: Box::new(change) };
+        self.db.write(Lane::Handler, Unit::new().with(put)).await.unwrap();
+        let plan = state.plan(NAME, version, Lists::default(), 0).unwrap();
         self.router.publish(plan);
     }
 

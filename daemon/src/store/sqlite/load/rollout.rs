@@ -44,16 +44,29 @@ impl RolloutRead for Sqlite {
     }
 
     async fn rollout_at(&self, name: RolloutName, at: i64) -> Read<Option<ChangeRow>> {
-        // By version among those of the time: a clock that was set back must not hide what was decided since.
-        let row = query(
-            "SELECT * FROM rollout_changes WHERE name = $1 AND at <= $2 ORDER BY at DESC, version DESC LIMIT 1",
+        // By version alone: a clock that was set back must not hide what was decided since.
+        let row =
+            query("SELECT * FROM rollout_changes WHERE name = $1 AND at <= $2 ORDER BY version DESC LIMIT 1")
+                .bind(name.word())
+                .bind(at)
+                .fetch_optional(&self.readers)
+                .await
+                .map_err(unavailable(DOING))?;
+        row.as_ref().map(change).transpose()
+    }
+
+    async fn rollout_ahead(&self, name: RolloutName, after: u64, at: i64) -> Read<Vec<ChangeRow>> {
+        let rows = query(
+            "SELECT * FROM rollout_changes WHERE name = $1 AND version > $2 AND at > $3
+              AND json_extract(detail, '$.effective_at') <= $3 ORDER BY version LIMIT 100",
         )
         .bind(name.word())
+        .bind(i64::try_from(after).unwrap_or(i64::MAX))
         .bind(at)
-        .fetch_optional(&self.readers)
+        .fetch_all(&self.readers)
         .await
         .map_err(unavailable(DOING))?;
-        row.as_ref().map(change).transpose()
+        rows.iter().map(change).collect()
     }
 
     async fn rollout_list(&self, digest: &str) -> Read<Option<String>> {
