@@ -1,9 +1,10 @@
 //! What the areas are told of the configuration.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use cutover_shared::ids::OperatorName;
-use cutover_shared::rollout::{NamedRoles, Stage};
+use cutover_shared::rollout::{NamedRoles, RolloutName, Stage};
 use cutover_shared::rpc::Role;
 
 use super::Failure;
@@ -121,8 +122,19 @@ pub(super) fn prometheus_settings(config: &Config) -> Result<Option<PrometheusSe
 /// Answers that are compared before differing ones may roll back. The test is sound from the first on; the claim has a floor of its own.
 const CONSISTENCY_FROM: u64 = 100;
 
-pub(super) fn judge_settings(config: &Config) -> judge::Settings {
-    judge::Settings {
+/// By [`RolloutName::index`].
+pub(super) fn judge_settings(config: &Config) -> [judge::Settings; RolloutName::ALL.len()] {
+    // A slow call is one that is not given up before: what these cut off counts as failed.
+    let longest = |name| match name {
+        RolloutName::GithubAuth => config.import.timeout,
+        RolloutName::GitSandbox => config.sandbox.wall,
+    };
+    let micros = |length: Duration| u64::try_from(length.as_micros()).unwrap_or(u64::MAX);
+    std::array::from_fn(|index| judge::Settings {
+        expected: judge::Expected {
+            longest_call_us: micros(longest(RolloutName::ALL[index])),
+            ..judge::Expected::default()
+        },
         consistency_ppm: config.rollout.consistency_ppm,
         consistency_from: Some(CONSISTENCY_FROM),
         critical_functions: config
@@ -132,7 +144,7 @@ pub(super) fn judge_settings(config: &Config) -> judge::Settings {
             .map(|operation| operation.word().to_owned())
             .collect(),
         ..judge::Settings::default()
-    }
+    })
 }
 
 pub(super) fn ddl_names(config: &Config) -> DdlNames {

@@ -118,7 +118,7 @@ pub fn criteria(state: &State, rules: &Rules, facts: &Facts, to: Stage, now: i64
         all.extend([verdict(facts), complete(facts)]);
     }
     if to.opens_target() {
-        all.extend([mode(state), armed(state, facts), preflight(rules, facts, now)]);
+        all.extend([mode(state), armed(facts), preflight(rules, facts, now)]);
     }
     all.push(reverse(rules, facts, now));
     if to == Stage::Complete {
@@ -299,12 +299,11 @@ fn mode(state: &State) -> Criterion {
     }
 }
 
-fn armed(state: &State, facts: &Facts) -> Criterion {
+/// A proof is written when it says something new, so that an old one holds.
+fn armed(facts: &Facts) -> Criterion {
     match &facts.armed {
-        Some(proof) if proof.at >= state.stage_since || proof.ok => {
-            one("armed", holds(proof.ok), false, proof.text.clone())
-        }
-        _ => one("armed", CriterionState::Unknown, false, "no trigger has proven yet that it can fire"),
+        Some(proof) => one("armed", holds(proof.ok), false, proof.text.clone()),
+        None => one("armed", CriterionState::Unknown, false, "no trigger has proven yet that it can fire"),
     }
 }
 

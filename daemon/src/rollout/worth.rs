@@ -96,9 +96,12 @@ impl WorthWatch {
         self.seen.values().map(|seen| seen.at_ms).max()
     }
 
-    /// Takes a sample. One that is not newer than the last of its measure changes nothing, nor does one of a measure without a threshold.
+    /// Takes a sample. One of the same moment changes nothing, nor does one of a measure without a threshold. One that is older was
+    /// sampled after a clock that was ahead was set back: by less than a hole it goes on, by more it begins anew.
     pub fn observe(&mut self, measure: WorthMeasure, value: u64, at_ms: i64) {
         let Some(threshold) = self.settings.thresholds.get(&measure).copied() else { return };
+        // No review is a period away from a day that is still to come.
+        self.began_ms = self.began_ms.min(at_ms);
         let exceeds = value > threshold;
         let begun = Exceeded { since_ms: at_ms, until_ms: at_ms, samples: 1, least: value, most: value };
         let Some(seen) = self.seen.get_mut(&measure) else {
@@ -114,13 +117,13 @@ impl WorthWatch {
             self.seen.insert(measure, first);
             return;
         };
-        if at_ms <= seen.at_ms {
+        if at_ms == seen.at_ms {
             return;
         }
-        if at_ms.saturating_sub(seen.at_ms) > self.settings.hole_ms {
+        if at_ms.saturating_sub(seen.at_ms).saturating_abs() > self.settings.hole_ms {
             (seen.hole_ms, seen.whole_ms, seen.exceeded) = (Some(at_ms), at_ms, None);
         }
-        (seen.value, seen.at_ms) = (value, at_ms);
+        (seen.value, seen.at_ms, seen.whole_ms) = (value, at_ms, seen.whole_ms.min(at_ms));
         if !exceeds {
             (seen.dip_ms, seen.exceeded) = (Some(at_ms), None);
             return;
@@ -128,7 +131,7 @@ impl WorthWatch {
         let now = match seen.exceeded {
             None => begun,
             Some(before) => Exceeded {
-                since_ms: before.since_ms,
+                since_ms: before.since_ms.min(at_ms),
                 until_ms: at_ms,
                 samples: before.samples.saturating_add(1),
                 least: before.least.min(value),

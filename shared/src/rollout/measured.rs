@@ -64,6 +64,9 @@ pub struct BaselineFigures {
     pub operation: Option<Operation>,
     #[serde(flatten)]
     pub figures: ArmFigures,
+    /// Calls whose latency was measured here: a Prometheus server counts others. None: an older version did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timed: Option<u64>,
 }
 
 /// Calls that were made elsewhere and are reported.

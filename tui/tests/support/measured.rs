@@ -121,6 +121,7 @@ fn baseline(from: i64) -> Baseline {
             p99_us: operation.is_none().then_some(90_000),
             ..ArmFigures::default()
         },
+        timed: Some(calls),
     };
     let operations = vec![figures(None, 13_500), figures(Some(Operation::Import), 2_700)];
     let measures = measures().iter().map(|line| line.before).collect();

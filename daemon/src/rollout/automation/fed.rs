@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use cutover_shared::rollout::{BaselineMeasure, Measured, Side};
+use cutover_shared::verdict::Effect;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Millis;
@@ -28,10 +29,8 @@ pub(super) struct Fed {
 /// The target's calls: those that it answered, and those that ran beside the legacy arm.
 pub(super) fn window_of(figures: &WindowFigures, fed: &Fed) -> Window {
     let target = figures.side(Side::Target);
-    let above = |limit: Option<u64>| {
-        // Figures of a source without a histogram know the calls and not how long each took.
-        limit.map_or(0, |limit| target.histogram.count_above(limit).min(target.calls))
-    };
+    let above =
+        |limit: Option<u64>| limit.map_or(0, |limit| target.histogram.count_above(limit).min(target.calls));
     Window {
         number: fed.number,
         to_ms: figures.start_at.saturating_add(figures.length_ms),
@@ -42,6 +41,9 @@ pub(super) fn window_of(figures: &WindowFigures, fed: &Fed) -> Window {
             p95: above(fed.limits.p95_us),
             p99: above(fed.limits.p99_us),
         },
+        // Figures of a source without a histogram know the calls and not how long each took.
+        untimed: target.calls.saturating_sub(target.histogram.total()),
+        untimed_p95_us: target.outside_p95_us,
         compared: figures.compared,
         mismatches: figures.mismatched,
         shed: figures.shed,
@@ -61,12 +63,14 @@ const LEAST_PPM: u64 = 10_000;
 pub(super) fn measures_of(recorded: &[Measured], floor: u64) -> Vec<Measure> {
     let enough = recorded.iter().filter(|one| one.sample >= floor);
     let measure = |one: &Measured| {
-        let (better, least) = match one.measure {
-            BaselineMeasure::ImportLatency | BaselineMeasure::TokenIssuance => (Better::Lower, LEAST_US),
-            BaselineMeasure::WebhookFailure => (Better::Lower, LEAST_PPM),
-            BaselineMeasure::ImportSuccess => (Better::Higher, 1),
+        // How an import goes is the target's doing. Tokens and webhooks are GitHub's as well, and legacy would not mend them.
+        let (better, least, effect) = match one.measure {
+            BaselineMeasure::ImportLatency => (Better::Lower, LEAST_US, Effect::Rollback),
+            BaselineMeasure::ImportSuccess => (Better::Higher, 1, Effect::Rollback),
+            BaselineMeasure::TokenIssuance => (Better::Lower, LEAST_US, Effect::Gate),
+            BaselineMeasure::WebhookFailure => (Better::Lower, LEAST_PPM, Effect::Gate),
         };
-        Some(Measure { name: one.measure.word().to_owned(), better, value: one.value?, least })
+        Some(Measure { name: one.measure.word().to_owned(), better, value: one.value?, least, effect })
     };
     enough.filter_map(measure).collect()
 }
@@ -100,7 +104,8 @@ impl Disruption {
         }
         self.span = match self.span {
             _ if errors < calls => None,
-            Some((begin, end)) if from.saturating_sub(end) <= SILENCE_MS => {
+            // From both sides: a clock that was set back has not made it longer.
+            Some((begin, end)) if from.saturating_sub(end).saturating_abs() <= SILENCE_MS => {
                 Some((begin.min(from), end.max(to)))
             }
             _ => Some((from, to)),

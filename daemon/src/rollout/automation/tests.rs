@@ -1,8 +1,10 @@
 //! The judge between a real recorder and real rollouts, on a real store and a clock that stands.
 
+use std::sync::Arc;
+
 use cutover_shared::page::PageAsk;
 use cutover_shared::rollout::{BaselineMeasure, ChangeView, Operation, Side};
-use cutover_shared::verdict::Reading;
+use cutover_shared::verdict::{Reading, ReadingState};
 use tempfile::TempDir;
 
 use super::*;
@@ -10,12 +12,18 @@ use crate::faults::Faults;
 use crate::metrics::Metrics;
 use crate::rollout::book::RolloutSettings;
 use crate::rollout::criteria::Rules;
+use crate::rollout::evidence::Recorded;
 use crate::rollout::metrics::{Flush, Histogram, Outcome, Sample};
 use crate::rollout::router::Router;
 use crate::rollout::second::RepairLimits;
 use crate::rollout::stages::Track;
 use crate::run::Brake;
-use crate::store::{CatalogOp, MismatchOp, NewMismatch, RolloutMetricOp, open, sample};
+use crate::store::{
+    CatalogOp, Lane, MismatchOp, NewMismatch, RolloutMetricOp, RolloutOp, Unit, open, sample,
+};
+
+mod hardship;
+mod stay;
 
 const NAME: RolloutName = RolloutName::GithubAuth;
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -35,6 +43,7 @@ struct Life {
     flush: Flush,
     rollouts: Rollouts,
     automation: Automation,
+    sitting: tokio::sync::Mutex<Sitting>,
 }
 
 impl House {
@@ -83,13 +92,18 @@ impl House {
             windows: flush.windows().clone(),
             recorder,
             judged,
-            settings,
+            settings: [settings.clone(), settings],
         };
-        Life { db, clock, flush, rollouts, automation }
+        let sitting = tokio::sync::Mutex::new(Sitting::new(automation.clone(), NAME));
+        Life { db, clock, flush, rollouts, automation, sitting }
     }
 }
 
 impl Life {
+    async fn judge(&self) -> Result<(), Trouble> {
+        self.sitting.lock().await.judge().await
+    }
+
     async fn tenants(&self, count: usize) {
         let rows = sample::tenants(0..count, |n| format!("t-{n}"));
         let unit = Unit::new().with(CatalogOp::PutLinks { rows });
@@ -116,7 +130,7 @@ impl Life {
         self.flush.flush().await.unwrap();
         self.clock.advance(Duration::from_secs(4));
         self.flush.flush().await.unwrap();
-        self.automation.judge(NAME).await.unwrap();
+        self.judge().await.unwrap();
     }
 
     /// The legacy arm as it was: 80 ms.
@@ -236,12 +250,12 @@ async fn gross_breakage_goes_back_without_waiting_for_a_window() {
     let house = House::new();
     let life = house.life("canary-10").await;
     life.tenants(30).await;
-    life.automation.judge(NAME).await.unwrap();
+    life.judge().await.unwrap();
     life.calls(Side::Target, Outcome::Gross, 9, 10);
-    life.automation.judge(NAME).await.unwrap();
+    life.judge().await.unwrap();
     assert_eq!(life.stage(), stage("canary-10"), "nine are not ten");
     life.calls(Side::Target, Outcome::Gross, 1, 10);
-    life.automation.judge(NAME).await.unwrap();
+    life.judge().await.unwrap();
     assert_eq!(life.stage(), stage("shadow"));
     assert!(life.newest().await.reason.starts_with("gross failures"));
 }
@@ -272,7 +286,7 @@ async fn a_frozen_rollout_is_judged_and_not_moved() {
     assert_eq!(life.stage(), stage("canary-10"));
     assert_eq!(life.automation.judged.of(NAME).unwrap().verdict, Verdict::Breach);
     life.rollouts.unfreeze(NAME, &Who::daemon()).await.unwrap();
-    life.automation.judge(NAME).await.unwrap();
+    life.judge().await.unwrap();
     assert_eq!(life.stage(), stage("shadow"));
 }
 
@@ -294,7 +308,7 @@ async fn what_was_seen_outlives_a_restart() {
     life.db.close().await;
 
     let life = house.life("off").await;
-    life.automation.judge(NAME).await.unwrap();
+    life.judge().await.unwrap();
     assert_eq!(life.automation.judged.of(NAME).unwrap().readings, before);
     let windows = life.until_back(12, bad).await;
     let fresh = House::new();
@@ -320,7 +334,7 @@ async fn arming_is_recorded_with_what_fired() {
     let house = House::new();
     let life = house.life("shadow").await;
     life.tenants(3).await;
-    life.automation.judge(NAME).await.unwrap();
+    life.judge().await.unwrap();
     let facts = life.rollouts.standing(NAME).await.unwrap().facts;
     let proof = facts.armed.unwrap();
     assert!(!proof.ok && proof.text.contains("slowness is not watched"), "{proof:?}");
@@ -328,7 +342,7 @@ async fn arming_is_recorded_with_what_fired() {
     let life = house.life("shadow").await;
     life.tenants(3).await;
     life.baseline().await;
-    life.automation.judge(NAME).await.unwrap();
+    life.judge().await.unwrap();
     let proof = life.rollouts.standing(NAME).await.unwrap().facts.armed.unwrap();
     for trigger in ["latency_p95", "consistency", "disruption", "wrong_data", "critical_function"] {
         assert!(proof.ok && proof.text.contains(trigger), "{proof:?}");
@@ -371,7 +385,7 @@ async fn a_disruption_of_a_quarter_of_an_hour_goes_back_without_a_floor_of_calls
         let life = house.life("canary-10").await;
         life.tenants(30).await;
         life.baseline().await;
-        life.automation.judge(NAME).await.unwrap();
+        life.judge().await.unwrap();
         for n in 0..minutes {
             // Errors of their own kind each, and far too few for the error rate.
             call(&life, Operation::List, n % tenants, Outcome::Error);
@@ -406,41 +420,6 @@ async fn wrong_data_of_some_tenants_goes_back_and_is_no_reason_twice() {
     let back = life.rollouts.changes(NAME, &PageAsk::first(9)).await.unwrap().rows;
     let back = back.iter().find(|row| row.act == "auto-rollback").unwrap();
     assert!(back.reason.starts_with("wrong data"), "{}", back.reason);
-}
-
-/// A full disk is when a rollback is wanted most.
-#[tokio::test]
-async fn a_store_that_takes_nothing_holds_up_no_way_back() {
-    let house = House::new();
-    let life = house.life("canary-50").await;
-    life.tenants(30).await;
-    life.baseline().await;
-    life.window().await;
-    house
-        .sql(
-            "CREATE TRIGGER full_1 BEFORE INSERT ON rollout_records BEGIN SELECT RAISE(ABORT, 'full'); END;
-         CREATE TRIGGER full_2 BEFORE INSERT ON rollout_changes BEGIN SELECT RAISE(ABORT, 'full'); END;",
-        )
-        .await;
-    let decides = || life.rollouts.router().plan(NAME).unwrap().stage;
-    for _ in 0..3 {
-        life.calls(Side::Target, Outcome::Gross, 12, 80);
-        assert!(life.automation.judge(NAME).await.is_err());
-        assert_eq!((decides(), life.stage()), (Stage::Shadow, stage("canary-50")));
-        assert_eq!(life.rollouts.owes(), 1, "once is enough");
-    }
-    house.sql("DROP TRIGGER full_1; DROP TRIGGER full_2;").await;
-    let storing = tokio::spawn(life.rollouts.clone().work());
-    for _ in 0..10_000 {
-        if life.rollouts.owes() == 0 {
-            break;
-        }
-        life.clock.advance(Duration::from_millis(10));
-        tokio::task::yield_now().await;
-    }
-    storing.abort();
-    assert_eq!((decides(), life.stage()), (Stage::Shadow, Stage::Shadow));
-    assert_eq!(life.newest().await.act, "auto-rollback");
 }
 
 /// So many webhooks that ended, `dead` of them given up.

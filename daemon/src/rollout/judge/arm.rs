@@ -48,6 +48,21 @@ pub enum ArmError {
     CannotFire { trigger: Trigger, windows: u32 },
 }
 
+impl ArmError {
+    /// The trigger that can't be armed. None: nothing can.
+    pub fn trigger(&self) -> Option<Trigger> {
+        match self {
+            Self::NoErrorRate | Self::OutOfRange { .. } => None,
+            Self::ShortBaseline { trigger, .. }
+            | Self::NoBaseline { trigger }
+            | Self::NothingToWatch { trigger }
+            | Self::TooManyNames { trigger, .. }
+            | Self::NeverSlow { trigger, .. }
+            | Self::CannotFire { trigger, .. } => Some(*trigger),
+        }
+    }
+}
+
 /// A judge and the proof that each of its triggers can fire.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Armed {
@@ -79,6 +94,56 @@ impl Judge {
         Ok(Armed { judge, proofs })
     }
 
+    /// Arms this judge with other settings or another baseline, and goes on: whatever is still the same question keeps its test and
+    /// its firing. A test whose question is another one begins anew, with its part of the false alarms.
+    ///
+    /// # Errors
+    /// [`ArmError`] with what to mend.
+    pub fn renew(&self, settings: Settings, baseline: Baseline, now_ms: i64) -> Result<Armed, ArmError> {
+        check(&settings, &baseline)?;
+        let fresh = Self::unproven(settings, baseline, now_ms);
+        let proofs = proof::prove(&fresh)?;
+        let is_same = |trigger| fresh.asks_as(self, trigger);
+        let mut judge = Self {
+            stage_ms: self.stage_ms,
+            last: self.last,
+            last_call_ms: self.last_call_ms,
+            shadow: self.shadow,
+            gross: self.gross,
+            lost: self.lost,
+            incomplete: self.incomplete,
+            untimed_slow: self.untimed_slow && is_same(Trigger::LatencyP95),
+            outside: self.outside.clone(),
+            fired: self.fired.clone().filter(|firing| is_same(firing.reading.trigger)),
+            ..fresh.clone()
+        };
+        for share in judge.shares.iter_mut().chain(&mut judge.consistency) {
+            let trigger = share.rule.trigger;
+            let mut earlier = self.shares.iter().chain(&self.consistency);
+            if let Some(earlier) = earlier.find(|one| one.rule.trigger == trigger && is_same(trigger)) {
+                share.go_on_from(earlier);
+            }
+        }
+        judge.latch(now_ms);
+        Ok(Armed { judge, proofs })
+    }
+
+    /// Whether an armed trigger asks what it asked in another judge.
+    fn asks_as(&self, other: &Self, trigger: Trigger) -> bool {
+        let same = match trigger {
+            Trigger::LatencyP50 => self.limits.p50_us == other.limits.p50_us,
+            Trigger::LatencyP95 => self.limits.p95_us == other.limits.p95_us,
+            Trigger::LatencyP99 => self.limits.p99_us == other.limits.p99_us,
+            Trigger::Consistency => self.settings.consistency_ppm == other.settings.consistency_ppm,
+            Trigger::CriticalFunction => {
+                self.settings.critical_functions.is_superset(&other.settings.critical_functions)
+            }
+            Trigger::Performance | Trigger::Regression => self.baseline.measures == other.baseline.measures,
+            _ => true,
+        };
+        same && self.settings.armed.contains(&trigger)
+    }
+
     /// A judge that has seen nothing.
     pub(super) fn unproven(settings: Settings, baseline: Baseline, now_ms: i64) -> Self {
         let limits = Limits::of(&settings, &baseline);
@@ -97,6 +162,7 @@ impl Judge {
             gross: GrossRow::default(),
             lost: 0,
             incomplete: 0,
+            untimed_slow: false,
             outside: Outside::default(),
             fired: None,
             settings,

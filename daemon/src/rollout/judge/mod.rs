@@ -4,7 +4,7 @@
 //! **Guarantee**: as long as the chance of each call to fail, whatever happened before, is at most the threshold (and the same for slow
 //! calls and for differing answers), the tests together roll back with a probability of at most [`Settings::false_alarm_ppm`], over the whole
 //! rollout, however long it lasts, however often it is looked at, restarts of the daemon and changes of the stage included. Each test has its
-//! part of that probability (union bound). The statement is about the threshold, not about the baseline: a target that is
+//! part of that probability (union bound). It begins anew after it has fired, and when shadow begins anew. The statement is about the threshold, not about the baseline: a target that is
 //! worse than the legacy arm and keeps its thresholds is no breach. Failures that come in bursts are over the threshold while they last.
 //!
 //! Nothing here knows time, store or chance: equal windows give equal verdicts. The state is plain data in whole numbers, so that a judge
@@ -66,6 +66,9 @@ pub struct Judge {
     gross: GrossRow,
     lost: u64,
     incomplete: u64,
+    /// P95 of the newest calls that no histogram has is over the limit.
+    #[serde(default)]
+    untimed_slow: bool,
     outside: Outside,
     fired: Option<Firing>,
 }
@@ -84,10 +87,16 @@ impl Judge {
         self.incomplete = self.incomplete.saturating_add(u64::from(at_fault));
         self.lost = self.lost.saturating_add(window.lost);
         if window.calls > 0 {
-            self.last_call_ms = Some(self.last_call_ms.map_or(window.to_ms, |last| last.max(window.to_ms)));
+            // The last one, not the greatest: a clock that was ahead must not make the stage look fresh.
+            self.last_call_ms = Some(window.to_ms);
+        }
+        if window.untimed > 0 {
+            let over = |limit| window.untimed_p95_us.is_some_and(|p95| p95 > limit);
+            self.untimed_slow = self.limits.p95_us.is_some_and(over);
         }
         for share in &mut self.shares {
-            share.observe(window.calls, hits(window, share.rule.trigger));
+            let (calls, hits) = counted(window, share.rule.trigger);
+            share.observe(calls, hits);
         }
         if let Some(consistency) = &mut self.consistency {
             consistency.observe(window.compared, window.mismatches);
@@ -115,7 +124,7 @@ impl Judge {
         self.shares.iter_mut().for_each(Share::begin_stage);
         self.shadow = Tally::default();
         self.gross = GrossRow::default();
-        (self.lost, self.incomplete) = (0, 0);
+        (self.lost, self.incomplete, self.untimed_slow) = (0, 0, false);
         (self.last_call_ms, self.stage_ms) = (None, at_ms);
     }
 
@@ -127,6 +136,16 @@ impl Judge {
     /// From which time on a call is slow.
     pub fn limits(&self) -> Limits {
         self.limits
+    }
+
+    /// Windows of the stage that are not whole.
+    pub fn incomplete(&self) -> u64 {
+        self.incomplete
+    }
+
+    /// What it is held against.
+    pub fn baseline(&self) -> &Baseline {
+        &self.baseline
     }
 
     /// What it was armed with.
@@ -200,7 +219,10 @@ impl Judge {
     fn readings(&self, now_ms: i64) -> Vec<Reading> {
         let stale =
             self.last_call_ms.is_some_and(|last| now_ms.saturating_sub(last) > self.settings.fresh_ms);
-        let shares = self.shares.iter().map(|share| share.reading(share.lately(), stale));
+        // Calls that nobody timed can't fire, and what their source says of them keeps the others from proving that all is well.
+        let is_unsure = |trigger| stale || (self.untimed_slow && trigger == Trigger::LatencyP95);
+        let shares =
+            self.shares.iter().map(|share| share.reading(share.lately(), is_unsure(share.rule.trigger)));
         let mut readings: Vec<Reading> = shares.collect();
         if let (Some(share), Some(claim)) = (&self.consistency, self.claim()) {
             let mut reading = share.reading(share.total, false);
@@ -234,12 +256,13 @@ impl Judge {
     }
 }
 
-/// The calls of a window that count against the target.
-fn hits(window: &Window, trigger: Trigger) -> u64 {
+/// The calls of a window that a trigger looks at, and those of them that count against the target.
+fn counted(window: &Window, trigger: Trigger) -> (u64, u64) {
+    let timed = window.calls.saturating_sub(window.untimed);
     match trigger {
-        Trigger::LatencyP50 => window.slower.p50,
-        Trigger::LatencyP95 => window.slower.p95,
-        Trigger::LatencyP99 => window.slower.p99,
-        _ => window.errors,
+        Trigger::LatencyP50 => (timed, window.slower.p50),
+        Trigger::LatencyP95 => (timed, window.slower.p95),
+        Trigger::LatencyP99 => (timed, window.slower.p99),
+        _ => (window.calls, window.errors),
     }
 }

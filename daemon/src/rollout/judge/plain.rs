@@ -99,9 +99,10 @@ fn wrong_data(outside: &Outside, settings: &Settings) -> Reading {
 
 /// Each measure against the baseline, with the wide and the narrow threshold.
 pub(super) fn measures(outside: &Outside, baseline: &Baseline, settings: &Settings) -> Vec<Reading> {
-    let wide = (Trigger::Performance, settings.performance_effect, settings.performance_permille);
-    let narrow = (Trigger::Regression, Effect::Gate, settings.regression_permille);
-    let one = |measure: &Measure, (trigger, effect, permille): (Trigger, Effect, u32)| {
+    let wide = (Trigger::Performance, settings.performance_permille);
+    let narrow = (Trigger::Regression, settings.regression_permille);
+    let one = |measure: &Measure, (trigger, permille): (Trigger, u32)| {
+        let effect = if trigger == Trigger::Performance { measure.effect } else { Effect::Gate };
         let seen = outside.measures.get(&measure.name).copied().unwrap_or_default();
         let base = measure.value.max(measure.least);
         let threshold = u64::from(permille);

@@ -49,10 +49,8 @@ pub struct Settings {
     pub wrong_data_floor: u64,
     /// Names of the critical functions.
     pub critical_functions: BTreeSet<String>,
-    /// A measure that is worse than the baseline by more than this ...
+    /// A measure that is worse than the baseline by more than this has its effect.
     pub performance_permille: u32,
-    /// ... has this effect.
-    pub performance_effect: Effect,
     /// A measure that is worse by more than this keeps the stage from advancing.
     pub regression_permille: u32,
     /// Fewest samples for a word on a measure.
@@ -102,6 +100,14 @@ pub struct Measure {
     pub value: u64,
     /// A smaller baseline counts as this much, because a share of next to nothing says nothing.
     pub least: u64,
+    /// What follows when it is worse by the wide threshold: a rollback where the target is the cause.
+    #[serde(default = "gate")]
+    pub effect: Effect,
+}
+
+/// What followed in states of older versions.
+fn gate() -> Effect {
+    Effect::Gate
 }
 
 /// In which direction a measure is better.
@@ -140,7 +146,6 @@ impl Default for Settings {
             wrong_data_floor: 3,
             critical_functions: BTreeSet::new(),
             performance_permille: 500,
-            performance_effect: Effect::Gate,
             regression_permille: 100,
             measure_floor: 200,
             incomplete_allowed: 0,

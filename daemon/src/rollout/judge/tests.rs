@@ -13,7 +13,10 @@ fn armed(triggers: &[Trigger]) -> Settings {
 }
 
 fn baseline() -> Baseline {
-    let measure = |name: &str, better, value, least| Measure { name: name.into(), better, value, least };
+    let measure = |name: &str, better, value, least| {
+        let effect = if name == "import_latency" { Effect::Rollback } else { Effect::Gate };
+        Measure { name: name.into(), better, value, least, effect }
+    };
     Baseline {
         calls: 100_000,
         p50_us: 80_000,
@@ -257,10 +260,11 @@ fn window() -> impl Strategy<Value = Window> {
     let count = || prop_oneof![4 => 0_u64..300, 1 => any::<u64>()];
     let part = || prop_oneof![3 => 0_u64..30, 1 => any::<u64>()];
     let slower = (part(), part(), part()).prop_map(|(p50, p95, p99)| Slower { p50, p95, p99 });
+    let untimed = (part(), prop::option::of(part()));
     let gross =
         (part(), 0_u64..4, 0_u64..9).prop_map(|(length, tenants, of)| GrossRow { length, tenants, of });
-    (count(), part(), slower, count(), part(), part(), gross, any::<i64>(), any::<bool>()).prop_map(
-        |(calls, errors, slower, compared, mismatches, shed, gross, to_ms, incomplete)| {
+    (count(), part(), slower, untimed, count(), part(), part(), gross, any::<i64>(), any::<bool>()).prop_map(
+        |(calls, errors, slower, untimed, compared, mismatches, shed, gross, to_ms, incomplete)| {
             let lost = u64::from(incomplete);
             let number = 0;
             Window {
@@ -269,6 +273,8 @@ fn window() -> impl Strategy<Value = Window> {
                 calls,
                 errors,
                 slower,
+                untimed: untimed.0,
+                untimed_p95_us: untimed.1,
                 compared,
                 mismatches,
                 shed,

@@ -16,6 +16,10 @@ pub struct Window {
     pub errors: u64,
     /// Calls that took longer than each of the judge's limits, failed ones included.
     pub slower: Slower,
+    /// Calls of which nobody knows how long each took: they say nothing of slowness.
+    pub untimed: u64,
+    /// P95 of those, where their source has one, microseconds.
+    pub untimed_p95_us: Option<u64>,
     /// Answers of both arms that were compared.
     pub compared: u64,
     pub mismatches: u64,
@@ -75,7 +79,9 @@ impl Window {
     /// Whether its figures can be true together.
     pub(super) fn is_possible(&self) -> bool {
         let Slower { p50, p95, p99 } = self.slower;
-        [self.errors, p50, p95, p99].iter().all(|part| *part <= self.calls)
+        let timed = self.calls.saturating_sub(self.untimed);
+        [self.errors, self.untimed].iter().all(|part| *part <= self.calls)
+            && [p50, p95, p99].iter().all(|part| *part <= timed)
             && self.mismatches <= self.compared
             && self.gross.tenants <= self.gross.length
             && self.gross.tenants <= self.gross.of

@@ -75,6 +75,7 @@ impl Windows {
         let figures = |operation: Option<Operation>, of: &OperationWindow| BaselineFigures {
             operation,
             figures: arm(&of.sides[legacy]),
+            timed: Some(of.sides[legacy].histogram.total()),
         };
         let mut operations = vec![figures(None, &all)];
         let with_calls = of.values().filter(|one| one.sides[legacy].calls > 0);

@@ -30,7 +30,9 @@ impl Windows {
         }
         let now = self.clock.now();
         let mut kept = self.beside.lock().await;
-        if let Some(kept) = kept.as_ref().filter(|kept| kept.since == since && now - kept.at < KEPT_MS) {
+        // From both sides: a clock that was set back makes nothing good for longer.
+        let is_good = |kept: &&Kept| kept.since == since && (0..KEPT_MS).contains(&(now - kept.at));
+        if let Some(kept) = kept.as_ref().filter(is_good) {
             return Ok(kept.measures.clone());
         }
         let sums = self.sums(name, since).await?;

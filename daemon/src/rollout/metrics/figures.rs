@@ -119,6 +119,8 @@ impl Windows {
     ) -> Result<BTreeMap<Operation, OperationWindow>, ReadError> {
         let mut kept = self.sums.lock().await;
         let settled = self.settled();
+        // A clock that was ahead settled what is still to come.
+        kept.retain(|sums| sums.until <= settled.max(sums.since));
         let known = kept.iter().position(|sums| sums.name == name && sums.since == since);
         let mut sums = match known {
             Some(at) => kept.remove(at),

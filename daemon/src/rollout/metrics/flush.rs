@@ -76,7 +76,8 @@ impl Flush {
         metrics: Metrics,
         moments: Moments,
     ) -> Self {
-        let held = Mutex::new(Held::new(clock.now()));
+        let held = Held::new(clock.now());
+        windows.counts_as(held.process);
         let inner = Inner {
             db,
             clock,
@@ -84,7 +85,7 @@ impl Flush {
             windows,
             metrics,
             moments,
-            held,
+            held: Mutex::new(held),
             storing: tokio::sync::Mutex::default(),
             due: Notify::new(),
         };

@@ -10,6 +10,7 @@ pub mod flush;
 pub mod gross;
 pub mod outside;
 pub mod prometheus;
+mod recent;
 mod tallied;
 mod tenants;
 pub mod windows;

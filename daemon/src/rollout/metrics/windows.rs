@@ -1,18 +1,26 @@
 //! Windows as they are read: what several rows say of one window, added up.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use cutover_shared::rollout::{Operation, RolloutName, Side};
 use tokio::sync::{Mutex, watch};
 
+use super::WINDOW_MS;
 use super::beside::Kept;
 use super::buckets::Histogram;
 use super::figures::Sums;
+use super::flush::floor;
+pub use super::recent::Recent;
+use super::recent::Told;
 use crate::clock::{Clock, Millis};
 use crate::store::{Db, MetricRow, ReadError, Source, Wholeness};
 
 /// Rows of one question to the store.
 const PAGE: u32 = 4_096;
+
+/// Names that a process may give its rows: its own, and one more whenever the clock is set back.
+const WRITERS: i64 = 1_000;
 
 /// One arm's figures.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -105,7 +113,13 @@ impl WindowFigures {
         &self.sides[side.index()]
     }
 
-    pub(super) fn add(&mut self, row: &MetricRow) -> Result<(), ReadError> {
+    /// Nothing happened, as far as it is known, and it is known whole.
+    pub fn is_empty(&self) -> bool {
+        let quiet = self.sides.iter().all(|side| side.calls == 0);
+        quiet && self.complete && self.compared == 0 && self.shed == 0
+    }
+
+    pub(in crate::rollout) fn add(&mut self, row: &MetricRow) -> Result<(), ReadError> {
         let histogram = histogram(row)?;
         self.length_ms = self.length_ms.max(row.length_ms);
         self.complete &= row.complete != Wholeness::Incomplete;
@@ -136,7 +150,9 @@ pub struct Windows {
     pub(super) db: Db,
     pub(super) clock: Clock,
     /// By [`RolloutName::index`].
-    told: Arc<[watch::Sender<Option<Arc<WindowFigures>>>; RolloutName::ALL.len()]>,
+    told: Arc<[Told; RolloutName::ALL.len()]>,
+    /// Names the rows of this process; 0: it counts nothing.
+    process: Arc<AtomicI64>,
     pub(super) sums: Arc<Mutex<Vec<Sums>>>,
     pub(super) beside: Arc<Mutex<Option<Kept>>>,
 }
@@ -144,32 +160,78 @@ pub struct Windows {
 impl Windows {
     /// Nothing was told yet.
     pub fn new(db: Db, clock: Clock) -> Self {
-        let told = Arc::new(std::array::from_fn(|_| watch::Sender::new(None)));
-        Self { db, clock, told, sums: Arc::default(), beside: Arc::default() }
+        Self {
+            db,
+            clock,
+            told: Arc::default(),
+            process: Arc::default(),
+            sums: Arc::default(),
+            beside: Arc::default(),
+        }
+    }
+
+    /// Names the rows of this process from now on.
+    pub(super) fn counts_as(&self, process: i64) {
+        self.process.store(process, Ordering::SeqCst);
     }
 
     /// Tells each window of a rollout as it ends, empty ones too. Whoever is slower than windows end sees the newest, and asks
-    /// [`Windows::closed`] for those between.
+    /// [`Windows::recent`] for those between.
     pub fn told(&self, name: RolloutName) -> watch::Receiver<Option<Arc<WindowFigures>>> {
         self.told[name.index()].subscribe()
     }
 
     pub(super) fn tell(&self, window: WindowFigures) {
-        self.told[window.rollout.index()].send_replace(Some(Arc::new(window)));
+        self.told[window.rollout.index()].tell(window);
     }
 
-    /// Windows that are over and have figures, from those that begin at `since` on, by begin; at most `most`. Those that are older
-    /// than a day are hours.
-    pub async fn closed(
+    /// What this process told from window number `from` on, from memory: the store may take nothing, and may have a part of a window.
+    pub fn recent(&self, name: RolloutName, from: u64) -> Recent {
+        self.told[name.index()].recent(from)
+    }
+
+    /// Windows of earlier processes that are over and have figures, for each source from those on that begin after `after`, by
+    /// begin; at most `most`. Those that are older than a day are hours.
+    pub async fn earlier(
+        &self,
+        name: RolloutName,
+        after: impl Fn(Source) -> Millis + Send + Sync,
+        most: usize,
+    ) -> Result<Vec<WindowFigures>, ReadError> {
+        let process = self.process.load(Ordering::SeqCst);
+        let begun = floor(process, WINDOW_MS);
+        let is_earlier = |row: &MetricRow| match row.writer {
+            // Differences are stored by whoever finds them; this process tells those of its own windows.
+            0 => row.start_at < begun,
+            writer => !(process..process.saturating_add(WRITERS)).contains(&writer),
+        };
+        let since = after(Source::Own).min(after(Source::Prometheus));
+        let keep = |row: &MetricRow| row.start_at > after(row.source) && is_earlier(row);
+        self.over(name, since, most, keep).await
+    }
+
+    /// All that is stored of windows that are over, from those that begin at `since` on.
+    #[cfg(test)]
+    pub(in crate::rollout) async fn closed(
         &self,
         name: RolloutName,
         since: Millis,
         most: usize,
     ) -> Result<Vec<WindowFigures>, ReadError> {
+        self.over(name, since, most, |_| true).await
+    }
+
+    async fn over(
+        &self,
+        name: RolloutName,
+        since: Millis,
+        most: usize,
+        keep: impl Fn(&MetricRow) -> bool + Send + Sync,
+    ) -> Result<Vec<WindowFigures>, ReadError> {
         let (mut all, now) = (Vec::new(), self.clock.now());
         self.each(name, since, i64::MAX, |rows| {
             for source in [Source::Own, Source::Prometheus] {
-                let mut of = rows.iter().filter(|row| row.source == source).peekable();
+                let mut of = rows.iter().filter(|row| row.source == source && keep(row)).peekable();
                 let Some(first) = of.peek() else { continue };
                 let mut window = WindowFigures::empty(name, source, first.start_at, first.length_ms);
                 let mut is_open = false;

@@ -62,6 +62,29 @@ fn a_hole_proves_nothing() {
 }
 
 #[test]
+fn a_clock_that_was_ahead_blinds_nobody() {
+    let mut watch = only(WorthMeasure::P95);
+    hours(&mut watch, 0..=100, 10_001);
+    // A year ahead, and set right again.
+    watch.observe(WorthMeasure::P95, 10_001, 365 * DAY_MS);
+    hours(&mut watch, 101..=436, 10_001);
+    let worth = watch.worth(436 * HOUR);
+    assert_eq!((worth.outcome, worth.readings[0].missing_ms), (WorthOutcome::Watching, HOUR));
+    hours(&mut watch, 437..=437, 10_001);
+    assert_eq!(watch.worth(437 * HOUR).outcome, WorthOutcome::Migrate);
+    // By less than a hole it goes on.
+    let mut watch = only(WorthMeasure::P95);
+    hours(&mut watch, 0..=100, 10_001);
+    watch.observe(WorthMeasure::P95, 9_999_999, 100 * HOUR - HOUR / 2);
+    let reading = &watch.worth(100 * HOUR).readings[0];
+    assert_eq!((reading.value, reading.exceeded.unwrap().since_ms), (Some(9_999_999), 0));
+    // A watch that began in a year to come is reviewed a quarter from now.
+    let mut watch = WorthWatch::begin(WorthSettings::default(), 365 * DAY_MS);
+    hours(&mut watch, 0..=0, 1);
+    assert_eq!(watch.worth(HOUR).review_ms, 91 * DAY_MS);
+}
+
+#[test]
 fn after_a_quarter_without_it_is_not_needed() {
     let quarter = 91 * 24;
     let mut watch = only(WorthMeasure::P95);

@@ -1,6 +1,7 @@
 //! Trials of one case: the same calls for every rule, and when each of them fired.
 
 use cutover_daemon::rollout::judge::{ArmError, Baseline, Better, Judge, Measure, Settings};
+use cutover_shared::verdict::Effect;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
@@ -194,7 +195,13 @@ impl Counts {
 
 /// The judge as its defaults arm it.
 pub(super) fn armed() -> Result<Judge, ArmError> {
-    let measure = Measure { name: "import_latency".to_owned(), better: Better::Lower, value: 200, least: 1 };
+    let measure = Measure {
+        name: "import_latency".to_owned(),
+        better: Better::Lower,
+        value: 200,
+        least: 1,
+        effect: Effect::Gate,
+    };
     let baseline = Baseline {
         calls: 100_000,
         p50_us: 40_000,

@@ -116,3 +116,33 @@ fn false_alarms_are_divided_among_the_armed() {
         assert!((sum - 0.02).abs() < 1e-4, "{sum}");
     }
 }
+
+#[test]
+fn armed_again_what_is_the_same_question_goes_on() {
+    let mut before = judge(armed(&[Trigger::LatencyP95, Trigger::Consistency]));
+    feed(&mut before, [calls(150, 9), Window { compared: 500, ..slow(100, 6) }]);
+    before.begin_stage(7);
+    feed(&mut before, [slow(250, 0)]);
+    let evidence = |judge: &Judge, trigger| {
+        let reading = of(&now(judge), trigger);
+        (reading.sample, reading.evidence.unwrap().log_e_millinats)
+    };
+    let same = before.renew(before.settings().clone(), baseline(), 9).unwrap().judge;
+    let [errors, slowness] = [Trigger::ErrorRate, Trigger::LatencyP95].map(|one| evidence(&before, one));
+    assert_eq!(
+        [evidence(&same, Trigger::ErrorRate), evidence(&same, Trigger::LatencyP95)],
+        [errors, slowness]
+    );
+    // Another limit of slowness is another question, the rest is not.
+    let slower = Baseline { p95_us: 300_000, ..baseline() };
+    let other = before.renew(before.settings().clone(), slower, 9).unwrap().judge;
+    assert_eq!(evidence(&other, Trigger::ErrorRate), errors);
+    assert_eq!(evidence(&other, Trigger::LatencyP95), (0, 0));
+    assert_eq!((other.claim(), other.stage_ms, other.last), (before.claim(), 7, before.last));
+    // A firing stays for as long as its question does.
+    let mut fired = judge(armed(&[Trigger::LatencyP95]));
+    feed(&mut fired, [slow(400, 400)]);
+    let kept = |baseline| fired.renew(fired.settings().clone(), baseline, 9).unwrap().judge.fired().cloned();
+    assert_eq!(kept(baseline()), fired.fired().cloned());
+    assert_eq!(kept(Baseline { p95_us: 300_000, ..baseline() }), None);
+}

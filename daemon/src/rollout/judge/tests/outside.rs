@@ -109,16 +109,19 @@ fn worse_measures_close_the_gate_and_roll_nothing_back() {
 }
 
 #[test]
-fn half_as_bad_again_can_be_set_to_roll_back() {
-    let mut outside = well();
-    outside.measures.insert("import_latency".to_owned(), Seen { value: 301, sample: 200 });
-    let (verdict, judge) = with(outside.clone());
-    assert_eq!(verdict, Verdict::GateFailed);
-    assert_eq!(of(&now(&judge), Trigger::Performance).value, 505);
-    let settings = Settings { performance_effect: Effect::Rollback, ..all_but_calls() };
-    let mut strict = super::judge(settings);
-    strict.observe_outside(outside, 1);
-    assert_eq!(strict.fired().unwrap().reading.trigger, Trigger::Performance);
+fn half_as_bad_again_rolls_back_what_the_target_causes() {
+    for (name, value, verdict) in [
+        ("import_latency", 300, Verdict::GateFailed),
+        ("import_latency", 301, Verdict::Breach),
+        ("webhook_failure", 7_501, Verdict::GateFailed),
+    ] {
+        let mut outside = well();
+        outside.measures.insert(name.to_owned(), Seen { value, sample: 200 });
+        let (found, judge) = with(outside);
+        assert_eq!(found, verdict, "{name}");
+        let fired = judge.fired().map(|fired| fired.reading.trigger);
+        assert_eq!(fired, (verdict == Verdict::Breach).then_some(Trigger::Performance));
+    }
 }
 
 #[test]

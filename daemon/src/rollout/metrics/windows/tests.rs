@@ -57,3 +57,25 @@ async fn a_window_whose_last_flush_has_not_come_is_not_over() {
         assert_eq!(windows.closed(NAME, 0, 9).await.unwrap().len(), closed, "{complete:?}");
     }
 }
+
+/// What was kept in memory while the clock was ahead must not stand until that time has come.
+#[tokio::test]
+async fn a_clock_that_was_ahead_hides_no_figures() {
+    const HOUR_MS: i64 = 3_600_000;
+    let dir = tempfile::tempdir().unwrap();
+    let db = open(&format!("sqlite:{}/cutover.db", dir.path().display()), Faults::none()).await.unwrap();
+    let (name, clock) = (RolloutName::GithubAuth, Clock::manual(50 * HOUR_MS));
+    let windows = Windows::new(db.clone(), clock.clone());
+    clock.jump_wall(60 * HOUR_MS);
+    assert!(windows.sums(name, HOUR_MS).await.unwrap().is_empty());
+    let empty = windows.measured(name, HOUR_MS).await.unwrap();
+    assert!(empty.iter().all(|one| one.sample == 0));
+    clock.jump_wall(50 * HOUR_MS);
+    let row = MetricRow::empty(Operation::Import, Side::Target, clock.now(), 5_000);
+    let rows = vec![MetricRow { calls: 3, complete: Wholeness::Whole, ..row }];
+    db.write(Lane::Run, Unit::new().with(RolloutMetricOp::Windows { rows })).await.unwrap();
+    clock.advance(std::time::Duration::from_secs(600));
+    assert_eq!(windows.sums(name, HOUR_MS).await.unwrap()[&Operation::Import].sides[1].calls, 3);
+    let measured = windows.measured(name, HOUR_MS).await.unwrap();
+    assert!(measured.iter().any(|one| one.sample == 3), "{measured:?}");
+}
