@@ -126,7 +126,7 @@ impl Rollouts {
 
     /// Tenants that the target answers for; while it answers for nobody, all tenants.
     pub async fn inside(&self, name: RolloutName) -> Result<u64, RolloutError> {
-        let Count { inside, tenants, .. } = self.count(name, &*self.known(name)?).await?;
+        let Count { inside, tenants, .. } = self.count(name, &self.known(name)?).await?;
         Ok(if inside == 0 { tenants } else { inside })
     }
 

@@ -7,7 +7,7 @@ use cutover_shared::rollout::Stage as At;
 
 use super::super::stage::check;
 use super::super::{DemoError, Options};
-use super::{NAME, Play};
+use super::{NAME, Plan, Play};
 use crate::github_sim::{Effect, Fault, RouteKind};
 
 /// 99 %: what is shown is how it goes back, and that needs no long way there.

@@ -101,19 +101,22 @@ impl Shared {
     async fn turn(self: Arc<Self>) {
         while !self.stop.load(Ordering::Relaxed) {
             let done = self.round().await;
-            let mut rounds = self.rounds.lock().unwrap_or_else(PoisonError::into_inner);
-            match done {
-                Ok(arms) => {
-                    rounds.whole += 1;
-                    for arm in arms {
-                        *rounds.by_arm.entry(arm).or_default() += 1;
-                    }
-                }
-                Err(what) if rounds.bad.len() < KEPT => rounds.bad.push(what),
-                Err(_) => {}
-            }
-            drop(rounds);
+            self.note(done);
             self.clock.sleep(PAUSE).await;
+        }
+    }
+
+    fn note(&self, done: Result<[String; 2], String>) {
+        let mut rounds = self.rounds.lock().unwrap_or_else(PoisonError::into_inner);
+        match done {
+            Ok(arms) => {
+                rounds.whole += 1;
+                for arm in arms {
+                    *rounds.by_arm.entry(arm).or_default() += 1;
+                }
+            }
+            Err(what) if rounds.bad.len() < KEPT => rounds.bad.push(what),
+            Err(_) => {}
         }
     }
 
