@@ -27,8 +27,8 @@ pub use self::time::{
     Stay, StayEvent, StayEventKind, TimelineView,
 };
 pub use self::view::{
-    ChangeView, Criterion, CriterionState, DecisionView, Difference, FlagView, FreezeView, Member,
-    MismatchView, OverrideView, RolloutLine, RolloutView, StepView, TrackStage, TrackState,
+    ChangeView, Criterion, CriterionState, DecisionView, Difference, FlagView, FreezeView, KilledView,
+    Member, MismatchView, OverrideView, RolloutLine, RolloutView, StepView, TrackStage, TrackState,
 };
 pub use self::worth::{Decided, WorthDecision, WorthView};
 use crate::run::words;

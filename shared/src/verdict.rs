@@ -56,7 +56,8 @@ pub enum Trigger {
     RecordsLost,
     /// Windows that a crash cut short, that are missing, or whose figures contradict themselves.
     IncompleteWindows,
-    /// Share of shadow calls that were shed, so that what was compared is not what was asked.
+    /// Share of the last shadow calls that were shed, so that what was compared is not what was asked. What a budget leaves out is
+    /// none of them.
     ShadowShed,
 }
 

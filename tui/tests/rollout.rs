@@ -9,7 +9,7 @@ use cutover_shared::ids::TenantId;
 use cutover_shared::mapping::MapScope;
 use cutover_shared::rollout::{
     Operation, ReconcileView, Ring, RingChange, RolloutAct, RolloutAnswer, RolloutName, RolloutQuery,
-    RolloutReceipt, Side, Stage, WorthDecision,
+    RolloutReceipt, Side, Stage, StepView, WorthDecision,
 };
 use cutover_shared::rpc::{Act, Answer, Query, Receipt};
 use support::rollout::measured;
@@ -411,4 +411,25 @@ async fn a_ring_is_asked_for_and_its_list_is_changed_by_name() {
         .run(&["rollout", "stage", "github-auth", "--to", "canary-10", "--ring", "beta", "--approve", "0"])
         .await;
     assert!(matches!(acted(&daemon), RolloutAct::Stage { ring: Some(Ring::Beta), .. }));
+}
+
+/// Without the ring the daemon would take the next one that has tenants: another step, refused for ever.
+#[tokio::test]
+async fn a_ring_that_was_asked_for_is_asked_for_again_by_the_printed_command() {
+    for (asked, of, told) in [
+        (Some("all"), Ring::All, " --ring all "),
+        (Some("beta"), Ring::Beta, " --ring beta "),
+        (None, Ring::Internal, " --ring internal "),
+        (None, Ring::All, ""),
+    ] {
+        let daemon = Daemon::start().answers(move |_| {
+            let step = StepView { ring: of, ..rollout::step(AUTH, true) };
+            Reply::Say(Answer::Rollout(RolloutAnswer::Step(Box::new(step))))
+        });
+        let ring = asked.map_or(Vec::new(), |ring| vec!["--ring", ring]);
+        let ran = daemon.run(&[&["rollout", "stage", "github-auth"], &ring[..]].concat()).await;
+        let printed = ran.out.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(printed.contains(" --ring "), !told.is_empty(), "{printed}");
+        assert!(printed.contains(told), "{printed}");
+    }
 }

@@ -28,7 +28,7 @@ pub(super) const KEYS: &[Key] = &[
     usual("rollout.shadow_parallel", Kind::Whole { min: 1, max: 64 },
         "Comparisons under way at once; what comes on top is left out, and counted.", "4", "2"),
     usual("rollout.shadow_calls_per_hour", Kind::Whole { min: 0, max: 1_000_000 },
-        "Calls of GitHub that comparisons may add in an hour; what comes on top is left out, and counted.", "1000", "500"),
+        "Calls of GitHub that comparisons may add in an hour; what comes on top is no part of the sample, and counted.", "1000", "500"),
     usual("rollout.consistency_ppm", Kind::Whole { min: 900_000, max: 999_999 },
         "How many of a million answers of both arms must be the same; more differing ones roll back, and a stage passes once it is proven.",
         "999900", "999000"),

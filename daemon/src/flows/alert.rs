@@ -66,7 +66,7 @@ impl Alerts {
         let incidents = &self.0.incidents;
         let alerts = &alerts[..alerts.len().min(TAKEN_MOST)];
         let now = incidents.clock.now();
-        let (mut ledger, open, unread) = match self.known().await {
+        let (mut ledger, open, unread) = match self.known(alerts).await {
             Ok((ledger, open)) => (ledger, open, None),
             // Legacy in every doubt: it may be news.
             Err(error) => (Ledger::default(), BTreeSet::new(), Some(error)),
@@ -102,14 +102,16 @@ impl Alerts {
         Ok(taken)
     }
 
-    async fn known(&self) -> Result<(Ledger, BTreeSet<String>), ReadError> {
+    /// The ledger, and which of the incidents that these alerts declared are open.
+    async fn known(&self, alerts: &[Alert]) -> Result<(Ledger, BTreeSet<String>), ReadError> {
         let db = &self.0.incidents.db;
         let stored = db.setting(SETTING).await?;
         let ledger = stored.map(|(value, ..)| serde_json::from_str(&value)).transpose();
         let ledger = ledger
             .map_err(|error| ReadError::Corrupt { what: "ledger of alerts", cause: error.to_string() })?;
-        let open = db.incidents_open().await?;
-        Ok((ledger.unwrap_or_default(), open.into_iter().map(|row| row.id).collect()))
+        let ledger: Ledger = ledger.unwrap_or_default();
+        let open = db.incidents_open_among(&ledger.declared_by(alerts)).await?;
+        Ok((ledger, open.into_iter().collect()))
     }
 
     /// Brings back what the alert names, once for each incident.

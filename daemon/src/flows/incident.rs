@@ -88,9 +88,7 @@ impl Incidents {
     /// # Errors
     /// As the store's.
     pub async fn close(&self, id: &str, who: &Who) -> Result<Option<IncidentView>, RolloutError> {
-        let Some(row) = self.db.incidents_open().await?.into_iter().find(|row| row.id == id) else {
-            return Ok(None);
-        };
+        let Some((row, None)) = self.db.incident(id).await? else { return Ok(None) };
         let at = self.clock.now();
         let close = RolloutOp::Close { id: row.id.clone(), at, by: who.operator.0.clone() };
         let record =

@@ -29,6 +29,10 @@ const PARALLEL: usize = 8;
 /// Failures that a proof names.
 const NAMED: usize = 20;
 
+/// Troubles that are none of a credential's. `runbooks/drill.md` has a row for each.
+pub(super) const NO_ANSWER: &str = "no answer in time";
+pub(super) const NO_REPOSITORY: &str = "no repository is in the catalog";
+
 /// How long one tenant is tried.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -131,7 +135,7 @@ impl Proofs {
                 let (prover, clock) = (prover.clone(), self.clock.clone());
                 async move {
                     let trouble = clock.timeout(PATIENCE, prover.trouble(side, &tenant)).await;
-                    let trouble = trouble.unwrap_or_else(|_| Some("no answer in time".to_owned()));
+                    let trouble = trouble.unwrap_or_else(|_| Some(NO_ANSWER.to_owned()));
                     trouble.map(|trouble| (tenant, trouble))
                 }
             })

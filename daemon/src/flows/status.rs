@@ -167,14 +167,12 @@ async fn standing(
     judged: &Judged,
     now: i64,
 ) -> Result<Vec<RolloutNow>, ReadError> {
-    let incidents = db.incidents_open().await?;
     let mut all = Vec::new();
     for name in RolloutName::ALL.iter().copied() {
         let Ok((_, state)) = rollouts.state(name) else { continue };
         let since = now.saturating_sub(FAILED_MS);
         let changes = db.rollout_changes(name, None, CHANGES).await?;
         let back = changes.into_iter().find(|change| change.act == AUTO && change.at >= since);
-        let incident = incidents.iter().find(|one| one.rollout.is_none_or(|of| of == name));
         all.push(RolloutNow {
             name,
             stage: state.stage,
@@ -182,7 +180,7 @@ async fn standing(
             freeze: state.freeze.map(|freeze| freeze.reason),
             judgement: judged.of(name),
             went_back: back.map(|change| (change.at, change.to, change.reason)),
-            incident: incident.map(|one| (one.id.clone(), one.text.clone())),
+            incident: db.open_incident(name).await?,
         });
     }
     Ok(all)

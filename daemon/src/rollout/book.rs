@@ -111,8 +111,8 @@ struct Inner {
     /// One at a time writes or removes a marker file.
     marking: tokio::sync::Mutex<()>,
     wake: Notify,
-    /// By version: how many tenants a failure can come from.
-    counts: Mutex<[Option<(u64, u64)>; RolloutName::ALL.len()]>,
+    /// Tenants on the target and all, and of what they were counted.
+    counts: Mutex<[Option<look::Count>; RolloutName::ALL.len()]>,
 }
 
 /// What is stored of one rollout.

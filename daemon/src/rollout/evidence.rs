@@ -23,8 +23,7 @@ pub struct Recorded {
 #[async_trait]
 impl Evidence for Recorded {
     async fn facts(&self, name: RolloutName, state: &State) -> Result<Facts, ReadError> {
-        let open = self.db.incidents_open().await?;
-        let incident = open.into_iter().find(|one| one.rollout.is_none_or(|of| of == name));
+        let incident = self.db.open_incident(name).await?;
         let lost = unrecorded(self.db.rollout_record(name, RecordKind::Unrecorded).await?);
         let baseline = self.record::<Baseline>(name, RecordKind::Baseline).await?;
         Ok(Facts {
@@ -37,7 +36,7 @@ impl Evidence for Recorded {
             preflight: self.record::<Proof>(name, RecordKind::Preflight).await?,
             baseline_at: baseline.as_ref().map(|baseline| baseline.at),
             baseline_lacks: baseline.map(|baseline| lacks(name, &baseline.measures)).unwrap_or_default(),
-            incident: incident.map(|one| one.text),
+            incident: incident.map(|(_, text)| text),
             red: self.record::<Proof>(name, RecordKind::Red).await?,
             ..Facts::default()
         })

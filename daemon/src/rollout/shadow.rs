@@ -29,9 +29,9 @@ use crate::store::Db;
 pub struct ShadowSettings {
     /// For one of them.
     pub timeout: Duration,
-    /// Under way at once; what comes on top is left out.
+    /// Under way at once; what comes on top is shed.
     pub parallel: usize,
-    /// Calls of all of them in an hour; what comes on top is left out.
+    /// Calls of all of them in an hour; what comes on top is no part of the sample.
     pub calls_per_hour: u64,
 }
 
@@ -72,8 +72,10 @@ pub enum Beside {
     Both { answered: Content, other: Content },
     /// The arm beside failed: that is an error, never a difference.
     Failed(Outcome),
-    /// Nothing to compare, and nobody's fault: the world has moved between the two, or a limit holds.
+    /// Nothing to compare, and nobody's fault: the world has moved between the two, or this machine had no room.
     Left,
+    /// GitHub's limits have nothing left for it.
+    Unaffordable,
 }
 
 impl Shadow {
@@ -127,6 +129,7 @@ impl Inner {
             let tenant = asked.tenant.as_str();
             self.parts.tally.record(&Sample { operation, side, tenant, outcome, latency, answered: false });
         };
+        let unaffordable = matches!(ended, Some(Ok(Ok(Beside::Unaffordable))));
         let failed = match ended {
             Some(Ok(Ok(Beside::Both { answered, other }))) if !leash.is_halted() => {
                 record(Outcome::Ok);
@@ -148,7 +151,12 @@ impl Inner {
                 if leash.is_marked() {
                     record(Outcome::Ok);
                 }
-                self.parts.tally.shed(asked.operation);
+                // By its design, and not for want of room.
+                if leash.is_spent() || unaffordable {
+                    self.parts.tally.over_budget(asked.operation);
+                } else {
+                    self.parts.tally.shed(asked.operation);
+                }
             }
         }
     }

@@ -49,8 +49,10 @@ pub trait Tally: Send + Sync {
     fn record(&self, sample: &Sample<'_>);
     /// Both arms' answers were compared.
     fn compared(&self, operation: Operation, equal: bool);
-    /// A comparison that was due was left out.
+    /// A comparison that was due was lost: there was no room for it, no time, or the world moved.
     fn shed(&self, operation: Operation);
+    /// A comparison was left out because the budget of calls was used up: the sample is smaller, and nothing was lost.
+    fn over_budget(&self, operation: Operation);
     /// What counts a difference in the store, in the unit that keeps it. With one, [`Tally::compared`] is not called for it.
     fn mismatch(&self, _operation: Operation) -> Option<Op> {
         None
@@ -124,6 +126,7 @@ struct Counts {
     equal: AtomicU64,
     unequal: AtomicU64,
     shed: AtomicU64,
+    over_budget: AtomicU64,
 }
 
 impl Counted {
@@ -149,9 +152,14 @@ impl Counted {
         (read(&of.equal), read(&of.unequal))
     }
 
-    /// Comparisons that were left out.
+    /// Comparisons that were lost.
     pub fn sheds(&self, operation: Operation) -> u64 {
         read(&self.0[operation.index()].shed)
+    }
+
+    /// Comparisons that the budget left out.
+    pub fn beyond_budget(&self, operation: Operation) -> u64 {
+        read(&self.0[operation.index()].over_budget)
     }
 }
 
@@ -176,6 +184,10 @@ impl Tally for Counted {
 
     fn shed(&self, operation: Operation) {
         raise(&self.0[operation.index()].shed);
+    }
+
+    fn over_budget(&self, operation: Operation) {
+        raise(&self.0[operation.index()].over_budget);
     }
 }
 

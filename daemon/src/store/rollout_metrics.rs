@@ -79,7 +79,9 @@ pub struct MetricRow {
     pub p95_us: Option<u64>,
     pub compared: u64,
     pub mismatched: u64,
+    /// Comparisons that were lost, and those that the budget left out.
     pub shed: u64,
+    pub over_budget: u64,
     pub complete: Wholeness,
 }
 
@@ -103,6 +105,7 @@ impl MetricRow {
             compared: 0,
             mismatched: 0,
             shed: 0,
+            over_budget: 0,
             complete: Wholeness::Open,
         }
     }

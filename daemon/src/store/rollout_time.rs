@@ -58,14 +58,18 @@ pub trait RolloutTimeRead {
         before: Option<u64>,
         limit: u32,
     ) -> Read<Vec<ChangeRow>>;
-    /// Incidents that concern the rollout and were opened or closed from `from` until before `until`, oldest first.
+    /// For each span from a time until before another: incidents that concern the rollout and were opened or closed in it, the
+    /// oldest first, up to `limit` in each.
     async fn incidents_of(
         &self,
         name: RolloutName,
-        from: i64,
-        until: i64,
+        spans: &[(i64, i64)],
         limit: u32,
-    ) -> Read<Vec<PastIncidentRow>>;
+    ) -> Read<Vec<Vec<PastIncidentRow>>>;
+    /// Id and text of the oldest open incident that concerns the rollout.
+    async fn open_incident(&self, name: RolloutName) -> Read<Option<(String, String)>>;
+    /// Which of these incidents are open.
+    async fn incidents_open_among(&self, ids: &[String]) -> Read<Vec<String>>;
     /// What one arm owes.
     async fn second_owed(&self, name: RolloutName, side: Side) -> Read<SecondCounts>;
 }

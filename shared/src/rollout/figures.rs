@@ -62,8 +62,11 @@ pub struct OperationFigures {
     pub compared: u64,
     /// Of those, the ones that differed.
     pub mismatched: u64,
-    /// Shadow calls that were left out, since shadow began.
+    /// Comparisons that were lost since shadow began: no room, no time, or the world moved.
     pub shed: u64,
+    /// Comparisons that the budget of calls left out since shadow began: the sample is smaller, nothing was lost.
+    #[serde(default)]
+    pub over_budget: u64,
 }
 
 /// Writes of the other arm that are still owed.

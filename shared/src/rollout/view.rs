@@ -69,6 +69,14 @@ pub struct FreezeView {
     pub at: i64,
 }
 
+/// Legacy answers for everybody until somebody lets go.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KilledView {
+    pub reason: String,
+    pub by: OperatorName,
+    pub at: i64,
+}
+
 /// Something that stands in the way of the next stage, or does not.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Criterion {
@@ -166,6 +174,12 @@ pub struct RolloutView {
     pub overrides: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub freeze: Option<FreezeView>,
+    /// The kill that holds it; none without one, and while only memory and the marker hold it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub killed: Option<KilledView>,
+    /// The change that led to where it is, however many came after it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moved: Option<Box<ChangeView>>,
     pub figures: Vec<OperationFigures>,
     /// What the judge says, with a reading for each trigger; none while it is not armed.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,8 +1,8 @@
 //! Figures of rollouts in words. Whole numbers only, cut and never rounded up, so that 99.999 % is not 100 %.
 
 use cutover_shared::rollout::{
-    ArmFigures, BaselineMeasure, ChangeView, CriterionState, MeasureLine, Measured, Member, RolloutLine,
-    TrackState, Why,
+    ArmFigures, BaselineMeasure, ChangeView, CriterionState, MeasureLine, Measured, Member, OperationFigures,
+    RolloutLine, TrackState, Why,
 };
 use cutover_shared::verdict::{Judgement, Reading, ReadingState, Trigger, Unit, Verdict};
 
@@ -175,6 +175,17 @@ pub fn changed(change: &ChangeView) -> String {
     }
 }
 
+/// That the budget of calls limits what is compared; none while it does not.
+pub fn limited(figures: &OperationFigures) -> Option<String> {
+    (figures.over_budget > 0).then(|| {
+        format!(
+            "limited by the budget (`rollout.shadow_calls_per_hour`): {} compared, {} left out, which is no loss",
+            number(figures.compared),
+            number(figures.over_budget)
+        )
+    })
+}
+
 /// What a trigger's figure is a figure of.
 pub fn counted(trigger: Trigger) -> &'static str {
     match trigger {
@@ -191,7 +202,7 @@ pub fn counted(trigger: Trigger) -> &'static str {
         Trigger::Performance | Trigger::Regression => "worse than the baseline",
         Trigger::RecordsLost => "calls not counted",
         Trigger::IncompleteWindows => "windows cut short",
-        Trigger::ShadowShed => "of shadow calls left out",
+        Trigger::ShadowShed => "of shadow calls lost lately",
     }
 }
 

@@ -1,6 +1,8 @@
 //! The screen of rollouts: what its keys ask, do and refuse.
 
-use cutover_shared::rollout::{RolloutAct, RolloutAnswer, RolloutName, RolloutQuery, Stage};
+use cutover_shared::rollout::{
+    ChangeView, KilledView, RolloutAct, RolloutAnswer, RolloutName, RolloutQuery, Stage,
+};
 use cutover_shared::rpc::{Act, Answer, Query, Role};
 use cutover_shared::verdict::{Firing, ReadingState, Verdict};
 use cutover_tui::app::effect::Effect;
@@ -42,11 +44,29 @@ fn shown(console: &Console) -> String {
     text(&frame(&console.state))
 }
 
+fn killed() -> KilledView {
+    KilledView { at: NOW - 5 * 60 * SECOND, by: "alice".into(), reason: "imports fail".into() }
+}
+
+/// As the runbook of a rollback leaves it: killed, then an exception for one tenant after the other.
+fn crowded(query: &Query) -> Option<Answer> {
+    let Query::Rollout(RolloutQuery::Show { name }) = query else { return None };
+    let mut view = crate::rollout::view(*name);
+    let [_, fallen, ..] = &crate::rollout::changes()[..] else { return None };
+    view.moved = Some(Box::new(fallen.clone()));
+    view.changes =
+        (0..10).map(|n| ChangeView { version: 40 - n, act: "override".into(), ..fallen.clone() }).collect();
+    view.changes.iter_mut().for_each(|change| change.from = change.to);
+    (view.line.killed, view.killed) = (true, Some(killed()));
+    Some(Answer::Rollout(RolloutAnswer::Show(Box::new(view))))
+}
+
 /// A daemon whose rollout was killed by a breach, with an incident.
 fn breached(query: &Query) -> Option<Answer> {
     let Query::Rollout(RolloutQuery::Show { name }) = query else { return None };
     let mut view = crate::rollout::view(*name);
     view.line.killed = true;
+    view.killed = Some(killed());
     view.incident = Some("imports answer 500".into());
     if let Some(judgement) = view.judgement.as_mut() {
         judgement.verdict = Verdict::Breach;
@@ -230,4 +250,13 @@ fn on_old_figures_no_key_does_anything_but_the_kill_switch() {
     assert!(acts(&console).is_empty());
     console.press(&["K"]);
     assert!(matches!(console.state.layers.top(), Some(Layer::Kill(_))));
+}
+
+#[test]
+fn what_holds_a_rollout_is_told_however_much_was_changed_since() {
+    let mut fake = world();
+    fake.made = crowded;
+    let shown = shown(&open(fake, (120, 40)));
+    assert!(shown.contains("KILLED 5 min ago by alice: imports fail"), "{shown}");
+    assert!(shown.contains("rolled back 20 h ago from canary-10 to shadow: error rate"), "{shown}");
 }

@@ -192,6 +192,7 @@ fn figures() -> Vec<OperationFigures> {
         compared: calls * 2,
         mismatched: 0,
         shed: calls / 100,
+        over_budget: calls / 2,
     };
     vec![one(None, 1_500), one(Some(Operation::Import), 300), one(Some(Operation::List), 1_200)]
 }
@@ -248,6 +249,8 @@ pub fn view(name: RolloutName) -> RolloutView {
         flags: flags().into_iter().filter(|flag| flag.rollout == name).collect(),
         overrides: u64::from(half_way) * 2,
         freeze: line.frozen.then_some(freeze),
+        killed: None,
+        moved: if half_way { changes().into_iter().next().map(Box::new) } else { None },
         figures: if half_way { figures() } else { Vec::new() },
         judgement: half_way.then(judgement),
         criteria: criteria(),

@@ -66,7 +66,7 @@ async fn report(
             .iter()
             .map(|raw| serde_json::from_str(raw.get()).map_err(|error| error.to_string()))
             .collect();
-        let receipt = parts.outcomes.take(&batch.id, &reports).await.map_err(refused)?;
+        let receipt = parts.outcomes.take(&batch.id, reports).await.map_err(refused)?;
         Ok(json(StatusCode::OK, &receipt))
     };
     answer.await.unwrap_or_else(|refusal: Refusal| refusal.answer(&request))

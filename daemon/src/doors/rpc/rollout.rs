@@ -3,8 +3,8 @@
 use cutover_shared::error::{ErrorCode, RpcError};
 use cutover_shared::page::PageAsk;
 use cutover_shared::rollout::{
-    ChangeView, CriterionState, InTime, MeasureLine, Measured, RolloutAct, RolloutAnswer, RolloutLine,
-    RolloutName, RolloutQuery, RolloutReceipt, RolloutView, Side,
+    ChangeView, CriterionState, InTime, KilledView, MeasureLine, Measured, RolloutAct, RolloutAnswer,
+    RolloutLine, RolloutName, RolloutQuery, RolloutReceipt, RolloutView, Side,
 };
 
 use cutover_shared::status::RolloutBrief;
@@ -106,6 +106,7 @@ fn line(name: RolloutName, standing: &Standing) -> RolloutLine {
 async fn show(parts: &Parts, name: RolloutName) -> Result<RolloutView, RpcError> {
     let standing = parts.rollouts.standing(name).await.map_err(error)?;
     let changes = parts.rollouts.changes(name, &PageAsk::first(CHANGES)).await.map_err(error)?;
+    let moved = parts.rollouts.last_move(name).await.map_err(error)?.map(Box::new);
     let state = &standing.state;
     Ok(RolloutView {
         line: line(name, &standing),
@@ -114,6 +115,8 @@ async fn show(parts: &Parts, name: RolloutName) -> Result<RolloutView, RpcError>
         exact: state.exact(),
         overrides: u64::try_from(state.overrides.len()).unwrap_or(u64::MAX),
         freeze: state.freeze.clone(),
+        killed: state.killed.clone().map(|of| KilledView { reason: of.reason, by: of.by.into(), at: of.at }),
+        moved,
         figures: parts.windows.figures(name, state).await.map_err(read_error)?,
         judgement: parts.judged.of(name),
         repair: standing.facts.repair.clone(),
@@ -244,7 +247,7 @@ pub(super) async fn act(parts: &Parts, act: RolloutAct, who: &Who) -> Result<Rol
         }
         RolloutAct::Outcomes(batch) => {
             let reports: Vec<_> = batch.outcomes.into_iter().map(Ok).collect();
-            let taken = parts.outcomes.take(&batch.id, &reports).await;
+            let taken = parts.outcomes.take(&batch.id, reports).await;
             let outcomes = Some(taken.map_err(outcomes_error)?);
             return Ok(RolloutReceipt { outcomes, ..RolloutReceipt::default() });
         }

@@ -97,6 +97,12 @@ impl Ledger {
         step
     }
 
+    /// The incidents that these alerts declared last.
+    pub fn declared_by(&self, alerts: &[Alert]) -> Vec<String> {
+        let entries = alerts.iter().filter_map(|alert| self.0.get(&alert.fingerprint));
+        entries.filter_map(|entry| entry.incident.clone()).collect()
+    }
+
     fn begin(&mut self, alert: &Alert, starts_at: i64, now: i64) -> Step {
         let id = format!("alert-{}-{starts_at}", alert.fingerprint);
         let entry = Entry { starts_at, resolved_at: None, incident: Some(id.clone()), told_at: now };

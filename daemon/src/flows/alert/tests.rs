@@ -102,3 +102,16 @@ async fn what_a_person_closed_may_be_resolved_later() {
     let over = Alert { resolved_at: Some(NOW - 100), ..firing(NOW - 500) };
     assert_eq!(alerts.take(&[over], &who()).await.unwrap().closed, [id]);
 }
+
+#[tokio::test]
+async fn behind_a_hundred_open_incidents_an_alert_that_begins_again_is_known() {
+    let dir = tempfile::tempdir().unwrap();
+    let alerts = alerts(&dir).await;
+    for n in 0..120 {
+        let old = row(&format!("old-{n:03}"), Some(RolloutName::GitSandbox), "slow", n, &who());
+        alerts.0.incidents.db.write(Lane::Urgent, declared(&old, &who())).await.unwrap();
+    }
+    assert_eq!(alerts.take(&[firing(NOW - 500)], &who()).await.unwrap().declared.len(), 1);
+    let again = alerts.take(&[firing(NOW - 300)], &who()).await.unwrap();
+    assert_eq!(again, Taken { known: 1, ..Taken::default() });
+}

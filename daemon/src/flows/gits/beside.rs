@@ -63,7 +63,8 @@ impl Gits {
 fn failed(error: SandboxError) -> Beside {
     let is_limit = error == SandboxError::Quota(QuotaKind::Sandboxes);
     match Failure::from(error) {
-        Failure { error: GitsError::RateLimited { .. } | GitsError::Busy, .. } => Beside::Left,
+        Failure { error: GitsError::RateLimited { .. }, .. } => Beside::Unaffordable,
+        Failure { error: GitsError::Busy, .. } => Beside::Left,
         Failure { outcome: Outcome::Ok, .. } => Beside::Left,
         _ if is_limit => Beside::Left,
         Failure { outcome, .. } => Beside::Failed(outcome),

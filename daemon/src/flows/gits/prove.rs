@@ -8,7 +8,7 @@ use super::Gits;
 use super::credential::Wanted;
 use super::routed::verified;
 use crate::flows::import::Need;
-use crate::flows::proof::Prover;
+use crate::flows::proof::{NO_REPOSITORY, Prover};
 use crate::github::Traffic;
 use crate::sandbox::{Branch, OperationId, Reference};
 use crate::store::LinkFilter;
@@ -22,7 +22,7 @@ impl Prover for Gits {
             Ok(links) => links.into_iter().next(),
             Err(error) => return Some(error.to_string()),
         };
-        let Some(link) = link else { return Some("no repository is in the catalog".to_owned()) };
+        let Some(link) = link else { return Some(NO_REPOSITORY.to_owned()) };
         let wanted = Wanted {
             need: Need::Read,
             traffic: Traffic::Background,

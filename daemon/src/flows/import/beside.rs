@@ -151,14 +151,18 @@ fn whole(read: Whole, theirs: bool) -> Result<Rows, Beside> {
     match read {
         Ok(Some(rows)) => Ok(rows),
         Ok(None) => Err(Beside::Left),
-        Err(error) => Err(if theirs { failed(&error) } else { Beside::Left }),
+        Err(error) => Err(match failed(&error) {
+            Beside::Failed(_) if !theirs => Beside::Left,
+            ended => ended,
+        }),
     }
 }
 
 /// What an error of the arm beside means. Limits that it met are met because nobody waits for it.
 fn failed(error: &ArmError) -> Beside {
     match (&error.error, error.outcome()) {
-        (ImportError::RateLimited { .. } | ImportError::Busy, _) | (_, Outcome::Ok) => Beside::Left,
+        (ImportError::RateLimited { .. }, _) => Beside::Unaffordable,
+        (ImportError::Busy, _) | (_, Outcome::Ok) => Beside::Left,
         (_, outcome) => Beside::Failed(outcome),
     }
 }

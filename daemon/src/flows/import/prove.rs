@@ -7,7 +7,7 @@ use cutover_shared::ids::TenantId;
 use cutover_shared::rollout::Side;
 
 use super::Imports;
-use crate::flows::proof::Prover;
+use crate::flows::proof::{NO_REPOSITORY, Prover};
 use crate::github::Traffic;
 use crate::store::{LinkFilter, LinkRow};
 
@@ -22,7 +22,7 @@ impl Prover for Imports {
     async fn trouble(&self, side: Side, tenant: &TenantId) -> Option<String> {
         let links = self.0.db.links(&LinkFilter::Tenants(vec![tenant.clone()]), None, LINKS).await;
         let links = match links {
-            Ok(links) if links.is_empty() => return Some("no repository is in the catalog".to_owned()),
+            Ok(links) if links.is_empty() => return Some(NO_REPOSITORY.to_owned()),
             Ok(links) => links,
             Err(error) => return Some(error.to_string()),
         };

@@ -158,3 +158,22 @@ async fn an_incident_is_written_down_though_no_rollout_could_go_back() {
     assert!(matches!(world.declare(None).await, Err(RolloutError::Unread)));
     assert_eq!(world.incidents.open().await.unwrap().len(), 1);
 }
+
+#[tokio::test]
+async fn behind_a_hundred_open_ones_an_incident_still_shuts_its_rollout_and_can_be_closed() {
+    let world = World::new(["shadow", "shadow"]).await;
+    let db = &world.incidents.db;
+    let other = |unit: Unit, n| {
+        unit.joined(declared(&row(&format!("old-{n:03}"), Some(SANDBOX), "slow", n, &ana()), &ana()))
+    };
+    for n in 0..120 {
+        db.write(Lane::Urgent, other(Unit::new(), n)).await.unwrap();
+    }
+    assert_eq!([world.criterion(AUTH).await, world.criterion(SANDBOX).await], ["holds", "fails"]);
+    db.write(Lane::Urgent, declared(&row("new", Some(AUTH), "imports fail", 1_000, &ana()), &ana()))
+        .await
+        .unwrap();
+    assert_eq!(world.criterion(AUTH).await, "fails");
+    world.incidents.close("new", &ana()).await.unwrap();
+    assert_eq!(world.criterion(AUTH).await, "holds");
+}

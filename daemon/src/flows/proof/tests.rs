@@ -152,3 +152,20 @@ async fn a_preflight_of_a_large_fleet_leaves_out_nobody_and_is_recorded_as_it_wa
     // What fails on the other side is that side's matter.
     assert!(proofs.drill(AUTH, &Who::daemon()).await.unwrap().ok);
 }
+
+/// Whoever is on call renews no credential where none has failed.
+#[test]
+fn the_runbook_has_a_row_for_each_trouble_that_is_no_credentials() {
+    let runbook = include_str!("../../../../runbooks/drill.md");
+    let row = |text: &str| runbook.lines().find(|line| line.starts_with(&format!("| `TENANT: {text}")));
+    for text in [NO_ANSWER, NO_REPOSITORY, "the store "] {
+        let row = row(text).unwrap_or_else(|| panic!("no row for {text}"));
+        assert!(!row.contains("renewed"), "{row}");
+    }
+    let doing = "reading the catalog";
+    let unread = [
+        ReadError::Unavailable { doing, cause: "busy".to_owned() },
+        ReadError::Corrupt { what: "link", cause: "cut".to_owned() },
+    ];
+    assert!(unread.iter().all(|error| error.to_string().starts_with("the store ")), "{unread:?}");
+}

@@ -260,7 +260,7 @@ impl Importer {
         checked: Checked<ParsedLink>,
         who: &Who,
     ) -> Result<ImportReceipt, ImportError> {
-        let (mut added, mut changed, mut unchanged, mut bumped) = (0_u64, 0_u64, 0_u64, false);
+        let (mut added, mut changed, mut unchanged) = (0_u64, 0_u64, 0_u64);
         for chunk in checked.rows.chunks(UNIT_ROWS) {
             let (rows, tokens) = self.rows(chunk)?;
             let keys: Vec<LinkKey> = rows.iter().map(|row| row.key.clone()).collect();
@@ -291,12 +291,10 @@ impl Importer {
             let at = self.clock.now();
             let mut unit = Unit::new().with(CatalogOp::PutTokens { rows: tokens, at });
             if !news.is_empty() {
-                // With the first rows that change: an import that a crash cut in two may find nothing new at its end.
-                if !bumped {
-                    unit = unit.with(CatalogOp::Bump { at, by: who.operator.0.clone() });
-                    bumped = true;
-                }
-                unit = unit.with(CatalogOp::PutLinks { rows: news });
+                // With each: whoever looks between two units must see that there is more after the second.
+                unit = unit
+                    .with(CatalogOp::Bump { at, by: who.operator.0.clone() })
+                    .with(CatalogOp::PutLinks { rows: news });
             }
             self.db.write(Lane::Run, unit).await?;
         }

@@ -31,6 +31,15 @@ pub struct Standing {
     pub killed: bool,
 }
 
+/// Tenants as one version of a rollout and one revision of the catalog have them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Count {
+    version: u64,
+    revision: i64,
+    inside: u64,
+    tenants: u64,
+}
+
 impl Rollouts {
     /// State, criteria and track.
     pub async fn standing(&self, name: RolloutName) -> Result<Standing, RolloutError> {
@@ -43,8 +52,7 @@ impl Rollouts {
         let now = self.0.clock.now();
         let criteria =
             next.map_or_else(Vec::new, |to| criteria(state, &self.0.settings.rules, &facts, to, now));
-        let plan = self.plan(name, &known)?;
-        let (inside, tenants) = self.counted(&plan).await?;
+        let Count { inside, tenants, .. } = self.count(name, &known).await?;
         Ok(Standing {
             version: known.version,
             state: state.clone(),
@@ -116,22 +124,28 @@ impl Rollouts {
         held || known.state.killed.is_some() || self.0.router.is_killed()
     }
 
-    /// Tenants that the target answers for; while it answers for nobody, all tenants. Counted once for each version.
+    /// Tenants that the target answers for; while it answers for nobody, all tenants.
     pub async fn inside(&self, name: RolloutName) -> Result<u64, RolloutError> {
-        let known = self.known(name)?;
-        {
-            let counts = self.0.counts.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            if let Some((version, inside)) = counts[name.index()]
-                && version == known.version
-            {
-                return Ok(inside);
-            }
+        let Count { inside, tenants, .. } = self.count(name, &self.known(name)?).await?;
+        Ok(if inside == 0 { tenants } else { inside })
+    }
+
+    /// Counted once for each version and revision: consoles ask every second, and each count reads all tenants.
+    async fn count(&self, name: RolloutName, known: &Known) -> Result<Count, RolloutError> {
+        // Before the tenants: what changes meanwhile has another revision, and is counted anew.
+        let (version, revision) = (known.version, self.0.db.catalog_revision().await?);
+        let kept = self.counts()[name.index()];
+        if let Some(kept) = kept.filter(|kept| (kept.version, kept.revision) == (version, revision)) {
+            return Ok(kept);
         }
-        let (inside, tenants) = self.counted(&self.plan(name, &known)?).await?;
-        let count = if inside == 0 { tenants } else { inside };
-        let mut counts = self.0.counts.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        counts[name.index()] = Some((known.version, count));
+        let (inside, tenants) = self.counted(&self.plan(name, known)?).await?;
+        let count = Count { version, revision, inside, tenants };
+        self.counts()[name.index()] = Some(count);
         Ok(count)
+    }
+
+    fn counts(&self) -> std::sync::MutexGuard<'_, [Option<Count>; RolloutName::ALL.len()]> {
+        self.0.counts.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     async fn counted(&self, plan: &Plan) -> Result<(u64, u64), RolloutError> {
@@ -199,6 +213,14 @@ impl Rollouts {
         let plan = self.plan_at(name, at).await?;
         let decision = decide(&plan, operation, tenant.as_str(), false);
         Ok(explained(&plan, &decision, operation, tenant, at))
+    }
+
+    /// The change that led to the stage and ring that it is in.
+    ///
+    /// # Errors
+    /// As the store's.
+    pub async fn last_move(&self, name: RolloutName) -> Result<Option<ChangeView>, RolloutError> {
+        Ok(self.0.db.rollout_stays(name, None, 1).await?.pop().map(view))
     }
 
     /// The timeline, newest first.

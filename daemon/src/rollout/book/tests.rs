@@ -109,7 +109,8 @@ impl Life {
     async fn tenants(&self, count: usize) {
         let rows = sample::tenants(0..count, |n| format!("tenant-{n:04}"));
         for rows in rows.chunks(200) {
-            let unit = Unit::new().with(CatalogOp::PutLinks { rows: rows.to_vec() });
+            let bump = CatalogOp::Bump { at: START, by: "ana".to_owned() };
+            let unit = Unit::new().with(CatalogOp::PutLinks { rows: rows.to_vec() }).with(bump);
             self.db.write(Lane::Handler, unit).await.unwrap();
         }
     }

@@ -33,28 +33,38 @@ impl Rollouts {
         let full = changes.len() == usize::try_from(rows).unwrap_or(usize::MAX);
         let next = changes.last().filter(|row| full && row.version > 1);
         let next = next.map(|row| format!("{}:{}", row.version, row.at));
-        let (mut stays, mut left) = (Vec::new(), cursor);
+        let mut left = cursor;
+        let mut begun = Vec::with_capacity(changes.len());
         for row in changes {
-            let (version, at) = (row.version, row.at);
-            stays.push(self.stay(row, left).await?);
-            left = Some((version, at));
+            let this = (row.version, row.at);
+            begun.push((row, left.replace(this)));
+        }
+        let spans: Vec<(i64, i64)> = begun.iter().map(|(row, left)| (row.at, until(*left))).collect();
+        let incidents = self.0.db.incidents_of(name, &spans, EVENTS + 1).await?;
+        let mut stays = Vec::with_capacity(begun.len());
+        for ((row, left), incidents) in begun.into_iter().zip(incidents) {
+            stays.push(self.stay(row, left, incidents).await?);
         }
         let planned = self.planned(name).await?;
         Ok(TimelineView { rollout: name, planned, stays: Page { rows: stays, next } })
     }
 
     /// `left`: version and time of the change that ended it.
-    async fn stay(&self, row: ChangeRow, left: Option<(u64, i64)>) -> Result<Stay, RolloutError> {
+    async fn stay(
+        &self,
+        row: ChangeRow,
+        left: Option<(u64, i64)>,
+        incidents: Vec<PastIncidentRow>,
+    ) -> Result<Stay, RolloutError> {
         let db = &self.0.db;
         let before = left.map(|(version, _)| version);
         let stops = db.rollout_stops(row.name, row.version, before, EVENTS + 1).await?;
-        let until = left.map_or(i64::MAX, |(_, at)| at);
-        let incidents = db.incidents_of(row.name, row.at, until, EVENTS + 1).await?;
         let most = usize::try_from(EVENTS).unwrap_or(usize::MAX);
         let more = stops.len() > most || incidents.len() > most;
         let mut events: Vec<StayEvent> = stops.into_iter().take(most).filter_map(stop).collect();
         for one in incidents.into_iter().take(most) {
-            events.extend(incident(one).into_iter().filter(|event| (row.at..until).contains(&event.at)));
+            events
+                .extend(incident(one).into_iter().filter(|event| (row.at..until(left)).contains(&event.at)));
         }
         events.sort_by_key(|event| event.at);
         let detail: Value = serde_json::from_str(&row.detail).unwrap_or_default();
@@ -103,6 +113,11 @@ impl Rollouts {
         let earliest_at = opens(settings.rules.hours, soaked_at.max(now));
         Ok(Some(Planned { stage: to.stage, ring: to.ring, soaked_at, earliest_at, waits }))
     }
+}
+
+/// When a stay ended.
+fn until(left: Option<(u64, i64)>) -> i64 {
+    left.map_or(i64::MAX, |(_, at)| at)
 }
 
 fn stop(row: ChangeRow) -> Option<StayEvent> {

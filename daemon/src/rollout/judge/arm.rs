@@ -4,10 +4,11 @@ use cutover_shared::verdict::Trigger;
 
 use super::binomial::needed;
 use super::evidence::limit;
+use super::recent::Recent;
 use super::settings::{
     Baseline, LONGEST_NAME, Limits, MILLION, MOST_NAMES, P50_TAIL_PPM, P95_TAIL_PPM, P99_TAIL_PPM, Settings,
 };
-use super::share::{Rule, Share, Tally};
+use super::share::{Rule, Share};
 use super::version::Version;
 use super::window::{GrossRow, Outside};
 use super::{Judge, Proof, proof};
@@ -158,7 +159,7 @@ impl Judge {
             last_call_ms: None,
             shares: shares.map(Share::new).collect(),
             consistency: consistency.map(Share::new),
-            shadow: Tally::default(),
+            beside: Recent::default(),
             gross: GrossRow::default(),
             lost: 0,
             incomplete: 0,

@@ -19,6 +19,7 @@ mod evidence;
 mod number;
 mod plain;
 mod proof;
+mod recent;
 mod settings;
 mod share;
 mod version;
@@ -33,6 +34,7 @@ pub use settings::{Baseline, Better, Expected, Limits, Measure, Settings};
 pub use window::{GrossRow, Outside, Seen, Slower, Window};
 
 use number::{parts, whole};
+use recent::Recent;
 use settings::MILLION;
 use share::{Share, Tally};
 use version::Version;
@@ -61,8 +63,10 @@ pub struct Judge {
     /// Error rate and latencies.
     shares: Vec<Share>,
     consistency: Option<Share>,
-    /// Of the stage: shadow calls asked for, and those of them that were shed.
-    shadow: Tally,
+    /// Shadow calls asked for lately, and those of them that were shed. A state that was written before has none: it counted what a
+    /// budget leaves out, too.
+    #[serde(default)]
+    beside: Recent,
     gross: GrossRow,
     lost: u64,
     incomplete: u64,
@@ -101,7 +105,7 @@ impl Judge {
         if let Some(consistency) = &mut self.consistency {
             consistency.observe(window.compared, window.mismatches);
         }
-        self.shadow.add(window.compared.saturating_add(window.shed), window.shed);
+        self.beside.add(window.to_ms, window.compared.saturating_add(window.shed), window.shed);
         self.gross = window.gross;
         self.latch(window.to_ms);
         Observed::Counted
@@ -122,7 +126,7 @@ impl Judge {
     /// A new stage begins: floors and gates are reached anew. The tests and the pool of compared answers go on.
     pub fn begin_stage(&mut self, at_ms: i64) {
         self.shares.iter_mut().for_each(Share::begin_stage);
-        self.shadow = Tally::default();
+        self.beside = Recent::default();
         self.gross = GrossRow::default();
         (self.lost, self.incomplete, self.untimed_slow) = (0, 0, false);
         (self.last_call_ms, self.stage_ms) = (None, at_ms);
@@ -243,7 +247,7 @@ impl Judge {
         readings.extend(plain::outside(&self.outside, settings));
         readings.extend(plain::measures(&self.outside, &self.baseline, settings));
         readings.extend(plain::counting(self.lost, self.incomplete, settings));
-        readings.push(plain::shed(self.shadow, settings));
+        readings.push(plain::shed(self.beside.tally(), settings));
         readings.retain(|reading| settings.armed.contains(&reading.trigger));
         readings
     }

@@ -52,7 +52,7 @@ pub(super) fn counting(lost: u64, incomplete: u64, settings: &Settings) -> [Read
     ]
 }
 
-/// Shadow calls that were shed, of those that should have been made.
+/// Shadow calls that were shed lately, of those that should have been made and that the budget allows.
 pub(super) fn shed(asked: Tally, settings: &Settings) -> Reading {
     let threshold = u64::from(settings.shed_permille);
     let enough = asked.calls >= settings.error_floor;

@@ -23,7 +23,7 @@ pub struct Window {
     /// Answers of both arms that were compared.
     pub compared: u64,
     pub mismatches: u64,
-    /// Shadow calls that were not made, because there was no room for them.
+    /// Shadow calls that were lost. What a budget leaves out is none of them.
     pub shed: u64,
     /// The longest row of gross failures that lies in this window or reaches into it.
     pub gross: GrossRow,

@@ -42,6 +42,7 @@ struct Beside {
     equal: AtomicU64,
     mismatched: AtomicU64,
     shed: AtomicU64,
+    over_budget: AtomicU64,
 }
 
 /// What one arm did in one operation since it was last taken.
@@ -56,6 +57,7 @@ pub(super) struct Delta {
     pub(super) compared: u64,
     pub(super) mismatched: u64,
     pub(super) shed: u64,
+    pub(super) over_budget: u64,
 }
 
 impl Delta {
@@ -128,9 +130,14 @@ impl Recorder {
         count.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Counts a call beside that was left out, because too many were under way.
+    /// Counts a call beside that was lost.
     pub fn shed(&self, operation: Operation) {
         self.0.beside[operation.index()].shed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts a call beside that the budget left out.
+    pub fn over_budget(&self, operation: Operation) {
+        self.0.beside[operation.index()].over_budget.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Gross failures in a row now.
@@ -196,12 +203,13 @@ impl Recorder {
         }
         let answered = taken(&arm.answered);
         let [_, errors, gross] = of;
-        let (mut compared, mut mismatched, mut shed) = (0, 0, 0);
+        let (mut compared, mut mismatched, mut shed, mut over_budget) = (0, 0, 0, 0);
         if side == Side::Target {
             let beside = &self.0.beside[operation.index()];
             mismatched = taken(&beside.mismatched);
             compared = mismatched + taken(&beside.equal);
             shed = taken(&beside.shed);
+            over_budget = taken(&beside.over_budget);
         }
         let delta = Delta {
             operation,
@@ -213,9 +221,10 @@ impl Recorder {
             compared,
             mismatched,
             shed,
+            over_budget,
         };
-        let is_some = delta.histogram.total() + delta.answered + delta.compared + delta.shed > 0;
-        is_some.then_some(delta)
+        let beside = delta.compared + delta.shed + delta.over_budget;
+        (delta.histogram.total() + delta.answered + beside > 0).then_some(delta)
     }
 }
 

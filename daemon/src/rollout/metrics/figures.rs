@@ -172,6 +172,7 @@ pub(super) fn join(sum: &mut OperationWindow, other: &OperationWindow) {
     sum.compared = sum.compared.saturating_add(other.compared);
     sum.mismatched = sum.mismatched.saturating_add(other.mismatched);
     sum.shed = sum.shed.saturating_add(other.shed);
+    sum.over_budget = sum.over_budget.saturating_add(other.over_budget);
 }
 
 fn shown(
@@ -188,6 +189,7 @@ fn shown(
         compared: compared.compared,
         mismatched: compared.mismatched,
         shed: compared.shed,
+        over_budget: compared.over_budget,
     }
 }
 

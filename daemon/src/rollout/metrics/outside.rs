@@ -65,7 +65,7 @@ impl Outcomes {
     pub async fn take(
         &self,
         id: &str,
-        outcomes: &[Result<OutcomeReport, String>],
+        outcomes: Vec<Result<OutcomeReport, String>>,
     ) -> Result<OutcomesReceipt, OutcomesError> {
         if id.is_empty() || id.len() > ID_MOST {
             return Err(OutcomesError::Id);
@@ -73,10 +73,24 @@ impl Outcomes {
         if outcomes.is_empty() || outcomes.len() > MOST {
             return Err(OutcomesError::Size);
         }
+        // In a task of its own: a sender that hangs up would cut off the counting of what the store has taken already, and a
+        // repeated batch counts nothing.
+        let (inner, id) = (self.0.clone(), id.to_owned());
+        let counting = tokio::spawn(async move { inner.count(&id, &outcomes).await });
+        counting.await.unwrap_or_else(|error| Err(WriteError::Unavailable(error.to_string()).into()))
+    }
+}
+
+impl Inner {
+    async fn count(
+        &self,
+        id: &str,
+        outcomes: &[Result<OutcomeReport, String>],
+    ) -> Result<OutcomesReceipt, OutcomesError> {
         let key = format!("outcomes {id}");
         let request = fingerprint(outcomes);
-        let _one = self.0.one.lock().await;
-        if let Some(first) = self.0.db.act_receipt(&key).await? {
+        let _one = self.one.lock().await;
+        if let Some(first) = self.db.act_receipt(&key).await? {
             if first.request != request {
                 return Err(OutcomesError::OtherBatch(id.to_owned()));
             }
@@ -85,7 +99,7 @@ impl Outcomes {
             })?;
             return Ok(OutcomesReceipt { repeated: true, ..receipt });
         }
-        let now = self.0.clock.now();
+        let now = self.clock.now();
         let mut good = Vec::with_capacity(outcomes.len());
         let mut rejected = Vec::new();
         for (index, outcome) in (0_u64..).zip(outcomes) {
@@ -110,9 +124,9 @@ impl Outcomes {
         let before = now.saturating_sub(KEEP_MS);
         let unit = Unit::new().with(ActOp::Forget { before }).with(remember);
         // Durable before it counts: a crash in between loses a batch, as it loses a flush; the other way it would count twice.
-        self.0.db.write(Lane::Handler, unit).await?;
+        self.db.write(Lane::Handler, unit).await?;
         for sample in &good {
-            self.0.recorder.record(sample);
+            self.recorder.record(sample);
         }
         Ok(receipt)
     }

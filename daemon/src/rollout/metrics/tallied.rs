@@ -27,6 +27,10 @@ impl Tally for Tallied {
         self.recorder.shed(operation);
     }
 
+    fn over_budget(&self, operation: Operation) {
+        self.recorder.over_budget(operation);
+    }
+
     fn mismatch(&self, operation: Operation) -> Option<Op> {
         let at = self.clock.now();
         let one =

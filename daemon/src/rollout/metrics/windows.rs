@@ -46,6 +46,7 @@ pub struct OperationWindow {
     pub compared: u64,
     pub mismatched: u64,
     pub shed: u64,
+    pub over_budget: u64,
 }
 
 /// A window that is over.
@@ -61,6 +62,7 @@ pub struct WindowFigures {
     pub compared: u64,
     pub mismatched: u64,
     pub shed: u64,
+    pub over_budget: u64,
     /// False: something of it was lost, or could not be had. It proves nothing.
     pub complete: bool,
     /// Those with figures, in the order of [`Operation::ALL`].
@@ -80,7 +82,7 @@ impl SideFigures {
 
 impl OperationWindow {
     pub(super) fn empty(operation: Operation) -> Self {
-        Self { operation, sides: Default::default(), compared: 0, mismatched: 0, shed: 0 }
+        Self { operation, sides: Default::default(), compared: 0, mismatched: 0, shed: 0, over_budget: 0 }
     }
 
     pub(super) fn add(&mut self, row: &MetricRow, histogram: &Histogram) {
@@ -88,6 +90,7 @@ impl OperationWindow {
         self.compared = self.compared.saturating_add(row.compared);
         self.mismatched = self.mismatched.saturating_add(row.mismatched);
         self.shed = self.shed.saturating_add(row.shed);
+        self.over_budget = self.over_budget.saturating_add(row.over_budget);
     }
 }
 
@@ -103,6 +106,7 @@ impl WindowFigures {
             compared: 0,
             mismatched: 0,
             shed: 0,
+            over_budget: 0,
             complete: true,
             operations: Vec::new(),
         }
@@ -127,6 +131,7 @@ impl WindowFigures {
         self.compared = self.compared.saturating_add(row.compared);
         self.mismatched = self.mismatched.saturating_add(row.mismatched);
         self.shed = self.shed.saturating_add(row.shed);
+        self.over_budget = self.over_budget.saturating_add(row.over_budget);
         let at = match self.operations.binary_search_by_key(&row.operation, |of| of.operation) {
             Ok(at) => at,
             Err(at) => {

@@ -27,6 +27,8 @@ struct Held {
     tenant: TenantId,
     began: Duration,
     halted: AtomicBool,
+    /// The hour's calls were used up.
+    spent: AtomicBool,
     marked: OnceLock<Duration>,
 }
 
@@ -39,6 +41,7 @@ impl Leash {
             tenant: asked.tenant.clone(),
             began,
             halted: AtomicBool::new(false),
+            spent: AtomicBool::new(false),
             marked: OnceLock::new(),
         }))
     }
@@ -49,7 +52,12 @@ impl Leash {
     /// [`Halted`], from then on always, once the rollout does not have this shadow any more (killed, rolled back, flag off), or
     /// the hour's calls are used up.
     pub fn go(&self) -> Result<(), Halted> {
-        if self.is_halted() || !self.is_wanted() || !self.0.inner.book() {
+        if self.is_halted() || !self.is_wanted() {
+            self.0.halted.store(true, Ordering::SeqCst);
+            return Err(Halted);
+        }
+        if !self.0.inner.book() {
+            self.0.spent.store(true, Ordering::SeqCst);
             self.0.halted.store(true, Ordering::SeqCst);
             return Err(Halted);
         }
@@ -68,6 +76,11 @@ impl Leash {
 
     pub(super) fn is_halted(&self) -> bool {
         self.0.halted.load(Ordering::SeqCst)
+    }
+
+    /// It was halted because the hour's calls were used up.
+    pub(super) fn is_spent(&self) -> bool {
+        self.0.spent.load(Ordering::SeqCst)
     }
 
     pub(super) fn is_marked(&self) -> bool {

@@ -65,6 +65,9 @@ impl Tally for Plain {
     fn shed(&self, operation: Operation) {
         self.0.shed(operation);
     }
+    fn over_budget(&self, operation: Operation) {
+        self.0.over_budget(operation);
+    }
 }
 
 async fn world() -> World {
@@ -143,6 +146,9 @@ impl Tally for Durable {
     }
     fn shed(&self, operation: Operation) {
         self.0.shed(operation);
+    }
+    fn over_budget(&self, operation: Operation) {
+        self.0.over_budget(operation);
     }
     fn mismatch(&self, operation: Operation) -> Option<crate::store::Op> {
         let (name, kind) = (operation.rollout(), RecordKind::Judge);
@@ -237,7 +243,15 @@ async fn the_hours_calls_are_a_budget() {
     }
     assert_eq!(made.load(Ordering::SeqCst), 3);
     assert_eq!(world.counted.comparisons(Operation::Import), (1, 0));
-    assert_eq!(world.counted.sheds(Operation::Import), 1);
+    // A planned sample is no loss.
+    let left = |world: &World| {
+        (world.counted.beyond_budget(Operation::Import), world.counted.sheds(Operation::Import))
+    };
+    assert_eq!(left(&world), (1, 0));
+    // Nor is what GitHub's own limits leave out.
+    world.shadow.start(asked(), async |_| Beside::Unaffordable);
+    world.quiet().await;
+    assert_eq!(left(&world), (2, 0));
     world.clock.advance(HOUR);
     world.shadow.start(asked(), work(made));
     world.quiet().await;

@@ -7,7 +7,7 @@ use cutover_shared::rollout::Stage as At;
 
 use super::super::stage::check;
 use super::super::{DemoError, Options};
-use super::{NAME, Play};
+use super::{NAME, Plan, Play};
 use crate::github_sim::{Effect, Fault, RouteKind};
 
 /// 99 %: what is shown is how it goes back, and that needs no long way there.
@@ -17,7 +17,7 @@ const CLAIM_PPM: u32 = 990_000;
 const SLOW: Duration = Duration::from_millis(600);
 
 pub(in super::super) async fn play(options: &Options) -> Result<String, DemoError> {
-    let mut play = Play::begin(options, CLAIM_PPM).await?;
+    let mut play = Play::begin(options, &Plan { consistency_ppm: CLAIM_PPM, git: "off" }).await?;
     play.proofs().await?;
     play.stage.step("Forward to a share of the tenants, all is well");
     play.forward(&["dual-write", "shadow", "canary-10"]).await?;

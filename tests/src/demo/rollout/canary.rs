@@ -4,14 +4,14 @@ use cutover_shared::verdict::{Claim, Verdict};
 
 use super::super::stage::check;
 use super::super::{DemoError, Options};
-use super::Play;
+use super::{Plan, Play};
 use cutover_daemon::clock::Clock;
 
 /// 99.9 %.
 const CLAIM_PPM: u32 = 999_000;
 
 pub(in super::super) async fn play(options: &Options) -> Result<String, DemoError> {
-    let mut play = Play::begin(options, CLAIM_PPM).await?;
+    let mut play = Play::begin(options, &Plan { consistency_ppm: CLAIM_PPM, git: "off" }).await?;
     play.proofs().await?;
     play.stage.step("The target is written behind, then read beside and compared");
     play.forward(&["dual-write", "shadow"]).await?;

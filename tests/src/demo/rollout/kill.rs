@@ -12,8 +12,9 @@ use sqlx::{Connection as _, Executor as _, SqliteConnection};
 
 use super::super::stage::check;
 use super::super::{DemoError, Options};
-use super::Play;
+use super::gits::{GitTraffic, Rounds};
 use super::residue::Residue;
+use super::{Plan, Play};
 use crate::github_sim::RouteKind;
 use crate::harness::Ended;
 
@@ -27,7 +28,7 @@ const AFTER: u64 = 200;
 const LEFT: Duration = Duration::from_secs(60);
 
 pub(in super::super) async fn play(options: &Options) -> Result<String, DemoError> {
-    let mut play = Play::begin(options, CLAIM_PPM).await?;
+    let mut play = Play::begin(options, &Plan { consistency_ppm: CLAIM_PPM, git: "live" }).await?;
     play.proofs().await?;
     play.stage.step("Forward to half of the tenants");
     play.forward(&["dual-write", "shadow", "canary-10", "canary-50"]).await?;
@@ -67,12 +68,13 @@ pub(in super::super) async fn play(options: &Options) -> Result<String, DemoErro
     let (flips, every) = (options.flips, Duration::from_secs(options.every));
     play.stage
         .step(&format!("{flips} times killed and let go, one every {} s, under traffic", every.as_secs()));
-    flip(&mut play, flips, every).await?;
+    let rounds = flip(&mut play, flips, every).await?;
     let tenants = play.tenants.len();
     play.end().await?;
     Ok(format!(
-        "\ncutover-demo: ok scenario=kill tenants={tenants} replicas={replicas} targets_after=0 flips={flips} errors=0 \
-         leaked=0 secrets_found=0"
+        "\ncutover-demo: ok scenario=kill tenants={tenants} replicas={replicas} targets_after=0 flips={flips} git={} errors=0 \
+         leaked=0 secrets_found=0",
+        rounds.whole
     ))
 }
 
@@ -120,11 +122,18 @@ async fn lock_store(state: &Path) -> Result<SqliteConnection, DemoError> {
     Ok(connection)
 }
 
-async fn flip(play: &mut Play, flips: u32, every: Duration) -> Result<(), DemoError> {
+async fn flip(play: &mut Play, flips: u32, every: Duration) -> Result<Rounds, DemoError> {
     let (clock, state) = (Clock::system(), play.stage.home.state());
     let pid = play.daemon.as_ref().map_or(0, crate::harness::Daemon::pid);
+    // What stands ready is no leak; it is made again after the daemon was killed.
+    play.until("warm sandboxes", async |_| Ok(Residue::of(pid, &state).await?.rooms >= super::WARM)).await?;
     let before = Residue::of(pid, &state).await?;
     play.stage.tell(&format!("before: {before}"));
+    let projects = play.tenants.iter().map(|tenant| tenant.project.clone()).collect();
+    let gits = GitTraffic::start(&play.stage.home, super::SERVICE_TOKEN, projects)?;
+    play.until("git by the target", async |_| Ok(gits.rounds().by_arm.contains_key("target"))).await?;
+    let busy = Residue::of(pid, &state).await?;
+    play.stage.tell(&format!("with git at work: {busy}"));
     play.traffic.reset();
     let mut due = clock.monotonic();
     for n in 0..flips {
@@ -148,6 +157,11 @@ async fn flip(play: &mut Play, flips: u32, every: Duration) -> Result<(), DemoEr
     let book = play.traffic.book();
     check(book.bad.is_empty(), format!("no caller saw an error: {:?}", book.bad.first()))?;
     play.stage.tell(&book.line());
+    let rounds = gits.stop().await;
+    play.stage.tell(&rounds.line());
+    check(rounds.bad.is_empty(), format!("no caller of git saw an error: {:?}", rounds.bad.first()))?;
+    let both = ["legacy", "target"].iter().all(|arm| rounds.by_arm.contains_key(*arm));
+    check(both, format!("git was answered by both arms: {}", rounds.line()))?;
     // Whoever holds a lock of the rollouts for ever would stop these two.
     play.stage.run(&[0], &["rollout", "freeze", super::NAME.word(), "--reason", "demo"]).await?;
     play.stage.run(&[0], &["rollout", "unfreeze", super::NAME.word()]).await?;
@@ -169,5 +183,5 @@ async fn flip(play: &mut Play, flips: u32, every: Duration) -> Result<(), DemoEr
         }
     };
     play.stage.tell(&format!("after {flips} flips: {now}"));
-    Ok(())
+    Ok(rounds)
 }

@@ -4,6 +4,7 @@ pub(super) mod bad;
 pub(super) mod canary;
 pub(super) mod kill;
 
+mod gits;
 mod residue;
 mod traffic;
 mod world;
@@ -44,6 +45,9 @@ const LOOK: Duration = Duration::from_millis(200);
 /// Calls a second.
 const RATE: u32 = 100;
 
+/// Sandboxes that stand ready.
+const WARM: usize = 3;
+
 /// Calls of the legacy arm that the baseline stands on at least.
 const BASELINE_LEAST: u64 = 400;
 
@@ -58,13 +62,22 @@ struct Play {
     pace: Duration,
 }
 
-fn settings(_: &Sim, consistency_ppm: u32) -> String {
+/// What a scenario sets.
+struct Plan {
+    consistency_ppm: u32,
+    /// The stage of `git-sandbox`.
+    git: &'static str,
+}
+
+fn settings(plan: &Plan) -> String {
+    let Plan { consistency_ppm, git } = plan;
     format!(
         "webhook_secret = {WEBHOOK_SECRET:?}\nmax_in_flight = 100\nbackground_reserve_permille = 0\n\n\
          [http]\nlisten = \"127.0.0.1:0\"\napi_per_minute = 1000000\n\n\
          [api]\nservice_token = {SERVICE_TOKEN:?}\n\n\
          [mapping]\ncanary_observation = \"0s\"\nprobe_budget = 1000000\n\n\
-         [rollout]\ngithub_auth = \"off\"\nhours_from = 0\nhours_to = 0\nsoak_dual_write = \"1s\"\nsoak_shadow = \"1s\"\n\
+         [sandbox]\nwarm = {WARM}\n\n\
+         [rollout]\ngithub_auth = \"off\"\ngit_sandbox = {git:?}\nhours_from = 0\nhours_to = 0\nsoak_dual_write = \"1s\"\nsoak_shadow = \"1s\"\n\
          soak_canary = \"1s\"\nsoak_live = \"1s\"\nshadow_percent = 100\nshadow_parallel = 64\n\
          shadow_calls_per_hour = 1000000\nconsistency_ppm = {consistency_ppm}\nreconcile_every = \"10s\"\n\
          repair_age = \"2m\"\n"
@@ -73,10 +86,10 @@ fn settings(_: &Sim, consistency_ppm: u32) -> String {
 
 impl Play {
     /// Everything up to a rollout that is `off` and under traffic.
-    async fn begin(options: &Options, consistency_ppm: u32) -> Result<Self, DemoError> {
+    async fn begin(options: &Options, plan: &Plan) -> Result<Self, DemoError> {
         let made = world::make(options.seed, options.tenants)?;
         let (exe, tenants) = (std::env::current_exe()?, made.tenants);
-        let settings = |sim: &Sim| settings(sim, consistency_ppm);
+        let settings = |_: &Sim| settings(plan);
         let mut stage = Stage::of(options, exe, made.world, made.catalog, world::github(), settings).await?;
         stage.tell(&format!("{} tenants, GitHub at {}", tenants.len(), stage.sim.api_base()));
         stage

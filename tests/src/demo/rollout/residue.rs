@@ -11,8 +11,11 @@ use super::super::DemoError;
 /// Files that a daemon at work may have open more than before.
 const FILES_MORE: usize = 64;
 
-/// Folders of the state folder in which git works, by process and then by task: fetches, and sandboxes.
-const ROOMS: [&str; 3] = ["git", "git-shadow", "sandboxes"];
+/// Folders of the state folder in which git fetches, by process and then by task.
+const FETCHES: [&str; 2] = ["git", "git-shadow"];
+
+/// The folder of sandboxes: by process, then `rooms` and by sandbox. Mirrors beside them are kept on purpose.
+const SANDBOXES: &str = "sandboxes";
 
 /// What a daemon holds now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,13 +25,15 @@ pub(super) struct Residue {
     pub(super) threads: usize,
     /// Names of processes that it started and that are still there.
     pub(super) children: Vec<String>,
+    /// Processes of git whose home is in the state folder, whoever started them: one that outlives its parent is nobody's child.
+    pub(super) gits: usize,
     /// Locks that somebody has, by the store.
     pub(super) locks: i64,
     /// Leases of runs.
     pub(super) leases: i64,
     /// Second writes that are neither done nor given up.
     pub(super) writes: i64,
-    /// Folders of fetches and of sandboxes.
+    /// Folders of fetches, and sandboxes.
     pub(super) rooms: usize,
     /// Markers of ways back that the store does not have.
     pub(super) markers: usize,
@@ -48,6 +53,7 @@ impl Residue {
             files: entries(Path::new(&format!("/proc/{pid}/fd")))?.len(),
             threads: entries(Path::new(&format!("/proc/{pid}/task")))?.len(),
             children: children(pid)?,
+            gits: gits(pid, state)?,
             locks: locks.map_err(failed)?,
             leases: leases.map_err(failed)?,
             writes: writes.map_err(failed)?,
@@ -60,6 +66,7 @@ impl Residue {
     pub(super) fn leaked(&self, before: &Self) -> Option<String> {
         let more = [
             (!self.children.is_empty()).then(|| format!("processes {:?}", self.children)),
+            (self.gits > 0).then(|| format!("{} processes of git", self.gits)),
             (self.locks > 0).then(|| format!("{} locks", self.locks)),
             (self.leases > before.leases).then(|| format!("{} leases", self.leases)),
             (self.writes > before.writes).then(|| format!("{} second writes", self.writes)),
@@ -74,10 +81,10 @@ impl Residue {
 
 impl fmt::Display for Residue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { files, threads, children, locks, leases, writes, rooms, markers } = self;
+        let Self { files, threads, children, gits, locks, leases, writes, rooms, markers } = self;
         write!(
             f,
-            "{locks} locks held, {} child processes, {rooms} sandboxes and fetches, {leases} leases, {writes} second writes open, \
+            "{locks} locks held, {} child processes, {gits} of git, {rooms} sandboxes and fetches, {leases} leases, {writes} second writes open, \
              {markers} markers, {files} files, {threads} threads",
             children.len()
         )
@@ -98,14 +105,32 @@ fn entries(folder: &Path) -> Result<Vec<std::path::PathBuf>, DemoError> {
 }
 
 fn rooms(state: &Path) -> Result<usize, DemoError> {
-    let mut rooms = 0;
-    for name in ROOMS {
-        for process in entries(&state.join(name))? {
-            // A room may go while it is looked at.
-            rooms += if process.is_dir() { entries(&process).map_or(0, |rooms| rooms.len()) } else { 0 };
-        }
+    let (mut folders, mut rooms) = (Vec::new(), 0);
+    for name in FETCHES {
+        folders.extend(entries(&state.join(name))?);
+    }
+    folders.extend(entries(&state.join(SANDBOXES))?.into_iter().map(|process| process.join("rooms")));
+    for folder in folders {
+        // A room may go while it is looked at.
+        rooms += if folder.is_dir() { entries(&folder).map_or(0, |rooms| rooms.len()) } else { 0 };
     }
     Ok(rooms)
+}
+
+/// Processes other than this one whose home lies where git works.
+fn gits(pid: u32, state: &Path) -> Result<usize, DemoError> {
+    let homes = FETCHES.iter().chain([&SANDBOXES]).map(|name| state.join(name));
+    let homes: Vec<String> = homes.map(|folder| format!("HOME={}/", folder.display())).collect();
+    let mut count = 0;
+    for entry in entries(Path::new("/proc"))? {
+        let own = entry.file_name().is_some_and(|name| *name == *pid.to_string());
+        // Not ours, or gone meanwhile.
+        let Ok(environment) = std::fs::read(entry.join("environ")) else { continue };
+        let mut all = environment.split(|byte| *byte == 0);
+        let is_git = all.any(|one| homes.iter().any(|home| one.starts_with(home.as_bytes())));
+        count += usize::from(is_git && !own);
+    }
+    Ok(count)
 }
 
 fn markers(state: &Path) -> Result<usize, DemoError> {
@@ -138,6 +163,7 @@ mod tests {
         let more = FILES_MORE + 1;
         for (now, named) in [
             (Residue { children: vec!["git".to_owned()], ..before.clone() }, "processes [\"git\"]"),
+            (Residue { gits: 2, ..before.clone() }, "2 processes of git"),
             (Residue { locks: 1, ..before.clone() }, "1 locks"),
             (Residue { leases: 2, ..before.clone() }, "2 leases"),
             (Residue { writes: 3, ..before.clone() }, "3 second writes"),
@@ -147,5 +173,38 @@ mod tests {
         ] {
             assert_eq!(now.leaked(&before).as_deref(), Some(named));
         }
+    }
+
+    /// The state folder as a daemon at work leaves it.
+    #[test]
+    fn a_sandbox_that_is_left_is_counted_and_what_is_kept_on_purpose_is_not() {
+        let state = tempfile::tempdir().unwrap();
+        let make = |path: &str| std::fs::create_dir_all(state.path().join(path)).unwrap();
+        for path in
+            ["sandboxes/one/rooms/a", "sandboxes/one/rooms/b", "sandboxes/one/mirrors/m", "git/one/task"]
+        {
+            make(path);
+        }
+        std::fs::write(state.path().join("sandboxes/one/owner"), "1 2 3").unwrap();
+        assert_eq!(rooms(state.path()).unwrap(), 3);
+        make("sandboxes/one/mirrors/n");
+        assert_eq!(rooms(state.path()).unwrap(), 3);
+        make("sandboxes/one/rooms/c");
+        assert_eq!(rooms(state.path()).unwrap(), 4);
+    }
+
+    #[test]
+    fn a_git_that_is_nobodys_child_any_more_is_counted_by_its_home() {
+        let state = tempfile::tempdir().unwrap();
+        let start =
+            |home: &Path| std::process::Command::new("sleep").arg("60").env("HOME", home).spawn().unwrap();
+        let room = state.path().join("sandboxes/one/rooms/a/home");
+        let (mut inside, mut outside) = (start(&room), start(state.path()));
+        let counted = (gits(1, state.path()), gits(inside.id(), state.path()));
+        for child in [&mut inside, &mut outside] {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+        assert_eq!((counted.0.unwrap(), counted.1.unwrap()), (1, 0));
     }
 }

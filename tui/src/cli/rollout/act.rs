@@ -90,7 +90,7 @@ pub(super) async fn stage(args: Stage, session: &mut Session<'_>) -> Verdict {
     let Stage { name, to, exact, ring, approve, override_reason } = args;
     let Some(digest) = approve else {
         let step = step(session, name, to, exact, ring).await?;
-        let next = next(&step, exact, session);
+        let next = next(&step, exact, ring, session);
         session.out.answer(&step, |style| text::step(&step, &next, style))?;
         return Ok(Outcome::Done);
     };
@@ -116,15 +116,17 @@ async fn step(
     }
 }
 
-/// The command that takes the step as it was shown.
-fn next(step: &StepView, exact: Option<u32>, session: &Session<'_>) -> String {
+/// The command that takes the step as it was shown. A ring that was asked for is asked for again: without one the daemon takes the
+/// next that has tenants, which is another step.
+fn next(step: &StepView, exact: Option<u32>, asked: Option<Ring>, session: &Session<'_>) -> String {
     let socket = session
         .options
         .socket
         .as_ref()
         .map_or(String::new(), |path| format!(" --socket {}", shell_word(&path.to_string_lossy())));
     let exact = exact.map_or(String::new(), |k| format!(" --exact {k}"));
-    let ring = if step.ring.is_all() { String::new() } else { format!(" --ring {}", step.ring) };
+    let ring = asked.unwrap_or(step.ring);
+    let ring = if ring.is_all() && asked.is_none() { String::new() } else { format!(" --ring {ring}") };
     let passed = if step.open { "" } else { " --override REASON" };
     let digest = step.digest.as_str();
     format!(

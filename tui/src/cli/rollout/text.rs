@@ -8,8 +8,8 @@ use cutover_shared::verdict::{Judgement, ReadingState, Verdict};
 
 use super::when;
 use crate::plain::rollout::{
-    amount, changed, criterion, error_rate, inside, latency, measure, missing, reading_state, track_state,
-    trigger, verdict,
+    amount, changed, criterion, error_rate, inside, latency, limited, measure, missing, reading_state,
+    track_state, trigger, verdict,
 };
 use crate::plain::{Block, Cell, Column, Style, Table, Tone, age, clean, number, span, time, wrap};
 
@@ -48,7 +48,12 @@ pub(super) fn show(view: &RolloutView, now: i64, style: Style) -> String {
     let mut block = Block::new();
     block.toned("Rollout", line.name.word(), Tone::Strong);
     if line.killed {
-        block.toned("KILLED", "legacy answers for everybody, whatever the stage says", Tone::Bad);
+        let killed = "legacy answers for everybody, whatever the stage says";
+        block.toned("KILLED", killed, Tone::Bad);
+        if let Some(kill) = &view.killed {
+            let why = if kill.reason.is_empty() { String::new() } else { format!(": {}", kill.reason) };
+            block.line("", format!("{} by {}{why}", when(now, kill.at), kill.by));
+        }
         block.line("", format!("`cutover unkill {} --reason TEXT` lets go", line.name));
     }
     block.line("Stage", format!("{}, since {}", line.stage, when(now, line.since)));
@@ -69,6 +74,9 @@ pub(super) fn show(view: &RolloutView, now: i64, style: Style) -> String {
     block.toned("Verdict", said, tone);
     if let Some(claim) = view.judgement.as_ref().and_then(|judgement| judgement.claim.as_ref()) {
         block.line("Consistency", claim.to_string());
+    }
+    if let Some(limited) = view.figures.first().and_then(limited) {
+        block.toned("Sample", limited, Tone::Warn);
     }
     let repair = &view.repair;
     let tone = if repair.blocks || repair.failed > 0 { Tone::Bad } else { Tone::Plain };

@@ -50,8 +50,7 @@ pub(super) fn rows(state: &State, view: &RolloutView, look: &Look) -> Vec<Row> {
 fn killed(state: &State, view: &RolloutView, look: &Look) -> Vec<Row> {
     let now = state.daemon_now();
     let name = view.line.name;
-    let kill = view.changes.iter().find(|change| change.act == "kill");
-    let by = kill.map_or(": legacy answers for everybody".to_owned(), |kill| {
+    let by = view.killed.as_ref().map_or(": legacy answers for everybody".to_owned(), |kill| {
         let reason = if kill.reason.is_empty() { String::new() } else { format!(": {}", kill.reason) };
         format!(" {} by {}{reason}", age(now, kill.at), kill.by)
     });
@@ -81,6 +80,5 @@ fn killed(state: &State, view: &RolloutView, look: &Look) -> Vec<Row> {
 
 /// The judge's rollback that led to where it is now.
 fn fallen(view: &RolloutView) -> Option<&ChangeView> {
-    let moved = view.changes.iter().find(|change| change.from != change.to || change.act == "stage")?;
-    (moved.act == "auto-rollback").then_some(moved)
+    view.moved.as_deref().filter(|moved| moved.act == "auto-rollback")
 }

@@ -262,6 +262,7 @@ fn compared(state: &State, view: &RolloutView, look: &Look) -> Vec<Vec<Piece>> {
     };
     let (compared, mismatched, shed) =
         (total(|one| one.compared), total(|one| one.mismatched), total(|one| one.shed));
+    let beyond = total(|one| one.over_budget);
     let role = if mismatched > 0 { Role::Warn } else { Role::Text };
     let sign = if mismatched > 0 { format!("{} ", look.glyphs.warn) } else { String::new() };
     let mut groups = vec![vec![
@@ -278,7 +279,10 @@ fn compared(state: &State, view: &RolloutView, look: &Look) -> Vec<Vec<Piece>> {
         groups.push(vec![Piece::new(format!(" of {wanted} claimed"), Role::Dim)]);
     }
     if shed > 0 {
-        groups.push(vec![aged(state, format!("   {about}{} left out", number(shed)), Role::Dim)]);
+        groups.push(vec![aged(state, format!("   {about}{} lost", number(shed)), Role::Dim)]);
+    }
+    if beyond > 0 {
+        groups.push(vec![aged(state, format!("   {about}{} beyond the budget", number(beyond)), Role::Dim)]);
     }
     groups
 }

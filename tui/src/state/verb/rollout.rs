@@ -18,6 +18,9 @@ use crate::state::{Counted, State, Subject};
 /// Tenants that a question names.
 const NAMED: usize = 8;
 
+/// What a rollback leads to, while the track is not known.
+const LAST_GOOD: &str = "the last good stage";
+
 /// What a rollback says of itself: it must never wait for a text.
 const REASON: &str = "rolled back from the console";
 
@@ -92,7 +95,7 @@ pub fn stepped(state: &State, step: &StepView) -> Intent {
     }
     dialog.effect.push(format!("Digest {}", step.digest.as_str()));
     let (back, kill) = (state.keymap.key(Action::RolloutBack), state.keymap.key(Action::Kill));
-    dialog.undo = format!("{back} goes back to {} at once; {kill} kills", step.from);
+    dialog.undo = format!("{back} goes back to {} at once; {kill} kills", way_back(state, step));
     dialog.fields = vec![Field::exactly(format!("type `{name}`"), name.word())];
     let mut failing = step.criteria.iter().filter(|one| one.state != CriterionState::Holds);
     let many = failing.clone().count();
@@ -117,6 +120,13 @@ pub fn stepped(state: &State, step: &StepView) -> Intent {
         None => {}
     }
     Intent::Ask(Box::new(dialog))
+}
+
+/// Where a rollback leads from the step's stage. From a share it is no share.
+fn way_back(state: &State, step: &StepView) -> String {
+    let before = Some(step.from).filter(|from| !from.opens_target());
+    let good = before.or_else(|| state.rollout(step.rollout).and_then(last_good));
+    good.map_or_else(|| LAST_GOOD.to_owned(), |stage| stage.to_string())
 }
 
 fn moving(step: &StepView) -> String {
@@ -145,7 +155,7 @@ pub(super) fn back(state: &State) -> Result<Intent, RpcError> {
             "there is nothing to go back to",
         ));
     }
-    let place = to.map_or_else(|| "the last good stage".to_owned(), |to| to.to_string());
+    let place = to.map_or_else(|| LAST_GOOD.to_owned(), |to| to.to_string());
     let option = to.map_or(String::new(), |to| format!(" --to {to}"));
     let reason = crate::plain::shell_option("--reason", REASON);
     let plan = Plan {

@@ -85,10 +85,11 @@ pub(super) fn detail(state: &State, line: &RolloutLine) -> Vec<Fact> {
             facts.push(fact(&format!("{word} {side}"), text));
         }
         let text = format!(
-            "{} compared, {} differed, {} left out",
+            "{} compared, {} differed, {} lost, {} beyond the budget",
             number(one.compared),
             number(one.mismatched),
-            number(one.shed)
+            number(one.shed),
+            number(one.over_budget)
         );
         facts.push(toned(
             &format!("{word} compared"),

@@ -238,3 +238,46 @@ async fn a_receipt_says_what_whoever_did_it_is_named_for() {
         ["migration lead"]
     );
 }
+
+#[tokio::test]
+async fn tenants_are_counted_once_until_rollout_or_catalog_change() {
+    let house = House::new();
+    let life = house.life().await;
+    life.tenants(300).await;
+    life.to(&house, "canary-10").await;
+    let counts = async || {
+        let standing = life.rollouts.standing(AUTH).await.unwrap();
+        (standing.inside, standing.tenants)
+    };
+    let before = counts().await;
+    assert_eq!(before.1, 300);
+    // Behind the catalog's back: whoever reads all tenants would see it.
+    let keys = life.db.links(&crate::store::LinkFilter::All, None, 200).await.unwrap();
+    let drop = CatalogOp::DropLinks { keys: keys.into_iter().map(|row| row.key).collect() };
+    life.db.write(Lane::Handler, Unit::new().with(drop)).await.unwrap();
+    assert_eq!(counts().await, before, "counted before");
+    let bump = CatalogOp::Bump { at: START, by: "ana".to_owned() };
+    life.db.write(Lane::Handler, Unit::new().with(bump)).await.unwrap();
+    assert_eq!(counts().await.1, 100, "another revision");
+    assert_eq!(life.rollouts.inside(AUTH).await.unwrap(), counts().await.0);
+    life.forward(&house, None).await;
+    let more = counts().await;
+    assert!(more.0 > 0 && more.1 == 100, "another version: {more:?}");
+    assert_eq!(u64::try_from(life.on_target().await.len()).unwrap(), more.0);
+}
+
+#[tokio::test]
+async fn the_last_move_and_the_kill_are_told_however_much_was_changed_since() {
+    let house = House::new();
+    let life = house.life().await;
+    life.tenants(50).await;
+    life.to(&house, "canary-10").await;
+    let verdict = json!({ "verdict": "breach" });
+    life.rollouts.back(AUTH, Way::Stage(None), "errors", verdict, true, &Who::daemon()).await.unwrap();
+    for n in 0..30 {
+        let side = Some(if n % 2 == 0 { Side::Legacy } else { Side::Target });
+        life.rollouts.set_override(AUTH, &tenant(n), side, "asked", &ana()).await.unwrap();
+    }
+    let moved = life.rollouts.last_move(AUTH).await.unwrap().unwrap();
+    assert_eq!((moved.act.as_str(), moved.to.to_string().as_str()), ("auto-rollback", "shadow"));
+}

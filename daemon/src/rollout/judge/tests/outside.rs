@@ -180,3 +180,33 @@ fn what_was_not_counted_closes_the_gate() {
     feed(&mut judge, [Window { compared: 900, shed: 100, ..good }]);
     assert_eq!(now(&judge).verdict, Verdict::Pass);
 }
+
+#[test]
+fn what_was_shed_is_judged_by_the_last_hour() {
+    const HOUR: i64 = 60 * 60 * 1_000;
+    let state = |judge: &Judge| of(&now(judge), Trigger::ShadowShed).state;
+    let mut judge = passing();
+    let mut at = |to_ms: i64, compared, shed| {
+        let number = judge.last.map_or(1, |last| last + 1);
+        judge.observe(&Window { number, to_ms, compared, shed, ..calls(1_000, 0) });
+        state(&judge)
+    };
+    // A thousand were lost while there were too few places, and none since there are more.
+    assert_eq!(at(HOUR, 100, 900), ReadingState::Fired);
+    assert_eq!(at(HOUR + HOUR / 2, 100, 0), ReadingState::Fired);
+    assert_eq!(at(2 * HOUR, 100, 0), ReadingState::Clear);
+    // Nor does a good past hide a bad hour.
+    assert_eq!(at(2 * HOUR + 1, 100_000, 0), ReadingState::Clear);
+    assert_eq!(at(4 * HOUR, 80, 20), ReadingState::Fired);
+}
+
+#[test]
+fn a_state_that_counted_the_budget_as_loss_forgets_it() {
+    let mut judge = passing();
+    feed(&mut judge, [Window { compared: 10, shed: 990, ..calls(1_000, 0) }]);
+    let mut kept = serde_json::to_value(&judge).unwrap();
+    kept.as_object_mut().unwrap().remove("beside");
+    kept["shadow"] = serde_json::json!({ "calls": 1_000, "hits": 990 });
+    let judge: Judge = serde_json::from_value(kept).unwrap();
+    assert_eq!(of(&now(&judge), Trigger::ShadowShed).state, ReadingState::Clear);
+}

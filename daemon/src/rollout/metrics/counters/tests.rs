@@ -15,8 +15,16 @@ fn every_call_is_taken_exactly_once_while_flushes_come_in_between() {
     const CALLS: usize = 50_000;
     let recorder = Recorder::new();
     let done = AtomicBool::new(false);
-    let (mut calls, mut errors, mut gross, mut answered, mut of_tenants, mut compared, mut shed) =
-        (0, 0, 0, 0, 0, 0, 0);
+    let (
+        mut calls,
+        mut errors,
+        mut gross,
+        mut answered,
+        mut of_tenants,
+        mut compared,
+        mut shed,
+        mut over_budget,
+    ) = (0, 0, 0, 0, 0, 0, 0, 0);
     let mut takes = 0;
     let mut take = |recorder: &Recorder| {
         for delta in recorder.take() {
@@ -30,6 +38,7 @@ fn every_call_is_taken_exactly_once_while_flushes_come_in_between() {
             answered += delta.answered;
             compared += delta.compared;
             shed += delta.shed;
+            over_budget += delta.over_budget;
         }
         recorder.take_tenants(|_, _, _, sum| of_tenants += sum.calls);
         takes += 1;
@@ -49,6 +58,7 @@ fn every_call_is_taken_exactly_once_while_flushes_come_in_between() {
                         recorder.record(&sample);
                         recorder.compared(operation, call % 7 != 0);
                         recorder.shed(operation);
+                        recorder.over_budget(operation);
                     }
                 })
             })
@@ -70,6 +80,7 @@ fn every_call_is_taken_exactly_once_while_flushes_come_in_between() {
     assert_eq!((calls, errors, gross), (all, third(1), third(2)));
     assert_eq!(answered, (THREADS * (0..CALLS).filter(|call| call % 4 != 0).count()) as u64);
     assert_eq!((of_tenants, compared, shed, recorder.beyond_tenants()), (all, all, all, 0));
+    assert_eq!(over_budget, all);
     assert!(takes > 2, "no flush came in between");
 }
 

@@ -96,6 +96,7 @@ impl Held {
             cell.row.compared = cell.row.compared.saturating_add(delta.compared);
             cell.row.mismatched = cell.row.mismatched.saturating_add(delta.mismatched);
             cell.row.shed = cell.row.shed.saturating_add(delta.shed);
+            cell.row.over_budget = cell.row.over_budget.saturating_add(delta.over_budget);
             cell.histogram.merge(&delta.histogram);
             cell.revision += 1;
         }

@@ -285,6 +285,8 @@ async fn figures_are_sums_since_the_stage_began_with_the_last_windows() {
         world.record(Operation::List, Side::Target, Outcome::Error, n);
         world.flush.recorder().compared(Operation::List, n % 2 == 0);
         world.flush.recorder().shed(Operation::List);
+        world.flush.recorder().over_budget(Operation::List);
+        world.flush.recorder().over_budget(Operation::List);
         world.pass(5_000).await;
     }
     for _ in 0..2 {
@@ -300,6 +302,7 @@ async fn figures_are_sums_since_the_stage_began_with_the_last_windows() {
             "not those before the stage"
         );
         assert_eq!((list.compared, list.mismatched, list.shed, list.legacy.calls), (40, 20, 40, 0));
+        assert_eq!((all.over_budget, list.over_budget), (80, 80), "apart from what was shed");
         assert_eq!((list.legacy.p95_us, list.target.spark_errors.len()), (None, 30));
         assert_eq!(list.target.spark_errors.iter().sum::<u64>(), 30, "{:?}", list.target.spark_errors);
         assert!(list.target.spark_p95_us.is_sorted() && list.target.spark_p95_us[29] > 39_000);

@@ -109,6 +109,7 @@ fn merge(merged: &mut Merged, row: &MetricRow, hour: Millis) -> Result<(), ReadE
     sum.compared = sum.compared.saturating_add(row.compared);
     sum.mismatched = sum.mismatched.saturating_add(row.mismatched);
     sum.shed = sum.shed.saturating_add(row.shed);
+    sum.over_budget = sum.over_budget.saturating_add(row.over_budget);
     sum.complete = sum.complete.max(row.complete);
     all.merge(&one);
     Ok(())

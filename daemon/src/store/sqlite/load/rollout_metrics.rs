@@ -134,6 +134,7 @@ fn metric(row: &SqliteRow) -> Read<MetricRow> {
         compared: count(row, "compared")?,
         mismatched: count(row, "mismatched")?,
         shed: count(row, "shed")?,
+        over_budget: count(row, "over_budget")?,
         complete: Wholeness::of(whole(row, "complete")?),
     })
 }

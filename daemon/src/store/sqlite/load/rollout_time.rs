@@ -4,7 +4,7 @@ use cutover_shared::rollout::{Ring, RolloutName, Side};
 use sqlx::{query, query_as};
 
 use super::rollout::change;
-use super::{Read, corrupt, unsigned};
+use super::{Read, array, corrupt, unsigned};
 use crate::store::sqlite::{Sqlite, unavailable};
 use crate::store::{ChangeRow, PastIncidentRow, RingRow, RolloutTimeRead, SecondCounts};
 
@@ -19,9 +19,22 @@ const STOPS: &str = "SELECT * FROM rollout_changes
       WHERE name = $1 AND version > $2 AND version < $3 AND act IN ('kill', 'unkill', 'freeze', 'unfreeze')
       ORDER BY version LIMIT $4";
 
-const INCIDENTS: &str = "SELECT id, opened_at, opened_by, text, closed_at, closed_by FROM incidents
-      WHERE rollout IN ('', $1) AND ((opened_at >= $2 AND opened_at < $3) OR (closed_at >= $2 AND closed_at < $3))
-      ORDER BY opened_at, id LIMIT $4";
+/// Each span by the indexes of begins and ends; `UNION` counts one that began and ended in it once.
+const INCIDENTS: &str = "WITH span (n, since, until) AS
+        (SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each($2)),
+      met (n, id) AS
+        (SELECT n, id FROM span CROSS JOIN incidents INDEXED BY incidents_opened
+          WHERE opened_at >= since AND opened_at < until AND rollout IN ('', $1)
+         UNION
+         SELECT n, id FROM span CROSS JOIN incidents INDEXED BY incidents_closed
+          WHERE closed_at >= since AND closed_at < until AND rollout IN ('', $1)),
+      placed AS
+        (SELECT n, incidents.*, row_number() OVER (PARTITION BY n ORDER BY opened_at, incidents.id) AS place
+           FROM met CROSS JOIN incidents ON incidents.id = met.id)
+      SELECT n, id, opened_at, opened_by, text, closed_at, closed_by FROM placed WHERE place <= $3 ORDER BY n, place";
+
+const OPEN: &str = "SELECT id, text FROM incidents
+      WHERE closed_at IS NULL AND rollout IN ('', $1) ORDER BY opened_at, id LIMIT 1";
 
 const OWED: &str = "SELECT
         (SELECT count(*) FROM second_writes WHERE rollout = $1 AND side = $2 AND state = 'pending'),
@@ -100,27 +113,41 @@ impl RolloutTimeRead for Sqlite {
     async fn incidents_of(
         &self,
         name: RolloutName,
-        from: i64,
-        until: i64,
+        spans: &[(i64, i64)],
         limit: u32,
-    ) -> Read<Vec<PastIncidentRow>> {
-        type Row = (String, i64, String, String, Option<i64>, Option<String>);
+    ) -> Read<Vec<Vec<PastIncidentRow>>> {
+        type Row = (i64, String, i64, String, String, Option<i64>, Option<String>);
+        let numbered: Vec<_> = spans.iter().zip(0_i64..).map(|((from, until), n)| (n, from, until)).collect();
         let rows: Vec<Row> = query_as(INCIDENTS)
             .bind(name.word())
-            .bind(from)
-            .bind(until)
+            .bind(array(&numbered)?)
             .bind(limit)
             .fetch_all(&self.readers)
             .await
             .map_err(unavailable(DOING))?;
-        let row = |(id, opened_at, opened_by, text, closed_at, closed_by): Row| PastIncidentRow {
-            id,
-            opened_at,
-            opened_by,
-            text,
-            closed: closed_at.map(|at| (at, closed_by.unwrap_or_default())),
-        };
-        Ok(rows.into_iter().map(row).collect())
+        let mut all = vec![Vec::new(); spans.len()];
+        for (n, id, opened_at, opened_by, text, closed_at, closed_by) in rows {
+            let closed = closed_at.map(|at| (at, closed_by.unwrap_or_default()));
+            let row = PastIncidentRow { id, opened_at, opened_by, text, closed };
+            if let Some(span) = usize::try_from(n).ok().and_then(|n| all.get_mut(n)) {
+                span.push(row);
+            }
+        }
+        Ok(all)
+    }
+
+    async fn open_incident(&self, name: RolloutName) -> Read<Option<(String, String)>> {
+        query_as(OPEN).bind(name.word()).fetch_optional(&self.readers).await.map_err(unavailable(DOING))
+    }
+
+    async fn incidents_open_among(&self, ids: &[String]) -> Read<Vec<String>> {
+        sqlx::query_scalar(
+            "SELECT id FROM incidents WHERE closed_at IS NULL AND id IN (SELECT value FROM json_each($1))",
+        )
+        .bind(array(ids)?)
+        .fetch_all(&self.readers)
+        .await
+        .map_err(unavailable(DOING))
     }
 
     async fn second_owed(&self, name: RolloutName, side: Side) -> Read<SecondCounts> {
@@ -133,3 +160,6 @@ impl RolloutTimeRead for Sqlite {
         Ok(SecondCounts { waiting: unsigned(waiting), failed: unsigned(failed), oldest })
     }
 }
+
+#[cfg(test)]
+mod tests;

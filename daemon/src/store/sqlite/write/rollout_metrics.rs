@@ -148,13 +148,13 @@ async fn put(connection: &mut SqliteConnection, row: &MetricRow) -> Done {
     let p95 = row.p95_us.map(number).transpose()?;
     query(
         "INSERT INTO rollout_windows (rollout, start_at, operation, side, source, writer, length_ms, calls, errors, gross,
-                                      answered, histogram, p95_us, compared, mismatched, shed, complete)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+                                      answered, histogram, p95_us, compared, mismatched, shed, over_budget, complete)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
          ON CONFLICT (rollout, start_at, operation, side, source, writer)
          DO UPDATE SET length_ms = excluded.length_ms, calls = excluded.calls, errors = excluded.errors,
                        gross = excluded.gross, answered = excluded.answered, histogram = excluded.histogram,
                        p95_us = excluded.p95_us, compared = excluded.compared, mismatched = excluded.mismatched,
-                       shed = excluded.shed, complete = excluded.complete",
+                       shed = excluded.shed, over_budget = excluded.over_budget, complete = excluded.complete",
     )
     .bind(row.operation.rollout().word())
     .bind(row.start_at)
@@ -172,6 +172,7 @@ async fn put(connection: &mut SqliteConnection, row: &MetricRow) -> Done {
     .bind(number(row.compared)?)
     .bind(number(row.mismatched)?)
     .bind(number(row.shed)?)
+    .bind(number(row.over_budget)?)
     .bind(row.complete.number())
     .execute(connection)
     .await

@@ -90,3 +90,21 @@ fn the_way_back_leads_to_the_last_good_stage_and_wants_no_text_killed_or_not() {
         assert_eq!(dialog.effect.iter().any(|line| line.contains("It is killed")), killed);
     }
 }
+
+#[test]
+fn a_step_names_the_stage_that_a_rollback_leads_to() {
+    let bench = bench(Role::Operator, false);
+    // From a share of the tenants `r` goes back to where legacy answers for all, and not to the share.
+    let step = rollout_sample::step(AUTH, true);
+    assert_eq!(step.from.to_string(), "canary-10");
+    let question = dialog(stepped(&bench.state, &step));
+    assert!(question.undo.contains("goes back to shadow at once"), "{}", question.undo);
+    let rollback = dialog(intend(&bench.state, Action::RolloutBack).unwrap());
+    assert!(rollback.plan.title.ends_with("back to shadow"), "{}", rollback.plan.title);
+    // From a stage in which legacy answers for all it goes there.
+    let first = StepView { from: Stage::DualWrite, to: Stage::Shadow, ..step.clone() };
+    assert!(dialog(stepped(&bench.state, &first)).undo.contains("goes back to dual-write at once"));
+    // Before the track has come only the daemon knows.
+    let empty = Bench::new(World::default());
+    assert!(dialog(stepped(&empty.state, &step)).undo.contains("goes back to the last good stage at once"));
+}
