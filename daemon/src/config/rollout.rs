@@ -23,7 +23,7 @@ pub(super) const KEYS: &[Key] = &[
     usual("rollout.shadow_percent", Kind::Whole { min: 0, max: 100 },
         "Share of tenants whose reads are answered by both arms and compared.", "10", "25"),
     usual("rollout.shadow_timeout", Kind::Length { min: Duration::from_secs(1), max: Duration::from_secs(60 * 60) },
-        "Longest time for the arm that is only compared. As long as `import.timeout`, or slow imports count as its failures.",
+        "Longest time for the arm that is only compared. As long as `import.timeout`, or slow imports count as its failures; no less than `sandbox.wall`.",
         r#""2m""#, r#""5m""#),
     usual("rollout.shadow_parallel", Kind::Whole { min: 1, max: 64 },
         "Comparisons under way at once; what comes on top is left out, and counted.", "4", "2"),

@@ -21,7 +21,7 @@ pub(super) const KEYS: &[Key] = &[
     usual("sandbox.per_tenant", Kind::Whole { min: 1, max: 1_024 },
         "Sandboxes of one arm that one tenant may have at once.", "4", "2"),
     usual("sandbox.lease", Kind::Length { min: Duration::from_secs(10), max: Duration::from_secs(24 * 60 * 60) },
-        "How long a caller may keep a sandbox; then it is taken away.", r#""15m""#, r#""30m""#),
+        "How long a caller may keep a sandbox; then it is taken away. More than `wall`.", r#""15m""#, r#""30m""#),
     usual("sandbox.mirrors", Kind::Whole { min: 1, max: 100_000 },
         "Mirrors of repositories, of all tenants; the least used goes first.", "256", "64"),
     usual("sandbox.mirror_bytes", BYTES,
@@ -29,11 +29,11 @@ pub(super) const KEYS: &[Key] = &[
     usual("sandbox.tenant_mirror_bytes", BYTES,
         "Bytes of one tenant's mirrors.", "2147483648", "1073741824"),
     usual("sandbox.mirror_packs", Kind::Whole { min: 2, max: 10_000 },
-        "Fetches after which a mirror is made anew.", "50", "100"),
+        "Fetches after which a mirror is made anew: each may leave a pack and a reference.", "50", "100"),
     usual("sandbox.least_free", Kind::Whole { min: 0, max: 1_099_511_627_776 },
         "Bytes that the disk keeps free: below them nothing new is begun.", "536870912", "1073741824"),
     usual("sandbox.wall", TIME,
-        "Real time of one operation, its wait for a sandbox included.", r#""2m""#, r#""5m""#),
+        "Real time of one operation, its wait for a sandbox included. Less than `lease`, and no more than `rollout.shadow_timeout`.", r#""2m""#, r#""5m""#),
     usual("sandbox.cpu", TIME,
         "Processor time of each process of git's, whole seconds.", r#""1m""#, r#""2m""#),
     usual("sandbox.memory", Kind::Whole { min: 134_217_728, max: 1_099_511_627_776 },
@@ -74,6 +74,32 @@ pub(super) fn check(values: &Values, mistakes: &mut Mistakes) {
         let mend = "write less here, or more there";
         let place = values.place(small);
         mistakes.push(Mistake::new(MistakeKind::Contradiction, small, place, what, mend));
+    }
+    times(values, mistakes);
+}
+
+/// Nothing may end an operation before its own time does: it would look as if its arm were broken.
+fn times(values: &Values, mistakes: &mut Mistakes) {
+    let wall = "sandbox.wall";
+    let (lease, shadow) = ("sandbox.lease", "rollout.shadow_timeout");
+    let (Some(operation), Some(kept), Some(beside)) =
+        (values.length(wall), values.length(lease), values.length(shadow))
+    else {
+        return;
+    };
+    let mut wrong = |other: &str, what: &str, mend: &str| {
+        let name = if values.is_written(wall) { wall } else { other };
+        let place = values.place(name);
+        mistakes.push(Mistake::new(MistakeKind::Contradiction, name, place, what, mend));
+    };
+    if kept <= operation {
+        let what = "an operation (sandbox.wall) may take as long as a sandbox is kept (sandbox.lease): it would lose it on its way";
+        wrong(lease, what, "make the lease longer than one operation");
+    }
+    if beside < operation {
+        let what = "an operation (sandbox.wall) may take longer than one that is compared (rollout.shadow_timeout): slow ones would \
+                    count as failures of the arm beside";
+        wrong(shadow, what, "make the time for comparisons as long as one operation, or longer");
     }
 }
 

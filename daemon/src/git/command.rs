@@ -49,8 +49,9 @@ const SETTINGS: &[(&str, &str)] = &[
 ];
 
 /// Sets the bounds of a process before it becomes git. The processor's time ends with a signal that tells why, and two seconds
-/// later with one that can't be caught; a bound that can't be set ends it at once.
-const BOUNDED: &str = "ulimit -c 0 && ulimit -S -t \"$1\" && ulimit -H -t \"$2\" && ulimit -f \"$3\" && ulimit -v \"$4\" \
+/// later with one that can't be caught; a bound that can't be set ends it at once. When memory runs out the kernel ends git before
+/// the daemon.
+const BOUNDED: &str = "{ echo 500 >/proc/self/oom_score_adj; } 2>/dev/null; ulimit -c 0 && ulimit -S -t \"$1\" && ulimit -H -t \"$2\" && ulimit -f \"$3\" && ulimit -v \"$4\" \
      && shift 4 && exec \"$@\"";
 
 /// What one process may use of the machine; the kernel holds it.

@@ -94,6 +94,35 @@ pub(super) fn total(entries: &[Entry]) -> u64 {
     entries.iter().fold(0, |sum, entry| sum.saturating_add(entry.size))
 }
 
+/// What the files of a commit take once they are laid out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Measured {
+    pub(crate) files: u64,
+    /// Of all files together.
+    pub(crate) bytes: u64,
+    /// Folders that hold a file, at whatever depth.
+    pub(crate) folders: u64,
+    /// Folders around the deepest file.
+    pub(crate) levels: usize,
+}
+
+/// Counts entries in the order of [`parse`]: what is in one folder stands together there.
+pub(super) fn measured(entries: &[Entry]) -> Measured {
+    let folders_of = |path: &[u8]| path.iter().filter(|byte| **byte == b'/').count();
+    let files = u64::try_from(entries.len()).unwrap_or(u64::MAX);
+    let mut measured = Measured { files, bytes: total(entries), ..Measured::default() };
+    let mut last: &[u8] = b"";
+    for Entry { path, .. } in entries {
+        let shared = path.iter().zip(last).take_while(|(one, other)| one == other).count();
+        let levels = folders_of(path);
+        let new = levels - folders_of(&path[..shared]);
+        measured.folders = measured.folders.saturating_add(u64::try_from(new).unwrap_or(u64::MAX));
+        measured.levels = measured.levels.max(levels);
+        last = path;
+    }
+    measured
+}
+
 /// Asks `git cat-file --batch` for each file, digests it and puts it into a new archive; the digest in lower-case hex.
 pub(super) fn pack(
     mut ask: impl Write,

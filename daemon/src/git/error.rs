@@ -90,6 +90,8 @@ impl Resource {
         match Signal::try_from(signal) {
             Ok(Signal::SIGXCPU) => Some(Self::Cpu),
             Ok(Signal::SIGXFSZ) => Some(Self::Disk),
+            // Who is killed here is not listened to any more: it was the kernel, for want of memory.
+            Ok(Signal::SIGKILL) => Some(Self::Memory),
             _ => None,
         }
     }

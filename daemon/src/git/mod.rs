@@ -20,6 +20,7 @@ use tokio::sync::Semaphore;
 
 pub use artifact::{Artifact, ArtifactId, Artifacts};
 pub(crate) use command::{Ceilings, Hardened, protocol};
+pub(crate) use content::Measured;
 pub use error::{GitError, Resource};
 pub(crate) use process::{Bounds, run, run_fed, size};
 
@@ -231,13 +232,12 @@ impl Git {
     }
 }
 
-/// How many files a commit has, and their bytes together, from what `git ls-tree -r -z -l` lists.
+/// What the files of a commit take, from what `git ls-tree -r -z -l` lists.
 ///
 /// # Errors
 /// [`GitError::Damaged`]: a path that leads out, or one that is there twice.
-pub(crate) fn measure(listing: &[u8]) -> Result<(u64, u64), GitError> {
-    let entries = content::parse(listing)?;
-    Ok((u64::try_from(entries.len()).unwrap_or(u64::MAX), content::total(&entries)))
+pub(crate) fn measure(listing: &[u8]) -> Result<Measured, GitError> {
+    Ok(content::measured(&content::parse(listing)?))
 }
 
 pub(crate) fn is_sha(text: &str) -> bool {

@@ -12,6 +12,22 @@ use crate::hex::hex;
 const SHA: &str = "0123456789012345678901234567890123456789";
 
 #[test]
+fn every_folder_is_counted_once() {
+    for (paths, folders, levels) in [
+        (&[][..], 0, 0),
+        (&["a", "b"], 0, 0),
+        // The second stands between the first and the third in a listing, and not by bytes.
+        (&["a/x", "a-b/x", "a/y"], 2, 1),
+        (&["a/b/c/x", "a/b/d/x", "a/bb/x", "ab/x"], 6, 3),
+    ] {
+        let listing: String = paths.iter().map(|path| format!("100644 blob {SHA} 5\t{path}\0")).collect();
+        let files = u64::try_from(paths.len()).unwrap();
+        let wanted = Measured { files, bytes: 5 * files, folders, levels };
+        assert_eq!(measure(listing.as_bytes()).unwrap(), wanted, "{paths:?}");
+    }
+}
+
+#[test]
 fn a_listing_is_read_and_sorted_by_bytes() {
     let text = format!(
         "100644 blob {SHA}       3\ta.b\0120000 blob {SHA}  1\ta/l\0160000 commit {SHA}       -\tsub\0100755 blob {SHA} 9\ta\tb\n\0"
@@ -215,8 +231,8 @@ fn a_remote_can_not_choose_a_quota() {
     assert!(matches!(said, GitError::Failed(_)), "{said:?}");
     let said = GitError::of_words(" ! [remote rejected] main -> main (returned error: 404)");
     assert!(matches!(said, GitError::Rejected(_)), "{said:?}");
-    assert_eq!(
-        GitError::of_words("error: index-pack died of signal 25"),
-        GitError::Exhausted(Resource::Disk)
-    );
+    for (signal, resource) in [(25, Resource::Disk), (24, Resource::Cpu), (9, Resource::Memory)] {
+        let said = GitError::of_words(&format!("error: index-pack died of signal {signal}"));
+        assert_eq!(said, GitError::Exhausted(resource));
+    }
 }

@@ -22,13 +22,13 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// Of a call that its caller gave up after so long. Who waits that long in vain met an arm that hangs.
-    pub fn abandoned(after: Duration) -> Self {
-        if after < PATIENT { Self::Ok } else { Self::Gross }
+    /// Of a call that its caller gave up after so long. Who waits in vain for as long as it may take met an arm that hangs.
+    fn abandoned(after: Duration, patience: Duration) -> Self {
+        if after < patience { Self::Ok } else { Self::Gross }
     }
 }
 
-/// Who gives up sooner had reasons of their own.
+/// Who gives up sooner had reasons of their own, where nothing else is said of the call.
 const PATIENT: Duration = Duration::from_secs(5);
 
 /// One call of one arm.
@@ -67,6 +67,7 @@ pub struct Call {
     side: Side,
     tenant: TenantId,
     began: Duration,
+    patience: Duration,
     open: bool,
 }
 
@@ -86,8 +87,16 @@ impl Call {
             side,
             tenant: tenant.clone(),
             began: clock.monotonic(),
+            patience: PATIENT,
             open: true,
         }
+    }
+
+    /// It may take so long: only who waits longer and gives up met an arm that hangs.
+    #[must_use]
+    pub fn patient(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
     }
 
     /// Ends now. `answered`: the caller gets what this arm said.
@@ -110,7 +119,7 @@ impl Drop for Call {
     fn drop(&mut self) {
         if self.open {
             let took = self.took();
-            self.count(Outcome::abandoned(took), true, took);
+            self.count(Outcome::abandoned(took, self.patience), true, took);
         }
     }
 }

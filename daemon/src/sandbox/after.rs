@@ -24,18 +24,22 @@ impl Arm {
     /// Looks through the branch's history for the commit of an operation.
     pub(super) async fn found(&self, ask: &GitAsk, branch: &Branch) -> Result<Option<Pushed>, SandboxError> {
         let mut lease = self.pool.take(self.kind, ask, self.deadline(ask)).await?;
+        let over = lease.over.clone();
         let steps = self.steps(ask, &lease, self.deadline(ask));
         let (repository, reference) = (lease.repository(), Reference::Branch(branch.clone()));
-        if steps.ask_for(&repository, &reference).await?.is_none() {
-            return Ok(None);
-        }
-        let head = self.bring(&steps, &mut lease, &reference).await?;
-        let made = steps.made_by(&repository, &head.commit, &ask.operation).await?;
-        Ok(made.map(|made| Pushed {
-            commit_sha: made.commit,
-            tree_sha: made.tree,
-            remote_sha: head.commit,
-            pushed: false,
-        }))
+        let work = async {
+            if steps.ask_for(&repository, &reference).await?.is_none() {
+                return Ok(None);
+            }
+            let head = self.bring(&steps, &mut lease, &reference).await?;
+            let made = steps.made_by(&repository, &head.commit, &ask.operation).await?;
+            Ok(made.map(|made| Pushed {
+                commit_sha: made.commit,
+                tree_sha: made.tree,
+                remote_sha: head.commit,
+                pushed: false,
+            }))
+        };
+        self.until_over(over, work).await
     }
 }

@@ -12,9 +12,11 @@ use super::error::SandboxError;
 use super::figures::add;
 use super::lease::Lease;
 use super::pool::{ArmKind, Pool};
+use super::push::Sent;
 use super::quota::QuotaKind;
 use super::room::borrow;
 use super::steps::{self, Steps, Tip};
+use crate::git::Measured;
 
 /// A commit whose files stand in a sandbox. They go with it.
 #[derive(Debug)]
@@ -74,8 +76,8 @@ pub trait GitArm: Send + Sync {
     /// Puts one commit on a branch, once: a repeat with the same operation id and change finds it and pushes nothing.
     ///
     /// # Errors
-    /// All of [`SandboxError`]; [`SandboxError::Rejected`] when the branch is not where it is expected. After any other the
-    /// commit may be at the remote: repeat.
+    /// All of [`SandboxError`]; [`SandboxError::Rejected`] when the branch is not where it is expected. After
+    /// [`SandboxError::Unsure`], and when nobody waits for it any more, the commit may be at the remote: repeat.
     async fn push(&self, ask: &GitAsk, change: &Change) -> Result<Pushed, SandboxError>;
 
     /// Where a branch is at the remote; nothing when it is not there. Never changes anything.
@@ -106,24 +108,30 @@ impl Arm {
         over: Option<CancellationToken>,
         work: impl Future<Output = Result<T, SandboxError>> + Send,
     ) -> Result<T, SandboxError> {
-        let ended = async {
-            match over {
-                Some(over) => over.cancelled_owned().await,
-                None => std::future::pending().await,
-            }
-        };
-        let done = tokio::select! {
-            biased;
-            () = self.pool.closed.cancelled() => Err(SandboxError::Closed),
-            () = ended => Err(SandboxError::Expired),
-            done = work => done,
-        };
+        // A sandbox is over with the service, too.
+        let done = self.until_over(over.unwrap_or_else(|| self.pool.closed.clone()), work).await;
         if let Err(error) = &done {
             self.pool.counts.failed(error);
             let (arm, class) = (self.kind.word(), error.class());
             tracing::debug!(arm, class, operation = %ask.operation, tenant = %ask.tenant, "an operation of git failed");
         }
         done
+    }
+
+    /// Works in a sandbox until it is taken away: what git says of its end then is no error of git's.
+    pub(super) async fn until_over<T>(
+        &self,
+        over: CancellationToken,
+        work: impl Future<Output = Result<T, SandboxError>> + Send,
+    ) -> Result<T, SandboxError> {
+        tokio::select! {
+            biased;
+            () = over.cancelled() => {
+                let is_closed = self.pool.closed.is_cancelled();
+                Err(if is_closed { SandboxError::Closed } else { SandboxError::Expired })
+            }
+            done = work => done,
+        }
     }
 
     pub(super) fn deadline(&self, ask: &GitAsk) -> Duration {
@@ -187,6 +195,7 @@ impl Arm {
         let tip = match here {
             Some(tip) => tip,
             None => {
+                turn.fetches(steps.settings);
                 let tip = steps.fetch(&repository, reference).await?;
                 mirror.learn(&tip.commit, &tip.tree);
                 tip
@@ -220,13 +229,13 @@ impl Arm {
         first
     }
 
-    /// The files of a commit in the sandbox; how many, and their bytes.
+    /// Puts the files of a commit into the sandbox.
     async fn lay_out(
         &self,
         steps: &Steps<'_>,
         lease: &mut Lease,
         tip: &Tip,
-    ) -> Result<(u64, u64), SandboxError> {
+    ) -> Result<Measured, SandboxError> {
         let known = lease.mirror.as_ref().and_then(|mirror| mirror.known(&tip.commit)?.measured);
         let measured = match known {
             Some(measured) => measured,
@@ -247,9 +256,14 @@ impl Arm {
 
     pub(super) async fn cloned(&self, ask: &GitAsk, deadline: Duration) -> Result<Cloned, SandboxError> {
         let mut lease = self.pool.take(self.kind, ask, deadline).await?;
+        let over = lease.over.clone();
         let steps = self.steps(ask, &lease, deadline);
-        let tip = self.bring(&steps, &mut lease, &ask.reference).await?;
-        let (files, bytes) = self.lay_out(&steps, &mut lease, &tip).await?;
+        let work = async {
+            let tip = self.bring(&steps, &mut lease, &ask.reference).await?;
+            let measured = self.lay_out(&steps, &mut lease, &tip).await?;
+            Ok((tip, measured))
+        };
+        let (tip, Measured { files, bytes, .. }) = self.until_over(over, work).await?;
         Ok(Cloned { commit_sha: tip.commit, tree_sha: tip.tree, files, bytes, sandbox: lease })
     }
 
@@ -258,68 +272,9 @@ impl Arm {
         let before = lease.commit.clone();
         let tip = self.bring(&steps, lease, &ask.reference).await?;
         let fast_forward = steps.is_ancestor(&lease.repository(), &before, &tip.commit).await?;
-        let (files, bytes) = self.lay_out(&steps, lease, &tip).await?;
+        let Measured { files, bytes, .. } = self.lay_out(&steps, lease, &tip).await?;
         Ok(Pulled { commit_sha: tip.commit, tree_sha: tip.tree, files, bytes, fast_forward })
     }
-
-    async fn pushed(
-        &self,
-        ask: &GitAsk,
-        change: &Change,
-        deadline: Duration,
-    ) -> Result<Pushed, SandboxError> {
-        if let Some(mistake) = change.mistake() {
-            return Err(SandboxError::BadInput(mistake));
-        }
-        let mut lease = self.pool.take(self.kind, ask, deadline).await?;
-        let steps = self.steps(ask, &lease, deadline);
-        let repository = lease.repository();
-        let branch = Reference::Branch(change.branch.clone());
-        let expected = change.expected.to_ascii_lowercase();
-        let head = self.bring(&steps, &mut lease, &branch).await?.commit;
-        if !steps.has(&repository, &expected).await? {
-            if !change.force {
-                return Err(moved(&head));
-            }
-            self.bring(&steps, &mut lease, &Reference::Commit(expected.clone())).await?;
-        }
-        let made = steps.import(&repository, change.stream(&ask.operation, steps::MADE)).await?;
-        let done = |remote_sha: String, pushed| Pushed {
-            commit_sha: made.commit.clone(),
-            tree_sha: made.tree.clone(),
-            remote_sha,
-            pushed,
-        };
-        if steps.is_ancestor(&repository, &made.commit, &head).await? {
-            return Ok(done(head, false));
-        }
-        if head != expected && !change.force {
-            return Err(moved(&head));
-        }
-        let pushing = steps.push(&repository, &change.branch, &made.commit, &head).await;
-        // The remote's word counts: an answer that was lost may belong to a push that was done.
-        let remote = match (steps.ask_for(&repository, &branch).await, &pushing) {
-            (Ok(remote), _) => remote,
-            (Err(_), Err(error)) => return Err(error.clone()),
-            (Err(error), Ok(())) => return Err(error),
-        };
-        match remote {
-            Some(remote) if remote == made.commit => Ok(done(remote, true)),
-            Some(remote) if pushing.is_ok() => {
-                // Somebody was quick to put another on top of it.
-                let newest = self.bring(&steps, &mut lease, &branch).await?.commit;
-                if steps.is_ancestor(&repository, &made.commit, &newest).await? {
-                    return Ok(done(newest, true));
-                }
-                Err(moved(&remote))
-            }
-            Some(_) | None => Err(pushing.err().unwrap_or_else(|| moved("no commit"))),
-        }
-    }
-}
-
-fn moved(at: &str) -> SandboxError {
-    SandboxError::Rejected(format!("the branch is at {at}"))
 }
 
 #[async_trait]
@@ -356,12 +311,12 @@ impl GitArm for Arm {
     }
 
     async fn push(&self, ask: &GitAsk, change: &Change) -> Result<Pushed, SandboxError> {
-        let deadline = self.deadline(ask);
+        let (deadline, sent) = (self.deadline(ask), Sent::default());
         let work = async {
-            let first = self.pushed(ask, change, deadline).await;
-            self.again(ask, first, self.pushed(ask, change, deadline)).await
+            let first = self.pushed(ask, change, deadline, &sent).await;
+            self.again(ask, first, self.pushed(ask, change, deadline, &sent)).await
         };
-        self.bounded(ask, None, Box::pin(work)).await
+        self.bounded(ask, None, Box::pin(work)).await.map_err(|error| sent.told(error))
     }
 
     async fn verify_remote(&self, ask: &GitAsk, branch: &Branch) -> Result<Option<String>, SandboxError> {
@@ -369,7 +324,8 @@ impl GitArm for Arm {
             let deadline = self.deadline(ask);
             let lease = self.pool.take(self.kind, ask, deadline).await?;
             let reference = Reference::Branch(branch.clone());
-            self.steps(ask, &lease, deadline).ask_for(&lease.repository(), &reference).await
+            let (steps, repository) = (self.steps(ask, &lease, deadline), lease.repository());
+            self.until_over(lease.over.clone(), steps.ask_for(&repository, &reference)).await
         };
         self.bounded(ask, None, Box::pin(work)).await
     }

@@ -56,6 +56,9 @@ pub enum SandboxError {
     /// A file.
     #[error("the disk does not take it: {0}")]
     Io(String),
+    /// A push had begun, and the remote has not said that it did not take it.
+    #[error("whether the push has arrived is not known: {0}")]
+    Unsure(Box<SandboxError>),
 }
 
 impl SandboxError {
@@ -76,17 +79,24 @@ impl SandboxError {
             Self::Closed => "closed",
             Self::Unhealthy(_) => "unhealthy",
             Self::Io(_) => "io",
+            Self::Unsure(inner) => inner.class(),
         }
     }
 
     /// The credential is refused as such: it is revoked, over, or so new that not all of the remote knows it.
     pub fn is_refused(&self) -> bool {
-        *self == Self::Auth(REFUSED)
+        match self {
+            Self::Unsure(inner) => inner.is_refused(),
+            other => *other == Self::Auth(REFUSED),
+        }
     }
 
     /// With this credential there is no such repository, or nothing may be done there; another credential may do.
     pub fn is_of_credential(&self) -> bool {
-        matches!(self, Self::Auth(_)) || *self == Self::NotFound(REPOSITORY)
+        match self {
+            Self::Unsure(inner) => inner.is_of_credential(),
+            other => matches!(other, Self::Auth(_)) || *other == Self::NotFound(REPOSITORY),
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the console and the metrics show of the service.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::error::SandboxError;
@@ -56,7 +56,6 @@ pub struct Figures {
 
 #[derive(Debug, Default)]
 pub(super) struct Counts {
-    pub(super) waiting: AtomicUsize,
     pub(super) served_warm: AtomicU64,
     pub(super) served_cold: AtomicU64,
     pub(super) mirror_hits: AtomicU64,
@@ -105,7 +104,6 @@ impl Counts {
             pool_wait.count += *shown;
         }
         Figures {
-            waiting: self.waiting.load(Ordering::Relaxed),
             served_warm: read(&self.served_warm),
             served_cold: read(&self.served_cold),
             mirror_hits: read(&self.mirror_hits),

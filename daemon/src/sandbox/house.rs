@@ -29,20 +29,21 @@ pub(super) struct House {
 }
 
 impl House {
-    /// Makes a folder below `root`, after those of processes that are gone were cleared away; how many sandboxes these had.
-    pub(super) fn open(root: &Path) -> Result<(Self, u64), SandboxError> {
+    /// Makes a folder below `root`. What git of processes that are gone still runs is killed; their folders come back.
+    pub(super) fn open(root: &Path) -> Result<(Self, Left), SandboxError> {
         private(root, true)?;
         let root = root.canonicalize()?;
         // A line break would end the line that names a mirror.
         if root.to_str().is_none_or(|path| path.contains('\n')) {
             return Err(SandboxError::BadInput("folder of sandboxes"));
         }
-        let mut reaped = 0;
+        let mut left = Left::default();
         for entry in std::fs::read_dir(&root)?.filter_map(Result::ok) {
             if !lives(&entry.path()) {
-                reaped += std::fs::read_dir(rooms(&entry.path())).map_or(0, Iterator::count);
+                let rooms = std::fs::read_dir(rooms(&entry.path())).map_or(0, Iterator::count);
+                left.rooms = left.rooms.saturating_add(u64::try_from(rooms).unwrap_or(u64::MAX));
                 kill_in(&entry.path());
-                remove(&entry.path());
+                left.folders.push(entry.path());
             }
         }
         // Whole from its first moment: a folder without an owner is somebody's who is gone.
@@ -55,7 +56,7 @@ impl House {
         std::fs::write(made.join(OWNER), Owner::this().to_text())?;
         let folder = root.join(id.to_string());
         std::fs::rename(&made, &folder)?;
-        Ok((Self { folder, known: Mutex::default() }, u64::try_from(reaped).unwrap_or(u64::MAX)))
+        Ok((Self { folder, known: Mutex::default() }, left))
     }
 
     pub(super) fn folder(&self) -> &Path {
@@ -92,6 +93,24 @@ impl House {
     pub(super) fn close(&self) {
         kill_in(&self.folder);
         remove(&self.folder);
+    }
+}
+
+/// What processes that are gone have left. No name of it is used again, so that it may go whenever there is time.
+#[derive(Debug, Default)]
+pub(super) struct Left {
+    pub(super) rooms: u64,
+    pub(super) folders: Vec<PathBuf>,
+}
+
+impl Left {
+    /// Removes it where that blocks nobody.
+    pub(super) fn clear(self) {
+        aside(move || {
+            for folder in self.folders {
+                remove(&folder);
+            }
+        });
     }
 }
 
@@ -193,10 +212,14 @@ pub(super) fn remove(folder: &Path) -> bool {
 
 /// Removes a folder where that blocks nobody, then lets go of `held`.
 pub(super) fn discard(folder: PathBuf, held: impl Send + 'static) {
-    let work = move || {
+    aside(move || {
         remove(&folder);
         drop(held);
-    };
+    });
+}
+
+/// On a thread that may block; a stop does not wait for it.
+fn aside(work: impl FnOnce() + Send + 'static) {
     match tokio::runtime::Handle::try_current() {
         Ok(runtime) => drop(runtime.spawn_blocking(work)),
         Err(_) => work(),

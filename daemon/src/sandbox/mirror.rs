@@ -1,7 +1,7 @@
 //! Bare copies of repositories, one for each tenant and repository, so that a repository is fetched whole only once.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -14,7 +14,7 @@ use super::error::SandboxError;
 use super::house::{discard, private};
 use super::settings::SandboxSettings;
 use crate::clock::Clock;
-use crate::git::size;
+use crate::git::{Measured, size};
 
 /// Whose copy, of what. The tenant is part of it: no other tenant can come to the same copy.
 pub(super) type Key = (TenantId, String);
@@ -31,8 +31,7 @@ pub(super) struct Mirror {
 #[derive(Clone, Debug)]
 pub(super) struct Known {
     pub(super) tree: String,
-    /// Files, and their bytes.
-    pub(super) measured: Option<(u64, u64)>,
+    pub(super) measured: Option<Measured>,
 }
 
 /// Commits of a mirror that are remembered; then all are forgotten.
@@ -43,8 +42,10 @@ const REMEMBERED: usize = 256;
 pub(super) struct State {
     /// `git init` was run.
     pub(super) made: bool,
-    /// Fetches that have ended well.
-    pub(super) fetches: usize,
+    /// A fetch has ended well.
+    fetched: bool,
+    /// Fetches that were begun. Each may leave a pack and a reference.
+    fetches: usize,
 }
 
 impl Mirror {
@@ -75,7 +76,7 @@ impl Mirror {
     }
 
     /// A commit was measured.
-    pub(super) fn measured(&self, commit: &str, measured: (u64, u64)) {
+    pub(super) fn measured(&self, commit: &str, measured: Measured) {
         if let Some(known) = self.all_known().get_mut(commit) {
             known.measured = Some(measured);
         }
@@ -221,28 +222,24 @@ fn drop_oldest(slots: &mut HashMap<Key, Slot>, tenant: Option<&TenantId>) {
 impl Turn<'_> {
     /// Whether nobody has fetched into it yet.
     pub(super) fn is_first(&self) -> bool {
-        self.state.fetches == 0
+        !self.state.fetched
     }
 
-    /// The fetch has ended well.
-    pub(super) fn done(mut self, settings: &SandboxSettings) {
-        self.done = true;
+    /// A fetch begins. With one too many the mirror is used for the last time, however that ends.
+    pub(super) fn fetches(&mut self, settings: &SandboxSettings) {
         self.state.fetches += 1;
-        self.mirror.bytes.store(size(&self.mirror.packs()), Ordering::Relaxed);
-        if count(&self.mirror.packs()) > settings.mirror_packs {
+        if self.state.fetches > settings.mirror_packs {
             self.mirrors.retire(self.key, &self.mirror);
         }
+    }
+
+    /// All that is needed is in it.
+    pub(super) fn done(mut self, settings: &SandboxSettings) {
+        self.done = true;
+        self.state.fetched = true;
+        self.mirror.bytes.store(size(&self.mirror.packs()), Ordering::Relaxed);
         self.mirrors.trim(&self.key.0, settings);
     }
-}
-
-/// Packs in a folder.
-fn count(packs: &Path) -> usize {
-    let Ok(files) = std::fs::read_dir(packs) else { return 0 };
-    files
-        .filter_map(Result::ok)
-        .filter(|file| file.path().extension().is_some_and(|end| end == "pack"))
-        .count()
 }
 
 impl Drop for Turn<'_> {

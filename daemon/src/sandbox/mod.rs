@@ -6,12 +6,14 @@
 mod after;
 mod arm;
 mod ask;
+mod disk;
 mod error;
 mod figures;
 mod house;
 mod lease;
 mod mirror;
 mod pool;
+mod push;
 mod quota;
 mod room;
 mod settings;
@@ -26,7 +28,7 @@ pub use error::SandboxError;
 pub use figures::{Figures, WAIT_BOUNDS_MS, Waits};
 pub use lease::{Lease, SandboxId};
 pub use pool::ArmKind;
-pub use quota::{CPU, DISK, MEMORY, PROCESSES, Quota, QuotaKind, WALL};
+pub use quota::{CPU, DISK, MEMORY, MOST_LEVELS, PROCESSES, Quota, QuotaKind, WALL};
 pub use settings::{
     AT_ONCE, LEASE, LEAST_FREE, LEAST_WARM, MIRROR_BYTES, MIRROR_PACKS, MIRRORS, PER_TENANT, ROUND,
     SandboxSettings, TENANT_MIRROR_BYTES, WAITING,
@@ -42,7 +44,7 @@ pub struct Sandboxes(Arc<Pool>);
 
 impl Sandboxes {
     /// Makes a folder of its own below the settings' folder, and clears away what processes that are gone have left there:
-    /// their git processes are killed, their sandboxes and mirrors removed.
+    /// their git processes are killed at once, their sandboxes and mirrors removed in the background.
     ///
     /// # Errors
     /// [`SandboxError::Io`]; [`SandboxError::BadInput`] for a folder whose name git can't be told.

@@ -1,7 +1,7 @@
 //! The sandboxes that stand ready, those in use, and who waits for one.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use super::ask::GitAsk;
+use super::disk::Free;
 use super::error::SandboxError;
 use super::figures::{Counts, Figures, add};
 use super::house::{House, kill_in};
@@ -60,6 +61,7 @@ pub(super) struct Pool {
 /// Places of one arm.
 struct Bay {
     places: Arc<Semaphore>,
+    waiting: AtomicUsize,
     tenants: Mutex<HashMap<TenantId, usize>>,
 }
 
@@ -86,7 +88,11 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Bay {
     fn new(places: usize) -> Self {
-        Self { places: Arc::new(Semaphore::new(places.max(1))), tenants: Mutex::default() }
+        Self {
+            places: Arc::new(Semaphore::new(places.max(1))),
+            waiting: AtomicUsize::new(0),
+            tenants: Mutex::default(),
+        }
     }
 }
 
@@ -110,19 +116,21 @@ impl Drop for Seat {
 }
 
 /// Counts who waits, also when he stops waiting.
-struct Waiting<'a>(&'a Counts);
+struct Waiting<'a>(&'a AtomicUsize);
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 impl Pool {
     pub(super) fn new(settings: SandboxSettings, clock: Clock) -> Result<Arc<Self>, SandboxError> {
-        let (house, reaped) = House::open(&settings.folder)?;
+        let (house, left) = House::open(&settings.folder)?;
         let counts = Counts::default();
-        counts.reaped.store(reaped, Ordering::Relaxed);
+        counts.reaped.store(left.rooms, Ordering::Relaxed);
+        // In the background: what a crash has left may be many work trees, and nobody reads them any more.
+        left.clear();
         Ok(Arc::new(Self {
             direct: Bay::new(settings.at_once),
             pooled: Bay::new(settings.at_once),
@@ -199,8 +207,8 @@ impl Pool {
             *count += 1;
             Seat { pool: Arc::clone(self), arm, tenant: tenant.clone(), place: None }
         };
-        let waiting = self.counts.waiting.fetch_add(1, Ordering::Relaxed);
-        let _counted = Waiting(&self.counts);
+        let waiting = bay.waiting.fetch_add(1, Ordering::Relaxed);
+        let _counted = Waiting(&bay.waiting);
         if bay.places.available_permits() == 0 && waiting >= self.settings.waiting {
             return Err(SandboxError::Busy);
         }
@@ -239,12 +247,7 @@ impl Pool {
     }
 
     fn check_disk(&self) -> Result<(), SandboxError> {
-        let told = nix::sys::statvfs::statvfs(self.house.folder()).map_err(std::io::Error::from)?;
-        let free = told.blocks_available().saturating_mul(told.fragment_size());
-        if free < self.settings.least_free {
-            return Err(SandboxError::Unhealthy(format!("only {free} bytes are free on the disk")));
-        }
-        Ok(())
+        Free::below(self.house.folder())?.check(self.settings.least_free)
     }
 
     fn warm_wanted(&self) -> usize {
@@ -321,6 +324,7 @@ impl Pool {
             wanted: self.warm_wanted(),
             leased: self.in_use(ArmKind::Pooled),
             leased_direct: self.in_use(ArmKind::Direct),
+            waiting: [&self.direct, &self.pooled].iter().map(|bay| bay.waiting.load(Ordering::Relaxed)).sum(),
             mirrors,
             mirror_bytes,
             trouble: locked(&self.trouble).clone(),

@@ -18,8 +18,11 @@ pub const DISK: u64 = 1 << 30;
 /// Processes at once, git and all that it starts.
 pub const PROCESSES: usize = 16;
 
-/// Bytes that a file takes at least, whatever is in it.
+/// Bytes that a file or folder takes at least, whatever is in it.
 pub(super) const BLOCK: u64 = 4_096;
+
+/// Folders in one another. Removing a tree holds a file descriptor for each level of it.
+pub const MOST_LEVELS: usize = 200;
 
 /// The bounds of one operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

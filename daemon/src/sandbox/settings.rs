@@ -27,7 +27,7 @@ pub const MIRROR_BYTES: u64 = 10 << 30;
 /// Bytes of one tenant's mirrors.
 pub const TENANT_MIRROR_BYTES: u64 = 2 << 30;
 
-/// Fetches after which a mirror is made anew, so that it does not become a heap of small packs.
+/// Fetches after which a mirror is made anew, so that it does not become a heap of small packs and references.
 pub const MIRROR_PACKS: usize = 50;
 
 /// Bytes that the disk keeps free.

@@ -9,11 +9,11 @@ use super::ask::{Branch, GitAsk, OPERATION, OperationId, Reference};
 use super::error::SandboxError;
 use super::lease::Lease;
 use super::pool::Pool;
-use super::quota::{BLOCK, Quota, QuotaKind};
+use super::quota::{BLOCK, MOST_LEVELS, Quota, QuotaKind};
 use super::settings::SandboxSettings;
 use crate::clock::Clock;
 use crate::git::{
-    Bounds, Ceilings, GitError, Hardened, LONGEST_LISTING, SHORT, measure, protocol, run, run_fed,
+    Bounds, Ceilings, GitError, Hardened, LONGEST_LISTING, Measured, SHORT, measure, protocol, run, run_fed,
 };
 use crate::hex::hex;
 
@@ -42,6 +42,9 @@ const SETTINGS: &[(&str, &str)] = &[
 /// The tree without files, which git knows without having it: no attribute of a repository is read, so that a work tree has
 /// the bytes of the commit.
 const NO_ATTRIBUTES: &str = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
+
+/// What git says of a reader of packs that was killed.
+const READER_GONE: &str = "invalid index-pack output";
 
 /// Where a new commit is put before it is pushed.
 pub(super) const MADE: &str = "refs/cutover/made";
@@ -153,10 +156,14 @@ impl Steps<'_> {
         match fetched {
             // The reader of packs was ended by the kernel; git above it only sees that it is gone.
             Err(GitError::Failed(said))
-                if said.contains("invalid index-pack output")
+                if said.contains(READER_GONE)
                     && self.clock.monotonic().saturating_sub(began) >= self.ask.quota.cpu =>
             {
                 return Err(SandboxError::Quota(QuotaKind::Cpu));
+            }
+            // Without a word of its own and with time left it was ended for want of memory.
+            Err(GitError::Failed(said)) if said == format!("fatal: fetch-pack: {READER_GONE}") => {
+                return Err(SandboxError::Quota(QuotaKind::Memory));
             }
             fetched => fetched?,
         };
@@ -180,8 +187,8 @@ impl Steps<'_> {
         Ok(Tip { commit: commit.to_owned(), tree: tree.to_owned() })
     }
 
-    /// Files of a commit and their bytes together.
-    pub(super) async fn measure(&self, repository: &Path, commit: &str) -> Result<(u64, u64), SandboxError> {
+    /// What the files of a commit take.
+    pub(super) async fn measure(&self, repository: &Path, commit: &str) -> Result<Measured, SandboxError> {
         let mut list = self.local(repository).command();
         list.args(["ls-tree", "-r", "-z", "-l", "--full-tree", commit]);
         let listing = run(list, self.clock, self.bounds(None), LONGEST_LISTING).await?;
@@ -190,8 +197,10 @@ impl Steps<'_> {
 
     /// A work tree has to find room on the disk before any of it is written. What git stores is bounded by itself, so that the
     /// arms agree whatever else is in a mirror.
-    pub(super) fn check_room(&self, (files, bytes): (u64, u64)) -> Result<(), SandboxError> {
-        if bytes.saturating_add(files.saturating_mul(BLOCK)) > self.ask.quota.disk {
+    pub(super) fn check_room(&self, measured: Measured) -> Result<(), SandboxError> {
+        let Measured { files, bytes, folders, levels } = measured;
+        let blocks = files.saturating_add(folders).saturating_mul(BLOCK);
+        if bytes.saturating_add(blocks) > self.ask.quota.disk || levels > MOST_LEVELS {
             return Err(SandboxError::Quota(QuotaKind::Disk));
         }
         Ok(())

@@ -14,6 +14,8 @@ use super::mirror::Mirrors;
 use super::room::Room;
 use super::*;
 
+mod bounds;
+
 const SHA: &str = "0123456789012345678901234567890123456789";
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -219,12 +221,22 @@ async fn places_are_bounded_for_a_tenant_and_for_all() {
     let third = take(&service, ArmKind::Pooled, "a").await.unwrap_err();
     assert_eq!(third, SandboxError::Quota(QuotaKind::Sandboxes));
     // The other arm has its own places: a storm of one does not starve the other.
-    let _direct = take(&service, ArmKind::Direct, "a").await.unwrap();
+    let direct = take(&service, ArmKind::Direct, "a").await.unwrap();
     let _other = take(&service, ArmKind::Pooled, "b").await.unwrap();
     let (waiter, patient) = (service.clone(), service.clone());
     let waiting = tokio::spawn(async move { take(&waiter, ArmKind::Pooled, "c").await });
     until("one waits", || service.figures().waiting == 1).await;
     assert_eq!(take(&patient, ArmKind::Pooled, "d").await.unwrap_err(), SandboxError::Busy);
+    // So is who waits for it.
+    let _full = [
+        take(&service, ArmKind::Direct, "a").await.unwrap(),
+        take(&service, ArmKind::Direct, "b").await.unwrap(),
+    ];
+    let waiter = service.clone();
+    let beside = tokio::spawn(async move { take(&waiter, ArmKind::Direct, "c").await });
+    until("one waits for each", || service.figures().waiting == 2).await;
+    drop(direct);
+    assert!(beside.await.unwrap().is_ok());
     drop(one);
     let got = waiting.await.unwrap().unwrap();
     assert_eq!((service.figures().waiting, service.figures().leased), (0, 3));
@@ -289,8 +301,8 @@ async fn what_a_crash_has_left_goes_at_the_next_start() {
         .spawn()
         .unwrap();
     let next = service(dir.path(), |_| {}, &clock);
-    assert!(!house.exists() && !root.join(".new-half").exists());
     assert_eq!(next.figures().reaped, 1);
+    until("it is gone", || !house.exists() && !root.join(".new-half").exists()).await;
     let ended = orphan.wait().unwrap();
     assert_eq!(std::os::unix::process::ExitStatusExt::signal(&ended), Some(9));
     assert!(kept.path().exists(), "who lives keeps what he has");

@@ -25,7 +25,7 @@ use cutover_shared::ids::TenantId;
 use cutover_shared::import::Method;
 use cutover_shared::page::PageAsk;
 use cutover_shared::rollout::{Operation, RolloutName, Side, Stage};
-use cutover_tests::github_sim::{Fault, RouteKind};
+use cutover_tests::github_sim::{Effect, Fault, RouteKind};
 use cutover_tests::world::Level;
 use tokio::io::AsyncReadExt as _;
 use tokio::sync::Notify;
@@ -505,6 +505,56 @@ async fn a_push_whose_process_died_is_settled_by_the_remotes_word() {
         }
         bench.agreed().await;
         assert_eq!(bench.pushes(), usize::from(arrived), "settling pushes nothing");
+    }
+}
+
+/// The push has landed, and the daemon can't ask about it, or stops: the caller is to repeat it, and it is not forgotten.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_push_that_nobody_could_ask_about_is_not_forgotten() {
+    let bench = Bench::at(Stage::Live).await;
+    let view = bench.clone("p-mapped", None).await.unwrap();
+    bench.shadows_end().await;
+    bench.settled().await;
+    let intents = async || bench.world.db.second_intents(NAME, 0, 10).await.unwrap().len();
+    // The branch, the push, and then no more.
+    let faults = bench.world.bench.stage.sim.faults();
+    faults.add(Fault::status(RouteKind::GitRefs, 403).after(2).always());
+    let error = bench.gits.push(&bench.push_of(&view.commit_sha, "one", "op-1")).await.unwrap_err();
+    assert_eq!((error.code(), bench.pushes()), ("github_unavailable", 1), "{error}");
+    assert_eq!(intents().await, 1);
+    faults.clear();
+    bench.settled().await;
+    assert!(bench.agreed().await.contains(&"p-mapped:acme/repo-0@main#op-1".to_owned()));
+
+    let head = bench.clone("p-mapped", None).await.unwrap().commit_sha;
+    bench.shadows_end().await;
+    bench.settled().await;
+    faults.add(Fault::on(RouteKind::GitPush, Effect::Latency(HOUR)).always());
+    let (gits, ask) = (bench.gits.clone(), bench.push_of(&head, "two", "op-2"));
+    let pushing = tokio::spawn(async move { gits.push(&ask).await.map(drop) });
+    until("git pushes", || bench.pushes() == 2).await;
+    bench.sandboxes.close().await;
+    assert_eq!(pushing.await.unwrap(), Err(GitsError::Busy));
+    assert_eq!(intents().await, 1);
+}
+
+/// A clone may take minutes: who hangs up before its time is over says nothing of the arm.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_who_hangs_up_early_has_met_no_broken_arm() {
+    let bench = Bench::at(Stage::Complete).await;
+    let stage = &bench.world.bench.stage;
+    stage.sim.faults().add(Fault::on(RouteKind::GitPack, Effect::Latency(HOUR)).always());
+    for (waits, ok, gross) in [(59, 1, 0), (60, 1, 1)] {
+        let gits = bench.gits.clone();
+        let ask = CloneAsk { place: of("p-mapped"), reference: None };
+        let cloning = tokio::spawn(async move { gits.clone_repository(&ask).await.map(drop) });
+        until("git speaks", || stage.sim.calls().in_flight() == 1).await;
+        stage.clock.advance(Duration::from_secs(waits));
+        cloning.abort();
+        let _ = cloning.await;
+        let counted = |outcome| bench.calls(Operation::Clone, Side::Target, outcome);
+        assert_eq!((counted(Outcome::Ok), counted(Outcome::Gross)), (ok, gross), "{waits} s");
+        until("the call is over", || stage.sim.calls().in_flight() == 0).await;
     }
 }
 

@@ -290,6 +290,48 @@ async fn an_answer_that_is_lost_is_asked_for() {
     }
 }
 
+/// The remote has taken the push, and is not asked any more what became of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_push_that_nobody_can_ask_about_is_unsure() {
+    for kind in ARMS {
+        let bench = Bench::new().await;
+        let (head, ..) = bench.newest();
+        let (arm, ask) = (bench.service.arm(kind), bench.ask("t1"));
+        // For the fetch, for the push, and then no more.
+        bench.stage.sim.faults().add(Fault::status(RouteKind::GitRefs, 403).after(2).always());
+        let error = arm.push(&ask, &change(&head, "one")).await.unwrap_err();
+        let SandboxError::Unsure(inner) = &error else { panic!("{error:?}") };
+        assert_eq!((inner.class(), pushes(&bench)), ("auth", 1));
+        bench.stage.sim.faults().clear();
+        let again = arm.push(&ask, &change(&head, "one")).await.unwrap();
+        assert_eq!((again.pushed, pushes(&bench)), (false, 1));
+
+        bench.hang(RouteKind::GitPush);
+        let next = GitAsk { operation: OperationId::parse("op-2").unwrap(), ..bench.ask("t1") };
+        let pushing = tokio::spawn(async move { arm.push(&next, &change(&again.commit_sha, "two")).await });
+        bench.until("git pushes", |bench| pushes(bench) == 2).await;
+        bench.service.close().await;
+        let error = pushing.await.unwrap().unwrap_err();
+        assert_eq!(error, SandboxError::Unsure(Box::new(SandboxError::Closed)));
+    }
+}
+
+/// Whatever is asked for, a mirror does not gather packs and references without end.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mirror_is_made_anew_after_so_many_fetches() {
+    let bench = Bench::with(|settings| settings.mirror_packs = 2).await;
+    let pooled = bench.service.pooled();
+    let mut made = Vec::new();
+    for _ in 0..4 {
+        pooled.clone_repository(&bench.ask("t1")).await.unwrap();
+        pooled.clone_repository(&bench.ask("t1")).await.unwrap();
+        made.push(bench.service.figures().mirror_misses);
+        bench.stage.sim.world().push(bench.stage.repos[0]).unwrap();
+    }
+    // The third fetch is the last into the first mirror; the clone after it begins another.
+    assert_eq!(made, [1, 1, 2, 2]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_credential_counts_each_time_whatever_is_here_already() {
     let bench = Bench::new().await;
@@ -303,7 +345,7 @@ async fn a_credential_counts_each_time_whatever_is_here_already() {
     let ask_to_read = GitAsk { credential: reader, ..ask.clone() };
     assert!(pooled.clone_repository(&ask_to_read).await.is_ok());
     let error = pooled.push(&ask_to_read, &change(&head, "x")).await.unwrap_err();
-    assert_eq!(error.class(), "auth", "{error}");
+    assert!(matches!(error, SandboxError::Auth(_)), "the remote has refused it: {error:?}");
 
     world.revoke_user_token(bench.stage.user_token.expose_secret()).unwrap();
     for reference in ["main", "HEAD", head.as_str()] {

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use cutover_daemon::sandbox::{ArmKind, GitAsk, Quota, QuotaKind, SandboxError};
+use cutover_daemon::sandbox::{ArmKind, GitAsk, MOST_LEVELS, Quota, QuotaKind, SandboxError};
 
 use super::sandbox::{Bench, files};
 
@@ -100,6 +100,27 @@ async fn no_tenant_fills_the_disk() {
         made.commit(&tree);
         let error = bench.service.arm(kind).clone_repository(&ask).await.unwrap_err();
         assert!(matches!(error, SandboxError::Quota(_)), "{error}");
+        // Few files and bytes in many folders, then one in so many that removing them would be hard.
+        let level = |tree: &str| made.tree(&[("040000 tree", tree, "d")]);
+        let mut deep = made.tree(&[(FILE, &made.blob(b"x"), "x")]);
+        for _ in 0..60 {
+            deep = level(&deep);
+        }
+        let names: Vec<String> = (0..20).map(|n| format!("n{n:02}")).collect();
+        let many: Vec<_> = names.iter().map(|name| ("040000 tree", deep.as_str(), name.as_str())).collect();
+        made.commit(&made.tree(&many));
+        let error = bench.service.arm(kind).clone_repository(&ask).await.unwrap_err();
+        assert_eq!(error, SandboxError::Quota(QuotaKind::Disk), "1,220 folders of 4 KiB");
+        for _ in 60..MOST_LEVELS {
+            deep = level(&deep);
+        }
+        made.commit(&deep);
+        let cloned = bench.service.arm(kind).clone_repository(&ask).await.unwrap();
+        assert_eq!(cloned.files, 1);
+        drop(cloned);
+        made.commit(&level(&deep));
+        let error = bench.service.arm(kind).clone_repository(&ask).await.unwrap_err();
+        assert_eq!(error, SandboxError::Quota(QuotaKind::Disk), "one level too many");
         // What fits is served afterwards.
         made.commit(&made.tree(&[(FILE, &made.blob(b"x"), "x")]));
         assert_eq!(bench.service.arm(kind).clone_repository(&ask).await.unwrap().files, 1);

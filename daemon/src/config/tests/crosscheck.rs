@@ -91,6 +91,18 @@ fn pairs_that_contradict_each_other_are_said() {
             "catalog.postgres.status",
             "same column as `project_tenant`",
         ),
+        ("[sandbox]\nlease = \"2m\"", "sandbox.lease", "as long as a sandbox is kept"),
+        (
+            "[rollout]\nshadow_timeout = \"10m\"\n[sandbox]\nwall = \"10m\"\nlease = \"10m\"",
+            "sandbox.wall",
+            "as long as a sandbox is kept",
+        ),
+        ("[sandbox]\nwall = \"121s\"", "sandbox.wall", "longer than one that is compared"),
+        (
+            "[rollout]\nshadow_timeout = \"119s\"",
+            "rollout.shadow_timeout",
+            "longer than one that is compared",
+        ),
     ] {
         let mistakes = bench.load(&bench.minimal(&format!("{more}\n")), &[]).unwrap_err();
         assert_eq!(mistakes.count(), 1, "{mistakes}");

@@ -1,5 +1,7 @@
 //! The files of a sandbox as a tar stream: written while it is read, a few files' names and 64 KiB in memory.
 
+mod places;
+
 use std::fs::File;
 use std::io::{self, BufWriter, Read as _, Write};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
@@ -13,8 +15,10 @@ use std::time::Duration;
 use nix::libc::O_NOFOLLOW;
 use tokio::io::{AsyncRead, AsyncWriteExt as _, DuplexStream, ReadBuf, duplex};
 use tokio::runtime::Handle;
-use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit};
+use tokio::sync::OwnedMutexGuard;
 use tokio_util::sync::CancellationToken;
+
+pub(super) use self::places::{Place, Places};
 
 use crate::clock::Clock;
 use crate::sandbox::Lease;
@@ -22,11 +26,15 @@ use crate::sandbox::Lease;
 /// Bytes between the writer and a reader that is slower.
 const BUFFER: usize = 64 * 1_024;
 
+/// Bytes a second that a reader has to take, after a time of grace: who reads more slowly holds a place for too long.
+const SLOWEST: u64 = 64 * 1_024;
+const GRACE: Duration = Duration::from_secs(10);
+
 /// What an archive is made of. It is written until all is read, the reader is gone, or the sandbox is.
 pub(super) struct Source {
     pub(super) lease: OwnedMutexGuard<Lease>,
     /// One of so many archives at once.
-    pub(super) place: OwnedSemaphorePermit,
+    pub(super) place: Place,
     pub(super) clock: Clock,
     /// On the clock's monotonic scale.
     pub(super) until: Duration,
@@ -42,7 +50,7 @@ impl Source {
         let runtime = Handle::current();
         tokio::task::spawn_blocking(move || {
             let Self { lease, place, clock, until, over } = self;
-            let pipe = Pipe { to, runtime, clock, until, over, is_broken: false };
+            let pipe = Pipe { to, runtime, clock, until, over, pace: Pace::default(), is_broken: false };
             match write(&lease.path(), pipe) {
                 Ok(pipe) => {
                     whole.store(true, Ordering::SeqCst);
@@ -82,6 +90,25 @@ impl AsyncRead for Reading {
     }
 }
 
+/// How fast it is read. Only the waits for the reader count: it is not slow while the disk is.
+#[derive(Default)]
+struct Pace {
+    waited: Duration,
+    taken: u64,
+}
+
+impl Pace {
+    /// How long the reader may still let wait.
+    fn left(&self) -> Duration {
+        GRACE.saturating_add(Duration::from_secs(self.taken / SLOWEST)).saturating_sub(self.waited)
+    }
+
+    fn took(&mut self, waited: Duration, bytes: usize) {
+        self.waited = self.waited.saturating_add(waited);
+        self.taken = self.taken.saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
+    }
+}
+
 /// The writer's end, from a thread that may wait.
 struct Pipe {
     to: DuplexStream,
@@ -89,6 +116,7 @@ struct Pipe {
     clock: Clock,
     until: Duration,
     over: CancellationToken,
+    pace: Pace,
     /// Takes nothing more: what an archive that was cut would be ended with is not its end.
     is_broken: bool,
 }
@@ -98,15 +126,20 @@ impl Write for Pipe {
         if self.is_broken {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
-        let Self { to, runtime, clock, until, over, .. } = self;
-        runtime.block_on(async {
+        let Self { to, runtime, clock, until, over, pace, .. } = self;
+        let began = clock.monotonic();
+        let late = began.saturating_add(pace.left());
+        let written = runtime.block_on(async {
             tokio::select! {
                 biased;
                 () = over.cancelled() => Err(io::Error::other("the sandbox was released")),
                 () = clock.sleep_until(*until) => Err(io::Error::other("the sandbox's time is over")),
                 written = to.write(bytes) => written,
+                () = clock.sleep_until(late) => Err(io::Error::other("it is read too slowly")),
             }
-        })
+        })?;
+        pace.took(clock.monotonic().saturating_sub(began), written);
+        Ok(written)
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -59,14 +59,37 @@ impl Gits {
     }
 }
 
-/// What an error of the arm beside means. Limits that it met are met because nobody waits for it.
+/// What an error of the arm beside means. Limits that it met are met because nobody waits for it; but within the quotas of an
+/// operation the arm that answered has just done the same.
 fn failed(error: SandboxError) -> Beside {
-    let is_limit = error == SandboxError::Quota(QuotaKind::Sandboxes);
+    match error {
+        SandboxError::Quota(QuotaKind::Sandboxes) => return Beside::Left,
+        SandboxError::Quota(_) => return Beside::Failed(Outcome::Error),
+        _ => {}
+    }
     match Failure::from(error) {
         Failure { error: GitsError::RateLimited { .. }, .. } => Beside::Unaffordable,
         Failure { error: GitsError::Busy, .. } => Beside::Left,
         Failure { outcome: Outcome::Ok, .. } => Beside::Left,
-        _ if is_limit => Beside::Left,
         Failure { outcome, .. } => Beside::Failed(outcome),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_arm_beside_answers_for_what_the_other_could_do() {
+        for (error, wanted) in [
+            (SandboxError::Quota(QuotaKind::Sandboxes), Beside::Left),
+            (SandboxError::Quota(QuotaKind::Memory), Beside::Failed(Outcome::Error)),
+            (SandboxError::Quota(QuotaKind::Disk), Beside::Failed(Outcome::Error)),
+            (SandboxError::Busy, Beside::Left),
+            (SandboxError::Closed, Beside::Left),
+            (SandboxError::Unhealthy(String::new()), Beside::Failed(Outcome::Gross)),
+        ] {
+            assert_eq!(format!("{:?}", failed(error)), format!("{wanted:?}"));
+        }
     }
 }

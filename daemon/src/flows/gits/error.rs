@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::flows::import::{ArmError, ImportError, PAUSE};
 use crate::rollout::tally::Outcome;
-use crate::sandbox::SandboxError;
+use crate::sandbox::{QuotaKind, SandboxError};
 
 /// One code each; `docs/sandboxes.md` lists them.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -107,8 +107,9 @@ impl From<ArmError> for Failure {
     }
 }
 
-/// What the caller asked wrongly, and what the remote rightly says no to, is no fault of an arm. An arm is broken (gross) when its
-/// remote does not answer it, it takes too long, or git does not run there.
+/// What the caller asked wrongly, and what the remote rightly says no to, is no fault of an arm; nor is what a tenant's own
+/// repository or number of sandboxes brings about on both arms, or one tenant could have everybody moved. An arm is broken (gross)
+/// when its remote does not answer it, it takes too long, or git does not run there.
 impl From<SandboxError> for Failure {
     fn from(error: SandboxError) -> Self {
         let text = error.to_string();
@@ -126,7 +127,7 @@ impl From<SandboxError> for Failure {
             SandboxError::NotFound(_) if of_credential => (GitsError::NotFound(text), Outcome::Error),
             SandboxError::NotFound(_) => (GitsError::NotFound(text), Outcome::Ok),
             SandboxError::Auth(said) => (GitsError::NoAccess(said.to_owned()), Outcome::Error),
-            SandboxError::Quota(kind) => (GitsError::Quota(kind.to_string()), Outcome::Error),
+            SandboxError::Quota(kind) => (GitsError::Quota(kind.to_string()), of_quota(kind)),
             SandboxError::Busy => (GitsError::Busy, Outcome::Error),
             SandboxError::Paused => (GitsError::RateLimited { retry_after: PAUSE }, Outcome::Error),
             SandboxError::Damaged(said) => (GitsError::Damaged(said), Outcome::Error),
@@ -134,30 +135,35 @@ impl From<SandboxError> for Failure {
             SandboxError::Unavailable(said) => (GitsError::Unavailable(said), Outcome::Gross),
             SandboxError::TimedOut(limit) => (GitsError::TimedOut(limit), Outcome::Gross),
             SandboxError::Unhealthy(_) => (GitsError::Internal(text), Outcome::Gross),
+            SandboxError::Unsure(inner) => return Self::from(*inner),
         };
         Self { error, outcome }
     }
 }
 
+/// Both arms have the same bounds, and how many processes git starts is the only thing that a tenant has no part in.
+fn of_quota(kind: QuotaKind) -> Outcome {
+    match kind {
+        QuotaKind::Cpu | QuotaKind::Memory | QuotaKind::Disk | QuotaKind::Sandboxes => Outcome::Ok,
+        QuotaKind::Processes => Outcome::Error,
+    }
+}
+
 impl GitsError {
-    /// Whether a push that ended so may have arrived all the same.
-    pub(super) fn may_have_happened(&self) -> bool {
-        matches!(
-            self,
-            Self::RateLimited { .. }
-                | Self::Unavailable(_)
-                | Self::TimedOut(_)
-                | Self::Expired
-                | Self::Damaged(_)
-                | Self::Internal(_)
-        )
+    /// Of a push that may have arrived: what would read as a no, and is none, becomes what is to be repeated.
+    pub(super) fn of_unsure(self) -> Self {
+        match self {
+            Self::NoAccess(_) | Self::NoCredential { .. } | Self::NotFound(_) | Self::Quota(_) => {
+                Self::Unavailable(format!("whether the push has arrived is not known: {self}"))
+            }
+            other => other,
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sandbox::QuotaKind;
 
     #[test]
     fn an_arm_answers_for_itself_alone() {
@@ -168,7 +174,11 @@ mod tests {
             (SandboxError::NotFound("the branch or commit"), "not_found", Outcome::Ok),
             (SandboxError::NotFound("the repository"), "not_found", Outcome::Error),
             (SandboxError::Auth("x"), "no_access", Outcome::Error),
-            (SandboxError::Quota(QuotaKind::Disk), "quota", Outcome::Error),
+            (SandboxError::Quota(QuotaKind::Sandboxes), "quota", Outcome::Ok),
+            (SandboxError::Quota(QuotaKind::Disk), "quota", Outcome::Ok),
+            (SandboxError::Quota(QuotaKind::Cpu), "quota", Outcome::Ok),
+            (SandboxError::Quota(QuotaKind::Memory), "quota", Outcome::Ok),
+            (SandboxError::Quota(QuotaKind::Processes), "quota", Outcome::Error),
             (SandboxError::Busy, "busy", Outcome::Error),
             (SandboxError::Paused, "rate_limited", Outcome::Error),
             (SandboxError::Unavailable(text()), "github_unavailable", Outcome::Gross),
@@ -177,6 +187,21 @@ mod tests {
         ] {
             let failure = Failure::from(error.clone());
             assert_eq!((failure.error.code(), failure.outcome), (code, outcome), "{error}");
+            let unsure = Failure::from(SandboxError::Unsure(Box::new(error)));
+            assert_eq!(unsure, failure, "the arm did as it did, whatever became of the push");
+        }
+    }
+
+    #[test]
+    fn a_push_that_may_have_arrived_is_to_be_repeated() {
+        for (error, code) in [
+            (GitsError::NoAccess("x".to_owned()), "github_unavailable"),
+            (GitsError::NotFound("x".to_owned()), "github_unavailable"),
+            (GitsError::Quota("cpu".to_owned()), "github_unavailable"),
+            (GitsError::Rejected("x".to_owned()), "remote_rejected"),
+            (GitsError::Busy, "busy"),
+        ] {
+            assert_eq!(error.of_unsure().code(), code);
         }
     }
 }

@@ -17,12 +17,11 @@ use cutover_shared::git::{PushView, SandboxView};
 use cutover_shared::ids::{ProjectId, TenantId};
 use cutover_shared::import::Method;
 use cutover_shared::rollout::{Operation, Side};
-use tokio::sync::Semaphore;
 
 pub use self::error::GitsError;
 pub use self::second::GitsBehind;
 
-use self::archive::Source;
+use self::archive::{Places, Source};
 use self::beside::Checkout;
 use self::credential::{Wanted, Way};
 use self::held::Shelf;
@@ -35,7 +34,7 @@ use crate::rollout::router::Router;
 use crate::rollout::second::Second;
 use crate::rollout::shadow::Shadow;
 use crate::rollout::tally::Tally;
-use crate::sandbox::{Change, Cloned, GitArm, OperationId, Pulled, Quota, Reference};
+use crate::sandbox::{Change, Cloned, GitArm, OperationId, Pulled, Quota, Reference, SandboxError};
 use crate::store::{Db, LinkRow};
 
 /// Which repository, of whom.
@@ -122,14 +121,11 @@ struct Inner {
     /// Has the other arm written behind; set once that arm, which is made of this, is there.
     second: OnceLock<Second>,
     shelf: Shelf,
-    archives: Arc<Semaphore>,
+    archives: Places,
 }
 
 /// How often sandboxes are looked for whose time is over.
 const ROUND: Duration = Duration::from_secs(10);
-
-/// Archives that are read at once.
-const ARCHIVES: usize = 16;
 
 /// What is cloned where nothing else is said.
 const HEAD: &str = "HEAD";
@@ -139,7 +135,7 @@ impl Gits {
     pub fn new(parts: GitsParts) -> Self {
         let GitsParts { db, clock, imports, arms, host, quota, lease, router, shadow, tally } = parts;
         let shelf = Shelf::new(clock.clone(), lease);
-        let archives = Arc::new(Semaphore::new(ARCHIVES));
+        let archives = Places::default();
         let second = OnceLock::new();
         let inner =
             Inner { db, clock, imports, arms, host, quota, router, shadow, tally, second, shelf, archives };
@@ -265,14 +261,19 @@ impl Gits {
         };
         let asked = |decision| push_asked(&link, branch, operation, decision);
         let routed = self.begin(Operation::Push, &link.tenant, &mut way, asked).await?;
+        let mut unsure = false;
         let pushed = loop {
             match routed.arm.push(&way.ask, &ask.change).await {
                 Ok(pushed) => break pushed,
-                Err(error) => match way.after(error).await {
-                    Ok(()) => {}
-                    Err(failure) if failure.error.may_have_happened() => return Err(routed.unsure(failure)),
-                    Err(failure) => return Err(routed.failed(failure).await),
-                },
+                Err(error) => {
+                    // What one try may have done, the next one's failure does not undo.
+                    unsure |= matches!(error, SandboxError::Unsure(_));
+                    match way.after(error).await {
+                        Ok(()) => {}
+                        Err(failure) if unsure => return Err(routed.unsure(failure)),
+                        Err(failure) => return Err(routed.failed(failure).await),
+                    }
+                }
             }
         };
         let (arm, method) = (routed.decision.side, way.method());
@@ -298,7 +299,7 @@ impl Gits {
     ///
     /// # Errors
     /// [`GitsError::Unknown`] for a sandbox that is not there or another tenant's, [`GitsError::Expired`]; [`GitsError::Busy`] while
-    /// somebody else works with it, and for one archive too many.
+    /// somebody else works with it, and for one archive too many, of all tenants or of this one.
     pub async fn archive(&self, sandbox: &str, within: Option<&TenantId>) -> Result<Archive, GitsError> {
         let held = self.0.shelf.get(sandbox, within)?;
         let lease = held.take()?;
@@ -307,7 +308,7 @@ impl Gits {
             self.0.shelf.forget(sandbox);
             return Err(GitsError::Damaged("a pull broke off: clone again".to_owned()));
         }
-        let place = Arc::clone(&self.0.archives).try_acquire_owned().map_err(|_| GitsError::Busy)?;
+        let place = self.0.archives.take(lease.tenant()).ok_or(GitsError::Busy)?;
         let (clock, until, over) = (self.0.clock.clone(), held.until, held.over);
         let reading = Source { lease, place, clock, until, over }.stream();
         Ok(Archive { reader: Box::new(reading), commit_sha })

@@ -56,7 +56,9 @@ impl Gits {
                 behind = self.intend(asked(decision)).await;
                 continue;
             }
-            let call = Call::begin(&self.0.tally, &self.0.clock, operation, tenant, decision.side);
+            // Who hangs up before git's own time is over has met nothing that hangs: a clone may take that long.
+            let call = Call::begin(&self.0.tally, &self.0.clock, operation, tenant, decision.side)
+                .patient(self.0.quota.wall);
             let routed = Routed { decision, arm: self.arm(decision.side), call, behind };
             let Err(failure) = obeyed else {
                 self.0.router.begins(decision.side);
@@ -91,7 +93,7 @@ impl Routed {
     /// The arm failed, and what was asked may be done all the same: whoever settles the intent asks the remote.
     pub(super) fn unsure(self, failure: Failure) -> GitsError {
         self.call.end(failure.outcome, true);
-        failure.error
+        failure.error.of_unsure()
     }
 
     /// The arm did it.

@@ -16,6 +16,16 @@ fn a_call_is_counted_once_whatever_becomes_of_it() {
     clock.advance(PATIENT);
     drop(waiting);
     assert_eq!(of(Outcome::Gross, true), 1);
-    assert_eq!((counted.answered(Operation::Import), counted.beside(Operation::Import)), (3, 1));
+    // What may take longer hangs only after that.
+    let slow = || call().patient(PATIENT * 4);
+    let waiting = slow();
+    clock.advance(PATIENT * 3);
+    drop(waiting);
+    assert_eq!((of(Outcome::Ok, true), of(Outcome::Gross, true)), (3, 1));
+    let waiting = slow();
+    clock.advance(PATIENT * 4);
+    drop(waiting);
+    assert_eq!((of(Outcome::Ok, true), of(Outcome::Gross, true)), (3, 2));
+    assert_eq!((counted.answered(Operation::Import), counted.beside(Operation::Import)), (5, 1));
     assert_eq!(counted.answered(Operation::List), 0);
 }

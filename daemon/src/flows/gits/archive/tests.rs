@@ -17,7 +17,8 @@ async fn archived(
     let mut reading = Reading { from, whole: Arc::clone(&whole) };
     let (runtime, clock) = (Handle::current(), Clock::manual(0));
     let writing = tokio::task::spawn_blocking(move || {
-        let pipe = Pipe { to, runtime, clock, until, over: over.clone(), is_broken: false };
+        let pipe =
+            Pipe { to, runtime, clock, until, over: over.clone(), pace: Pace::default(), is_broken: false };
         let written = write(&work, pipe);
         whole.store(written.is_ok(), Ordering::SeqCst);
         written.map(drop)
@@ -92,4 +93,51 @@ async fn an_archive_that_is_cut_shows() {
     // A reader that goes away holds nobody.
     let (bytes, _) = archived(dir.path().to_owned(), LATER, CancellationToken::new(), 100).await;
     assert_eq!(bytes.len(), 100);
+}
+
+/// A reader that takes next to nothing holds its place no longer than one that takes the least.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_reads_too_slowly_is_cut() {
+    let (to, mut from) = duplex(1);
+    let (runtime, clock) = (Handle::current(), Clock::manual(0));
+    let mut pipe = Pipe {
+        to,
+        runtime,
+        clock: clock.clone(),
+        until: Duration::MAX,
+        over: CancellationToken::new(),
+        pace: Pace::default(),
+        is_broken: false,
+    };
+    let writing =
+        tokio::task::spawn_blocking(move || pipe.write_all(b"abc").map_err(|error| error.to_string()));
+    assert_eq!(from.read_u8().await.unwrap(), b'a');
+    // The third byte has no room, and nothing else ends it.
+    let ended = async {
+        while !writing.is_finished() {
+            clock.advance(Duration::from_secs(1));
+            tokio::task::yield_now().await;
+        }
+        writing.await.unwrap()
+    };
+    let Ok(ended) = Clock::system().timeout(Duration::from_secs(30), ended).await else {
+        panic!("it never ends")
+    };
+    assert_eq!(ended, Err("it is read too slowly".to_owned()));
+}
+
+#[test]
+fn a_reader_s_pace_is_of_its_own_waits() {
+    let mut pace = Pace::default();
+    assert_eq!(pace.left(), GRACE);
+    pace.took(GRACE / 2, 0);
+    assert_eq!(pace.left(), GRACE / 2);
+    // Whoever takes the least pays for the time that it lets wait.
+    let least = usize::try_from(SLOWEST).unwrap();
+    pace.took(Duration::from_secs(1), least);
+    assert_eq!(pace.left(), GRACE / 2);
+    pace.took(GRACE / 2, 0);
+    assert_eq!(pace.left(), Duration::ZERO);
+    pace.took(Duration::ZERO, 7 * least);
+    assert_eq!(pace.left(), Duration::from_secs(7));
 }
