@@ -126,7 +126,8 @@ impl Rollouts {
 
     /// Tenants that the target answers for; while it answers for nobody, all tenants.
     pub async fn inside(&self, name: RolloutName) -> Result<u64, RolloutError> {
-        let Count { inside, tenants, .. } = self.count(name, &self.known(name)?).await?;
+        let known = self.known(name)?;
+        let Count { inside, tenants, .. } = self.count(name, &known).await?;
         Ok(if inside == 0 { tenants } else { inside })
     }
 
