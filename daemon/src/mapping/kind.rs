@@ -56,7 +56,7 @@ impl Now {
         self.links.get(key)
     }
 
-    pub(crate) fn mapping(&self, key: &LinkKey) -> Option<&MappingRow> {
+    fn mapping(&self, key: &LinkKey) -> Option<&MappingRow> {
         self.mappings.get(key)
     }
 
@@ -88,8 +88,14 @@ impl Now {
         if self.link(&item.key).is_none() {
             return Some("the project was taken out of the catalog since the run".to_owned());
         }
-        (self.mapping_print(&item.key) != mapping_fingerprint(&mapping_body(&item.to)))
-            .then(|| "the mapping was changed since the run".to_owned())
+        (!self.holds(item)).then(|| "the mapping was changed since the run".to_owned())
+    }
+
+    /// What an item's before-image keeps; `held` is what the application's columns hold.
+    pub(crate) fn before(&self, item: &PlanItem, held: Option<super::link::Held>) -> Before {
+        let mapping = self.mapping(&item.key);
+        let mapping = mapping.map(|row| BeforeMapping { body: row.body.clone(), run: row.run.clone() });
+        Before { mapping, held }
     }
 
     /// The run would write what is there already.
@@ -99,7 +105,7 @@ impl Now {
 }
 
 /// The item of a stored body.
-pub(crate) fn plan_item(item: &StoredItem) -> Result<PlanItem, KindError> {
+pub(crate) fn plan_item<T: DeserializeOwned>(item: &StoredItem) -> Result<T, KindError> {
     serde_json::from_str(&item.body).map_err(|error| KindError::new("reading an item of the plan", error))
 }
 
@@ -175,7 +181,7 @@ pub(crate) async fn verify_mappings(
     let now = Now::of(db, items).await?;
     let mut wrong = Vec::new();
     for stored in items {
-        let item = plan_item(stored)?;
+        let item = plan_item::<PlanItem>(stored)?;
         let wanted = match direction {
             Direction::Apply => mapping_fingerprint(&mapping_body(&item.to)),
             Direction::Undo => images
@@ -240,16 +246,13 @@ impl Local for MapEmbedded {
         let (mut expected, mut puts, mut drops) = (Vec::new(), Vec::new(), Vec::new());
         let mut outcomes = Vec::with_capacity(items.len());
         for stored in items {
-            let item = plan_item(stored)?;
+            let item = plan_item::<PlanItem>(stored)?;
             let outcome = match direction {
                 Direction::Apply => match now.stale(&item) {
                     Some(why) => Outcome::Stale(why),
                     None if now.holds(&item) => Outcome::Skipped("it is mapped so already".to_owned()),
                     None => {
-                        let mapping = now
-                            .mapping(&item.key)
-                            .map(|row| BeforeMapping { body: row.body.clone(), run: row.run.clone() });
-                        let before = Before { mapping, held: None };
+                        let before = now.before(&item, None);
                         puts.push(row_to(&item, run));
                         Outcome::Done { before: Some(self.images.seal(run, &stored.key, &before)?) }
                     }

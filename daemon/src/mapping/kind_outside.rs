@@ -12,7 +12,7 @@ use cutover_shared::redact::redact;
 use cutover_shared::run::{EffectClass, Reversibility};
 
 use super::catalog::app_database::{AppDatabase, AppDatabaseError, CompareAndSet};
-use super::kind::{Before, BeforeMapping, Images, MAP, Now, plan_item, put_back, row_to, verify_mappings};
+use super::kind::{Before, Images, MAP, Now, plan_item, put_back, row_to, verify_mappings};
 use super::link::Held;
 use crate::run::{Acted, Direction, Effect, Kind, KindError, Look, Outside, Resolved};
 use crate::seal::Seal;
@@ -70,9 +70,7 @@ impl MapInApplication {
         if *current == target && now.holds(item) {
             return Ok(Look::Skip("it is mapped so already".to_owned()));
         }
-        let mapping =
-            now.mapping(&item.key).map(|row| BeforeMapping { body: row.body.clone(), run: row.run.clone() });
-        let before = Before { mapping, held: Some(current.clone()) };
+        let before = now.before(item, Some(current.clone()));
         Ok(Look::Ready { before: Some(self.images.seal(run, item.key.as_str(), &before)?) })
     }
 
@@ -103,7 +101,7 @@ impl MapInApplication {
         direction: Direction,
         stored: &StoredItem,
     ) -> Result<(PlanItem, Held, Held), KindError> {
-        let item = plan_item(stored)?;
+        let item = plan_item::<PlanItem>(stored)?;
         let (before, target) = (self.columns_before(run, stored)?, target(&item));
         Ok(match direction {
             Direction::Apply => (item, before, target),
@@ -118,7 +116,7 @@ impl MapInApplication {
         stored: &StoredItem,
         at: i64,
     ) -> Result<Vec<Op>, KindError> {
-        let item = plan_item(stored)?;
+        let item = plan_item::<PlanItem>(stored)?;
         let (mut puts, mut drops) = (Vec::new(), Vec::new());
         match direction {
             Direction::Apply => puts.push(row_to(&item, run)),
@@ -149,7 +147,7 @@ impl Kind for MapInApplication {
         items: &[StoredItem],
     ) -> Result<Vec<(i64, String)>, KindError> {
         let mut wrong = verify_mappings(&self.db, &self.images, run, direction, items).await?;
-        let plan = items.iter().map(plan_item).collect::<Result<Vec<_>, _>>()?;
+        let plan: Vec<PlanItem> = items.iter().map(plan_item).collect::<Result<_, _>>()?;
         let held = self.held(&plan).await?;
         for (stored, item) in items.iter().zip(&plan) {
             let target = target(item);
@@ -190,7 +188,7 @@ impl Outside for MapInApplication {
         // A missing grant would fail every item by itself; found here, it pauses the run before the first.
         self.database.may_write().await.map_err(looking)?;
         let now = Now::of(&self.db, items).await?;
-        let plan = items.iter().map(plan_item).collect::<Result<Vec<_>, _>>()?;
+        let plan: Vec<PlanItem> = items.iter().map(plan_item).collect::<Result<_, _>>()?;
         let held = self.held(&plan).await?;
         items
             .iter()

@@ -5,6 +5,8 @@ mod act;
 mod approval;
 mod brake;
 mod canonical;
+#[cfg(test)]
+mod carry;
 mod drive;
 mod engine;
 mod error;

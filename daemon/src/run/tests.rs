@@ -5,7 +5,6 @@ mod rules;
 mod toys;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use cutover_shared::run::{ItemState, RunState, RunView};
 use serde_json::json;
@@ -28,20 +27,18 @@ pub(super) fn ana() -> Who {
 pub(super) struct Life {
     pub db: Db,
     pub engine: Engine,
-    pub clock: Clock,
     pub brake: Brake,
 }
 
 pub(super) async fn life(dir: &std::path::Path, world: &World, faults: Faults) -> Life {
     let db = open(&format!("sqlite:{}/cutover.db", dir.display()), faults.clone()).await.unwrap();
-    let clock = Clock::system();
     let brake = Brake::pulled();
     let_go(&brake);
     let settings = EngineSettings { chunk: 7, ..EngineSettings::default() };
     let kinds = world.kinds(&db);
     let engine =
-        Engine::new(db.clone(), clock.clone(), faults, brake.clone(), settings, Arc::new(OpenGate), kinds);
-    Life { db, engine, clock, brake }
+        Engine::new(db.clone(), Clock::system(), faults, brake.clone(), settings, Arc::new(OpenGate), kinds);
+    Life { db, engine, brake }
 }
 
 impl Life {
@@ -55,29 +52,6 @@ impl Life {
         let run = self.plan(toy, n).await;
         self.engine.approve(&run.id, &run.digest, None, &ana()).await.unwrap()
     }
-
-    /// Waits until the run is in one of `states`.
-    pub async fn until(&self, id: &cutover_shared::ids::RunId, states: &[RunState]) -> RunView {
-        let mut versions = self.db.versions();
-        let waiting = async {
-            loop {
-                let view = self.engine.view(id).await.unwrap();
-                if states.contains(&view.state) {
-                    return view;
-                }
-                versions.changed().await.unwrap();
-            }
-        };
-        self.clock
-            .timeout(Duration::from_secs(60), waiting)
-            .await
-            .expect("the run did not get there in a minute")
-    }
-
-    pub async fn ended(&self, id: &cutover_shared::ids::RunId) -> RunView {
-        use RunState as S;
-        self.until(id, &[S::Done, S::Failed, S::Undone, S::Cancelled, S::Paused]).await
-    }
 }
 
 #[tokio::test]
@@ -90,7 +64,7 @@ async fn each_kind_is_applied_verified_and_undone_to_what_was_there() {
         let before = world.values(&life.db, toy).await;
         let run = life.approved(toy, 25).await;
         life.engine.apply(&run.id, None, &ana()).await.unwrap();
-        let done = life.ended(&run.id).await;
+        let done = life.engine.ended(&run.id).await;
         assert_eq!(
             (done.state, done.progress.counts.done),
             (RunState::Done, 25),
@@ -100,7 +74,7 @@ async fn each_kind_is_applied_verified_and_undone_to_what_was_there() {
         assert!(done.self_approved);
         assert_eq!(world.values(&life.db, toy).await.get("k003").map(String::as_str), Some("new 3"));
         life.engine.undo(&run.id, None, &ana()).await.unwrap();
-        let undone = life.ended(&run.id).await;
+        let undone = life.engine.ended(&run.id).await;
         assert_eq!(
             (undone.state, undone.progress.counts.undone),
             (RunState::Undone, 25),
@@ -120,10 +94,10 @@ async fn an_undo_leaves_what_somebody_changed_since_and_says_so() {
         let life = life(dir.path(), &world, Faults::none()).await;
         let run = life.approved(toy, 10).await;
         life.engine.apply(&run.id, None, &ana()).await.unwrap();
-        life.ended(&run.id).await;
+        life.engine.ended(&run.id).await;
         world.write(&life.db, toy, "k004", "by hand").await;
         life.engine.undo(&run.id, None, &ana()).await.unwrap();
-        let counts = life.ended(&run.id).await.progress.counts;
+        let counts = life.engine.ended(&run.id).await.progress.counts;
         assert_eq!((counts.undone, counts.superseded), (9, 1));
         assert_eq!(
             world.values(&life.db, toy).await.into_iter().collect::<Vec<_>>(),
@@ -143,7 +117,7 @@ async fn what_moved_since_the_plan_is_stale_and_left_alone() {
         world.write(&life.db, toy, "k002", "locked").await;
         let run = life.approved(toy, 5).await;
         life.engine.apply(&run.id, None, &ana()).await.unwrap();
-        let done = life.ended(&run.id).await;
+        let done = life.engine.ended(&run.id).await;
         assert_eq!((done.progress.counts.done, done.progress.counts.stale), (4, 1), "{toy:?}");
         assert_eq!(world.values(&life.db, toy).await["k002"], "locked");
     }
@@ -160,7 +134,7 @@ async fn pause_holds_resume_goes_on_and_cancel_keeps_what_was_done() {
     world.held().await;
     life.engine.pause(&run.id, &ana()).await.unwrap();
     world.let_go();
-    let paused = life.until(&run.id, &[RunState::Paused]).await;
+    let paused = life.engine.until(&run.id, &[RunState::Paused]).await;
     assert!(paused.progress.counts.done < 60 && paused.progress.counts.leased == 0);
     assert_eq!(paused.reason.as_deref(), Some("paused by ana"));
     world.hold_after(7);
@@ -168,9 +142,9 @@ async fn pause_holds_resume_goes_on_and_cancel_keeps_what_was_done() {
     world.held().await;
     life.engine.cancel(&run.id, &ana()).await.unwrap();
     world.let_go();
-    let cancelled = life.until(&run.id, &[RunState::Cancelled]).await;
+    let cancelled = life.engine.until(&run.id, &[RunState::Cancelled]).await;
     life.engine.undo(&run.id, None, &ana()).await.unwrap();
-    let undone = life.ended(&run.id).await;
+    let undone = life.engine.ended(&run.id).await;
     assert!(cancelled.progress.counts.pending > 0);
     assert_eq!((undone.state, undone.progress.counts.done), (RunState::Undone, 0));
     assert!(world.values(&life.db, Toy::Remote).await.is_empty());
@@ -184,11 +158,11 @@ async fn a_failed_item_is_named_and_retried_alone() {
     world.refuse("k005");
     let run = life.approved(Toy::Remote, 9).await;
     life.engine.apply(&run.id, None, &ana()).await.unwrap();
-    let done = life.ended(&run.id).await;
+    let done = life.engine.ended(&run.id).await;
     assert_eq!((done.progress.counts.done, done.progress.counts.failed), (8, 1));
     world.refuse("nothing");
     life.engine.retry(&run.id, &ana()).await.unwrap();
-    let again = life.until(&run.id, &[RunState::Done]).await;
+    let again = life.engine.until(&run.id, &[RunState::Done]).await;
     assert_eq!(again.progress.counts.done, 9);
     assert!(world.writes().values().all(|n| *n == 1));
 }
@@ -202,7 +176,7 @@ async fn an_unclear_outcome_waits_for_a_person() {
     world.mumble("k002");
     let run = life.approved(Toy::Remote, 4).await;
     life.engine.apply(&run.id, None, &ana()).await.unwrap();
-    let done = life.ended(&run.id).await;
+    let done = life.engine.ended(&run.id).await;
     assert_eq!((done.progress.counts.done, done.progress.counts.unknown), (2, 2));
     life.engine.settle(&run.id, "k001", true, &ana()).await.unwrap();
     let settled = life.engine.settle(&run.id, "k002", false, &ana()).await.unwrap();
@@ -254,7 +228,7 @@ async fn items_that_were_changed_in_the_store_are_never_applied() {
         .unwrap();
     other.execute("UPDATE run_items SET body = replace(body, 'new 2', 'evil') WHERE ord = 2").await.unwrap();
     life.engine.apply(&run.id, None, &ana()).await.unwrap();
-    let failed = life.ended(&run.id).await;
+    let failed = life.engine.ended(&run.id).await;
     assert_eq!(failed.state, RunState::Failed);
     assert!(failed.reason.unwrap().contains("are not those that were approved"));
     assert!(world.values(&life.db, Toy::Local).await.is_empty());
@@ -271,13 +245,13 @@ async fn the_brake_stops_a_run_and_nothing_starts_under_it() {
     world.held().await;
     life.brake.pull();
     world.let_go();
-    let paused = life.until(&run.id, &[RunState::Paused]).await;
+    let paused = life.engine.until(&run.id, &[RunState::Paused]).await;
     assert_eq!(paused.reason.as_deref(), Some("the kill switch was pulled"));
     assert!(matches!(life.engine.resume_run(&run.id, None, &ana()).await, Err(RunError::Killed)));
     assert!(matches!(life.engine.undo(&run.id, None, &ana()).await, Err(RunError::Killed)));
     let_go(&life.brake);
     life.engine.resume_run(&run.id, None, &ana()).await.unwrap();
-    assert_eq!(life.ended(&run.id).await.progress.counts.done, 40);
+    assert_eq!(life.engine.ended(&run.id).await.progress.counts.done, 40);
 }
 
 #[tokio::test]
@@ -287,13 +261,13 @@ async fn an_undo_that_serves_legacy_may_begin_under_the_brake_and_a_later_pull_h
     let life = life(dir.path(), &world, Faults::none()).await;
     let run = life.approved(Toy::Marked, 40).await;
     life.engine.apply(&run.id, None, &ana()).await.unwrap();
-    assert_eq!(life.ended(&run.id).await.state, RunState::Done);
+    assert_eq!(life.engine.ended(&run.id).await.state, RunState::Done);
     world.hold_after(9);
     life.engine.undo(&run.id, None, &ana()).await.unwrap();
     world.held().await;
     life.brake.pull();
     world.let_go();
-    life.until(&run.id, &[RunState::Paused]).await;
+    life.engine.until(&run.id, &[RunState::Paused]).await;
     assert!(matches!(life.engine.resume_run(&run.id, None, &ana()).await, Err(RunError::Killed)));
 
     world.hold_after(1);
@@ -302,12 +276,12 @@ async fn an_undo_that_serves_legacy_may_begin_under_the_brake_and_a_later_pull_h
     life.engine.undo(&run.id, None, &ana()).await.unwrap();
     life.brake.pull();
     world.let_go();
-    let paused = life.until(&run.id, &[RunState::Paused]).await;
+    let paused = life.engine.until(&run.id, &[RunState::Paused]).await;
     assert_eq!(paused.reason.as_deref(), Some("the kill switch was pulled"));
     assert!(paused.progress.counts.done > 0, "{paused:?}");
 
     life.engine.undo(&run.id, None, &ana()).await.unwrap();
-    assert_eq!(life.until(&run.id, &[RunState::Undone]).await.progress.counts.undone, 40);
+    assert_eq!(life.engine.until(&run.id, &[RunState::Undone]).await.progress.counts.undone, 40);
     assert!(life.brake.is_pulled());
 }
 
@@ -319,14 +293,14 @@ async fn a_run_whose_other_side_is_gone_pauses_with_the_cause() {
     world.vanish(true);
     let run = life.approved(Toy::Remote, 4).await;
     life.engine.apply(&run.id, None, &ana()).await.unwrap();
-    let paused = life.ended(&run.id).await;
+    let paused = life.engine.ended(&run.id).await;
     assert_eq!(
         (paused.state, paused.reason.as_deref()),
         (RunState::Paused, Some("looking: the other side is gone"))
     );
     world.vanish(false);
     life.engine.resume_run(&run.id, None, &ana()).await.unwrap();
-    assert_eq!(life.until(&run.id, &[RunState::Done]).await.progress.counts.done, 4);
+    assert_eq!(life.engine.until(&run.id, &[RunState::Done]).await.progress.counts.done, 4);
 }
 
 #[tokio::test]
@@ -337,7 +311,7 @@ async fn a_verification_that_finds_something_else_fails_the_run_and_names_the_it
     world.forget("k002");
     let run = life.approved(Toy::Remote, 4).await;
     life.engine.apply(&run.id, None, &ana()).await.unwrap();
-    let failed = life.ended(&run.id).await;
+    let failed = life.engine.ended(&run.id).await;
     assert_eq!((failed.state, failed.progress.counts.failed), (RunState::Failed, 1));
     let item = &life.db.items(&run.id, Some(ItemState::Failed), None, 5).await.unwrap()[0];
     assert_eq!((item.key.as_str(), item.reason.as_deref()), ("k002", Some("verification: holds nothing")));

@@ -19,7 +19,7 @@ use super::sight::{self, Sight};
 use super::{OLD_HOOKS, fingerprint};
 use crate::audit::Who;
 use crate::github::{Created, Deleted, GitHub, GitHubError, NewHook, Reader, Traffic, Writer};
-use crate::mapping::kind::Images;
+use crate::mapping::kind::{Images, plan_item};
 use crate::run::{Acted, Direction, Effect, Kind, KindError, Look, Outside, Resolved};
 use crate::seal::Seal;
 use crate::store::{Db, MappingRow, Op, StoredItem};
@@ -76,7 +76,7 @@ impl RemoveOldHooks {
         stored: &StoredItem,
         mappings: &HashMap<LinkKey, MappingRow>,
     ) -> Result<Look, KindError> {
-        let item = hook_item(stored)?;
+        let item = plan_item::<HookItem>(stored)?;
         if let Some(why) = item.left_out {
             return Ok(Look::Skip(left_out(why)));
         }
@@ -99,7 +99,7 @@ impl RemoveOldHooks {
     }
 
     async fn look_undo(&self, run: &RunId, stored: &StoredItem) -> Result<Look, KindError> {
-        let (item, removed) = (hook_item(stored)?, self.removed(run, stored)?);
+        let (item, removed) = (plan_item::<HookItem>(stored)?, self.removed(run, stored)?);
         if removed.hook.has_secret && self.secret.is_none() {
             return Ok(Look::Stale(SECRET_UNKNOWN.to_owned()));
         }
@@ -119,7 +119,7 @@ impl RemoveOldHooks {
     }
 
     async fn remove(&self, run: &RunId, stored: &StoredItem) -> Acted {
-        let (item, removed) = match (hook_item(stored), self.removed(run, stored)) {
+        let (item, removed) = match (plan_item::<HookItem>(stored), self.removed(run, stored)) {
             (Ok(item), Ok(removed)) => (item, removed),
             (Err(error), _) | (_, Err(error)) => return Acted::Failed(error.to_string()),
         };
@@ -133,7 +133,7 @@ impl RemoveOldHooks {
     }
 
     async fn bring_back(&self, run: &RunId, stored: &StoredItem) -> Acted {
-        let (item, removed) = match (hook_item(stored), self.removed(run, stored)) {
+        let (item, removed) = match (plan_item::<HookItem>(stored), self.removed(run, stored)) {
             (Ok(item), Ok(removed)) => (item, removed),
             (Err(error), _) | (_, Err(error)) => return Acted::Failed(error.to_string()),
         };
@@ -185,7 +185,7 @@ impl RemoveOldHooks {
         direction: Direction,
         stored: &StoredItem,
     ) -> Result<Option<String>, KindError> {
-        let item = hook_item(stored)?;
+        let item = plan_item::<HookItem>(stored)?;
         if direction == Direction::Apply {
             return Ok(match sight::see(&self.reader, &item, hook(&item)?).await.map_err(asking)? {
                 Sight::Gone => None,
@@ -282,7 +282,7 @@ impl Outside for RemoveOldHooks {
         direction: Direction,
         stored: &StoredItem,
     ) -> Result<Resolved, KindError> {
-        let item = hook_item(stored)?;
+        let item = plan_item::<HookItem>(stored)?;
         if direction == Direction::Apply {
             return Ok(match sight::see(&self.reader, &item, hook(&item)?).await.map_err(asking)? {
                 Sight::Gone => Resolved::Done,
@@ -315,8 +315,8 @@ impl Outside for RemoveOldHooks {
 
 impl RemoveOldHooks {
     async fn mappings(&self, items: &[StoredItem]) -> Result<HashMap<LinkKey, MappingRow>, KindError> {
-        let keys: Vec<LinkKey> =
-            items.iter().map(|stored| hook_item(stored).map(|item| item.link)).collect::<Result<_, _>>()?;
+        let link = |stored| plan_item::<HookItem>(stored).map(|item| item.link);
+        let keys: Vec<LinkKey> = items.iter().map(link).collect::<Result<_, _>>()?;
         let rows =
             self.db.mappings(&keys).await.map_err(|error| KindError::new("reading the mappings", error))?;
         Ok(rows.into_iter().map(|row| (row.key.clone(), row)).collect())
@@ -325,10 +325,6 @@ impl RemoveOldHooks {
 
 fn made_key(run: &RunId, stored: &StoredItem) -> String {
     format!("{run}:{}", stored.ord)
-}
-
-fn hook_item(stored: &StoredItem) -> Result<HookItem, KindError> {
-    serde_json::from_str(&stored.body).map_err(|error| KindError::new("reading an item of the plan", error))
 }
 
 fn hook(item: &HookItem) -> Result<&OldHook, KindError> {

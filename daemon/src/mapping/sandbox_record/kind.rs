@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::planner::print;
 use super::{World, place, rule};
-use crate::mapping::kind::Images;
+use crate::mapping::kind::{Images, plan_item};
 use crate::run::{Direction, Effect, Kind, KindError, Local, Outcome, Prepared};
 use crate::seal::Seal;
 use crate::store::{ArmRecord, BookChange, Db, Op, RecordKey, SandboxOp, StoredItem};
@@ -88,14 +88,6 @@ impl Now {
 
 fn source_key(item: &RecordItem) -> (TenantId, String) {
     (item.record.tenant.clone(), item.record.id.clone())
-}
-
-fn parsed(items: &[StoredItem]) -> Result<Vec<RecordItem>, KindError> {
-    items
-        .iter()
-        .map(|item| serde_json::from_str(&item.body))
-        .collect::<Result<_, _>>()
-        .map_err(|error| KindError::new("reading an item of the plan", error))
 }
 
 /// What the run writes of an item. The run's id in it tells its own records from those of calls.
@@ -227,7 +219,7 @@ impl Kind for MoveRecords {
         direction: Direction,
         items: &[StoredItem],
     ) -> Result<Vec<(i64, String)>, KindError> {
-        let parsed = parsed(items)?;
+        let parsed: Vec<RecordItem> = items.iter().map(plan_item).collect::<Result<_, _>>()?;
         let now = Now::of(&self.db, &parsed).await?;
         let mut wrong = Vec::new();
         for (stored, item) in items.iter().zip(&parsed) {
@@ -257,7 +249,7 @@ impl Local for MoveRecords {
         items: &[StoredItem],
         at: i64,
     ) -> Result<Prepared, KindError> {
-        let parsed = parsed(items)?;
+        let parsed: Vec<RecordItem> = items.iter().map(plan_item).collect::<Result<_, _>>()?;
         let now = Now::of(&self.db, &parsed).await?;
         let (mut books, mut expected) = (Books::default(), Vec::new());
         let mut outcomes = Vec::with_capacity(items.len());

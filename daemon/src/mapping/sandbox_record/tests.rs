@@ -10,10 +10,11 @@ use cutover_shared::run::{ItemState, RunState};
 use cutover_shared::sandbox_record::{RecordItem, RecordVerdict};
 use proptest::prelude::*;
 
-use self::world::{Life, OTHER_TREE, TREE, ana, commit, life, record, runtime};
+use self::world::{Life, OTHER_TREE, TREE, ana, commit, life, record};
 use super::planner::RecordsPlanError;
 use super::*;
 use crate::faults::Faults;
+use crate::faults::crash::runtime;
 use crate::store::{CatalogOp, Lane, LinkFilter, NewSecond, SandboxOp, SecondOp, Unit};
 
 /// One record of each verdict, by id.

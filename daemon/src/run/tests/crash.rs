@@ -2,8 +2,6 @@
 
 use std::path::Path;
 
-use cutover_shared::run::RunState;
-
 use super::toys::{Toy, World};
 use super::{ana, life};
 use crate::faults::Faults;
@@ -18,48 +16,28 @@ fn first_life(dir: &Path, world: &World, toy: Toy, undo: bool, point: &'static s
         let life = life(dir, world, faults).await;
         let run = life.approved(toy, ITEMS).await;
         life.engine.apply(&run.id, None, &ana()).await.unwrap();
-        life.ended(&run.id).await;
+        life.engine.ended(&run.id).await;
         if undo {
             life.engine.undo(&run.id, None, &ana()).await.unwrap();
-            life.ended(&run.id).await;
+            life.engine.ended(&run.id).await;
         }
     })
 }
 
 /// Starts again and lets everything come to its end; plans anew where the plan had not become visible.
-fn second_life(dir: &Path, world: &World, toy: Toy, undo: bool) {
+fn second_life(dir: &Path, world: &World, toy: Toy, undo: bool, at: &str) {
     runtime().block_on(async {
         let life = life(dir, world, Faults::none()).await;
-        life.engine.resume().await.unwrap();
-        let mut runs = life.db.runs(None, None, None, 10).await.unwrap();
-        if runs.is_empty() {
-            let left: i64 = life.db.items(&"".into(), None, None, 1).await.unwrap().len().try_into().unwrap();
-            assert_eq!(left, 0);
-            life.plan(toy, ITEMS).await;
-            runs = life.db.runs(None, None, None, 10).await.unwrap();
-        }
-        let [run] = &runs[..] else { panic!("one run expected, found {}", runs.len()) };
-        let id = &run.id;
-        loop {
-            let view = life.engine.view(id).await.unwrap();
-            match view.state {
-                RunState::Planned => drop(life.engine.approve(id, &view.digest, None, &ana()).await.unwrap()),
-                RunState::Approved => drop(life.engine.apply(id, None, &ana()).await.unwrap()),
-                RunState::Done if undo => drop(life.engine.undo(id, None, &ana()).await.unwrap()),
-                RunState::Done | RunState::Undone => break,
-                state if state.is_moving() => drop(life.ended(id).await),
-                state => panic!("the run stands at {state}: {:?}", view.reason),
-            }
-        }
-        let counts = life.engine.view(id).await.unwrap().progress.counts;
+        let run = life.engine.carried(at, undo, &ana(), async || life.plan(toy, ITEMS).await).await;
+        let counts = run.progress.counts;
         let values = world.values(&life.db, toy).await;
         if undo {
-            assert_eq!((counts.undone, values.len()), (ITEMS as u64, 0));
+            assert_eq!((counts.undone, values.len()), (ITEMS as u64, 0), "{at}");
         } else {
-            assert_eq!((counts.done, values.len()), (ITEMS as u64, ITEMS));
+            assert_eq!((counts.done, values.len()), (ITEMS as u64, ITEMS), "{at}");
         }
         let check = crate::audit::verify(&life.db, None).await.unwrap();
-        assert!(check.intact, "{:?}", check.problem);
+        assert!(check.intact, "{at}: {:?}", check.problem);
     });
 }
 
@@ -73,15 +51,13 @@ fn survives(toy: Toy, undo: bool) {
                 continue;
             }
             reached += 1;
-            second_life(dir.path(), &world, toy, undo);
+            let at = format!("{toy:?} killed at {point} #{nth}");
+            second_life(dir.path(), &world, toy, undo, &at);
             let twice = if undo { 2 } else { 1 };
             let remote = world.writes();
-            assert!(remote.values().all(|n| *n == twice), "{toy:?} killed at {point} #{nth}: {remote:?}");
+            assert!(remote.values().all(|n| *n == twice), "{at}: {remote:?}");
             let marked = runtime().block_on(world.marked_writes());
-            assert!(
-                marked.values().all(|n| *n == i64::from(twice)),
-                "{toy:?} killed at {point} #{nth}: {marked:?}"
-            );
+            assert!(marked.values().all(|n| *n == i64::from(twice)), "{at}: {marked:?}");
         }
     }
     assert!(reached >= 15, "only {reached} crashes were reached");

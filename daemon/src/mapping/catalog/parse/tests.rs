@@ -157,6 +157,17 @@ fn no_error_repeats_what_may_be_a_token() {
 }
 
 #[test]
+fn a_token_is_taken_in_its_own_column_alone() {
+    let token = format!("ghp_{}", "x".repeat(36));
+    let rows = csv(&format!(
+        "projectId,tenantId,repoFullName,importMethod,githubAccessToken\np,t,a/b,{token},\np,t,a/c,,{token}\n"
+    ));
+    let problem = "holds a token: put it into githubAccessToken, where it is sealed";
+    assert_eq!(mistakes(&rows), [(2, "importMethod".to_owned(), problem.to_owned())]);
+    assert_eq!(rows[1].as_ref().unwrap().token.as_ref().unwrap().expose_secret(), &token);
+}
+
+#[test]
 fn json_types_and_fields_are_checked() {
     let rows =
         json(r#"{"projectId":true,"tenantId":1.5,"repoFullName":"a/b","repoFullName":"a/c","reponame":"x"}"#);

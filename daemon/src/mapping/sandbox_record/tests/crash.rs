@@ -1,54 +1,19 @@
-//! A process that dies at a crash point is a runtime that is dropped there. Real processes are killed in the end-to-end tests.
+//! A move, its undo and an import, killed at each crash point, and gone on with.
 
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cutover_shared::catalog::CatalogReceipt;
 use cutover_shared::mapping::MapScope;
 use cutover_shared::rollout::Side;
-use cutover_shared::run::RunState;
 use serde_json::Value;
-use tokio::sync::Notify;
 
-use super::world::{Life, OTHER_TREE, TREE, ana, life, lines, record, runtime};
+use super::world::{OTHER_TREE, TREE, ana, life, lines, record};
 use crate::faults::Faults;
+use crate::faults::crash::{live_until, runtime};
 use crate::run::CRASH_POINTS;
 use crate::store::ArmRecord;
 
 const RECORDS: u32 = 11;
-
-/// Faults that stop for ever at the `nth` pass of `point`, and tell.
-fn dies_at(point: &'static str, nth: usize) -> (Faults, Arc<Notify>) {
-    let (passed, dead) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
-    let told = dead.clone();
-    let faults = Faults::with(Arc::new(move |name| {
-        let hit = name == point && passed.fetch_add(1, Ordering::SeqCst) + 1 == nth;
-        let told = told.clone();
-        Box::pin(async move {
-            if hit {
-                told.notify_one();
-                std::future::pending::<()>().await;
-            }
-        })
-    }));
-    (faults, dead)
-}
-
-/// Does `work` in a process that dies on the way; false when it came to its end first.
-fn first_life(point: &'static str, nth: usize, dir: &Path, work: impl AsyncFnOnce(&Life)) -> bool {
-    let runtime = runtime();
-    let died = runtime.block_on(async {
-        let (faults, dead) = dies_at(point, nth);
-        let work = async { work(&life(dir, faults).await).await };
-        tokio::select! {
-            () = dead.notified() => true,
-            () = work => false,
-        }
-    });
-    runtime.shutdown_background();
-    died
-}
 
 /// Records, some of them in the books already.
 async fn prepared(dir: &Path) -> Vec<ArmRecord> {
@@ -65,26 +30,8 @@ async fn prepared(dir: &Path) -> Vec<ArmRecord> {
 /// Starts again and lets the run come to its end, whatever it was at.
 async fn second_life(dir: &Path, before: &[ArmRecord], undo: bool, at: &str) {
     let life = life(dir, Faults::none()).await;
-    life.engine.resume().await.unwrap();
-    let mut runs = life.db.runs(None, None, None, 10).await.unwrap();
-    if runs.is_empty() {
-        life.plan(&MapScope::All).await;
-        runs = life.db.runs(None, None, None, 10).await.unwrap();
-    }
-    let [run] = &runs[..] else { panic!("{at}: one run expected, found {}", runs.len()) };
-    let id = &run.id;
-    loop {
-        let view = life.engine.view(id).await.unwrap();
-        match view.state {
-            RunState::Planned => drop(life.engine.approve(id, &view.digest, None, &ana()).await.unwrap()),
-            RunState::Approved => drop(life.engine.apply(id, None, &ana()).await.unwrap()),
-            RunState::Done if undo => drop(life.engine.undo(id, None, &ana()).await.unwrap()),
-            RunState::Done | RunState::Undone => break,
-            state if state.is_moving() => drop(life.ended(id).await),
-            state => panic!("{at}: the run stands at {state}: {:?}", view.reason),
-        }
-    }
-    let counts = life.engine.view(id).await.unwrap().progress.counts;
+    let run = life.engine.carried(at, undo, &ana(), async || life.plan(&MapScope::All).await).await;
+    let counts = run.progress.counts;
     let books = life.books().await;
     if undo {
         assert_eq!(counts.undone, u64::from(RECORDS), "{at}: {counts:?}");
@@ -110,7 +57,8 @@ fn survives(undo: bool) {
         for nth in [1, 3, 7, 12] {
             let dir = tempfile::tempdir().unwrap();
             let before = runtime().block_on(prepared(dir.path()));
-            let died = first_life(point, nth, dir.path(), async |life| {
+            let died = live_until(point, nth, async |faults| {
+                let life = life(dir.path(), faults).await;
                 let run = life.plan(&MapScope::All).await;
                 life.apply(&run).await;
                 if undo {
@@ -144,7 +92,8 @@ fn an_import_of_records_that_was_begun_to_be_taken_is_taken() {
     for point in ["store.commit.before", "store.commit.after"] {
         for nth in 2..=8 {
             let dir = tempfile::tempdir().unwrap();
-            let died = first_life(point, nth, dir.path(), async |life| {
+            let died = live_until(point, nth, async |faults| {
+                let life = life(dir.path(), faults).await;
                 assert!(matches!(life.upload(&text, false).await, CatalogReceipt::Recorded(_)));
             });
             if !died {

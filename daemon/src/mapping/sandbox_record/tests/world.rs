@@ -2,13 +2,12 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use cutover_shared::catalog::{CatalogFormat, CatalogReceipt, Contents, Link};
-use cutover_shared::ids::{LinkKey, RunId};
+use cutover_shared::ids::LinkKey;
 use cutover_shared::mapping::MapScope;
 use cutover_shared::rollout::{RolloutName, Side};
-use cutover_shared::run::{RunState, RunView};
+use cutover_shared::run::RunView;
 use cutover_shared::sandbox_record::SandboxRecord;
 use serde_json::json;
 
@@ -29,10 +28,6 @@ pub(super) const OTHER_TREE: &str = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
 
 pub(super) fn ana() -> Who {
     Who { operator: "ana".into(), origin: "test".to_owned() }
-}
-
-pub(super) fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
 }
 
 pub(super) fn commit(n: u32) -> String {
@@ -79,7 +74,6 @@ pub(super) struct Life {
     pub(super) engine: Engine,
     pub(super) planner: RecordsPlanner,
     pub(super) importer: Importer,
-    clock: Clock,
 }
 
 pub(super) async fn life(dir: &Path, faults: Faults) -> Life {
@@ -94,9 +88,8 @@ pub(super) async fn life(dir: &Path, faults: Faults) -> Life {
     let engine = Engine::new(db.clone(), clock.clone(), faults, brake, settings, gate, vec![kind]);
     let life = Life {
         planner: RecordsPlanner { db: db.clone(), engine: engine.clone() },
-        importer: Importer::new(db.clone(), seal, clock.clone()),
+        importer: Importer::new(db.clone(), seal, clock),
         engine,
-        clock,
         db,
     };
     life.catalog().await;
@@ -166,27 +159,11 @@ impl Life {
     pub(super) async fn apply(&self, run: &RunView) -> RunView {
         self.engine.approve(&run.id, &run.digest, None, &ana()).await.unwrap();
         self.engine.apply(&run.id, None, &ana()).await.unwrap();
-        self.ended(&run.id).await
+        self.engine.ended(&run.id).await
     }
 
     pub(super) async fn undo(&self, run: &RunView) -> RunView {
         self.engine.undo(&run.id, None, &ana()).await.unwrap();
-        self.ended(&run.id).await
-    }
-
-    /// Waits until the run moves no more.
-    pub(super) async fn ended(&self, id: &RunId) -> RunView {
-        use RunState as S;
-        let mut versions = self.db.versions();
-        let waiting = async {
-            loop {
-                let view = self.engine.view(id).await.unwrap();
-                if matches!(view.state, S::Done | S::Failed | S::Undone | S::Cancelled | S::Paused) {
-                    return view;
-                }
-                versions.changed().await.unwrap();
-            }
-        };
-        self.clock.timeout(Duration::from_secs(60), waiting).await.expect("it ended in a minute")
+        self.engine.ended(&run.id).await
     }
 }

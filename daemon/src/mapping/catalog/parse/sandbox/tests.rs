@@ -112,6 +112,37 @@ fn a_header_that_lacks_something_refuses_the_file() {
     assert!(found.iter().any(|bad| bad.contains("branch: must be a string")), "{found:?}");
 }
 
+#[test]
+fn a_header_that_is_nearly_one_is_told_the_mend() {
+    let needed = "sandboxId, tenantId, projectId, repoFullName, commitSha and updatedAt";
+    let whole = "sandboxId,tenantId,projectId,repoFullName,commitSha,updatedAt";
+    for (text, wanted) in [
+        (
+            "sandbox_id,tenantId,projectId,repoFullName,commitSha,updatedAt",
+            "1: sandbox_id: no such column: write sandboxId",
+        ),
+        (&format!("{whole},stat"), "1: stat: no such column: write state"),
+        // Two edits from `state`, and another word.
+        (
+            &format!("{whole},date"),
+            "1: date: no such column: leave it out, or write one of sandboxId, tenantId, ",
+        ),
+        (
+            "sandboxId;tenantId",
+            "1: : this is not separated by commas: save the file with commas between the columns",
+        ),
+        (
+            "{\"sandboxId\":\"a\"}",
+            "the first line must name the columns (a file of JSON objects is JSON Lines)",
+        ),
+        ("sb-1,acme,p1", &format!("1: : the first line must name the columns, at least {needed}")),
+        ("", &format!("1: : the file is empty: begin with {needed}")),
+    ] {
+        let found = mistakes(CatalogFormat::Csv, text);
+        assert!(found.len() == 1 && found[0].contains(wanted), "{text}: {found:?}");
+    }
+}
+
 proptest! {
     #[test]
     fn no_input_breaks_it(bytes in prop::collection::vec(any::<u8>(), 0..400), named: bool) {
