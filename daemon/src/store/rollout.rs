@@ -83,7 +83,7 @@ impl RecordKind {
     }
 }
 
-/// An incident that is open.
+/// An incident as it was declared.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IncidentRow {
     pub id: String,
@@ -138,4 +138,6 @@ pub trait RolloutRead {
     async fn worth(&self, name: RolloutName) -> Read<Option<String>>;
     /// Oldest first; at most a hundred.
     async fn incidents_open(&self) -> Read<Vec<IncidentRow>>;
+    /// An incident, and when it was closed.
+    async fn incident(&self, id: &str) -> Read<Option<(IncidentRow, Option<i64>)>>;
 }

@@ -89,13 +89,26 @@ impl RolloutRead for Sqlite {
         .fetch_all(&self.readers)
         .await
         .map_err(unavailable(DOING))?;
-        rows.into_iter()
-            .map(|(id, opened_at, opened_by, rollout, text)| {
-                let rollout = if rollout.is_empty() { None } else { Some(named(&rollout)?) };
-                Ok(IncidentRow { id, opened_at, opened_by, rollout, text })
-            })
-            .collect()
+        rows.into_iter().map(incident).collect()
     }
+
+    async fn incident(&self, id: &str) -> Read<Option<(IncidentRow, Option<i64>)>> {
+        let row: Option<(String, i64, String, String, String, Option<i64>)> = query_as(
+            "SELECT id, opened_at, opened_by, rollout, text, closed_at FROM incidents WHERE id = $1",
+        )
+        .bind(id)
+        .fetch_optional(&self.readers)
+        .await
+        .map_err(unavailable(DOING))?;
+        let Some((id, at, by, rollout, text, closed)) = row else { return Ok(None) };
+        Ok(Some((incident((id, at, by, rollout, text))?, closed)))
+    }
+}
+
+fn incident(row: (String, i64, String, String, String)) -> Read<IncidentRow> {
+    let (id, opened_at, opened_by, rollout, text) = row;
+    let rollout = if rollout.is_empty() { None } else { Some(named(&rollout)?) };
+    Ok(IncidentRow { id, opened_at, opened_by, rollout, text })
 }
 
 fn named(name: &str) -> Read<RolloutName> {
