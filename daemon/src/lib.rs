@@ -18,6 +18,7 @@ pub mod locks;
 pub mod log;
 pub mod mapping;
 pub mod metrics;
+pub mod near;
 pub mod rollout;
 pub mod run;
 pub mod sandbox;

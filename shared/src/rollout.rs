@@ -3,6 +3,7 @@
 
 mod ask;
 mod figures;
+mod incident;
 mod measured;
 mod time;
 mod view;
@@ -13,11 +14,12 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::ask::{IncidentView, RolloutAct, RolloutAnswer, RolloutQuery, RolloutReceipt};
+pub use self::ask::{RolloutAct, RolloutAnswer, RolloutQuery, RolloutReceipt};
 pub use self::figures::{
     ArmFigures, DrillView, OperationFigures, ReconcileView, RepairLine, RepairState, RepairView, ReverseView,
     SPARK_WINDOW_MS,
 };
+pub use self::incident::{IncidentEffect, IncidentOutcome, IncidentView, Moved};
 pub use self::measured::{
     Baseline, BaselineFigures, BaselineMeasure, MeasureLine, Measured, OutcomeBatch, OutcomeRejected,
     OutcomeReport, OutcomesReceipt,

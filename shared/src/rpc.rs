@@ -329,6 +329,7 @@ impl Act {
                 WorkflowAct::Replay { .. } => "workflow.replay",
             },
             Self::Rollout(act) => match act {
+                RolloutAct::Stage { override_reason: Some(_), .. } => "rollout.stage --override",
                 RolloutAct::Stage { .. } => "rollout.stage",
                 RolloutAct::Rollback { .. } => "rollback",
                 RolloutAct::Flag { .. } => "rollout.flag",

@@ -16,6 +16,7 @@ const BASE: &[(&str, &str)] = &[
     ("faults", "a crash point can stand anywhere; only the test harness can switch one on"),
     ("metrics", "whatever happens is counted where it happens; it knows no other part"),
     ("hex", "how digests are written, no more; it would else tie audit, run and store to seal"),
+    ("near", "which known name was meant, for refusals anywhere; it would else tie areas to config"),
 ];
 
 /// The daemon's arrows above the base: from, to, why.

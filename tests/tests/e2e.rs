@@ -38,6 +38,8 @@ mod git_api;
 mod hostile;
 #[path = "e2e/import.rs"]
 mod import;
+#[path = "e2e/incident.rs"]
+mod incident;
 #[path = "e2e/kill.rs"]
 mod kill;
 #[path = "e2e/list.rs"]
@@ -60,6 +62,8 @@ mod probe;
 mod rescore;
 #[path = "e2e/role.rs"]
 mod role;
+#[path = "e2e/rollout.rs"]
+mod rollout;
 #[path = "e2e/sandbox_record.rs"]
 mod sandbox_record;
 #[path = "../../daemon/src/doors/http/tests/schema.rs"]

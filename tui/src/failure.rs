@@ -17,7 +17,7 @@ pub(crate) enum Failure {
     /// Mistakes in the console's settings, each with its place.
     Settings { lines: Vec<String>, error: RpcError },
     /// The arguments make no sense; the parser's own words, already laid out.
-    Arguments { text: String, message: String },
+    Arguments { text: String, message: String, hint: String },
 }
 
 impl From<RpcError> for Failure {
@@ -83,8 +83,8 @@ impl Failure {
                 format!("{file} was refused: {}; nothing was taken", rows(*bad_count)),
                 "mend these rows and import again, or take the others with --skip-bad",
             ),
-            Self::Arguments { message, .. } => {
-                RpcError::new(ErrorCode::Usage, message.clone(), "`cutover help` lists the verbs and options")
+            Self::Arguments { message, hint, .. } => {
+                RpcError::new(ErrorCode::Usage, message.clone(), hint.clone())
             }
         }
     }

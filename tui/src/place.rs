@@ -99,9 +99,26 @@ impl Screen {
         }
     }
 
-    /// The screen of a word, for configuration.
+    /// Its word in options and settings.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Overview => "overview",
+            Self::Mapping => "mapping",
+            Self::Tenants => "tenants",
+            Self::Runs => "runs",
+            Self::Run => "run",
+            Self::Tokens => "tokens",
+            Self::Audit => "audit",
+            Self::Webhooks => "webhooks",
+            Self::Installations => "installations",
+            Self::Workflows => "workflows",
+            Self::Rollouts => "rollouts",
+        }
+    }
+
+    /// The screen of a word, for options and settings.
     pub fn named(word: &str) -> Option<Self> {
-        Self::TABS.iter().copied().find(|screen| screen.title().eq_ignore_ascii_case(word))
+        Self::TABS.iter().copied().find(|screen| screen.word().eq_ignore_ascii_case(word))
     }
 
     /// The tab that is lit.

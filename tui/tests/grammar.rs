@@ -7,6 +7,7 @@ mod support;
 use cutover_shared::mapping::{MappingStatus, Reason};
 use cutover_shared::run::{ItemState, RunState};
 use cutover_shared::webhook::DeliveryState;
+use cutover_tui::state::Screen;
 use support::Daemon;
 
 /// Every verb as its words, `map apply` as `["map", "apply"]`; verbs without verbs below them only.
@@ -58,6 +59,29 @@ async fn without_a_verb_and_a_terminal_the_way_on_is_told() {
     let ran = Daemon::absent().run(&[]).await;
     assert_eq!((ran.code, ran.out.as_str()), (2, ""));
     assert!(ran.err.contains("no terminal for the console") && ran.err.contains("--plain"), "{ran:?}");
+}
+
+/// Help, completions and mistakes take the words of screens from the same table as the tabs.
+#[tokio::test]
+async fn every_screen_with_a_tab_can_be_the_first() {
+    let without_tab: Vec<_> = Screen::ALL.iter().filter(|screen| !Screen::TABS.contains(screen)).collect();
+    assert_eq!(without_tab, [&Screen::Run]);
+    let daemon = Daemon::absent();
+    let help = daemon.run(&["--help"]).await.out.split_whitespace().collect::<Vec<_>>().join(" ");
+    let all: Vec<&str> = Screen::TABS.iter().map(|screen| screen.word()).collect();
+    let all = all.join(", ");
+    assert!(help.contains(&format!("The first screen [possible values: {all}]")), "{help}");
+    for screen in Screen::TABS {
+        assert_eq!(screen.word(), screen.title().to_lowercase());
+        for word in [screen.word(), screen.title()] {
+            let ran = daemon.run(&["--screen", word]).await;
+            assert!(ran.err.contains("no terminal for the console"), "{word}: {}", ran.err);
+        }
+    }
+    let ran = daemon.run(&["--screen", "rolouts"]).await;
+    assert_eq!(ran.code, 2);
+    let said = ran.err.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains(&all) && said.contains("'rollouts'"), "{}", ran.err);
 }
 
 #[tokio::test]

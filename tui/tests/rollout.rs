@@ -8,8 +8,8 @@ use cutover_shared::error::{ErrorCode, RpcError};
 use cutover_shared::ids::TenantId;
 use cutover_shared::mapping::MapScope;
 use cutover_shared::rollout::{
-    Operation, ReconcileView, Ring, RingChange, RolloutAct, RolloutAnswer, RolloutName, RolloutQuery,
-    RolloutReceipt, Side, Stage, StepView, WorthDecision,
+    IncidentOutcome, Operation, ReconcileView, Ring, RingChange, RolloutAct, RolloutAnswer, RolloutName,
+    RolloutQuery, RolloutReceipt, Side, Stage, StepView, WorthDecision,
 };
 use cutover_shared::rpc::{Act, Answer, Query, Receipt};
 use support::rollout::measured;
@@ -94,6 +94,7 @@ async fn texts_fit_a_terminal_of_80_columns() {
         ("unkill", &["unkill", "--all", "--reason", "it was a drill"]),
         ("incident_declare", &["incident", "declare", "--all", "--text", "wrong files in imports of acme"]),
         ("incident_close", &["incident", "close", "inc-7"]),
+        ("incident_close_again", &["incident", "close", "inc-6"]),
         ("incident_list", &["incident", "list"]),
     ] {
         let ran = daemon.run_in(&env, args, b"").await;
@@ -167,6 +168,46 @@ async fn what_was_found_is_told_by_the_exit_code() {
         Reply::Say(Receipt::Rollout(Box::new(RolloutReceipt { reconciled, ..RolloutReceipt::default() })))
     });
     assert_eq!(daemon.run(&["rollout", "reconcile", "git-sandbox"]).await.code, 1);
+}
+
+/// A way back that is not stored, and one that was not gone, have to be looked at.
+#[tokio::test]
+async fn a_declared_incident_tells_what_went_back_what_did_not_and_how_to_close_it() {
+    let run = async |outcome: IncidentOutcome| {
+        let daemon = Daemon::start().obeys(move |act| {
+            let Act::Rollout(act) = act else { panic!("{act:?}") };
+            let mut receipt = rollout::receipt(&act);
+            receipt.effects[0].outcome = outcome.clone();
+            Reply::Say(Receipt::Rollout(Box::new(receipt)))
+        });
+        let args = ["--socket", "/F/s", "incident", "declare", "--all", "--text", "x"];
+        let socket = daemon.folder.path().join("d.sock").display().to_string();
+        let args = args.map(|arg| if arg == "/F/s" { socket.as_str() } else { arg });
+        daemon.run(&args).await
+    };
+    let effects = measured::effects();
+    let went = run(effects[0].outcome.clone()).await;
+    assert_eq!(went.code, 0, "{went:?}");
+    for words in [
+        "github-auth: canary-10 to shadow, version 8",
+        "import: 12 of 120 tenants left the target",
+        "list: on legacy before, the flag is off",
+        "git-sandbox, in shadow: in this stage the target answers for nobody",
+        "`cutover --socket /F/d.sock incident close inc-7`",
+    ] {
+        let told = went.out.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(told.contains(words), "{words}: {}", went.out);
+    }
+    let IncidentOutcome::RolledBack { from, to, operations, off, .. } = effects[0].outcome.clone() else {
+        panic!("{effects:?}")
+    };
+    let (tenants, stored) = (None, false);
+    let owed = run(IncidentOutcome::RolledBack { from, to, operations, off, tenants, stored }).await;
+    assert_eq!(owed.code, 1, "{owed:?}");
+    assert!(owed.out.contains("not stored yet") && owed.out.contains("could not be counted"), "{}", owed.out);
+    let failed = run(IncidentOutcome::Failed { why: "it is not read".into() }).await;
+    assert_eq!(failed.code, 1, "{failed:?}");
+    assert!(failed.out.contains("NOT BACK") && failed.out.contains("`cutover kill github-auth`"));
 }
 
 #[tokio::test]

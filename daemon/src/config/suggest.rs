@@ -1,27 +1,8 @@
-//! "Did you mean": the known name that is nearest to a written one.
+//! "Did you mean": the known key that is nearest to a written one.
 
 use super::key::Key;
 use super::table::{KEYS, SECTIONS};
-
-/// Below this likeness (0 to 1) a suggestion confuses more than it helps.
-const ALIKE: f64 = 0.82;
-
-/// Longer names are hostile or pasted; comparing them costs time and helps nobody.
-const LONGEST: usize = 100;
-
-/// The candidate that is most like `written`, when one is alike enough.
-pub(super) fn nearest<'c>(written: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
-    if written.len() > LONGEST {
-        return None;
-    }
-    let written = written.to_lowercase();
-    candidates
-        .into_iter()
-        .map(|candidate| (strsim::jaro_winkler(&written, &candidate.to_lowercase()), candidate))
-        .filter(|(likeness, _)| *likeness >= ALIKE)
-        .max_by(|(a, _), (b, _)| a.total_cmp(b))
-        .map(|(_, candidate)| candidate)
-}
+use crate::near::nearest;
 
 /// A key or section that somebody may have meant with the path `written`, as it is written in the file.
 pub(super) fn path(written: &str) -> Option<String> {

@@ -173,7 +173,7 @@ fn wording<'t>(kind: &Kind, text: &'t str) -> Result<&'t str, String> {
     match kind {
         Kind::Word(words) if words.contains(&text) => Ok(text),
         Kind::Word(words) => {
-            let near = super::suggest::nearest(text, words.iter().copied());
+            let near = crate::near::nearest(text, words.iter().copied());
             Err(near.map_or_else(
                 || format!("write {}", kind.expected()),
                 |word| format!("did you mean \"{word}\"?"),
@@ -267,7 +267,7 @@ fn filter(text: &str) -> Result<&str, String> {
     for part in text.split(',').map(str::trim) {
         // A word alone that is no level would be taken as the name of a module, so a typo would go unnoticed.
         if !part.contains(['=', '[']) && !LEVELS.contains(&part.to_lowercase().as_str()) {
-            let near = super::suggest::nearest(part, LEVELS.iter().copied()).unwrap_or("info");
+            let near = crate::near::nearest(part, LEVELS.iter().copied()).unwrap_or("info");
             return Err(format!(
                 "did you mean \"{near}\"? For one part write `cutover_daemon::github=debug`"
             ));

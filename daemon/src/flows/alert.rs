@@ -132,7 +132,7 @@ impl Alerts {
         if self.has_gone(id, name).await {
             return Ok(());
         }
-        self.0.incidents.go_back(Some(name), id, &alert.text, who).await?;
+        self.0.incidents.go_back(name, id, &alert.text, who).await?;
         let mut went = self.0.went.lock().unwrap_or_else(PoisonError::into_inner);
         if went.len() >= WENT_MOST {
             went.pop_first();

@@ -1,13 +1,21 @@
 //! Critical incidents (C6): a person or an alert declares one, and what it names goes back at once.
 
-use cutover_shared::rollout::{ChangeView, IncidentView, RolloutName};
+use std::sync::Arc;
+
+use cutover_shared::rollout::{
+    ChangeView, IncidentEffect, IncidentOutcome, IncidentView, Operation, RolloutName, Stage,
+};
 use futures::future::join_all;
 use serde_json::json;
 
 use crate::audit::Who;
 use crate::clock::Clock;
 use crate::rollout::book::{RolloutError, Rollouts, Way};
+use crate::rollout::decide::Plan;
 use crate::store::{Db, IncidentRow, Lane, ReadError, RolloutOp, Unit};
+
+/// Why a rollout stays where it is.
+const NOBODY: &str = "in this stage the target answers for nobody";
 
 /// Letters of an incident's text that are kept.
 const TEXT_MOST: usize = 2_000;
@@ -20,81 +28,161 @@ pub struct Incidents {
     pub rollouts: Rollouts,
 }
 
+/// A new incident with all that followed at once.
+#[derive(Clone, Debug)]
+pub struct Declared {
+    pub incident: IncidentView,
+    /// Ways back that are stored.
+    pub changes: Vec<ChangeView>,
+    /// What it did, one for each rollout that there is.
+    pub effects: Vec<IncidentEffect>,
+}
+
+/// What became of an incident that was to be closed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Closed {
+    Now(IncidentView),
+    /// Somebody had closed it.
+    Before,
+    /// There was never one of this id.
+    Unknown,
+}
+
+/// Where a rollout was, and whether it went back from there.
+pub(super) struct Went {
+    rollout: RolloutName,
+    /// What decided before; none before the rollouts are read.
+    before: Option<Arc<Plan>>,
+    how: How,
+}
+
+enum How {
+    Back(Box<ChangeView>),
+    /// In effect, and stored as soon as the store takes it.
+    Owed(Stage),
+    /// In this stage the target answers for nobody.
+    Stayed(Stage),
+    Failed(RolloutError),
+}
+
 impl Incidents {
     /// Goes back first, then writes the incident down: the way back does not wait for the store. A frozen rollout goes back, too:
-    /// a person or a named alert says so, not the judge.
+    /// a person or a named alert says so, not the judge. One that can't go back holds up no other.
     ///
     /// # Errors
-    /// As the store's; what has gone back by then stays so.
+    /// As the store's: [`RolloutError::Undeclared`] says what has gone back by then, and it stays so.
     pub async fn declare(
         &self,
         name: Option<RolloutName>,
         text: &str,
         who: &Who,
-    ) -> Result<(IncidentView, Vec<ChangeView>), RolloutError> {
+    ) -> Result<Declared, RolloutError> {
         let id = uuid::Uuid::now_v7().to_string();
-        let went = self.go_back(name, &id, text, who).await;
+        // Refused by nobody: an empty text must not hold up a way back.
+        let text = if text.trim().is_empty() { "no text was given" } else { text };
+        let named = RolloutName::ALL.iter().copied().filter(|of| name.is_none_or(|name| name == *of));
+        // Together: each holds in memory before any of them waits for disk or store. What fails keeps none of the others.
+        let all = join_all(named.map(|rollout| self.went(rollout, &id, text, who))).await;
         let row = row(&id, name, text, self.clock.now(), who);
-        let written = self.db.write(Lane::Urgent, declared(&row, who)).await;
-        let changes = went?;
-        written?;
-        Ok((view(row), changes))
+        if let Err(cause) = self.db.write(Lane::Urgent, declared(&row, who)).await {
+            return Err(RolloutError::Undeclared { went: told(&all), cause });
+        }
+        let mut effects = Vec::new();
+        for rollout in RolloutName::ALL.iter().copied() {
+            let outcome = match all.iter().find(|went| went.rollout == rollout) {
+                Some(went) => self.outcome(went).await,
+                None => self.unnamed(rollout),
+            };
+            effects.push(IncidentEffect { rollout, outcome });
+        }
+        let changes = all.into_iter().filter_map(|went| match went.how {
+            How::Back(change) => Some(*change),
+            _ => None,
+        });
+        Ok(Declared { incident: view(row), changes: changes.collect(), effects })
     }
 
-    /// Brings back one rollout, or all, from where the target answers for somebody. What fails keeps none of the others.
+    async fn went(&self, rollout: RolloutName, id: &str, text: &str, who: &Who) -> Went {
+        let before = self.rollouts.router().plan(rollout);
+        let went = self.go_back(rollout, id, text, who).await;
+        went.unwrap_or_else(|error| {
+            tracing::error!(%error, %rollout, "an incident could not roll back");
+            Went { rollout, before, how: How::Failed(error) }
+        })
+    }
+
+    /// Brings a rollout back from where the target answers for somebody.
     pub(super) async fn go_back(
         &self,
-        name: Option<RolloutName>,
+        rollout: RolloutName,
         id: &str,
         text: &str,
         who: &Who,
-    ) -> Result<Vec<ChangeView>, RolloutError> {
-        let named = RolloutName::ALL.iter().copied().filter(|of| name.is_none_or(|name| name == *of));
-        // Together: each holds in memory before any of them waits for disk or store.
-        let went = join_all(named.map(|of| self.one_back(of, id, text, who))).await;
-        let went: Result<Vec<_>, _> = went.into_iter().collect();
-        Ok(went?.into_iter().flatten().collect())
-    }
-
-    async fn one_back(
-        &self,
-        of: RolloutName,
-        id: &str,
-        text: &str,
-        who: &Who,
-    ) -> Result<Option<ChangeView>, RolloutError> {
-        let (_, state) = self.rollouts.state(of)?;
+    ) -> Result<Went, RolloutError> {
+        let before = self.rollouts.router().plan(rollout);
+        let (_, state) = self.rollouts.state(rollout)?;
         if !state.stage.opens_target() {
-            return Ok(None);
+            return Ok(Went { rollout, before, how: How::Stayed(state.stage) });
         }
         let reason = format!("critical incident: {}", cut(text));
         let evidence = json!({ "incident": id });
-        match self.rollouts.back(of, Way::Stage(None), &reason, evidence, true, who).await {
-            Ok(change) => Ok(Some(change)),
-            // In effect, and stored as soon as the store takes it.
+        let how = match self.rollouts.back(rollout, Way::Stage(None), &reason, evidence, true, who).await {
+            Ok(change) => How::Back(Box::new(change)),
             Err(RolloutError::Owed(error)) => {
-                tracing::warn!(%error, rollout = %of, "rolled back by an incident");
-                Ok(None)
+                tracing::warn!(%error, %rollout, "rolled back by an incident");
+                How::Owed(self.rollouts.router().plan(rollout).map_or(Stage::Off, |plan| plan.stage))
             }
-            Err(error) => {
-                tracing::error!(%error, rollout = %of, "an incident could not roll back");
-                Err(error)
+            Err(error) => return Err(error),
+        };
+        Ok(Went { rollout, before, how })
+    }
+
+    /// What it did to a rollout that it names.
+    async fn outcome(&self, went: &Went) -> IncidentOutcome {
+        let (from, to, stored) = match (&went.how, &went.before) {
+            (How::Back(change), _) => (change.from, change.to, true),
+            (How::Owed(to), Some(before)) => (before.stage, *to, false),
+            (How::Owed(to), None) => (*to, *to, false),
+            (How::Stayed(stage), _) => {
+                return IncidentOutcome::Left { stage: *stage, why: NOBODY.to_owned() };
             }
+            (How::Failed(error), _) => return IncidentOutcome::Failed { why: error.to_string() },
+        };
+        let is_on = |of: &Operation| went.before.as_ref().is_some_and(|plan| plan.flags[of.index()]);
+        let (operations, off) = went.rollout.operations().partition(is_on);
+        let tenants = match &went.before {
+            // Counted after all else, and left out rather than waited for.
+            Some(before) => self.rollouts.left_target(before).await.ok(),
+            None => None,
+        };
+        IncidentOutcome::RolledBack { from, to, operations, off, tenants, stored }
+    }
+
+    fn unnamed(&self, rollout: RolloutName) -> IncidentOutcome {
+        match self.rollouts.state(rollout) {
+            Ok((_, state)) => {
+                IncidentOutcome::Left { stage: state.stage, why: "the incident does not name it".to_owned() }
+            }
+            Err(error) => IncidentOutcome::Failed { why: error.to_string() },
         }
     }
 
-    /// Ends an incident; none: there is no open one of this id.
+    /// Ends an incident.
     ///
     /// # Errors
     /// As the store's.
-    pub async fn close(&self, id: &str, who: &Who) -> Result<Option<IncidentView>, RolloutError> {
-        let Some((row, None)) = self.db.incident(id).await? else { return Ok(None) };
+    pub async fn close(&self, id: &str, who: &Who) -> Result<Closed, RolloutError> {
+        let row = match self.db.incident(id).await? {
+            None => return Ok(Closed::Unknown),
+            Some((_, Some(_))) => return Ok(Closed::Before),
+            Some((row, None)) => row,
+        };
         let at = self.clock.now();
         let close = RolloutOp::Close { id: row.id.clone(), at, by: who.operator.0.clone() };
         let record =
             who.did(at, "incident.close", row.rollout.map_or("all", RolloutName::word), json!({ "id": id }));
         self.db.write(Lane::Handler, Unit::new().with(close).with(record)).await?;
-        Ok(Some(view(row)))
+        Ok(Closed::Now(view(row)))
     }
 
     /// Those that are open, the oldest first.
@@ -104,6 +192,17 @@ impl Incidents {
     pub async fn open(&self) -> Result<Vec<IncidentView>, ReadError> {
         Ok(self.db.incidents_open().await?.into_iter().map(view).collect())
     }
+}
+
+/// What has gone back, in words, for whoever gets no receipt.
+fn told(all: &[Went]) -> String {
+    let words = all.iter().map(|Went { rollout, how, .. }| match how {
+        How::Back(change) => format!("{rollout} went back from {} to {}", change.from, change.to),
+        How::Owed(to) => format!("{rollout} went back to {to}"),
+        How::Stayed(stage) => format!("{rollout} stays in {stage}, where the target answers for nobody"),
+        How::Failed(error) => format!("{rollout} DID NOT GO BACK: {error}"),
+    });
+    words.collect::<Vec<_>>().join("; ")
 }
 
 fn cut(text: &str) -> String {

@@ -24,7 +24,7 @@ pub use self::back::{AUTO, Way};
 pub use self::forward::StepAsk;
 use self::rings::{RING_CALL_MOST, RING_MOST};
 use super::bucket::UnknownAlgorithm;
-use super::criteria::{Facts, Rules};
+use super::criteria::{Facts, Rules, Unmet};
 use super::decide::Plan;
 use super::router::Router;
 use super::stages::{Illegal, Track};
@@ -61,12 +61,15 @@ pub trait Evidence: Send + Sync {
 pub enum RolloutError {
     #[error(transparent)]
     Illegal(#[from] Illegal),
-    #[error("{name} does not hold: {text}")]
-    Criteria { name: String, text: String },
-    #[error("the rollout has moved since this step was looked at")]
-    Stale,
-    #[error("tenant {0} is not in the catalog")]
-    UnknownTenant(TenantId),
+    #[error(transparent)]
+    Criteria(#[from] Unmet),
+    #[error(
+        "this is not the digest of the step from {from} to {to}: the rollout has moved since it was looked at, or it is of another step"
+    )]
+    Stale { from: Stage, to: Stage },
+    /// With the one that may have been meant.
+    #[error("tenant {tenant} is not in the catalog")]
+    UnknownTenant { tenant: TenantId, near: Option<TenantId> },
     #[error("{0} overrides are the most; more tenants are a stage of their own")]
     Overrides(usize),
     #[error("a list by name has 1 to {EXACT_MOST} tenants, and stands for a share of `canary` alone")]
@@ -79,11 +82,18 @@ pub enum RolloutError {
     RingSize,
     #[error("nothing was recorded of {0} at that time")]
     Unrecorded(RolloutName),
+    #[error("that time is not past, and nobody knows what will decide then")]
+    Ahead,
+    #[error("`{0}` is no cursor of this list")]
+    Cursor(String),
     #[error("rollouts are not read from the store yet")]
     Unread,
     /// What leads back has taken effect and is stored as soon as the store takes it.
     #[error("it has taken effect, and the store did not take it yet: {0}")]
     Owed(WriteError),
+    /// An incident of which only the ways back are in effect.
+    #[error("{went}; the incident itself is not written down: {cause}")]
+    Undeclared { went: String, cause: WriteError },
     #[error(transparent)]
     Algorithm(#[from] UnknownAlgorithm),
     #[error(transparent)]

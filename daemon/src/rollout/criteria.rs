@@ -132,6 +132,38 @@ pub fn is_open(criteria: &[Criterion], passed: bool) -> bool {
     criteria.iter().all(|one| one.state == CriterionState::Holds || (passed && one.may_override))
 }
 
+/// Criteria that stand in the way of a step.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{name} does not hold: {text}{}", also(.others))]
+pub struct Unmet {
+    /// The first, and what was seen of it.
+    pub name: String,
+    pub text: String,
+    /// Those that do not hold besides.
+    pub others: Vec<String>,
+    /// Of all of them, those that nobody may pass.
+    pub never: Vec<String>,
+}
+
+fn also(others: &[String]) -> String {
+    match others {
+        [] => String::new(),
+        [other] => format!("; nor does {other}"),
+        more => format!("; nor do {}", more.join(", ")),
+    }
+}
+
+/// What stands in the way; where somebody passes what may be passed, only the rest.
+pub fn unmet(criteria: &[Criterion], passed: bool) -> Unmet {
+    let names = |passed: bool| {
+        let failing = criteria.iter().filter(move |one| !is_open(std::slice::from_ref(*one), passed));
+        failing.map(|one| one.name.clone())
+    };
+    let first = criteria.iter().find(|one| !is_open(std::slice::from_ref(*one), passed));
+    let (name, text) = first.map(|one| (one.name.clone(), one.text.clone())).unwrap_or_default();
+    Unmet { name, text, others: names(passed).skip(1).collect(), never: names(true).collect() }
+}
+
 fn one(name: &str, state: CriterionState, may_override: bool, text: impl Into<String>) -> Criterion {
     Criterion { name: name.to_owned(), state, text: text.into(), may_override }
 }
@@ -176,7 +208,9 @@ fn worth(state: &State) -> Criterion {
 fn incident(facts: &Facts) -> Criterion {
     match &facts.incident {
         None => one("incident", CriterionState::Holds, false, "no incident is open"),
-        Some(text) => one("incident", CriterionState::Fails, false, format!("open: {text}")),
+        Some(text) => {
+            one("incident", CriterionState::Fails, false, format!("open: {text}; `cutover incident list`"))
+        }
     }
 }
 

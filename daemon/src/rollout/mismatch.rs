@@ -4,6 +4,7 @@ use cutover_shared::ids::TenantId;
 use cutover_shared::page::{Page, PageAsk};
 use cutover_shared::rollout::{Difference, MismatchView, Operation, RolloutName};
 
+use super::book::RolloutError;
 use crate::store::{Db, Lane, MismatchOp, MismatchRow, NewMismatch, Op, ReadError, Unit, WriteError};
 
 /// What differed, and in which call.
@@ -33,8 +34,9 @@ pub async fn keep(db: &Db, mismatch: &Mismatch, count: Option<Op>) -> Result<(),
 }
 
 /// Newest first.
-pub async fn page(db: &Db, name: RolloutName, page: &PageAsk) -> Result<Page<MismatchView>, ReadError> {
-    let before = page.after.as_deref().and_then(|after| after.parse().ok());
+pub async fn page(db: &Db, name: RolloutName, page: &PageAsk) -> Result<Page<MismatchView>, RolloutError> {
+    let cursor = |after: &str| after.parse().map_err(|_| RolloutError::Cursor(after.to_owned()));
+    let before = page.after.as_deref().map(cursor).transpose()?;
     let rows = db.mismatches(name, before, page.rows()).await?;
     let full = rows.len() == usize::try_from(page.rows()).unwrap_or(usize::MAX);
     let next = rows.last().filter(|_| full).map(|row| row.seq.to_string());

@@ -3,12 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Baseline, ChangeView, DecisionView, FlagView, Member, MismatchView, Operation, OutcomeBatch,
-    OutcomesReceipt, OverrideView, ReconcileView, RepairLine, ReverseView, Ring, RingChange, RingMember,
-    RingReceipt, RolloutLine, RolloutName, RolloutView, Side, Stage, StepView, TimelineView, WorthDecision,
-    WorthView,
+    Baseline, ChangeView, DecisionView, FlagView, IncidentEffect, IncidentView, Member, MismatchView,
+    Operation, OutcomeBatch, OutcomesReceipt, OverrideView, ReconcileView, RepairLine, ReverseView, Ring,
+    RingChange, RingMember, RingReceipt, RolloutLine, RolloutName, RolloutView, Side, Stage, StepView,
+    TimelineView, WorthDecision, WorthView,
 };
-use crate::ids::{Digest, OperatorName, TenantId};
+use crate::ids::{Digest, TenantId};
 use crate::mapping::MapScope;
 use crate::page::{Page, PageAsk};
 use crate::run::RunView;
@@ -88,6 +88,26 @@ pub enum RolloutQuery {
     Worth {
         name: Option<RolloutName>,
     },
+}
+
+impl RolloutQuery {
+    /// The one rollout that it is about.
+    pub fn rollout(&self) -> Option<RolloutName> {
+        match self {
+            Self::Show { name }
+            | Self::Step { name, .. }
+            | Self::Members { name, .. }
+            | Self::Changes { name, .. }
+            | Self::Overrides { name, .. }
+            | Self::Mismatches { name, .. }
+            | Self::Repairs { name, .. }
+            | Self::Reconciliation { name }
+            | Self::Timeline { name, .. } => Some(*name),
+            Self::Explain { operation, .. } => Some(operation.rollout()),
+            Self::Worth { name } => *name,
+            Self::List | Self::Flags | Self::Incidents | Self::Records { .. } | Self::Ring { .. } => None,
+        }
+    }
 }
 
 /// Answers to [`RolloutQuery`].
@@ -211,6 +231,28 @@ pub enum RolloutAct {
     },
 }
 
+impl RolloutAct {
+    /// The one rollout that it is about.
+    pub fn rollout(&self) -> Option<RolloutName> {
+        match self {
+            Self::Stage { name, .. }
+            | Self::Rollback { name, .. }
+            | Self::Override { name, .. }
+            | Self::Freeze { name, .. }
+            | Self::Unfreeze { name }
+            | Self::Drill { name }
+            | Self::Preflight { name }
+            | Self::Repair { name, .. }
+            | Self::Reconcile { name }
+            | Self::Baseline { name, .. }
+            | Self::Decide { name, .. } => Some(*name),
+            Self::Flag { operation, .. } => Some(operation.rollout()),
+            Self::Declare { name, .. } | Self::Unkill { name, .. } => *name,
+            Self::Close { .. } | Self::Outcomes(_) | Self::PlanRecords { .. } | Self::Ring { .. } => None,
+        }
+    }
+}
+
 /// What an act on a rollout answers: the change that it made, and none where everything was so already.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RolloutReceipt {
@@ -221,6 +263,9 @@ pub struct RolloutReceipt {
     /// The incident that was declared or closed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub incident: Option<IncidentView>,
+    /// What its declaration did, rollout by rollout.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub effects: Vec<IncidentEffect>,
     /// What was recorded, by [`RolloutAct::Baseline`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub baseline: Option<Baseline>,
@@ -238,16 +283,4 @@ pub struct RolloutReceipt {
     /// By [`RolloutAct::Ring`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ring: Option<RingReceipt>,
-}
-
-/// A critical incident.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct IncidentView {
-    pub id: String,
-    pub opened_at: i64,
-    pub opened_by: OperatorName,
-    /// None: every rollout.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rollout: Option<RolloutName>,
-    pub text: String,
 }

@@ -35,6 +35,9 @@ pub struct DecisionView {
     pub shadow: bool,
     /// The other arm is written behind it.
     pub second_write: bool,
+    /// What makes the answer doubtful: the catalog has no such tenant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 /// A flag as people see it.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use cutover_shared::error::ErrorCode;
 use cutover_shared::rpc::Role;
 
@@ -30,8 +31,8 @@ pub(crate) struct Args {
     /// Signs: unicode or ascii
     #[arg(long, value_name = "SET", value_parser = named(GlyphSet::from_word, "unicode or ascii"))]
     pub glyphs: Option<GlyphSet>,
-    /// The first screen: overview, mapping, tenants, runs, tokens, audit
-    #[arg(long, value_name = "NAME", value_parser = named(Screen::named, "overview, mapping, tenants, runs, tokens or audit"))]
+    /// The first screen
+    #[arg(long, value_name = "NAME", ignore_case = true, value_parser = screen())]
     pub screen: Option<Screen>,
     /// Frames a second at most, 1 to 30
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=30))]
@@ -48,6 +49,12 @@ pub(crate) struct Args {
     /// The other side of the demo's guided tour
     #[arg(long, value_name = "SOCKET", hide = true)]
     pub tour: Option<PathBuf>,
+}
+
+/// A parser of the word of a screen; help, completions and mistakes list them all.
+fn screen() -> impl TypedValueParser<Value = Screen> {
+    PossibleValuesParser::new(Screen::TABS.iter().map(|screen| screen.word()))
+        .try_map(|word| Screen::named(&word).ok_or("no such screen"))
 }
 
 /// A parser of one of several words.
@@ -92,8 +99,7 @@ pub(crate) fn setup(args: &Args, options: &Options, env: &Env) -> Result<Setup, 
     let mut wrong = Vec::new();
     let keymap = keymap(&settings, &file, &mut wrong);
     let screen = settings.start_screen.as_ref().and_then(|written| {
-        let known: Vec<String> = Screen::TABS.iter().map(|screen| screen.title().to_lowercase()).collect();
-        let known: Vec<&str> = known.iter().map(String::as_str).collect();
+        let known: Vec<&str> = Screen::TABS.iter().map(|screen| screen.word()).collect();
         let found = Screen::named(&written.value);
         if found.is_none() {
             wrong.push(SettingsError::unknown(&file, "start_screen", written, "screen", &known));

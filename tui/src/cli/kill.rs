@@ -79,6 +79,20 @@ fn or_local(failure: Failure, session: &Session<'_>) -> Failure {
     Failure::Told(error)
 }
 
+/// Whoever wanted a way back and reached no daemon must hear of the one that needs none.
+pub(super) fn or_kill(failure: Failure, session: &Session<'_>) -> Failure {
+    let Failure::Told(mut error) = failure else { return failure };
+    if error.code == ErrorCode::NotReached && !error.hint.contains("kill --local") {
+        error.hint = format!(
+            "nothing went back as far as is known; {}. `cutover kill --local` brings everything to legacy without the \
+             daemon: it writes the marker into {}, which the daemon obeys",
+            error.hint,
+            session.env.state_dir.display(),
+        );
+    }
+    Failure::Told(error)
+}
+
 fn text(receipt: &KillReceipt, style: Style) -> String {
     let yes = |done: bool| if done { ("done", Tone::Good) } else { ("NOT YET", Tone::Bad) };
     let mut block = Block::new();

@@ -257,6 +257,9 @@ async fn dispatch(verb: Verb, session: &mut Session<'_>) -> Verdict {
     }
 }
 
+/// Where the parser knows no mend.
+const LISTS: &str = "`cutover help` lists the verbs, `cutover VERB --help` what one takes";
+
 /// Help, version and arguments that make no sense.
 fn outside_of_grammar(error: &clap::Error, out: &mut Out<'_>) -> u8 {
     let rendered = error.render();
@@ -270,14 +273,20 @@ fn outside_of_grammar(error: &clap::Error, out: &mut Out<'_>) -> u8 {
         }
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             let text = rendered.to_string();
-            out.failure(&Failure::Arguments { text, message: "no verb was given".to_owned() });
+            let message = "no verb was given".to_owned();
+            out.failure(&Failure::Arguments { text, message, hint: LISTS.to_owned() });
             ErrorCode::Usage.exit()
         }
         _ => {
             let text = rendered.to_string();
-            let what = text.split("\n\n").next().unwrap_or(&text).trim_start_matches("error: ");
-            let message = what.split_whitespace().collect::<Vec<_>>().join(" ");
-            out.failure(&Failure::Arguments { text, message });
+            let line = |part: &str| part.split_whitespace().collect::<Vec<_>>().join(" ");
+            let mut parts = text.split("\n\n");
+            let message = line(parts.next().unwrap_or_default().trim_start_matches("error: "));
+            let mends =
+                parts.map(line).filter(|part| part.starts_with("tip: ") || part.starts_with("Usage: "));
+            let mends = mends.collect::<Vec<_>>().join("; ");
+            let hint = if mends.is_empty() { LISTS.to_owned() } else { mends };
+            out.failure(&Failure::Arguments { text, message, hint });
             ErrorCode::Usage.exit()
         }
     }

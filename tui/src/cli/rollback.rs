@@ -3,6 +3,7 @@
 use cutover_shared::rollout::{RolloutAct, RolloutName, Stage};
 
 use super::Verdict;
+use super::kill::or_kill;
 use super::rollout::{done, stage_word};
 use crate::session::Session;
 use crate::words;
@@ -21,5 +22,6 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: Args, session: &mut Session<'_>) -> Verdict {
     let Args { rollout: name, to, reason } = args;
-    done(session, RolloutAct::Rollback { name, to, reason }, &format!("{name} is there already")).await
+    let act = RolloutAct::Rollback { name, to, reason };
+    done(session, act, &format!("{name} is there already")).await.map_err(|failure| or_kill(failure, session))
 }

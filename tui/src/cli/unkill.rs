@@ -1,5 +1,6 @@
 //! `cutover unkill`: lets go of a kill, of everything or of one rollout; the others stay killed then.
 
+use clap::ArgGroup;
 use cutover_shared::rollout::{RolloutAct, RolloutName};
 
 use super::Verdict;
@@ -8,14 +9,15 @@ use crate::session::Session;
 use crate::words;
 
 #[derive(Debug, clap::Args)]
+#[command(group = ArgGroup::new("scope").args(["rollout", "all"]).required(true))]
 #[command(after_help = "Stage and mode are as before the kill; runs stay paused until `run resume`.\n\
                   `cutover mode set` lets go, too, of github-auth alone.")]
 pub(super) struct Args {
     /// Only this rollout; the others stay killed
-    #[arg(value_name = "ROLLOUT", value_parser = words::rollout(), required_unless_present = "all")]
+    #[arg(value_name = "ROLLOUT", value_parser = words::rollout())]
     rollout: Option<RolloutName>,
     /// Everything that is killed
-    #[arg(long, conflicts_with = "rollout")]
+    #[arg(long)]
     all: bool,
     /// Why, for the audit log
     #[arg(long, value_name = "TEXT")]

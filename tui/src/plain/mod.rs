@@ -7,6 +7,7 @@ pub mod rollout;
 mod run;
 mod table;
 mod text;
+pub mod timeline;
 
 pub use block::Block;
 pub use human::{age, decimal, duration, number, parse_duration, percent, span, time};

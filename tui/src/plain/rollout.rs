@@ -1,12 +1,12 @@
 //! Figures of rollouts in words. Whole numbers only, cut and never rounded up, so that 99.999 % is not 100 %.
 
 use cutover_shared::rollout::{
-    ArmFigures, BaselineMeasure, ChangeView, CriterionState, MeasureLine, Measured, Member, OperationFigures,
-    RolloutLine, TrackState, Why,
+    ArmFigures, BaselineMeasure, ChangeView, CriterionState, DrillView, MeasureLine, Measured, Member,
+    OperationFigures, ReverseView, RolloutLine, TrackState, Why,
 };
 use cutover_shared::verdict::{Judgement, Reading, ReadingState, Trigger, Unit, Verdict};
 
-use super::{number, percent, span};
+use super::{Tone, age, number, percent, span};
 
 /// `850 us`, `12.4 ms`, `1.2 s`.
 pub fn latency(us: u64) -> String {
@@ -184,6 +184,34 @@ pub fn limited(figures: &OperationFigures) -> Option<String> {
             number(figures.over_budget)
         )
     })
+}
+
+/// How the last drill of the way back went.
+pub fn walked(last: Option<&ReverseView>, now: i64) -> (String, Tone) {
+    match last {
+        Some(walked) if walked.ok => (format!("passed {}", age(now, walked.at)), Tone::Good),
+        Some(walked) => (format!("FAILED {}", age(now, walked.at)), Tone::Bad),
+        None => ("none yet".to_owned(), Tone::Warn),
+    }
+}
+
+/// When the next drill is.
+pub fn next_drill(drill: &DrillView, now: i64) -> (String, Tone) {
+    let left = drill.due_at.saturating_sub(now);
+    match (drill.overdue, left > 0) {
+        (true, _) => (format!("next OVERDUE, due {}", age(now, drill.due_at)), Tone::Warn),
+        (false, true) => (format!("next in {}", span(left.unsigned_abs() / 1_000)), Tone::Plain),
+        (false, false) => ("next due, in the hours of rollouts".to_owned(), Tone::Plain),
+    }
+}
+
+/// How an act on a rollout looks.
+pub fn act_tone(act: &str) -> Tone {
+    match act {
+        "kill" | "rollback" | "auto-rollback" => Tone::Bad,
+        "freeze" | "back" => Tone::Warn,
+        _ => Tone::Plain,
+    }
 }
 
 /// What a trigger's figure is a figure of.

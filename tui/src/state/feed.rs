@@ -58,8 +58,8 @@ pub enum Slot {
     Rollout(RolloutName),
     /// The first tenants that its target answers for.
     Members(RolloutName),
-    /// What was changed of a rollout, as far as its timeline shows it.
-    Changes(RolloutName),
+    /// Where a rollout goes next and where it has been.
+    Timeline(RolloutName),
     /// How many an action would take.
     Count(Counted),
 }

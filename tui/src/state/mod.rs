@@ -16,7 +16,6 @@ mod need;
 pub mod rollout;
 pub mod subject;
 mod time;
-pub mod timeline;
 pub mod toast;
 pub mod tour;
 pub mod verb;

@@ -10,15 +10,13 @@ use cutover_shared::window::WindowAsk;
 use cutover_shared::workflow::WorkflowQuery;
 
 use super::{Layer, Screen, Slot, State, Subject};
+use crate::plain::timeline::STAYS;
 
 /// What was sent for a workflow is shown so far back.
 const DISPATCHES: u32 = 50;
 
 /// Tenants of a rollout that are listed; the command line has all.
 const MEMBERS: u32 = 200;
-
-/// Changes that a timeline is made of.
-const CHANGES: u32 = 200;
 
 /// Installations that somebody should look at.
 const UNWELL: &str = "health:failing,attention";
@@ -83,7 +81,7 @@ impl State {
             // Each delivery changes the inbox; only what makes an installation unwell is worth the question.
             Slot::Unwell => matches!(topic, Topic::Index | Topic::Tokens),
             Slot::Test { .. } | Slot::Dispatches(_) => topic == Topic::Outbox,
-            Slot::Rollout(_) | Slot::Members(_) | Slot::Changes(_) => {
+            Slot::Rollout(_) | Slot::Members(_) | Slot::Timeline(_) => {
                 matches!(topic, Topic::Rollouts | Topic::Mode)
             }
             // What was counted is what is asked about, and the daemon counts again.
@@ -115,8 +113,8 @@ fn below(layer: &Layer) -> Option<(Slot, Query)> {
             Some((Slot::Members(name), Query::Rollout(query)))
         }
         Layer::Timeline { name, .. } => {
-            let (name, page) = (*name, PageAsk { after: None, limit: CHANGES });
-            Some((Slot::Changes(name), Query::Rollout(RolloutQuery::Changes { name, page })))
+            let (name, page) = (*name, PageAsk { after: None, limit: STAYS });
+            Some((Slot::Timeline(name), Query::Rollout(RolloutQuery::Timeline { name, page })))
         }
         Layer::Payload { guid, .. } => Some(delivery(guid, true)),
         Layer::Explain { guid, workflow, .. } => {

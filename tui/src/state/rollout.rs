@@ -1,7 +1,7 @@
 //! What the console knows of rollouts beyond their list.
 
 use cutover_shared::rollout::{
-    ChangeView, Member, RolloutAnswer, RolloutName, RolloutView, Stage, TrackState,
+    Member, RolloutAnswer, RolloutName, RolloutView, Stage, TimelineView, TrackState,
 };
 use cutover_shared::rpc::Answer;
 
@@ -24,12 +24,10 @@ impl State {
         }
     }
 
-    /// The last changes, the newest first, and whether there were more before.
-    pub fn changes(&self, name: RolloutName) -> Option<(&[ChangeView], bool)> {
-        match self.feeds.value(&Slot::Changes(name))? {
-            Value::Answer(Answer::Rollout(RolloutAnswer::Changes(page))) => {
-                Some((&page.rows, page.next.is_some()))
-            }
+    /// Where it goes next and where it has been.
+    pub fn timeline(&self, name: RolloutName) -> Option<&TimelineView> {
+        match self.feeds.value(&Slot::Timeline(name))? {
+            Value::Answer(Answer::Rollout(RolloutAnswer::Timeline(view))) => Some(view),
             _ => None,
         }
     }

@@ -1,12 +1,15 @@
 //! The screen of rollouts: what its keys ask, do and refuse.
 
+use cutover_shared::page::PageAsk;
 use cutover_shared::rollout::{
-    ChangeView, KilledView, RolloutAct, RolloutAnswer, RolloutName, RolloutQuery, Stage,
+    ChangeView, DrillView, KilledView, ReverseView, RolloutAct, RolloutAnswer, RolloutName, RolloutQuery,
+    RolloutView, Stage,
 };
 use cutover_shared::rpc::{Act, Answer, Query, Role};
 use cutover_shared::verdict::{Firing, ReadingState, Verdict};
 use cutover_tui::app::effect::Effect;
 use cutover_tui::keymap::Tier;
+use cutover_tui::plain::timeline;
 use cutover_tui::state::dialog::Dialog;
 use cutover_tui::state::{Layer, Screen, Slot};
 
@@ -222,6 +225,75 @@ fn what_holds_a_rollout_stands_before_all_else() {
         all += &shown(&console);
     }
     insta::assert_snapshot!("rollout_killed", all);
+}
+
+/// The layer shows what `rollout timeline` prints, from the same answer.
+#[test]
+fn the_timeline_is_that_of_the_command_line() {
+    for (size, name) in [((80, 24), "rollout_timeline_80x24"), ((120, 40), "rollout_timeline_120x40")] {
+        let mut console = normal(size);
+        console.press(&["t"]);
+        console.wait(SECOND);
+        let page = PageAsk { after: None, limit: timeline::STAYS };
+        let query = RolloutQuery::Timeline { name: RolloutName::GithubAuth, page };
+        let slot = Slot::Timeline(RolloutName::GithubAuth);
+        assert!(console.state.needs().contains(&(slot, Query::Rollout(query))));
+        insta::assert_snapshot!(name, shown(&console));
+    }
+    let mut console = normal((120, 60));
+    console.press(&["t"]);
+    console.wait(SECOND);
+    let (view, shown) = (crate::rollout::timeline(), shown(&console));
+    let now = NOW + SECOND;
+    let told = timeline::ahead(&view, now).into_iter().chain(timeline::behind(&view, now));
+    for (key, text, _) in told {
+        // The rest of a long line stands below.
+        let begin: String = text.chars().take(60).collect();
+        assert!(shown.contains(&key) && shown.contains(&begin), "{key}: {text}\n{shown}");
+    }
+    assert!(shown.contains("`cutover rollout timeline github-auth --after 6:1787248985000`"), "{shown}");
+}
+
+/// Rows below the list, by their first word.
+fn rows(console: &Console) -> Vec<String> {
+    let shown = shown(console);
+    let below = shown.lines().skip_while(|line| !line.contains("╭ github-auth")).skip(1);
+    let first = |line: &str| line.trim_start_matches(['│', ' ']).split(' ').next().unwrap().to_owned();
+    below.take_while(|line| line.starts_with('│')).map(first).collect()
+}
+
+/// The last drill, how it went and the next are told in every size; a line of its own never costs another one.
+#[test]
+fn the_drill_is_told_and_pushes_no_other_line_off() {
+    fn without(query: &Query) -> Option<Answer> {
+        let Query::Rollout(RolloutQuery::Show { name }) = query else { return None };
+        let view = RolloutView { drill: None, ..crate::rollout::view(*name) };
+        Some(Answer::Rollout(RolloutAnswer::Show(Box::new(view))))
+    }
+    fn overdue(query: &Query) -> Option<Answer> {
+        let Query::Rollout(RolloutQuery::Show { name }) = query else { return None };
+        let mut view = crate::rollout::view(*name);
+        view.drill = Some(DrillView { due_at: NOW - 50 * 3_600 * SECOND, overdue: true });
+        view.reverse = view.reverse.map(|walked| ReverseView { ok: false, ..walked });
+        Some(Answer::Rollout(RolloutAnswer::Show(Box::new(view))))
+    }
+    let of = |made: fn(&Query) -> Option<Answer>, size| {
+        let mut fake = world();
+        fake.made = made;
+        open(fake, size)
+    };
+    let low = of(|_| None, (80, 24));
+    assert_eq!(rows(&low), rows(&of(without, (80, 24))));
+    assert!(!rows(&low).contains(&"drill".to_owned()), "{:?}", rows(&low));
+    assert!(shown(&low).contains("drill ✓ passed 20 min ago, next in 6 d"), "{}", shown(&low));
+    let high = of(|_| None, (120, 40));
+    let mut kept = rows(&high);
+    kept.retain(|word| word != "drill");
+    assert_eq!(rows(&high).len(), kept.len() + 1);
+    assert!(shown(&high).contains("drill     ✓ passed 20 min ago   next in 6 d"), "{}", shown(&high));
+    let late = of(overdue, (120, 40));
+    assert!(shown(&late).contains("✗ FAILED 20 min ago   next OVERDUE, due 2 d ago"), "{}", shown(&late));
+    assert!(shown(&of(without, (120, 40))).contains("no next one is planned"));
 }
 
 #[test]

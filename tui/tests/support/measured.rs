@@ -2,9 +2,9 @@
 
 use cutover_shared::ids::{Digest, OperatorName, RunId, TenantId};
 use cutover_shared::rollout::{
-    ArmFigures, Baseline, BaselineFigures, BaselineMeasure, Difference, IncidentView, MeasureLine, Measured,
-    MismatchView, Operation, ReconcileView, RepairLine, RepairState, ReverseView, RolloutAct, RolloutName,
-    RolloutReceipt, Side,
+    ArmFigures, Baseline, BaselineFigures, BaselineMeasure, ChangeView, Difference, IncidentEffect,
+    IncidentOutcome, IncidentView, MeasureLine, Measured, MismatchView, Moved, Operation, ReconcileView,
+    RepairLine, RepairState, ReverseView, RolloutAct, RolloutName, RolloutReceipt, Side, Stage,
 };
 use cutover_shared::run::{Counts, EffectClass, Progress, Reversibility, RunState, RunView};
 use cutover_shared::sandbox_record::{
@@ -91,6 +91,40 @@ pub fn incident(rollout: Option<RolloutName>) -> IncidentView {
     }
 }
 
+fn went_back() -> ChangeView {
+    ChangeView {
+        rollout: RolloutName::GithubAuth,
+        version: 8,
+        at: NOW,
+        by: OperatorName::from("alice"),
+        act: "auto-rollback".into(),
+        from: "canary-10".parse().unwrap(),
+        to: Stage::Shadow,
+        reason: "critical incident: wrong files in imports of acme".into(),
+        detail: serde_json::Value::Null,
+    }
+}
+
+/// One rollout goes back, the other has nobody on its target.
+pub fn effects() -> Vec<IncidentEffect> {
+    let back = IncidentOutcome::RolledBack {
+        from: "canary-10".parse().unwrap(),
+        to: Stage::Shadow,
+        operations: vec![Operation::Import],
+        off: vec![Operation::List],
+        tenants: Some(Moved { moved: 12, all: 120 }),
+        stored: true,
+    };
+    let left = IncidentOutcome::Left {
+        stage: Stage::Shadow,
+        why: "in this stage the target answers for nobody".into(),
+    };
+    vec![
+        IncidentEffect { rollout: RolloutName::GithubAuth, outcome: back },
+        IncidentEffect { rollout: RolloutName::GitSandbox, outcome: left },
+    ]
+}
+
 /// A proof that holds for `github-auth`, and one that failed for `git-sandbox`.
 fn proof(name: RolloutName, what: &str) -> ReverseView {
     let ok = name == RolloutName::GithubAuth;
@@ -134,9 +168,13 @@ pub fn receipt(act: &RolloutAct) -> RolloutReceipt {
     match act {
         RolloutAct::Drill { name } => RolloutReceipt { proof: Some(proof(*name, "legacy")), ..none },
         RolloutAct::Preflight { name } => RolloutReceipt { proof: Some(proof(*name, "target")), ..none },
-        RolloutAct::Declare { name, text } => {
-            RolloutReceipt { incident: Some(IncidentView { text: text.clone(), ..incident(*name) }), ..none }
-        }
+        RolloutAct::Declare { name, text } => RolloutReceipt {
+            incident: Some(IncidentView { text: text.clone(), ..incident(*name) }),
+            changes: vec![went_back()],
+            effects: effects(),
+            ..none
+        },
+        RolloutAct::Close { id } if id == "inc-6" => none,
         RolloutAct::Close { id } => {
             let incident = IncidentView { id: id.clone(), ..incident(Some(RolloutName::GithubAuth)) };
             RolloutReceipt { incident: Some(incident), ..none }

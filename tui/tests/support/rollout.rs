@@ -8,11 +8,11 @@ pub mod worth;
 use cutover_shared::ids::{Digest, OperatorName, TenantId};
 use cutover_shared::page::Page;
 use cutover_shared::rollout::{
-    ArmFigures, ChangeView, Criterion, CriterionState, DecisionView, FlagView, FreezeView, InTime, LegacyGap,
-    Member, NamedRoles, Operation, OperationFigures, OverrideView, Percent, Planned, RepairView, ReverseView,
-    Ring, RingMember, RingReceipt, RolloutAct, RolloutAnswer, RolloutLine, RolloutName, RolloutQuery,
-    RolloutReceipt, RolloutView, Side, Stage, Standby, StandbyState, Stay, StayEvent, StayEventKind,
-    StepView, TimelineView, TrackStage, TrackState, Why,
+    ArmFigures, ChangeView, Criterion, CriterionState, DecisionView, DrillView, FlagView, FreezeView, InTime,
+    LegacyGap, Member, NamedRoles, Operation, OperationFigures, OverrideView, Percent, Planned, RepairView,
+    ReverseView, Ring, RingMember, RingReceipt, RolloutAct, RolloutAnswer, RolloutLine, RolloutName,
+    RolloutQuery, RolloutReceipt, RolloutView, Side, Stage, Standby, StandbyState, Stay, StayEvent,
+    StayEventKind, StepView, TimelineView, TrackStage, TrackState, Why,
 };
 use cutover_shared::status::RolloutBrief;
 use cutover_shared::verdict::{
@@ -261,7 +261,7 @@ pub fn view(name: RolloutName) -> RolloutView {
             text: "3 legacy credentials work".into(),
             tenants: 3,
         }),
-        drill: None,
+        drill: half_way.then_some(DrillView { due_at: NOW + 6 * 24 * HOUR + 3 * HOUR, overdue: false }),
         baseline_at: half_way.then_some(NOW - 48 * HOUR),
         measures: if half_way { measured::measures() } else { Vec::new() },
         changes: if half_way { changes() } else { Vec::new() },
@@ -433,6 +433,7 @@ pub fn answer(query: &RolloutQuery) -> RolloutAnswer {
             at: at.unwrap_or(NOW),
             shadow: true,
             second_write: true,
+            note: None,
         })),
         RolloutQuery::Changes { .. } => RolloutAnswer::Changes(Page { rows: changes(), next: None }),
         RolloutQuery::Overrides { .. } => RolloutAnswer::Overrides(Page {

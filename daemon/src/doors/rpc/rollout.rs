@@ -1,5 +1,7 @@
 //! Questions and acts about rollouts.
 
+mod refusal;
+
 use cutover_shared::error::{ErrorCode, RpcError};
 use cutover_shared::page::PageAsk;
 use cutover_shared::rollout::{
@@ -9,23 +11,36 @@ use cutover_shared::rollout::{
 
 use cutover_shared::status::RolloutBrief;
 
-use super::{Parts, STORE_MEND, not_found, read_error, write_error};
+use super::{Parts, STORE_MEND, not_found, read_error};
 use crate::audit::Who;
-use crate::mapping::sandbox_record::planner::RecordsPlanError;
+use crate::flows::incident::{Closed, Declared};
 use crate::mapping::sandbox_record::view;
 use crate::rollout::book::look::Standing;
 use crate::rollout::book::{RolloutError, StepAsk, Way};
-use crate::rollout::metrics::baseline::BaselineError;
-use crate::rollout::metrics::outside::OutcomesError;
 use crate::rollout::mismatch;
-use crate::rollout::second::RepairError;
 use crate::rollout::standby::standby;
 
 /// Changes that a rollout shows with itself.
 const CHANGES: u32 = 10;
 
+/// A refusal about one rollout, or about none.
+fn refused(name: Option<RolloutName>) -> impl Fn(RolloutError) -> RpcError + Copy {
+    move |error| refusal::rollout(error, word(name))
+}
+
+fn word(name: Option<RolloutName>) -> &'static str {
+    name.map_or("NAME", RolloutName::word)
+}
+
+/// A refusal that no rollout is named in.
+pub(super) fn error(error: RolloutError) -> RpcError {
+    refusal::rollout(error, word(None))
+}
+
 pub(super) async fn query(parts: &Parts, query: RolloutQuery) -> Result<RolloutAnswer, RpcError> {
     let rollouts = &parts.rollouts;
+    let name = query.rollout();
+    let error = refused(name);
     Ok(match query {
         RolloutQuery::List => {
             let mut lines = Vec::new();
@@ -53,14 +68,14 @@ pub(super) async fn query(parts: &Parts, query: RolloutQuery) -> Result<RolloutA
             RolloutAnswer::Overrides(rollouts.overrides(name, &page).map_err(error)?)
         }
         RolloutQuery::Mismatches { name, page } => {
-            RolloutAnswer::Mismatches(mismatch::page(&parts.db, name, &page).await.map_err(read_error)?)
+            RolloutAnswer::Mismatches(mismatch::page(&parts.db, name, &page).await.map_err(error)?)
         }
         RolloutQuery::Incidents => {
             RolloutAnswer::Incidents(parts.incidents.open().await.map_err(read_error)?)
         }
-        RolloutQuery::Repairs { name, page } => {
-            RolloutAnswer::Repairs(parts.second.repairs(name, &page).await.map_err(repair_error)?)
-        }
+        RolloutQuery::Repairs { name, page } => RolloutAnswer::Repairs(
+            parts.second.repairs(name, &page).await.map_err(|error| refusal::repair(error, name.word()))?,
+        ),
         RolloutQuery::Reconciliation { name } => {
             let found = parts.second.reconciled(name).await.map_err(|cause| error(cause.into()))?;
             RolloutAnswer::Reconciliation(found.map(Box::new))
@@ -104,6 +119,7 @@ fn line(name: RolloutName, standing: &Standing) -> RolloutLine {
 }
 
 async fn show(parts: &Parts, name: RolloutName) -> Result<RolloutView, RpcError> {
+    let error = refused(Some(name));
     let standing = parts.rollouts.standing(name).await.map_err(error)?;
     let changes = parts.rollouts.changes(name, &PageAsk::first(CHANGES)).await.map_err(error)?;
     let moved = parts.rollouts.last_move(name).await.map_err(error)?.map(Box::new);
@@ -166,12 +182,17 @@ pub(super) async fn kill(
     who: &Who,
 ) -> Result<RolloutReceipt, RpcError> {
     let none = serde_json::Value::Null;
-    let change = parts.rollouts.back(name, Way::Kill, reason, none, false, who).await.map_err(error)?;
+    let change = parts.rollouts.back(name, Way::Kill, reason, none, false, who).await;
+    let change = change.map_err(refused(Some(name)))?;
     Ok(RolloutReceipt { changes: vec![change], ..RolloutReceipt::default() })
 }
 
 pub(super) async fn act(parts: &Parts, act: RolloutAct, who: &Who) -> Result<RolloutReceipt, RpcError> {
+    refusal::reasoned(&act)?;
     let rollouts = &parts.rollouts;
+    let about = act.rollout();
+    let error = refused(about);
+    let repair_error = |error| refusal::repair(error, word(about));
     let one = |change: Option<ChangeView>| change.into_iter().collect::<Vec<_>>();
     let (mut repairs, mut reconciled) = (0, None);
     let changes = match act {
@@ -229,143 +250,37 @@ pub(super) async fn act(parts: &Parts, act: RolloutAct, who: &Who) -> Result<Rol
             return Ok(RolloutReceipt { proof, ..RolloutReceipt::default() });
         }
         RolloutAct::Declare { name, text } => {
-            let (incident, changes) = parts.incidents.declare(name, &text, who).await.map_err(error)?;
+            let done = parts.incidents.declare(name, &text, who).await.map_err(error)?;
+            let Declared { incident, changes, effects } = done;
             let incident = Some(incident);
-            return Ok(RolloutReceipt { changes, incident, ..RolloutReceipt::default() });
+            return Ok(RolloutReceipt { changes, incident, effects, ..RolloutReceipt::default() });
         }
         RolloutAct::Close { id } => {
-            let closed = parts.incidents.close(&id, who).await.map_err(error)?;
-            let incident = Some(closed.ok_or_else(|| not_found(&format!("open incident {id}"), "incident"))?);
+            let incident = match parts.incidents.close(&id, who).await.map_err(error)? {
+                Closed::Now(incident) => Some(incident),
+                Closed::Before => None,
+                Closed::Unknown => return Err(not_found(&format!("incident {id}"), "incident")),
+            };
             return Ok(RolloutReceipt { incident, ..RolloutReceipt::default() });
         }
         RolloutAct::Unkill { name, reason } => parts.kill.unkill(name, &reason, who).await.map_err(error)?,
         RolloutAct::Baseline { name, since_ms } => {
             let to = parts.clock.now();
             let recorded = parts.windows.record_baseline(name, since_ms, to, who).await;
-            let baseline = Some(recorded.map_err(baseline_error)?);
+            let baseline = Some(recorded.map_err(|error| refusal::baseline(error, name.word()))?);
             return Ok(RolloutReceipt { baseline, ..RolloutReceipt::default() });
         }
         RolloutAct::Outcomes(batch) => {
             let reports: Vec<_> = batch.outcomes.into_iter().map(Ok).collect();
             let taken = parts.outcomes.take(&batch.id, reports).await;
-            let outcomes = Some(taken.map_err(outcomes_error)?);
+            let outcomes = Some(taken.map_err(refusal::outcomes)?);
             return Ok(RolloutReceipt { outcomes, ..RolloutReceipt::default() });
         }
         RolloutAct::PlanRecords { scope } => {
-            let planned = parts.records_planner.plan(&scope, who).await.map_err(records_error)?;
+            let planned = parts.records_planner.plan(&scope, who).await.map_err(refusal::records)?;
             let planned = Some(Box::new(planned));
             return Ok(RolloutReceipt { planned, ..RolloutReceipt::default() });
         }
     };
     Ok(RolloutReceipt { changes, repairs, reconciled, ..RolloutReceipt::default() })
-}
-
-fn baseline_error(error: BaselineError) -> RpcError {
-    let text = error.to_string();
-    match error {
-        BaselineError::Span => RpcError::new(ErrorCode::Usage, text, "name a time that is past"),
-        BaselineError::NoCalls => RpcError::new(
-            ErrorCode::WrongState,
-            text,
-            "wait until calls were made, or name an earlier time; `cutover rollout show` has the figures",
-        ),
-        BaselineError::Read(error) => read_error(error),
-        BaselineError::Write(error) => write_error(error),
-    }
-}
-
-fn outcomes_error(error: OutcomesError) -> RpcError {
-    let text = error.to_string();
-    match error {
-        OutcomesError::Size | OutcomesError::Id => {
-            RpcError::new(ErrorCode::Usage, text, "docs/rollout-metrics.md has the form of a batch")
-        }
-        OutcomesError::OtherBatch(_) => RpcError::new(
-            ErrorCode::Usage,
-            text,
-            "use a fresh id for each batch; repeat one only with the same outcomes",
-        ),
-        OutcomesError::Read(error) => read_error(error),
-        OutcomesError::Write(error) => write_error(error),
-    }
-}
-
-fn records_error(error: RecordsPlanError) -> RpcError {
-    let text = error.to_string();
-    match error {
-        RecordsPlanError::Run(error) => error.into(),
-        RecordsPlanError::Read(error) => read_error(error),
-        RecordsPlanError::Empty(_) => RpcError::new(
-            ErrorCode::Usage,
-            text,
-            "import records with `cutover rollout records import`, or name another scope",
-        ),
-    }
-}
-
-fn repair_error(error: RepairError) -> RpcError {
-    let text = error.to_string();
-    match error {
-        RepairError::Unknown(_) => RpcError::new(
-            ErrorCode::NotFound,
-            text,
-            "`cutover rollout repairs NAME` lists those that there are",
-        ),
-        RepairError::Reason | RepairError::Place(_) => RpcError::new(
-            ErrorCode::Usage,
-            text,
-            "`cutover rollout repairs NAME` lists them with their numbers",
-        ),
-        RepairError::Read(_) | RepairError::Write(_) => RpcError::new(ErrorCode::Store, text, STORE_MEND),
-    }
-}
-
-pub(super) fn error(error: RolloutError) -> RpcError {
-    let text = error.to_string();
-    match error {
-        RolloutError::Illegal(_) => RpcError::new(
-            ErrorCode::WrongState,
-            text,
-            "`cutover rollout show` has the track: forward goes one stage at a time, back to any",
-        ),
-        RolloutError::Criteria { .. } => RpcError::new(
-            ErrorCode::Gate,
-            text,
-            "`cutover rollout stage NAME` lists what must hold; an approver may pass what says so, with --override REASON",
-        ),
-        RolloutError::Stale => RpcError::new(
-            ErrorCode::StalePlan,
-            text,
-            "look again with `cutover rollout stage NAME`, and approve the digest that it prints then",
-        ),
-        RolloutError::UnknownTenant(_) => {
-            RpcError::new(ErrorCode::NotFound, text, "`cutover tenant list` shows those that there are")
-        }
-        RolloutError::Overrides(_) => RpcError::new(ErrorCode::Usage, text, "use a stage, or take some away"),
-        RolloutError::Exact => RpcError::new(ErrorCode::Usage, text, "leave out --exact, or name a share"),
-        RolloutError::Returns(_) => RpcError::new(
-            ErrorCode::WrongState,
-            text,
-            "name more tenants with --exact, or leave it out; `cutover rollback` goes back",
-        ),
-        RolloutError::NoList(_) => {
-            RpcError::new(ErrorCode::Usage, text, "the lists are `internal` and `beta`")
-        }
-        RolloutError::RingSize => RpcError::new(ErrorCode::Usage, text, "name fewer tenants, or use a share"),
-        RolloutError::Unrecorded(_) => RpcError::new(
-            ErrorCode::NotFound,
-            text,
-            "`cutover rollout changes NAME` has the times that are known",
-        ),
-        RolloutError::Unread => RpcError::new(ErrorCode::Busy, text, "the daemon is starting: try again"),
-        RolloutError::Owed(_) => RpcError::new(
-            ErrorCode::Store,
-            text,
-            "every decision is as you asked; a marker file holds it, and the daemon goes on trying to store it",
-        ),
-        RolloutError::Algorithm(_) => {
-            RpcError::new(ErrorCode::Internal, text, "a newer version of cutoverd wrote it: start that one")
-        }
-        RolloutError::Read(_) | RolloutError::Write(_) => RpcError::new(ErrorCode::Store, text, STORE_MEND),
-    }
 }

@@ -101,10 +101,19 @@ impl Session {
             return Ok(());
         }
         self.refused(&granted.who, what, granted.role).await;
+        let most = self.parts.operators.get(&self.uid).map_or(granted.role, |(_, most)| *most);
+        let mend = if most >= least {
+            format!("{} has it: leave out --role and --read-only", granted.who.operator)
+        } else {
+            format!(
+                "ask somebody who has it, or an administrator to change `operators`: {} has {most}",
+                granted.who.operator
+            )
+        };
         Err(RpcError::new(
             ErrorCode::Role,
             format!("{what} needs the role {least}; this connection has {}", granted.role),
-            "connect with a higher role, or ask somebody who has it",
+            mend,
         ))
     }
 

@@ -86,7 +86,7 @@ async fn one_that_went_back_and_was_not_stored_does_not_go_back_again_after_a_re
     let first = alerts(&dir).await;
     // As it is when the process ends between the way back and the incident.
     let id = format!("alert-{}-{}", firing(0).fingerprint, NOW - 500);
-    first.0.incidents.go_back(Some(AUTH), &id, "imports fail", &who()).await.unwrap();
+    first.0.incidents.go_back(AUTH, &id, "imports fail", &who()).await.unwrap();
     first.0.incidents.db.close().await;
     let second = alerts(&dir).await;
     let taken = second.take(&[firing(NOW - 500)], &who()).await.unwrap();
@@ -98,7 +98,7 @@ async fn what_a_person_closed_may_be_resolved_later() {
     let dir = tempfile::tempdir().unwrap();
     let alerts = alerts(&dir).await;
     let id = alerts.take(&[firing(NOW - 500)], &who()).await.unwrap().declared.remove(0);
-    alerts.0.incidents.close(&id, &Who::daemon()).await.unwrap().unwrap();
+    alerts.0.incidents.close(&id, &Who::daemon()).await.unwrap();
     let over = Alert { resolved_at: Some(NOW - 100), ..firing(NOW - 500) };
     assert_eq!(alerts.take(&[over], &who()).await.unwrap().closed, [id]);
 }

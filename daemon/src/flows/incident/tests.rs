@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use cutover_shared::page::PageAsk;
-use cutover_shared::rollout::Stage;
+use cutover_shared::rollout::{Moved, Side};
 
 use super::*;
 use crate::faults::Faults;
@@ -16,7 +16,7 @@ use crate::rollout::router::Router;
 use crate::rollout::second::RepairLimits;
 use crate::rollout::stages::Track;
 use crate::run::Brake;
-use crate::store::open;
+use crate::store::{CatalogOp, open, sample};
 
 const AUTH: RolloutName = RolloutName::GithubAuth;
 const SANDBOX: RolloutName = RolloutName::GitSandbox;
@@ -55,11 +55,14 @@ impl World {
         Self { incidents: Incidents { db, clock, rollouts }, _dir: dir }
     }
 
-    async fn declare(
-        &self,
-        name: Option<RolloutName>,
-    ) -> Result<(IncidentView, Vec<ChangeView>), RolloutError> {
+    async fn declare(&self, name: Option<RolloutName>) -> Result<Declared, RolloutError> {
         self.incidents.declare(name, "users can't import", &ana()).await
+    }
+
+    async fn tenants(&self, count: usize) {
+        let rows = sample::tenants(0..count, |n| format!("tenant-{n:04}"));
+        let unit = Unit::new().with(CatalogOp::PutLinks { rows });
+        self.incidents.db.write(Lane::Handler, unit).await.unwrap();
     }
 
     /// What decides now.
@@ -87,17 +90,17 @@ async fn what_an_incident_names_goes_back_frozen_or_not_and_stays_there_until_it
     let world = World::new(["canary-50", "live"]).await;
     let rollouts = &world.incidents.rollouts;
     rollouts.freeze(AUTH, "sales", &ana()).await.unwrap();
-    let (incident, changes) = world.declare(Some(AUTH)).await.unwrap();
+    let Declared { incident, changes, .. } = world.declare(Some(AUTH)).await.unwrap();
     assert_eq!(world.stages(), stages(["shadow", "live"]), "and nothing else");
     assert_eq!((changes.len(), changes[0].reason.contains("users can't import")), (1, true), "{changes:?}");
     assert_eq!(changes[0].detail["evidence"]["incident"], incident.id.as_str());
     assert_eq!([world.criterion(AUTH).await, world.criterion(SANDBOX).await], ["fails", "holds"]);
     assert_eq!(world.incidents.open().await.unwrap(), std::slice::from_ref(&incident));
-    assert!(world.incidents.close("another", &ana()).await.unwrap().is_none());
+    assert_eq!(world.incidents.close("another", &ana()).await.unwrap(), Closed::Unknown);
     assert_eq!(world.criterion(AUTH).await, "fails");
-    assert_eq!(world.incidents.close(&incident.id, &ana()).await.unwrap(), Some(incident.clone()));
+    assert_eq!(world.incidents.close(&incident.id, &ana()).await.unwrap(), Closed::Now(incident.clone()));
     assert_eq!(world.criterion(AUTH).await, "holds");
-    assert!(world.incidents.close(&incident.id, &ana()).await.unwrap().is_none(), "once");
+    assert_eq!(world.incidents.close(&incident.id, &ana()).await.unwrap(), Closed::Before, "once");
     let acts = world.incidents.db.audit_newest(None, 2).await.unwrap();
     let acts: Vec<_> = acts.iter().map(|row| crate::audit::view(row).act).collect();
     assert_eq!(acts, ["incident.close", "incident.declare"]);
@@ -106,7 +109,7 @@ async fn what_an_incident_names_goes_back_frozen_or_not_and_stays_there_until_it
 #[tokio::test]
 async fn an_incident_of_everything_takes_all_back_and_moves_nobody_who_is_not_on_the_target() {
     let world = World::new(["shadow", "live"]).await;
-    let (_, changes) = world.declare(None).await.unwrap();
+    let Declared { changes, .. } = world.declare(None).await.unwrap();
     assert_eq!(world.stages(), stages(["shadow", "shadow"]));
     assert_eq!(changes.iter().map(|one| one.rollout).collect::<Vec<_>>(), [SANDBOX]);
     assert_eq!([world.criterion(AUTH).await, world.criterion(SANDBOX).await], ["fails", "fails"]);
@@ -118,7 +121,9 @@ async fn an_incident_of_everything_takes_all_back_and_moves_nobody_who_is_not_on
 async fn without_the_store_all_goes_back_and_the_incident_is_said_not_to_be_written_down() {
     let world = World::new(["canary-50", "live"]).await;
     world.incidents.db.close().await;
-    assert!(world.declare(None).await.is_err());
+    let told = world.declare(None).await.unwrap_err().to_string();
+    assert!(told.contains("github-auth went back to shadow; git-sandbox went back to shadow;"), "{told}");
+    assert!(told.contains("the incident itself is not written down: the store"), "{told}");
     assert_eq!(world.stages(), stages(["shadow", "shadow"]));
     assert_eq!(world.incidents.rollouts.owes(), 2);
 }
@@ -155,7 +160,8 @@ async fn no_rollout_waits_for_what_another_waits_for() {
 #[tokio::test]
 async fn an_incident_is_written_down_though_no_rollout_could_go_back() {
     let world = World::unread(["live", "live"], Faults::none()).await;
-    assert!(matches!(world.declare(None).await, Err(RolloutError::Unread)));
+    let effects = world.declare(None).await.unwrap().effects;
+    assert!(effects.iter().all(|one| matches!(one.outcome, IncidentOutcome::Failed { .. })), "{effects:?}");
     assert_eq!(world.incidents.open().await.unwrap().len(), 1);
 }
 
@@ -176,4 +182,54 @@ async fn behind_a_hundred_open_ones_an_incident_still_shuts_its_rollout_and_can_
     assert_eq!(world.criterion(AUTH).await, "fails");
     world.incidents.close("new", &ana()).await.unwrap();
     assert_eq!(world.criterion(AUTH).await, "holds");
+}
+
+#[tokio::test]
+async fn what_an_incident_did_is_told_for_each_rollout_with_operations_stages_and_tenants() {
+    let world = World::new(["canary-100", "shadow"]).await;
+    world.tenants(40).await;
+    let rollouts = &world.incidents.rollouts;
+    rollouts.flag(Operation::List, false, "", &ana()).await.unwrap();
+    rollouts.set_override(AUTH, &"tenant-0007".into(), Some(Side::Legacy), "", &ana()).await.unwrap();
+    let effects = world.declare(None).await.unwrap().effects;
+    let back = IncidentOutcome::RolledBack {
+        from: "canary-100".parse().unwrap(),
+        to: Stage::Shadow,
+        operations: vec![Operation::Import],
+        off: vec![Operation::List],
+        tenants: Some(Moved { moved: 39, all: 40 }),
+        stored: true,
+    };
+    let left = IncidentOutcome::Left { stage: Stage::Shadow, why: NOBODY.to_owned() };
+    let wanted = [(AUTH, back), (SANDBOX, left)];
+    assert_eq!(effects, wanted.map(|(rollout, outcome)| IncidentEffect { rollout, outcome }));
+
+    // What it does not name is left, and says so.
+    let world = World::new(["live", "live"]).await;
+    let effects = world.declare(Some(SANDBOX)).await.unwrap().effects;
+    assert!(
+        matches!(&effects[0].outcome, IncidentOutcome::Left { stage: Stage::Live, why } if why.contains("name")),
+        "{effects:?}"
+    );
+    assert!(
+        matches!(effects[1].outcome, IncidentOutcome::RolledBack { from: Stage::Live, .. }),
+        "{effects:?}"
+    );
+}
+
+/// Nobody leaves a target that a kill has emptied before.
+#[tokio::test]
+async fn a_killed_rollout_goes_back_and_moves_nobody() {
+    let world = World::new(["live", "live"]).await;
+    world.tenants(5).await;
+    let rollouts = &world.incidents.rollouts;
+    rollouts.back(AUTH, Way::Kill, "", json!(null), false, &ana()).await.unwrap();
+    let moved = async |name| {
+        let effects = world.declare(Some(name)).await.unwrap().effects;
+        match &effects[name.index()].outcome {
+            IncidentOutcome::RolledBack { tenants: Some(tenants), .. } => tenants.moved,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!((moved(AUTH).await, moved(SANDBOX).await), (0, 5));
 }

@@ -35,8 +35,10 @@ impl Rollouts {
         reason: &str,
         who: &Who,
     ) -> Result<Option<ChangeView>, RolloutError> {
-        if side.is_some() && self.0.db.tenant(tenant).await?.is_none() {
-            return Err(RolloutError::UnknownTenant(tenant.clone()));
+        // An exception of a tenant that has left the catalog can still be taken away.
+        let has_one = self.known(name)?.state.overrides.contains_key(tenant);
+        if side.is_some() || !has_one {
+            self.catalogued(tenant).await?;
         }
         let at = self.0.clock.now();
         self.change(name, who, |known| {

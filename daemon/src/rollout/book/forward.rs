@@ -3,13 +3,13 @@
 use std::collections::HashSet;
 
 use cutover_shared::ids::Digest;
-use cutover_shared::rollout::{ChangeView, Criterion, Ring, RolloutName, Stage, StepView};
+use cutover_shared::rollout::{ChangeView, Ring, RolloutName, Stage, StepView};
 use serde_json::json;
 
 use super::{Change, Known, RolloutError, Rollouts, cut, list_of};
 use crate::audit::Who;
 use crate::rollout::advance::{Wanted, conditions, destination};
-use crate::rollout::criteria::is_open;
+use crate::rollout::criteria::{is_open, unmet};
 use crate::rollout::stages::Place;
 use crate::rollout::state::ListRef;
 use crate::rollout::step::{self, EXACT_MOST, Reach};
@@ -56,10 +56,10 @@ impl Rollouts {
         let known = self.known(ask.name)?;
         let Looked { view, roster, and_share } = self.looked(&known, ask).await?;
         if view.digest != *digest {
-            return Err(RolloutError::Stale);
+            return Err(RolloutError::Stale { from: view.from, to: view.to });
         }
         if !is_open(&view.criteria, passed.is_some()) {
-            return Err(first_failing(&view.criteria, passed.is_some()));
+            return Err(unmet(&view.criteria, passed.is_some()).into());
         }
         let at = self.0.clock.now();
         let (mut state, mut lists) = (known.state.clone(), known.lists.clone());
@@ -130,10 +130,4 @@ impl Rollouts {
         };
         Ok(Looked { view, roster, and_share })
     }
-}
-
-fn first_failing(criteria: &[Criterion], passed: bool) -> RolloutError {
-    let one = criteria.iter().find(|one| !is_open(std::slice::from_ref(one), passed));
-    let (name, text) = one.map(|one| (one.name.clone(), one.text.clone())).unwrap_or_default();
-    RolloutError::Criteria { name, text }
 }

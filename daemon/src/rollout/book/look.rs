@@ -3,17 +3,21 @@
 use cutover_shared::ids::TenantId;
 use cutover_shared::page::{Page, PageAsk};
 use cutover_shared::rollout::{
-    ChangeView, Criterion, DecisionView, FlagView, Member, Operation, OverrideView, RolloutName, Side, Stage,
-    TrackStage, TrackState, Why,
+    ChangeView, Criterion, DecisionView, FlagView, Member, Moved, Operation, OverrideView, RolloutName, Side,
+    Stage, TrackStage, TrackState, Why,
 };
 use cutover_shared::status::RolloutBrief;
 
 use super::{Known, RolloutError, Rollouts, view};
+use crate::near::nearest;
 use crate::rollout::bucket::PER_PERCENT;
 use crate::rollout::criteria::{Facts, criteria};
 use crate::rollout::decide::{Decision, Plan, decide};
 use crate::rollout::state::State;
 use crate::rollout::step;
+
+/// Tenants read at once.
+const PAGE: u32 = 500;
 
 /// A rollout as it is stored, with what is known beside.
 #[derive(Clone, Debug)]
@@ -152,13 +156,40 @@ impl Rollouts {
     async fn counted(&self, plan: &Plan) -> Result<(u64, u64), RolloutError> {
         let (mut inside, mut tenants, mut last) = (0, 0, None::<String>);
         loop {
-            let page = self.0.db.tenants(last.as_deref(), 500).await?;
+            let page = self.0.db.tenants(last.as_deref(), PAGE).await?;
             let Some(end) = page.last() else { return Ok((inside, tenants)) };
             last = Some(end.id.as_str().to_owned());
             for row in &page {
                 tenants += 1;
                 inside += u64::from(step::side(plan, row.id.as_str()) == Side::Target);
             }
+        }
+    }
+
+    /// How many the target answered for by an earlier plan, after which legacy answers for all.
+    ///
+    /// # Errors
+    /// As the store's.
+    pub async fn left_target(&self, before: &Plan) -> Result<Moved, RolloutError> {
+        let (inside, all) = self.counted(before).await?;
+        Ok(Moved { moved: if self.0.router.is_killed() { 0 } else { inside }, all })
+    }
+
+    /// Refuses a tenant that the catalog does not have, and names the one that may have been meant.
+    pub(super) async fn catalogued(&self, tenant: &TenantId) -> Result<(), RolloutError> {
+        if self.0.db.tenant(tenant).await?.is_some() {
+            return Ok(());
+        }
+        let (mut near, mut last) = (None::<TenantId>, None::<String>);
+        loop {
+            let page = self.0.db.tenants(last.as_deref(), PAGE).await?;
+            let Some(end) = page.last() else {
+                return Err(RolloutError::UnknownTenant { tenant: tenant.clone(), near });
+            };
+            last = Some(end.id.0.clone());
+            let names = near.iter().map(TenantId::as_str).chain(page.iter().map(|row| row.id.as_str()));
+            let found = nearest(tenant.as_str(), names).map(TenantId::from);
+            near = found;
         }
     }
 
@@ -209,11 +240,15 @@ impl Rollouts {
         let Some(at) = at else {
             let plan = self.0.router.plan(name).ok_or(RolloutError::Unread)?;
             let decision = self.0.router.decide(operation, tenant.as_str());
-            return Ok(explained(&plan, &decision, operation, tenant, self.0.clock.now()));
+            let view = explained(&plan, &decision, operation, tenant, self.0.clock.now());
+            return Ok(self.noted(view).await);
         };
+        if at > self.0.clock.now() {
+            return Err(RolloutError::Ahead);
+        }
         let plan = self.plan_at(name, at).await?;
         let decision = decide(&plan, operation, tenant.as_str(), false);
-        Ok(explained(&plan, &decision, operation, tenant, at))
+        Ok(self.noted(explained(&plan, &decision, operation, tenant, at)).await)
     }
 
     /// The change that led to the stage and ring that it is in.
@@ -224,9 +259,22 @@ impl Rollouts {
         Ok(self.0.db.rollout_stays(name, None, 1).await?.pop().map(view))
     }
 
-    /// The timeline, newest first.
+    /// What decides answers for any name, so one that is mistyped must be told. Without the store it is answered all the same.
+    async fn noted(&self, view: DecisionView) -> DecisionView {
+        let Err(RolloutError::UnknownTenant { tenant, near }) = self.catalogued(&view.tenant).await else {
+            return view;
+        };
+        let meant = near.map_or(String::new(), |near| format!("; did you mean {near}?"));
+        let note = format!(
+            "tenant {tenant} is not in the catalog, and any name gets an answer{meant}; `cutover tenant list` has all"
+        );
+        DecisionView { note: Some(note), ..view }
+    }
+
+    /// What was changed, newest first.
     pub async fn changes(&self, name: RolloutName, page: &PageAsk) -> Result<Page<ChangeView>, RolloutError> {
-        let before = page.after.as_deref().and_then(|after| after.parse().ok());
+        let cursor = |after: &str| after.parse().map_err(|_| RolloutError::Cursor(after.to_owned()));
+        let before = page.after.as_deref().map(cursor).transpose()?;
         let rows = self.0.db.rollout_changes(name, before, page.rows()).await?;
         let full = rows.len() == usize::try_from(page.rows()).unwrap_or(usize::MAX);
         let next = rows.last().filter(|_| full).map(|row| row.version.to_string());
@@ -305,5 +353,6 @@ fn explained(
         at,
         shadow: decision.shadow,
         second_write: decision.second_write,
+        note: None,
     }
 }

@@ -34,14 +34,19 @@ impl Rollouts {
         if tenants.is_empty() || tenants.len() > RING_CALL_MOST {
             return Err(RolloutError::RingSize);
         }
+        // Before the lock, which a way back waits for: of an unknown name the whole catalog is looked through. One that has left
+        // the catalog can still be taken off.
+        let lists = self.rings().await?;
+        for tenant in tenants {
+            if change == RingChange::Add || !lists.contains_key(tenant) {
+                self.catalogued(tenant).await?;
+            }
+        }
         let _one = self.0.changing.lock().await;
         let lists = self.rings().await?;
         let mut fresh: Vec<TenantId> = Vec::new();
         for tenant in tenants {
             let there = lists.get(tenant) == Some(&ring);
-            if change == RingChange::Add && self.0.db.tenant(tenant).await?.is_none() {
-                return Err(RolloutError::UnknownTenant(tenant.clone()));
-            }
             if there != (change == RingChange::Add) && !fresh.contains(tenant) {
                 fresh.push(tenant.clone());
             }

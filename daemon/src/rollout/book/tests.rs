@@ -115,6 +115,13 @@ impl Life {
         }
     }
 
+    /// The first tenant leaves the catalog.
+    async fn forget_tenant(&self) {
+        let keys = sample::tenants(0..1, |n| format!("tenant-{n:04}")).into_iter().map(|row| row.key);
+        let unit = Unit::new().with(CatalogOp::DropLinks { keys: keys.collect() });
+        self.db.write(Lane::Handler, unit).await.unwrap();
+    }
+
     fn side(&self, tenant: &str) -> (Side, Why) {
         let decision = self.rollouts.router().decide(Operation::Import, tenant);
         (decision.side, decision.why)
@@ -202,7 +209,7 @@ async fn what_moved_since_voids_an_approval() {
     let elsewhere = StepAsk { exact: Some(3), ..ask.clone() };
     assert!(matches!(
         life.rollouts.advance(&elsewhere, &view.digest, None, &ana()).await,
-        Err(RolloutError::Stale)
+        Err(RolloutError::Stale { .. })
     ));
     life.rollouts
         .set_override(AUTH, &"tenant-0001".into(), Some(Side::Target), "asked", &ana())
@@ -210,7 +217,7 @@ async fn what_moved_since_voids_an_approval() {
         .unwrap();
     assert!(matches!(
         life.rollouts.advance(&ask, &view.digest, None, &ana()).await,
-        Err(RolloutError::Stale)
+        Err(RolloutError::Stale { .. })
     ));
     let skip = StepAsk { to: Some(Stage::Live), ..ask };
     assert!(matches!(life.rollouts.step(&skip).await, Err(RolloutError::Illegal(Illegal::Skips { .. }))));
@@ -226,10 +233,14 @@ async fn a_criterion_that_fails_stops_a_step_and_an_approver_passes_only_what_ma
     let ask = StepAsk { name: AUTH, to: Some(view.to), exact: None, ring: None };
     // No time has gone by in shadow.
     let refused = life.rollouts.advance(&ask, &view.digest, None, &ana()).await;
-    assert!(matches!(refused, Err(RolloutError::Criteria { name, .. }) if name == "soak"));
+    assert!(
+        matches!(refused, Err(RolloutError::Criteria(Unmet { name, never, .. })) if name == "soak" && never.is_empty())
+    );
     *house.evidence.0.lock().unwrap() = Some((CriterionState::Fails, "errors".to_owned()));
     let refused = life.rollouts.advance(&ask, &view.digest, Some("I know"), &ana()).await;
-    assert!(matches!(refused, Err(RolloutError::Criteria { name, .. }) if name == "verdict"));
+    assert!(
+        matches!(refused, Err(RolloutError::Criteria(Unmet { name, never, .. })) if name == "verdict" && never == ["verdict"])
+    );
     *house.evidence.0.lock().unwrap() = None;
     let change = life.rollouts.advance(&ask, &view.digest, Some("small fleet"), &ana()).await.unwrap();
     assert_eq!(change.reason, "small fleet");
@@ -409,9 +420,58 @@ async fn what_is_so_already_is_no_change() {
         None
     );
     assert_eq!(life.rollouts.state(AUTH).unwrap().0, version);
-    let unknown = life.rollouts.set_override(AUTH, &"nobody".into(), Some(Side::Target), "", &ana()).await;
-    assert!(matches!(unknown, Err(RolloutError::UnknownTenant(_))));
     assert!(!life.brake.is_pulled());
+}
+
+/// The one that is refused, and the one that may have been meant.
+fn unknown<T: std::fmt::Debug>(answer: Result<T, RolloutError>) -> (String, Option<String>) {
+    match answer {
+        Err(RolloutError::UnknownTenant { tenant, near }) => (tenant.0, near.map(|near| near.0)),
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn an_exception_wants_a_tenant_that_there_is_also_where_it_is_taken_away() {
+    let house = House::new();
+    let life = house.life().await;
+    life.tenants(1_200).await;
+    let (version, _) = life.rollouts.state(AUTH).unwrap();
+    for side in [Some(Side::Target), Some(Side::Legacy), None] {
+        let slip = life.rollouts.set_override(AUTH, &"tenant-1199x".into(), side, "", &ana()).await;
+        assert_eq!(unknown(slip), ("tenant-1199x".to_owned(), Some("tenant-1199".to_owned())), "{side:?}");
+        let nobody = life.rollouts.set_override(AUTH, &"nobody".into(), side, "", &ana()).await;
+        assert_eq!(unknown(nobody), ("nobody".to_owned(), None), "{side:?}");
+    }
+    assert_eq!(life.rollouts.state(AUTH).unwrap().0, version);
+    // Its exception outlives a tenant, and can be taken away.
+    let gone: TenantId = "tenant-0000".into();
+    life.rollouts.set_override(AUTH, &gone, Some(Side::Legacy), "", &ana()).await.unwrap().unwrap();
+    life.forget_tenant().await;
+    unknown(life.rollouts.set_override(AUTH, &gone, Some(Side::Target), "", &ana()).await);
+    life.rollouts.set_override(AUTH, &gone, None, "", &ana()).await.unwrap().unwrap();
+    unknown(life.rollouts.set_override(AUTH, &gone, None, "", &ana()).await);
+}
+
+#[tokio::test]
+async fn an_answer_about_a_tenant_that_nobody_knows_says_so() {
+    let house = House::new();
+    let life = house.life().await;
+    life.tenants(3).await;
+    let note = async |tenant: &str, at| {
+        let view = life.rollouts.explain(&tenant.into(), Operation::Import, at).await.unwrap();
+        view.note.unwrap_or_default()
+    };
+    let now = house.clock.now();
+    for at in [None, Some(now)] {
+        assert_eq!(note("tenant-0002", at).await, "");
+        let slip = note("tenant-002", at).await;
+        assert!(slip.contains("tenant-002 is not in the catalog"), "{slip}");
+        assert!(slip.contains("did you mean tenant-0002?"), "{slip}");
+    }
+    // Without the store it is answered all the same.
+    life.db.close().await;
+    assert_eq!(note("nobody", None).await, "");
 }
 
 /// What anybody may do to a rollout, in any order.

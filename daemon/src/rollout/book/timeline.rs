@@ -25,10 +25,12 @@ impl Rollouts {
     pub async fn timeline(&self, name: RolloutName, page: &PageAsk) -> Result<TimelineView, RolloutError> {
         let rows = page.rows().min(STAYS_MOST);
         // The page before ended with this change: what it began is where the next one here was left.
-        let cursor = page.after.as_deref().and_then(|after| {
+        let read = |after: &str| {
             let (version, at) = after.split_once(':')?;
             Some((version.parse::<u64>().ok()?, at.parse::<i64>().ok()?))
-        });
+        };
+        let cursor = |after: &str| read(after).ok_or_else(|| RolloutError::Cursor(after.to_owned()));
+        let cursor = page.after.as_deref().map(cursor).transpose()?;
         let changes = self.0.db.rollout_stays(name, cursor.map(|(version, _)| version), rows).await?;
         let full = changes.len() == usize::try_from(rows).unwrap_or(usize::MAX);
         let next = changes.last().filter(|row| full && row.version > 1);

@@ -3,9 +3,8 @@
 use std::fmt::Write as _;
 
 use super::speak::facts;
-use crate::plain::{clean, number};
+use crate::plain::{clean, number, timeline};
 use crate::state::figures::lag;
-use crate::state::timeline::{stays, told};
 use crate::state::why::{self, explained};
 use crate::state::{Layer, Slot, State, Subject};
 
@@ -114,19 +113,24 @@ pub(super) fn layer(state: &State, layer: &Layer) -> String {
             }
             None => waiting(state, &Slot::Members(*name)),
         },
-        Layer::Timeline { name, .. } => match state.changes(*name) {
-            Some((changes, more)) => {
+        Layer::Timeline { name, .. } => match state.timeline(*name) {
+            Some(view) => {
                 let mut text = format!("Timeline of {name}, the newest stay first\n");
-                for stay in stays(changes) {
-                    for (key, line, _) in told(&stay, state.daemon_now()) {
-                        let gap = if key.is_empty() { "  " } else { ": " };
-                        let _ = writeln!(text, "{}{gap}{}", clean(&key), clean(&line));
-                    }
+                let now = state.daemon_now();
+                for (key, line, _) in
+                    timeline::ahead(view, now).into_iter().chain(timeline::behind(view, now))
+                {
+                    let gap = if key.is_empty() { "  " } else { ": " };
+                    let _ = writeln!(text, "{}{gap}{}", clean(&key), clean(&line));
                 }
-                text += if more { "and earlier ones that are not listed here\n" } else { "" };
+                text += if view.stays.next.is_some() {
+                    "and earlier ones that are not listed here\n"
+                } else {
+                    ""
+                };
                 text
             }
-            None => waiting(state, &Slot::Changes(*name)),
+            None => waiting(state, &Slot::Timeline(*name)),
         },
         Layer::Guid { workflow, .. } => {
             format!(

@@ -56,7 +56,7 @@ impl Spoken {
             Some(_) => " close with an empty line",
             None => "",
         };
-        format!("{} {}{top}> ", clean(environment), state.screen.title().to_lowercase())
+        format!("{} {}{top}> ", clean(environment), state.screen.word())
     }
 
     /// Everything that is new.

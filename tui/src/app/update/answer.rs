@@ -107,7 +107,7 @@ pub(super) fn answered(
         | (Slot::Test { .. }, Answer::Workflow(WorkflowAnswer::Test(_)))
         | (Slot::Rollout(_), Answer::Rollout(RolloutAnswer::Show(_)))
         | (Slot::Members(_), Answer::Rollout(RolloutAnswer::Members(_)))
-        | (Slot::Changes(_), Answer::Rollout(RolloutAnswer::Changes(_)))
+        | (Slot::Timeline(_), Answer::Rollout(RolloutAnswer::Timeline(_)))
         | (Slot::Count(Counted::Step { .. }), Answer::Rollout(RolloutAnswer::Step(_)))
         | (Slot::Count(Counted::Deliveries { .. }), Answer::Webhook(WebhookAnswer::Replayable(_)))
         | (
@@ -139,7 +139,7 @@ pub(super) fn answered(
         | Slot::Test { .. }
         | Slot::Rollout(_)
         | Slot::Members(_)
-        | Slot::Changes(_)
+        | Slot::Timeline(_)
         | Slot::Dispatches(_) => {}
     }
 }

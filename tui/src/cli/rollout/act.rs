@@ -1,5 +1,6 @@
 //! What changes a rollout.
 
+use clap::builder::NonEmptyStringValueParser;
 use cutover_shared::ids::{Digest, TenantId};
 use cutover_shared::rollout::{
     FlagView, Operation, Ring, RolloutAct, RolloutAnswer, RolloutName, RolloutQuery, RolloutReceipt, StepView,
@@ -53,6 +54,7 @@ pub(in crate::cli) struct Override {
     #[arg(value_parser = words::rollout())]
     name: RolloutName,
     /// The tenant
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
     tenant: String,
     /// Who answers for it; `none` takes the exception away
     #[arg(value_parser = words::side_or_none())]
@@ -73,13 +75,17 @@ const FLAGS: &[Column] = &[
 /// Does it and says what became of it; `unchanged` where everything was so already. A proof that failed and books that
 /// do not agree are something to look at.
 pub(in crate::cli) async fn done(session: &mut Session<'_>, act: RolloutAct, unchanged: &str) -> Verdict {
-    let done = ask_for(session, act).await?;
+    let done = receipt_of(session, act).await?;
     let now = session.now();
     session.out.answer(&done, |style| receipt::text(&done, unchanged, now, style))?;
     Ok(if receipt::is_bad(&done) { Outcome::Found } else { Outcome::Done })
 }
 
-async fn ask_for(session: &mut Session<'_>, act: RolloutAct) -> Result<RolloutReceipt, Failure> {
+/// Does it.
+pub(in crate::cli) async fn receipt_of(
+    session: &mut Session<'_>,
+    act: RolloutAct,
+) -> Result<RolloutReceipt, Failure> {
     match session.act(Act::Rollout(act)).await? {
         Receipt::Rollout(receipt) => Ok(*receipt),
         _ => Err(Failure::unexpected("an act on a rollout")),

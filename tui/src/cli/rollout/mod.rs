@@ -10,6 +10,7 @@ mod time;
 mod worth;
 
 use clap::Subcommand;
+use clap::builder::NonEmptyStringValueParser;
 use cutover_shared::ids::TenantId;
 use cutover_shared::rollout::{
     ChangeView, Member, Operation, OverrideView, RolloutAnswer, RolloutLine, RolloutName, RolloutQuery, Side,
@@ -18,7 +19,7 @@ use cutover_shared::rollout::{
 use cutover_shared::rpc::{Answer, Query};
 use serde_json::json;
 
-pub(super) use self::act::done;
+pub(super) use self::act::{done, receipt_of};
 pub(super) use self::receipt::killed;
 use self::time::{Moment, moment};
 use super::list::{Listing, Window, list};
@@ -90,6 +91,7 @@ pub(super) enum Verb {
     /// Why a tenant takes this arm, now or then, from what was recorded
     Explain {
         /// The tenant
+        #[arg(value_parser = NonEmptyStringValueParser::new())]
         tenant: String,
         /// import, list, clone, pull, push, or the key of a flag
         #[arg(value_parser = operation)]
@@ -310,15 +312,10 @@ fn member(member: &Member, _now: i64) -> Vec<Cell> {
 }
 
 fn change(change: &ChangeView, now: i64) -> Vec<Cell> {
-    let tone = match change.act.as_str() {
-        "kill" | "rollback" | "auto-rollback" => Tone::Bad,
-        "freeze" | "back" => Tone::Warn,
-        _ => Tone::Plain,
-    };
     vec![
         change.version.to_string().into(),
         age(now, change.at).into(),
-        Cell::toned(plain::rollout::changed(change), tone),
+        Cell::toned(plain::rollout::changed(change), plain::rollout::act_tone(&change.act)),
         change.by.as_str().into(),
         change.reason.as_str().into(),
     ]
@@ -356,6 +353,6 @@ pub(super) fn stage_word(text: &str) -> Result<Stage, String> {
 }
 
 /// `2026-08-21 14:03:05Z (2 h ago)`.
-fn when(now: i64, at: i64) -> String {
+pub(super) fn when(now: i64, at: i64) -> String {
     format!("{} ({})", plain::time(at), age(now, at))
 }

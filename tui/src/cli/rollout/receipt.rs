@@ -1,7 +1,7 @@
 //! How the receipts of acts on rollouts read.
 
 use cutover_shared::rollout::{
-    Baseline, BaselineFigures, IncidentView, ReconcileView, ReverseView, RolloutName, RolloutReceipt,
+    Baseline, BaselineFigures, ReconcileView, ReverseView, RolloutName, RolloutReceipt,
 };
 use cutover_shared::status::Health;
 
@@ -41,9 +41,6 @@ pub(super) fn text(receipt: &RolloutReceipt, unchanged: &str, now: i64, style: S
         block.line("Changed", number(ring.changed));
         block.line("Tenants", number(ring.members));
         text += &block.render(style);
-    }
-    if let Some(one) = &receipt.incident {
-        text += &incident(one, now, style);
     }
     if let Some(recorded) = &receipt.baseline {
         text += &baseline(recorded, style);
@@ -88,15 +85,6 @@ fn proof(proof: &ReverseView, now: i64, style: Style) -> String {
     block.line("At", when(now, proof.at));
     block.line("Tenants", number(u64::from(proof.tenants)));
     block.line("Found", &proof.text);
-    block.render(style)
-}
-
-fn incident(incident: &IncidentView, now: i64, style: Style) -> String {
-    let mut block = Block::new();
-    block.toned("Incident", &incident.id, Tone::Strong);
-    block.line("Rollout", incident.rollout.map_or("every rollout", RolloutName::word));
-    block.line("Opened", format!("{}, by {}", when(now, incident.opened_at), incident.opened_by));
-    block.line("Text", &incident.text);
     block.render(style)
 }
 

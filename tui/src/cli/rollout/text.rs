@@ -8,8 +8,8 @@ use cutover_shared::verdict::{Judgement, ReadingState, Verdict};
 
 use super::when;
 use crate::plain::rollout::{
-    amount, changed, criterion, error_rate, inside, latency, limited, measure, missing, reading_state,
-    track_state, trigger, verdict,
+    amount, changed, criterion, error_rate, inside, latency, limited, measure, missing, next_drill,
+    reading_state, track_state, trigger, verdict, walked,
 };
 use crate::plain::{Block, Cell, Column, Style, Table, Tone, age, clean, number, span, time, wrap};
 
@@ -90,23 +90,12 @@ pub(super) fn show(view: &RolloutView, now: i64, style: Style) -> String {
         format!("{} waiting{oldest}, {} failed", number(repair.waiting), number(repair.failed)),
         tone,
     );
-    match &view.reverse {
-        Some(walked) => {
-            let tone = if walked.ok { Tone::Good } else { Tone::Bad };
-            block.toned("Way back", format!("walked {}: {}", age(now, walked.at), walked.text), tone)
-        }
-        None => block.toned("Way back", "not walked yet", Tone::Warn),
-    };
+    let (last, tone) = walked(view.reverse.as_ref(), now);
+    let found = view.reverse.as_ref().map_or(String::new(), |walked| format!(": {}", walked.text));
+    block.toned("Drill", format!("{last}{found}"), tone);
     if let Some(drill) = &view.drill {
-        let (text, tone) = match (drill.overdue, drill.due_at <= now) {
-            (true, _) => (format!("OVERDUE: due {}", age(now, drill.due_at)), Tone::Warn),
-            (false, true) => ("due, in the next hours that rollouts may use".to_owned(), Tone::Plain),
-            (false, false) => {
-                let left = span(drill.due_at.saturating_sub(now).unsigned_abs() / 1_000);
-                (format!("due in {left}"), Tone::Plain)
-            }
-        };
-        block.toned("Next drill", text, tone);
+        let (text, tone) = next_drill(drill, now);
+        block.toned("", format!("{text}, {}", time(drill.due_at)), tone);
     }
     block.line("Baseline", view.baseline_at.map_or("none recorded".to_owned(), |at| when(now, at)));
     for line in &view.measures {
@@ -323,5 +312,8 @@ pub(super) fn explain(view: &DecisionView, style: Style) -> String {
     };
     block.line("Beside it", beside);
     block.line("As of", time(view.at));
+    if let Some(note) = &view.note {
+        block.toned("Doubt", note, Tone::Warn);
+    }
     block.render(style)
 }

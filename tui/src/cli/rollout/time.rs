@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use clap::builder::NonEmptyStringValueParser;
 use cutover_shared::ids::{OperatorName, TenantId};
 use cutover_shared::page::PageAsk;
 use cutover_shared::rollout::{
-    InTime, NamedRoles, Planned, Ring, RingChange, RingMember, RolloutAct, RolloutAnswer, RolloutName,
-    RolloutQuery, StandbyState, Stay, StayEvent, TimelineView,
+    InTime, NamedRoles, Ring, RingChange, RingMember, RolloutAct, RolloutAnswer, RolloutName, RolloutQuery,
+    StandbyState, TimelineView,
 };
 use cutover_shared::rpc::{Answer, Query};
 
@@ -14,7 +15,9 @@ use super::super::list::{Listing, Window, list};
 use super::super::{Outcome, Verdict};
 use super::{ask, done};
 use crate::failure::Failure;
-use crate::plain::{Block, Cell, Column, Style, Tone, age, clean, number, parse_duration, span, time, wrap};
+use crate::plain::{
+    Block, Cell, Column, Style, Tone, age, number, parse_duration, shell_word, span, time, timeline,
+};
 use crate::session::Session;
 use crate::words;
 
@@ -27,7 +30,8 @@ pub(in crate::cli) struct RingArgs {
     #[arg(default_value = "list", value_parser = ["add", "remove", "list"])]
     verb: String,
     /// The tenants to add or remove
-    #[arg(value_name = "TENANT", required_if_eq_any([("verb", "add"), ("verb", "remove")]), num_args = 0..=200)]
+    #[arg(value_name = "TENANT", required_if_eq_any([("verb", "add"), ("verb", "remove")]), num_args = 0..=200,
+        value_parser = NonEmptyStringValueParser::new())]
     tenants: Vec<String>,
     #[command(flatten)]
     window: Window,
@@ -38,7 +42,7 @@ pub(in crate::cli) struct Timeline {
     #[arg(value_parser = words::rollout())]
     name: RolloutName,
     /// Most stages to print
-    #[arg(long, value_name = "STAGES", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=50))]
+    #[arg(long, value_name = "STAGES", default_value_t = timeline::STAYS, value_parser = clap::value_parser!(u32).range(1..=50))]
     limit: u32,
     /// Start after this place: the cursor that the part before ended with
     #[arg(long, value_name = "CURSOR")]
@@ -113,80 +117,21 @@ pub(super) async fn timeline(args: Timeline, session: &mut Session<'_>) -> Verdi
 }
 
 fn text(view: &TimelineView, now: i64, style: Style) -> String {
-    let mut block = Block::new();
-    block.toned("Rollout", view.rollout.word(), Tone::Strong);
-    match &view.planned {
-        None => {
-            block.line("Next", "this is the last stage");
+    let block = |all: Vec<timeline::Said>| {
+        let mut block = Block::new();
+        for (key, text, tone) in all {
+            block.toned(&key, text, tone);
         }
-        Some(next) => planned(&mut block, next, now),
-    }
-    let mut text =
-        block.render(style) + &format!("\n{}\n", style.paint("Stages, newest first", Tone::Strong));
-    for one in &view.stays.rows {
-        stay(&mut text, one, now, style);
-    }
+        block.render(style)
+    };
+    let mut ahead = vec![("Rollout".to_owned(), view.rollout.to_string(), Tone::Strong)];
+    ahead.extend(timeline::ahead(view, now));
+    let title = style.paint("Stages, newest first", Tone::Strong);
+    let mut text = format!("{}\n{title}\n{}", block(ahead), block(timeline::behind(view, now)));
     if let Some(next) = &view.stays.next {
-        text += &format!("There is more: --after {next}\n");
+        text += &format!("more: --after {}\n", shell_word(next));
     }
     text
-}
-
-fn planned(block: &mut Block, next: &Planned, now: i64) {
-    let ring = if next.ring.is_all() { String::new() } else { format!(" for ring {}", next.ring) };
-    block.line("Next", format!("{}{ring}", next.stage));
-    block.line("Earliest", ahead(next.earliest_at, now));
-    if next.soaked_at != next.earliest_at {
-        block.line("Soaked", ahead(next.soaked_at, now));
-    }
-    if !next.waits.is_empty() {
-        block.toned("Waits for", next.waits.join(", "), Tone::Warn);
-    }
-}
-
-/// A moment that may lie ahead.
-fn ahead(at: i64, now: i64) -> String {
-    let left = at.saturating_sub(now);
-    let left = if left > 0 { format!("in {}", span(left.unsigned_abs() / 1_000)) } else { "now".to_owned() };
-    format!("{} ({left})", time(at))
-}
-
-/// The stay, and below it what happened in it.
-fn stay(text: &mut String, stay: &Stay, now: i64, style: Style) {
-    let long = span(stay.left_at.unwrap_or(now).saturating_sub(stay.entered_at).unsigned_abs() / 1_000);
-    let ring = if stay.ring.is_all() { String::new() } else { format!(" for ring {}", stay.ring) };
-    let (long, tone) =
-        if stay.left_at.is_none() { (format!("{long} so far"), Tone::Strong) } else { (long, Tone::Plain) };
-    let place = style.paint(&format!("{}{ring}", stay.stage), tone);
-    *text += &format!("{}  {place}, {long}\n", time(stay.entered_at));
-    let mut what = format!("{} by {}", stay.act, stay.by);
-    if !stay.named.is_empty() {
-        what += &format!(" ({})", stay.named.join(", "));
-    }
-    if let (Some(inside), Some(tenants)) = (stay.inside, stay.tenants) {
-        what += &format!("; {} of {} tenants in", number(inside), number(tenants));
-    }
-    if !stay.passed.is_empty() {
-        what += &format!("; passed: {}", stay.passed.join(", "));
-    }
-    if !stay.reason.is_empty() {
-        what += &format!("; {}", stay.reason);
-    }
-    below(text, &what, style);
-    for event in &stay.events {
-        let StayEvent { at, kind, by, text: why } = event;
-        let colon = if why.is_empty() { "" } else { ": " };
-        below(text, &format!("{} {} by {by}{colon}{why}", time(*at), kind.word()), style);
-    }
-    if stay.more {
-        below(text, "and more", style);
-    }
-}
-
-fn below(text: &mut String, what: &str, style: Style) {
-    for line in wrap(&clean(what), style.measure().saturating_sub(2)) {
-        *text += &format!("  {line}\n");
-    }
 }
 
 /// What `rollout show` says of it.

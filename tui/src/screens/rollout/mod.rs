@@ -4,6 +4,7 @@
 mod arms;
 mod banner;
 mod judge;
+mod owed;
 mod receipts;
 
 use cutover_shared::rollout::{CriterionState, OperationFigures, RolloutView, TrackStage, TrackState};
@@ -15,7 +16,7 @@ use ratatui::layout::Rect;
 use super::{notice, sign};
 use crate::keymap::Action;
 use crate::plain::rollout::{inside, verdict};
-use crate::plain::{age, number, span};
+use crate::plain::{number, span};
 use crate::state::why::verdict_role;
 use crate::state::{Slot, State, Subject};
 use crate::theme::Role;
@@ -111,9 +112,16 @@ fn rows(state: &State, view: &RolloutView, look: &Look, area: Rect) -> Vec<Row> 
     );
     rows.push(words(8, compared(state, view, look)));
     rows.extend(judge::rows(state, view, look, area.width));
-    rows.push(words(7, owed(state, view, look)));
+    let owed = rows.len();
+    rows.push(words(7, owed::row(state, view, look)));
     rows.extend(criteria(state, view, look, area.height));
     rows.extend(receipts::rows(state, view));
+    // The drill takes a line of its own only where that costs no other line.
+    if rows.len() < usize::from(area.height) {
+        rows.insert(owed + 1, words(10, owed::drill(state, view, look)));
+    } else {
+        rows[owed] = words(7, owed::with_drill(state, view, look));
+    }
     rows
 }
 
@@ -285,33 +293,6 @@ fn compared(state: &State, view: &RolloutView, look: &Look) -> Vec<Vec<Piece>> {
         groups.push(vec![aged(state, format!("   {about}{} beyond the budget", number(beyond)), Role::Dim)]);
     }
     groups
-}
-
-/// Writes of the other arm that are owed, and whether the way back was walked.
-fn owed(state: &State, view: &RolloutView, look: &Look) -> Vec<Vec<Piece>> {
-    let (about, repair) = (sign::about(state), &view.repair);
-    let bad = repair.blocks || repair.failed > 0;
-    let role = match (bad, repair.waiting) {
-        (true, _) => Role::Bad,
-        (false, 0) => Role::Good,
-        (false, _) => Role::Info,
-    };
-    let text = format!(
-        "{} {about}{} waiting, {about}{} failed",
-        sign::of_role(look, role),
-        number(repair.waiting),
-        number(repair.failed)
-    );
-    let back = match &view.reverse {
-        Some(walked) if walked.ok => (format!("walked {}", age(state.daemon_now(), walked.at)), Role::Good),
-        Some(_) => ("FAILED when walked".to_owned(), Role::Bad),
-        None => ("not walked yet".to_owned(), Role::Warn),
-    };
-    let back_text = format!("{} {}", sign::of_role(look, back.1), back.0);
-    vec![
-        vec![key("repair"), aged(state, text, role)],
-        vec![Piece::new("   way back ", Role::Dim), aged(state, back_text, back.1)],
-    ]
 }
 
 /// The next stage, and what stands before it: by name what does not hold, how many do.

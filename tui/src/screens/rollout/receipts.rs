@@ -4,16 +4,15 @@ use cutover_shared::rollout::{ChangeView, RolloutView};
 
 use super::{Row, aged, key, words};
 use crate::plain::age;
-use crate::plain::rollout::changed;
+use crate::plain::rollout::{act_tone, changed};
 use crate::state::State;
-use crate::state::timeline::act_role;
-use crate::theme::Role;
+use crate::theme::{self, Role};
 
 /// The last changes, the newest first.
 pub(super) fn rows(state: &State, view: &RolloutView) -> Vec<Row> {
     let now = state.daemon_now();
     let row = |(at, change): (usize, &ChangeView)| {
-        let role = act_role(&change.act);
+        let role = theme::tone(act_tone(&change.act));
         let rank = u8::try_from(at).unwrap_or(u8::MAX).saturating_add(6);
         let who = if change.reason.is_empty() {
             format!("   {}", change.by)

@@ -94,7 +94,7 @@ pub fn layer_twin(layer: &Layer) -> Option<String> {
             let only = workflow.as_ref().map_or(String::new(), |id| shell_option(" --workflow", id));
             Some(format!("cutover workflow test{only} {}", shell_argument(guid)))
         }
-        Layer::Timeline { name, .. } => Some(format!("cutover rollout changes {name}")),
+        Layer::Timeline { name, .. } => Some(format!("cutover rollout timeline {name}")),
         _ => None,
     }
 }

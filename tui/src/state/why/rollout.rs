@@ -5,13 +5,13 @@ use cutover_shared::verdict::{Judgement, Reading, ReadingState, Verdict};
 
 use super::{Fact, fact, toned};
 use crate::plain::rollout::{
-    amount, changed, counted, criterion, error_rate, inside, latency, measure, missing, reading_state,
-    track_state, trigger, urgency, verdict,
+    amount, changed, counted, criterion, error_rate, inside, latency, measure, missing, next_drill,
+    reading_state, track_state, trigger, urgency, verdict, walked,
 };
 use crate::plain::{age, number, span, time};
 use crate::state::State;
 use crate::state::list::rollout_state;
-use crate::theme::Role;
+use crate::theme::{self, Role};
 
 /// How a verdict looks.
 pub fn verdict_role(is: Verdict) -> Role {
@@ -184,13 +184,13 @@ fn holds(view: &RolloutView, now: i64) -> Vec<Fact> {
         format!("{} waiting{oldest}, {} failed", number(repair.waiting), number(repair.failed)),
         role,
     ));
-    facts.push(match &view.reverse {
-        Some(walked) => {
-            let role = if walked.ok { Role::Good } else { Role::Bad };
-            toned("Way back", format!("walked {}: {}", age(now, walked.at), walked.text), role)
-        }
-        None => toned("Way back", "not walked yet", Role::Warn),
-    });
+    let (last, tone) = walked(view.reverse.as_ref(), now);
+    let found = view.reverse.as_ref().map_or(String::new(), |walked| format!(": {}", walked.text));
+    facts.push(toned("Drill", format!("{last}{found}"), theme::tone(tone)));
+    if let Some(drill) = &view.drill {
+        let (text, tone) = next_drill(drill, now);
+        facts.push(toned("", format!("{text}, {}", time(drill.due_at)), theme::tone(tone)));
+    }
     facts
 }
 

@@ -34,8 +34,11 @@ async fn rings_come_first_each_by_its_list_and_nobody_goes_back() {
     let (internal, beta): (Vec<_>, Vec<_>) = ((0..3).map(tenant).collect(), (10..20).map(tenant).collect());
     assert_eq!((life.put(Ring::Internal, &internal).await, life.put(Ring::Beta, &beta).await), (3, 10));
     assert_eq!(life.put(Ring::Beta, &beta).await, 0);
-    let unknown = life.rollouts.set_ring(Ring::Beta, RingChange::Add, &["nobody".into()], &ana()).await;
-    assert!(matches!(unknown, Err(RolloutError::UnknownTenant(_))));
+    for change in [RingChange::Add, RingChange::Remove] {
+        let slip =
+            life.rollouts.set_ring(Ring::Beta, change, &[tenant(1), "tenant-0399x".into()], &ana()).await;
+        assert_eq!(unknown(slip), ("tenant-0399x".to_owned(), Some("tenant-0399".to_owned())), "{change:?}");
+    }
     let all = life.rollouts.set_ring(Ring::All, RingChange::Add, &internal, &ana()).await;
     assert!(matches!(all, Err(RolloutError::NoList(Ring::All))));
 
@@ -150,7 +153,10 @@ async fn a_kill_in_live_begins_the_two_weeks_anew() {
     let view = life.look(None).await;
     let ask = StepAsk { name: AUTH, to: Some(view.to), exact: None, ring: None };
     let refused = life.rollouts.advance(&ask, &view.digest, Some("we are in a hurry"), &ana()).await;
-    assert!(matches!(&refused, Err(RolloutError::Criteria { name, .. }) if name == "stable"), "{refused:?}");
+    assert!(
+        matches!(&refused, Err(RolloutError::Criteria(Unmet { name, .. })) if name == "stable"),
+        "{refused:?}"
+    );
     house.clock.advance(12 * DAY);
     let view = life.look(None).await;
     life.rollouts.advance(&ask, &view.digest, None, &ana()).await.unwrap();
