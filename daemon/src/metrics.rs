@@ -11,15 +11,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
-use metrics::{Counter, Gauge, Histogram};
+use metrics::{Gauge, Histogram};
 use metrics_exporter_prometheus::{PrometheusHandle, PrometheusRecorder};
 
-use register::{counter, gauge, histogram, labelled_gauge, recorder};
+use register::recorder;
 use rollout::RolloutSeries;
 pub use sandbox::SandboxFigures;
 use sandbox::SandboxSeries;
-pub use table::{ALL, Described, Form, Values};
-use table::{CALL_KINDS, CLASSES, DISPATCHES, IMPORT_METHODS, NO_ROUTE};
+use table::{CLASSES, NO_ROUTE, Series};
 
 /// The credential that served an import.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,33 +61,7 @@ struct Inner {
     /// The same as a plain number, for the rate.
     minted: AtomicU64,
     issued: Mutex<Vec<Duration>>,
-    mapped: Gauge,
-    pending: Gauge,
-    /// In the order of [`ImportMethod`].
-    imports: [Counter; 2],
-    token_success: Counter,
-    token_failure: Counter,
-    received: Counter,
-    processed: Counter,
-    failed: Counter,
-    retried: Counter,
-    rate_remaining: Gauge,
-    app_rate_remaining: Gauge,
-    installations_active: Gauge,
-    refresh_rate: Gauge,
-    triggers: Counter,
-    /// In the order of [`CallKind`], then of status classes.
-    github_call: [[Histogram; 6]; 5],
-    acknowledge: Histogram,
-    body: Histogram,
-    lag: Histogram,
-    handling: Histogram,
-    waiting: Gauge,
-    dead: Gauge,
-    connections: Gauge,
-    certificate: Gauge,
-    /// In the order of [`Dispatch`].
-    dispatch: [Histogram; 3],
+    series: Series,
     rollout: RolloutSeries,
     sandbox: SandboxSeries,
 }
@@ -105,66 +78,16 @@ impl Metrics {
     pub fn new() -> Self {
         let recorder = recorder();
         let handle = recorder.handle();
-        let one_counter = |of: &Described| counter(&recorder, of, &[]);
-        let one_gauge = |of: &Described| gauge(&recorder, of);
-        let one_histogram = |of: &Described| histogram(&recorder, of, &[]);
         let inner = Inner {
             minted: AtomicU64::new(0),
             issued: Mutex::default(),
-            mapped: one_gauge(&table::MAPPED),
-            pending: one_gauge(&table::PENDING),
-            imports: std::array::from_fn(|at| {
-                counter(&recorder, &table::IMPORTS, &[("method", IMPORT_METHODS[at])])
-            }),
-            token_success: one_counter(&table::TOKEN_SUCCESS),
-            token_failure: one_counter(&table::TOKEN_FAILURE),
-            received: one_counter(&table::WEBHOOK_RECEIVED),
-            processed: one_counter(&table::WEBHOOK_PROCESSED),
-            failed: one_counter(&table::WEBHOOK_FAILED),
-            retried: one_counter(&table::RETRIED),
-            rate_remaining: one_gauge(&table::RATE_REMAINING),
-            app_rate_remaining: one_gauge(&table::APP_RATE_REMAINING),
-            installations_active: one_gauge(&table::INSTALLATIONS_ACTIVE),
-            refresh_rate: one_gauge(&table::REFRESH_RATE),
-            triggers: one_counter(&table::TRIGGERS),
-            github_call: std::array::from_fn(|kind| {
-                std::array::from_fn(|class| {
-                    let labels = [("kind", CALL_KINDS[kind]), ("status", CLASSES[class])];
-                    histogram(&recorder, &table::GITHUB_CALL, &labels)
-                })
-            }),
-            acknowledge: one_histogram(&table::ACKNOWLEDGE),
-            body: one_histogram(&table::BODY),
-            lag: one_histogram(&table::LAG),
-            handling: one_histogram(&table::HANDLING),
-            waiting: one_gauge(&table::WAITING),
-            dead: one_gauge(&table::DEAD),
-            connections: one_gauge(&table::CONNECTIONS),
-            certificate: one_gauge(&table::CERTIFICATE),
-            dispatch: std::array::from_fn(|at| {
-                histogram(&recorder, &table::DISPATCH, &[("outcome", DISPATCHES[at])])
-            }),
+            series: Series::new(&recorder),
             rollout: RolloutSeries::new(&recorder),
             sandbox: SandboxSeries::new(&recorder),
             handle,
             recorder,
         };
-
-        // What was never told is not 0.
-        for gauge in [
-            &inner.mapped,
-            &inner.pending,
-            &inner.rate_remaining,
-            &inner.app_rate_remaining,
-            &inner.installations_active,
-            &inner.refresh_rate,
-            &inner.waiting,
-            &inner.dead,
-            &inner.certificate,
-        ] {
-            gauge.set(f64::NAN);
-        }
-        inner.connections.set(0.0);
+        inner.series.connections.set(0.0);
         Self(Arc::new(inner))
     }
 
@@ -180,18 +103,18 @@ impl Metrics {
 
     /// How many repositories are mapped, and how many wait.
     pub fn mapping(&self, mapped: u64, pending: u64) {
-        self.0.mapped.set(mapped as f64);
-        self.0.pending.set(pending as f64);
+        self.0.series.mapped.set(mapped as f64);
+        self.0.series.pending.set(pending as f64);
     }
 
     /// An import was served.
     pub fn imported(&self, method: ImportMethod) {
-        self.0.imports[method as usize].increment(1);
+        self.0.series.imports[method as usize].increment(1);
     }
 
     /// Somebody asked for an installation token, and got one or not.
     pub fn token_requested(&self, got: bool) {
-        if got { self.0.token_success.increment(1) } else { self.0.token_failure.increment(1) }
+        if got { self.0.series.token_success.increment(1) } else { self.0.series.token_failure.increment(1) }
     }
 
     /// GitHub gave a new installation token, this long after it was asked.
@@ -215,98 +138,93 @@ impl Metrics {
 
     /// New installation tokens a minute.
     pub fn token_refresh_rate(&self, per_minute: f64) {
-        self.0.refresh_rate.set(per_minute);
+        self.0.series.refresh_rate.set(per_minute);
     }
 
     /// A delivery with a good signature came.
     pub fn webhook_received(&self, bytes: usize) {
-        self.0.received.increment(1);
-        self.0.body.record(bytes as f64);
+        self.0.series.received.increment(1);
+        self.0.series.body.record(bytes as f64);
     }
 
     /// It was answered, well or badly, this long after its head.
     pub fn webhook_acknowledged(&self, after: Duration) {
-        self.0.acknowledge.record(after);
+        self.0.series.acknowledge.record(after);
     }
 
     /// A delivery was handled or ignored, this long after its receipt.
     pub fn webhook_processed(&self, lag: Duration) {
-        self.0.processed.increment(1);
-        self.0.lag.record(lag);
+        self.0.series.processed.increment(1);
+        self.0.series.lag.record(lag);
     }
 
     /// A delivery was given up, this long after its receipt.
     pub fn webhook_dead(&self, lag: Duration) {
-        self.0.failed.increment(1);
-        self.0.lag.record(lag);
+        self.0.series.failed.increment(1);
+        self.0.series.lag.record(lag);
     }
 
     /// A delivery could not be made durable.
     pub fn webhook_not_durable(&self) {
-        self.0.failed.increment(1);
+        self.0.series.failed.increment(1);
     }
 
     /// A try failed and will be repeated.
     pub fn webhook_retried(&self) {
-        self.0.retried.increment(1);
+        self.0.series.retried.increment(1);
     }
 
     /// One try to handle a delivery.
     pub fn webhook_handling(&self, took: Duration) {
-        self.0.handling.record(took);
+        self.0.series.handling.record(took);
     }
 
     /// Deliveries that wait, and those that were given up.
     pub fn inbox(&self, waiting: u64, dead: u64) {
-        self.0.waiting.set(waiting as f64);
-        self.0.dead.set(dead as f64);
+        self.0.series.waiting.set(waiting as f64);
+        self.0.series.dead.set(dead as f64);
     }
 
     /// Calls left: the lowest of all installations, and the App's own; none when nothing is known.
     pub fn rate_limit_remaining(&self, lowest: Option<u32>, app: Option<u32>) {
-        self.0.rate_remaining.set(lowest.map_or(f64::NAN, f64::from));
-        self.0.app_rate_remaining.set(app.map_or(f64::NAN, f64::from));
+        self.0.series.rate_remaining.set(lowest.map_or(f64::NAN, f64::from));
+        self.0.series.app_rate_remaining.set(app.map_or(f64::NAN, f64::from));
     }
 
     /// Installations that are known and not suspended.
     pub fn installations_active(&self, active: u64) {
-        self.0.installations_active.set(active as f64);
+        self.0.series.installations_active.set(active as f64);
     }
 
     /// An event matched a workflow and was handed to its dispatch.
     pub fn workflow_triggered(&self) {
-        self.0.triggers.increment(1);
+        self.0.series.triggers.increment(1);
     }
 
     /// One try to hand an event to the workflow engine.
     pub fn dispatched(&self, outcome: Dispatch, took: Duration) {
-        self.0.dispatch[outcome as usize].record(took);
+        self.0.series.dispatch[outcome as usize].record(took);
     }
 
     /// One request to GitHub; no status when no answer came.
     pub fn github_call(&self, kind: CallKind, status: Option<u16>, took: Duration) {
-        self.0.github_call[kind as usize][class(status)].record(took);
+        self.0.series.github_call[kind as usize][class(status)].record(took);
     }
 
     /// A connection at the HTTP door; it counts until it is dropped.
     pub fn connection(&self) -> Open {
-        self.0.connections.increment(1.0);
-        Open(self.0.connections.clone())
+        self.0.series.connections.increment(1.0);
+        Open(self.0.series.connections.clone())
     }
 
     /// When the HTTP door's certificate expires, seconds since the epoch.
     pub fn certificate_expires(&self, at: i64) {
-        self.0.certificate.set(at as f64);
+        self.0.series.certificate.set(at as f64);
     }
 
     /// The series of the HTTP door's requests: one for each template and class of status.
     pub fn routes<'t>(&self, templates: impl IntoIterator<Item = &'t str>) -> HttpRoutes {
-        let series = |route: &str| {
-            std::array::from_fn(|class| {
-                let labels = [("route", route), ("status", CLASSES[class])];
-                histogram(&self.0.recorder, &table::REQUEST, &labels)
-            })
-        };
+        let series = |route: &str| self.0.series.request.of(&self.0.recorder, route);
         HttpRoutes {
             other: series(NO_ROUTE),
             known: templates.into_iter().map(|route| (route.to_owned(), series(route))).collect(),

@@ -12,6 +12,8 @@ mod gits;
 mod hostile;
 #[path = "github_client/import.rs"]
 mod import;
+#[path = "github_client/import_users.rs"]
+mod import_users;
 #[path = "github_client/limits.rs"]
 mod limits;
 #[path = "github_client/reads.rs"]

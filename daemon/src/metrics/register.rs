@@ -3,13 +3,13 @@
 use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder as _, Unit};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusRecorder};
 
-use super::table::{ALL, Described, Form};
+use super::table::{Described, Form, Values, all};
 
 const METADATA: Metadata<'static> = Metadata::new("cutover", Level::INFO, None);
 
 pub(super) fn recorder() -> PrometheusRecorder {
     let mut builder = PrometheusBuilder::new();
-    for described in ALL {
+    for described in all() {
         if let Form::Histogram(bounds) = described.form {
             // It refuses empty lists only, and ours are not.
             builder = builder
@@ -18,7 +18,7 @@ pub(super) fn recorder() -> PrometheusRecorder {
         }
     }
     let recorder = builder.build_recorder();
-    for described in ALL {
+    for described in all() {
         let (name, help) = (described.name.into(), described.help.into());
         let unit = match described.unit {
             "seconds" => Some(Unit::Seconds),
@@ -34,36 +34,65 @@ pub(super) fn recorder() -> PrometheusRecorder {
     recorder
 }
 
-fn key(of: &Described, labels: &[(&'static str, &str)]) -> Key {
-    let labels: Vec<Label> =
-        labels.iter().map(|(name, value)| Label::new(*name, (*value).to_owned())).collect();
-    Key::from_parts(of.name, labels)
+/// What a metric's series are registered as.
+pub(super) trait Register {
+    /// `labels`: the values of the first ones, which are chosen already.
+    fn register(recorder: &PrometheusRecorder, of: &Described, labels: &[Label]) -> Self;
 }
 
-pub(super) fn counter(
-    recorder: &PrometheusRecorder,
-    of: &Described,
-    labels: &[(&'static str, &str)],
-) -> Counter {
-    recorder.register_counter(&key(of, labels), &METADATA)
+fn key(of: &Described, labels: &[Label]) -> Key {
+    Key::from_parts(of.name, labels.to_vec())
 }
 
-pub(super) fn gauge(recorder: &PrometheusRecorder, of: &Described) -> Gauge {
-    labelled_gauge(recorder, of, &[])
+impl Register for Counter {
+    fn register(recorder: &PrometheusRecorder, of: &Described, labels: &[Label]) -> Self {
+        recorder.register_counter(&key(of, labels), &METADATA)
+    }
 }
 
-pub(super) fn labelled_gauge(
-    recorder: &PrometheusRecorder,
-    of: &Described,
-    labels: &[(&'static str, &str)],
-) -> Gauge {
-    recorder.register_gauge(&key(of, labels), &METADATA)
+impl Register for Gauge {
+    fn register(recorder: &PrometheusRecorder, of: &Described, labels: &[Label]) -> Self {
+        let gauge = recorder.register_gauge(&key(of, labels), &METADATA);
+        // What was never told is not 0.
+        gauge.set(f64::NAN);
+        gauge
+    }
 }
 
-pub(super) fn histogram(
-    recorder: &PrometheusRecorder,
-    of: &Described,
-    labels: &[(&'static str, &str)],
-) -> Histogram {
-    recorder.register_histogram(&key(of, labels), &METADATA)
+impl Register for Histogram {
+    fn register(recorder: &PrometheusRecorder, of: &Described, labels: &[Label]) -> Self {
+        recorder.register_histogram(&key(of, labels), &METADATA)
+    }
+}
+
+/// One for each word of the next label. There have to be as many.
+impl<T: Register, const N: usize> Register for [T; N] {
+    fn register(recorder: &PrometheusRecorder, of: &Described, labels: &[Label]) -> Self {
+        let (name, values) = of.labels[labels.len()];
+        let words = match values {
+            Values::Words(words) => words,
+            Values::Routes => &[],
+        };
+        std::array::from_fn(|at| {
+            let own = [labels, &[Label::new(name, words[at])]].concat();
+            T::register(recorder, of, &own)
+        })
+    }
+}
+
+/// Series whose first label's values come later.
+pub(super) struct Later(Described);
+
+impl Register for Later {
+    fn register(_: &PrometheusRecorder, of: &Described, _: &[Label]) -> Self {
+        Self(*of)
+    }
+}
+
+impl Later {
+    /// Those with this value.
+    pub(super) fn of<T: Register>(&self, recorder: &PrometheusRecorder, value: &str) -> T {
+        let (name, _) = self.0.labels[0];
+        T::register(recorder, &self.0, &[Label::new(name, value.to_owned())])
+    }
 }

@@ -4,33 +4,31 @@ use cutover_shared::rollout::{Operation, RolloutName, Side, Stage};
 use metrics::{Counter, Gauge};
 use metrics_exporter_prometheus::PrometheusRecorder;
 
-use super::table::{self, OPERATIONS, OUTCOMES, ROLLOUTS, SIDES};
-use super::{Metrics, counter, labelled_gauge};
+use super::Metrics;
+use super::register::Register;
+use super::table::{Described, Values, counter, gauge, series};
 
-pub(super) struct RolloutSeries {
-    /// By operation, arm and how a call ended.
-    calls: [[[Counter; 3]; 2]; Operation::ALL.len()],
-    stage: [Gauge; RolloutName::ALL.len()],
-}
+/// By [`Operation::index`], [`Side::index`] and [`RolloutName::index`].
+pub(super) const OPERATIONS: &[&str] = &["import", "list", "clone", "pull", "push"];
+pub(super) const SIDES: &[&str] = &["legacy", "target"];
+pub(super) const ROLLOUTS: &[&str] = &["github-auth", "git-sandbox"];
 
-impl RolloutSeries {
-    pub(super) fn new(recorder: &PrometheusRecorder) -> Self {
-        let series = |operation: usize, side: usize, outcome: usize| {
-            let labels =
-                [("operation", OPERATIONS[operation]), ("side", SIDES[side]), ("outcome", OUTCOMES[outcome])];
-            counter(recorder, &table::ROLLOUT_CALLS, &labels)
-        };
-        let stage = std::array::from_fn(|at| {
-            labelled_gauge(recorder, &table::ROLLOUT_STAGE, &[("rollout", ROLLOUTS[at])])
-        });
-        // What was never told is not 0.
-        stage.iter().for_each(|gauge: &Gauge| gauge.set(f64::NAN));
-        Self {
-            calls: std::array::from_fn(|operation| {
-                std::array::from_fn(|side| std::array::from_fn(|outcome| series(operation, side, outcome)))
-            }),
-            stage,
-        }
+series! {
+    RolloutSeries {
+        calls: [[[Counter; 3]; 2]; Operation::ALL.len()] = counter(
+            "cutover_rollout_calls",
+            "calls",
+            "Calls of a rollout's arm, by operation and by how they ended; those that ran beside are among them.",
+        ).by(&[
+            ("operation", Values::Words(OPERATIONS)),
+            ("side", Values::Words(SIDES)),
+            ("outcome", Values::Words(&["ok", "error", "gross"])),
+        ]),
+        stage: [Gauge; RolloutName::ALL.len()] = gauge(
+            "cutover_rollout_stage",
+            "stage",
+            "The stage that decides now: 0 off or killed, 1 dual-write, 2 shadow, 3 canary, 4 live, 5 complete.",
+        ).by(&[("rollout", Values::Words(ROLLOUTS))]),
     }
 }
 

@@ -5,10 +5,9 @@ use std::time::Duration;
 use metrics::{Counter, Gauge, Histogram};
 use metrics_exporter_prometheus::PrometheusRecorder;
 
-use super::table::{
-    self, Described, SANDBOX_ARMS, SANDBOX_MIRROR_STATES, SANDBOX_QUOTAS, SANDBOX_SERVED_HOW,
-};
-use super::{Metrics, counter, gauge, histogram, labelled_gauge};
+use super::Metrics;
+use super::register::Register;
+use super::table::{Described, QUICK, Values, counter, gauge, seconds, series};
 
 /// The service at a moment; counts are those since the start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,56 +32,63 @@ pub struct SandboxFigures {
     pub quota: [u64; 5],
 }
 
-pub(super) struct SandboxSeries {
-    warm: Gauge,
-    wanted: Gauge,
-    leased: [Gauge; 2],
-    waiting: Gauge,
-    mirrors: Gauge,
-    mirror_bytes: Gauge,
-    trouble: Gauge,
-    wait: Histogram,
-    served: [Counter; 2],
-    fetches: [Counter; 2],
-    reaped: Counter,
-    unhealthy: Counter,
-    timed_out: Counter,
-    quota: [Counter; 5],
-}
-
-impl SandboxSeries {
-    pub(super) fn new(recorder: &PrometheusRecorder) -> Self {
-        // What was never told is not 0.
-        let unknown = |gauge: Gauge| {
-            gauge.set(f64::NAN);
-            gauge
-        };
-        let one = |of: &Described| unknown(gauge(recorder, of));
-        let count = |of: &Described| counter(recorder, of, &[]);
-        Self {
-            warm: one(&table::SANDBOX_WARM),
-            wanted: one(&table::SANDBOX_WANTED),
-            leased: std::array::from_fn(|at| {
-                unknown(labelled_gauge(recorder, &table::SANDBOX_LEASED, &[("arm", SANDBOX_ARMS[at])]))
-            }),
-            waiting: one(&table::SANDBOX_WAITING),
-            mirrors: one(&table::SANDBOX_MIRRORS),
-            mirror_bytes: one(&table::SANDBOX_MIRROR_BYTES),
-            trouble: one(&table::SANDBOX_TROUBLE),
-            wait: histogram(recorder, &table::SANDBOX_WAIT, &[]),
-            served: std::array::from_fn(|at| {
-                counter(recorder, &table::SANDBOX_SERVED, &[("how", SANDBOX_SERVED_HOW[at])])
-            }),
-            fetches: std::array::from_fn(|at| {
-                counter(recorder, &table::SANDBOX_FETCHES, &[("mirror", SANDBOX_MIRROR_STATES[at])])
-            }),
-            reaped: count(&table::SANDBOX_REAPED),
-            unhealthy: count(&table::SANDBOX_UNHEALTHY),
-            timed_out: count(&table::SANDBOX_TIMED_OUT),
-            quota: std::array::from_fn(|at| {
-                counter(recorder, &table::SANDBOX_QUOTA, &[("quota", SANDBOX_QUOTAS[at])])
-            }),
-        }
+series! {
+    SandboxSeries {
+        warm: Gauge = gauge("cutover_sandbox_warm", "sandboxes", "Sandboxes of the pool that stand ready."),
+        wanted: Gauge = gauge("cutover_sandbox_wanted", "sandboxes", "How many of them should."),
+        leased: [Gauge; 2] = gauge("cutover_sandbox_leased", "sandboxes", "Sandboxes in use.")
+            .by(&[("arm", Values::Words(&["direct", "pooled"]))]),
+        waiting: Gauge = gauge(
+            "cutover_sandbox_waiting",
+            "callers",
+            "Callers that wait for a sandbox of either arm.",
+        ),
+        mirrors: Gauge = gauge(
+            "cutover_sandbox_mirrors",
+            "mirrors",
+            "Mirrors of repositories, each of one tenant.",
+        ),
+        mirror_bytes: Gauge = gauge("cutover_sandbox_mirror_bytes", "bytes", "Size of all mirrors."),
+        trouble: Gauge = gauge(
+            "cutover_sandbox_trouble",
+            "1 or 0",
+            "1 when the pool could not be filled up the last time; the log says why.",
+        ),
+        wait: Histogram = seconds(
+            "cutover_sandbox_wait_seconds",
+            QUICK,
+            "From the wish for a sandbox of the pool until it is there.",
+        ),
+        served: [Counter; 2] = counter(
+            "cutover_sandbox_served",
+            "sandboxes",
+            "Sandboxes of the pool that were given out, ready or made then.",
+        ).by(&[("how", Values::Words(&["warm", "cold"]))]),
+        fetches: [Counter; 2] = counter(
+            "cutover_sandbox_mirror_fetches",
+            "fetches",
+            "Fetches into a mirror that had the repository, and into a new one.",
+        ).by(&[("mirror", Values::Words(&["old", "new"]))]),
+        reaped: Counter = counter(
+            "cutover_sandbox_reaped",
+            "sandboxes",
+            "Sandboxes that were taken away: of a process that is gone, or kept over their time.",
+        ),
+        unhealthy: Counter = counter(
+            "cutover_sandbox_unhealthy",
+            "sandboxes",
+            "Ready sandboxes that failed their check and were replaced.",
+        ),
+        timed_out: Counter = counter(
+            "cutover_sandbox_timed_out",
+            "operations",
+            "Operations that were not done in time.",
+        ),
+        quota: [Counter; 5] = counter(
+            "cutover_sandbox_quota_hits",
+            "operations",
+            "Operations that a quota ended.",
+        ).by(&[("quota", Values::Words(&["cpu", "memory", "disk", "processes", "sandboxes"]))]),
     }
 }
 

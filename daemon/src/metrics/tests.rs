@@ -3,7 +3,8 @@ use std::path::Path;
 
 use cutover_shared::rollout::{Operation, RolloutName, Side};
 
-use super::table::{OPERATIONS, ROLLOUTS, SIDES};
+use super::rollout::{OPERATIONS, ROLLOUTS, SIDES};
+use super::table::{Form, Values, all};
 use super::*;
 
 /// Each series of a scrape: its name and labels without the value.
@@ -16,9 +17,18 @@ fn value(text: &str, series: &str) -> Option<String> {
     text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ').map(str::to_owned))
 }
 
+/// As `# TYPE` says it.
+fn word(form: Form) -> &'static str {
+    match form {
+        Form::Counter => "counter",
+        Form::Gauge => "gauge",
+        Form::Histogram(_) => "histogram",
+    }
+}
+
 fn table() -> String {
     let mut text = String::from("| metric | type | unit | labels | what it says |\n|---|---|---|---|---|\n");
-    for of in ALL {
+    for of in all() {
         let labels: Vec<String> = of
             .labels
             .iter()
@@ -27,13 +37,13 @@ fn table() -> String {
                 Values::Routes => format!("`{name}`: the path as `openapi.json` writes it, or none"),
             })
             .collect();
-        let (name, form, unit, help) = (of.name, of.form.word(), of.unit, of.help);
+        let (name, form, unit, help) = (of.name, word(of.form), of.unit, of.help);
         text.push_str(&format!("| `{name}` | {form} | {unit} | {} | {help} |\n", labels.join("; ")));
     }
     text
 }
 
-const BEGIN: &str = "<!-- made from daemon/src/metrics/table.rs -->";
+const BEGIN: &str = "<!-- made from daemon/src/metrics -->";
 const END: &str = "<!-- end -->";
 
 fn document() -> (std::path::PathBuf, String) {
@@ -77,9 +87,9 @@ fn a_scrape_has_what_is_described_and_nothing_else() {
             _ => {}
         }
     }
-    let expected: BTreeMap<&str, &str> = ALL.iter().map(|of| (of.name, of.form.word())).collect();
+    let expected: BTreeMap<&str, &str> = all().map(|of| (of.name, word(of.form))).collect();
     assert_eq!(types, expected);
-    for of in ALL {
+    for of in all() {
         assert_eq!(helps.get(of.name), Some(&of.help), "{}", of.name);
         let bounds = text.matches(&format!("{}_bucket{{", of.name)).count();
         let sets: usize = of

@@ -7,7 +7,7 @@ use std::time::Duration;
 use cutover_daemon::audit::Who;
 use cutover_daemon::client::{Answered, Client};
 use cutover_daemon::clock::Clock;
-use cutover_daemon::doors::http::auth::Auth;
+use cutover_daemon::doors::http::auth::{Auth, Demands, Users};
 use cutover_daemon::doors::http::github::{GithubParts, routes};
 use cutover_daemon::doors::http::{Door, GithubApi, Limits as DoorLimits, Listener, Setup};
 use cutover_daemon::faults::Faults;
@@ -43,8 +43,11 @@ use tokio_util::sync::CancellationToken;
 use super::fetch::{Bench, LIMITS, git_in, unpacked};
 use super::stage::START;
 
-const SERVICE: &str = "service-token-of-the-tests";
+pub(crate) const SERVICE: &str = "service-token-of-the-tests";
 const HOUR: Duration = Duration::from_secs(3_600);
+
+/// Users' tokens are signed with it; the claim `org_id` names the tenant.
+pub(crate) const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
 /// Comparisons as most tests want them.
 pub(crate) const SHADOW: ShadowSettings =
@@ -66,7 +69,7 @@ pub(crate) struct World {
 }
 
 impl World {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::with(None).await
     }
 
@@ -165,7 +168,10 @@ impl World {
             index_max_age: HOUR,
             app_slug: Some("the-app".to_owned()),
         };
-        let auth = Auth { service_token: Some(SERVICE.to_owned().into()), ..Auth::default() };
+        let demands = Demands { tenant_claim: "org_id".into(), ..Demands::default() };
+        let users = Users::new(Clock::system(), demands, Some(&SECRET.to_owned().into()), None);
+        let (service_token, users) = (Some(SERVICE.to_owned().into()), Some(Arc::new(users)));
+        let auth = Auth { service_token, users, rates: None };
         let door = Door::new(Setup {
             tls: None,
             allow: None,
@@ -190,7 +196,13 @@ impl World {
         Self { bench, db, brake, rollouts, shadow, counted, imports, at, client, stop }
     }
 
-    async fn call(&self, method: Method, path: &str, token: &str, body: Option<Value>) -> Answered {
+    pub(crate) async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        token: &str,
+        body: Option<Value>,
+    ) -> Answered {
         let url = format!("{}{path}", self.at).parse().unwrap();
         let mut request = self.client.request(method, url).header("authorization", format!("Bearer {token}"));
         if let Some(body) = body {

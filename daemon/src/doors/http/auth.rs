@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, StatusCode};
+use cutover_shared::ids::TenantId;
 use jsonwebtoken::{Algorithm, DecodingKey};
 use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
@@ -137,6 +138,24 @@ impl Auth {
     pub fn service_within_limits(&self, headers: &HeaderMap, address: IpAddr) -> Result<(), Refusal> {
         self.counted(self.service(headers), address)?;
         self.rates.as_ref().map_or(Ok(()), |rates| rates.service())
+    }
+
+    /// The tenant that the caller may come to, a user's own; none: a service, which may come to all. Counts as the two above.
+    ///
+    /// # Errors
+    /// As [`Auth::user_within_limits`]; 403 for a user whose token names no tenant.
+    pub async fn caller_within_limits(
+        &self,
+        headers: &HeaderMap,
+        address: IpAddr,
+    ) -> Result<Option<TenantId>, Refusal> {
+        if self.service(headers).is_ok() {
+            return self.service_within_limits(headers, address).map(|()| None);
+        }
+        let user = self.user_within_limits(headers, address).await?;
+        let what = "the user's token names no tenant";
+        let tenant = user.tenant.ok_or_else(|| Refusal::new(StatusCode::FORBIDDEN, "no_tenant", what))?;
+        Ok(Some(TenantId(tenant)))
     }
 
     /// Counts a call that nobody has to prove anything for against the caller's address.

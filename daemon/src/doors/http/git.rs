@@ -4,7 +4,6 @@ mod ask;
 mod body;
 
 use std::io;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -16,6 +15,8 @@ use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use cutover_shared::git::{PushView, SandboxView};
 use cutover_shared::ids::TenantId;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tokio::io::AsyncReadExt as _;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -83,33 +84,50 @@ impl GitParts {
         Self { auth, gits, room: Room::new(clock) }
     }
 
-    /// The tenant that the caller is bound to; none: a service, for every tenant.
-    async fn caller(&self, headers: &HeaderMap, address: IpAddr) -> Result<Option<TenantId>, Refusal> {
-        if self.auth.service(headers).is_ok() {
-            self.auth.service_within_limits(headers, address)?;
-            return Ok(None);
-        }
-        let user = self.auth.user_within_limits(headers, address).await?;
-        let what = "the user's token names no tenant";
-        let tenant = user.tenant.ok_or_else(|| Refusal::new(StatusCode::FORBIDDEN, "no_tenant", what))?;
-        Ok(Some(TenantId(tenant)))
-    }
-
-    /// Who calls, and what of; the room is given back when the last is dropped.
-    async fn called<T: serde::de::DeserializeOwned>(
+    async fn called<T: DeserializeOwned>(
         &self,
         request: Request,
-        address: IpAddr,
+        Client(address): Client,
         most: usize,
-    ) -> Result<(Option<TenantId>, HeaderMap, T, Held), Refusal> {
-        let within = self.caller(request.headers(), address).await?;
+    ) -> Result<Called<T>, Refusal> {
+        let within = self.auth.caller_within_limits(request.headers(), address).await?;
         let (head, body) = request.into_parts();
         let (bytes, held) = self.room.read(body, most).await?;
-        Ok((within, head.headers, ask::read(&bytes)?, held))
+        Ok(Called { within, headers: head.headers, body: ask::read(&bytes)?, held })
     }
 }
 
+/// A call that is understood.
+struct Called<T> {
+    /// The caller's own tenant; none: of every tenant.
+    within: Option<TenantId>,
+    headers: HeaderMap,
+    body: T,
+    /// Gives the body's room back when it is dropped.
+    held: Held,
+}
+
 type Parts = Arc<GitParts>;
+
+/// Who asks, as far as it is the same everywhere.
+type Asker = (State<Parts>, Extension<RequestId>, Extension<Client>);
+
+/// Reads a body of at most `most` bytes, and answers what git makes of it.
+async fn answered<T: DeserializeOwned, V: Serialize>(
+    (State(parts), Extension(id), Extension(client)): Asker,
+    request: Request,
+    most: usize,
+    work: impl AsyncFnOnce(Parts, Called<T>) -> Result<V, Refusal>,
+) -> Response {
+    let made = match parts.called(request, client, most).await {
+        Ok(called) => work(parts, called).await,
+        Err(refusal) => Err(refusal),
+    };
+    match made {
+        Ok(view) => json(StatusCode::OK, &view),
+        Err(refusal) => refusal.answer(&id),
+    }
+}
 
 /// The routes below `/api/v1/git`.
 pub fn routes(parts: Parts) -> OpenApiRouter {
@@ -137,17 +155,11 @@ pub fn routes(parts: Parts) -> OpenApiRouter {
         (status = 502, description = "`damaged`: what came from the remote is broken or forbidden"),
         (status = 503, description = "`github_unavailable` or `busy`"),
         (status = 504, description = "`timed_out`")))]
-async fn clone_repository(
-    State(parts): State<Parts>,
-    Extension(id): Extension<RequestId>,
-    Extension(Client(address)): Extension<Client>,
-    request: Request,
-) -> Response {
-    let cloned = async {
-        let (within, _, body, _held) = parts.called::<CloneBody>(request, address, LARGEST_CALL).await?;
-        parts.gits.clone_repository(&body.ask(within)?).await.map_err(refusal)
-    };
-    answer(cloned.await, &id)
+async fn clone_repository(asker: Asker, request: Request) -> Response {
+    answered(asker, request, LARGEST_CALL, async |parts, call: Called<CloneBody>| {
+        parts.gits.clone_repository(&call.body.ask(call.within)?).await.map_err(refusal)
+    })
+    .await
 }
 
 /// Makes a sandbox be the newest of a branch, or another commit of the same repository.
@@ -165,17 +177,11 @@ async fn clone_repository(
         (status = 502, description = "`damaged`"),
         (status = 503, description = "`github_unavailable` or `busy`"),
         (status = 504, description = "`timed_out`")))]
-async fn pull(
-    State(parts): State<Parts>,
-    Extension(id): Extension<RequestId>,
-    Extension(Client(address)): Extension<Client>,
-    request: Request,
-) -> Response {
-    let pulled = async {
-        let (within, _, body, _held) = parts.called::<PullBody>(request, address, LARGEST_CALL).await?;
-        parts.gits.pull(&body.ask(within)?).await.map_err(refusal)
-    };
-    answer(pulled.await, &id)
+async fn pull(asker: Asker, request: Request) -> Response {
+    answered(asker, request, LARGEST_CALL, async |parts, call: Called<PullBody>| {
+        parts.gits.pull(&call.body.ask(call.within)?).await.map_err(refusal)
+    })
+    .await
 }
 
 /// Puts one commit on a branch, once: a repeat with the same operation makes the same commit and finds it there.
@@ -194,23 +200,17 @@ async fn pull(
         (status = 502, description = "`damaged`"),
         (status = 503, description = "`github_unavailable` or `busy`"),
         (status = 504, description = "`timed_out`")))]
-async fn push(
-    State(parts): State<Parts>,
-    Extension(id): Extension<RequestId>,
-    Extension(Client(address)): Extension<Client>,
-    request: Request,
-) -> Response {
-    let pushed = async {
-        let (within, headers, body, held) = parts.called::<PushBody>(request, address, LARGEST_PUSH).await?;
-        let (ask, gits) = (body.ask(&headers, within)?, parts.gits.clone());
+async fn push(asker: Asker, request: Request) -> Response {
+    answered(asker, request, LARGEST_PUSH, async |parts, call: Called<PushBody>| {
+        let (ask, held) = (call.body.ask(&call.headers, call.within)?, call.held);
         // In a task of its own: a caller that goes away must not leave a push that nobody asked the remote about.
         let pushing = tokio::spawn(async move {
             let _held = held;
-            gits.push(&ask).await
+            parts.gits.push(&ask).await
         });
         pushing.await.map_err(|_| internal("a push broke off"))?.map_err(refusal)
-    };
-    answer(pushed.await, &id)
+    })
+    .await
 }
 
 /// The files of a sandbox as a tar archive. One that fails on its way is cut, not ended.
@@ -225,15 +225,10 @@ async fn push(
         (status = 429, description = "`rate_limited`, with Retry-After"),
         (status = 502, description = "`damaged`: a pull broke off; clone again"),
         (status = 503, description = "`busy`: somebody works with it, or too many archives are read")))]
-async fn archive(
-    State(parts): State<Parts>,
-    Extension(id): Extension<RequestId>,
-    Extension(Client(address)): Extension<Client>,
-    headers: HeaderMap,
-    Path(sandbox): Path<String>,
-) -> Response {
+async fn archive(asker: Asker, headers: HeaderMap, Path(sandbox): Path<String>) -> Response {
+    let (State(parts), Extension(id), Extension(Client(address))) = asker;
     let found = async {
-        let within = parts.caller(&headers, address).await?;
+        let within = parts.auth.caller_within_limits(&headers, address).await?;
         let archive = parts.gits.archive(&sandbox, within.as_ref()).await.map_err(refusal)?;
         let commit =
             HeaderValue::from_str(&archive.commit_sha).map_err(|_| internal("an archive of no commit"))?;
@@ -274,27 +269,15 @@ fn streamed(archive: Archive, commit: HeaderValue, id: RequestId) -> Response {
         (status = 403, description = "`no_tenant`"),
         (status = 404, description = "It is another tenant's"),
         (status = 429, description = "`rate_limited`, with Retry-After")))]
-async fn release(
-    State(parts): State<Parts>,
-    Extension(id): Extension<RequestId>,
-    Extension(Client(address)): Extension<Client>,
-    headers: HeaderMap,
-    Path(sandbox): Path<String>,
-) -> Response {
+async fn release(asker: Asker, headers: HeaderMap, Path(sandbox): Path<String>) -> Response {
+    let (State(parts), Extension(id), Extension(Client(address))) = asker;
     let released = async {
-        let within = parts.caller(&headers, address).await?;
+        let within = parts.auth.caller_within_limits(&headers, address).await?;
         parts.gits.release(&sandbox, within.as_ref()).await.map_err(refusal)
     };
     match released.await {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
         Err(refusal) => refusal.answer(&id),
-    }
-}
-
-fn answer(made: Result<impl serde::Serialize, Refusal>, id: &RequestId) -> Response {
-    match made {
-        Ok(view) => json(StatusCode::OK, &view),
-        Err(refusal) => refusal.answer(id),
     }
 }
 

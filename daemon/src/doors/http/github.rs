@@ -17,9 +17,9 @@ use tokio::io::AsyncReadExt as _;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::RequestId;
 use super::answer::{Refusal, json};
 use super::auth::Auth;
+use super::{Client, RequestId};
 use crate::audit::Who;
 use crate::flows::import::{ImportAsk, ImportError, Imports, ListAsk, Listed};
 use crate::git::ArtifactId;
@@ -51,33 +51,6 @@ pub fn routes(parts: Parts) -> OpenApiRouter {
         .route("/api/github/import", post(import))
         .route("/api/github/repos", get(repos))
         .with_state(parts)
-}
-
-/// Who calls.
-enum Caller {
-    /// Another service: for every tenant.
-    Service,
-    /// A user: for the own tenant only.
-    Of(TenantId),
-}
-
-impl Caller {
-    fn within(&self) -> Option<TenantId> {
-        match self {
-            Self::Service => None,
-            Self::Of(tenant) => Some(tenant.clone()),
-        }
-    }
-}
-
-async fn caller(auth: &Auth, headers: &HeaderMap) -> Result<Caller, Refusal> {
-    if auth.service(headers).is_ok() {
-        return Ok(Caller::Service);
-    }
-    let user = auth.user(headers).await?;
-    user.tenant
-        .map(|tenant| Caller::Of(TenantId(tenant)))
-        .ok_or_else(|| Refusal::new(StatusCode::FORBIDDEN, "no_tenant", "the user's token names no tenant"))
 }
 
 /// What is to be imported. Both spellings of each field are taken.
@@ -117,16 +90,21 @@ struct ImportBody {
 async fn import(
     State(parts): State<Parts>,
     Extension(id): Extension<RequestId>,
+    Extension(client): Extension<Client>,
     request: Request,
 ) -> Response {
-    match imported(&parts, request).await {
+    match imported(&parts, client, request).await {
         Ok(view) => json(StatusCode::OK, &view),
         Err(refusal) => refusal.answer(&id),
     }
 }
 
-async fn imported(parts: &GithubParts, request: Request) -> Result<ImportView, Refusal> {
-    let caller = caller(&parts.auth, request.headers()).await?;
+async fn imported(
+    parts: &GithubParts,
+    Client(address): Client,
+    request: Request,
+) -> Result<ImportView, Refusal> {
+    let within = parts.auth.caller_within_limits(request.headers(), address).await?;
     let body: ImportBody = body(request).await?;
     let ask = ImportAsk {
         project: body.project_id,
@@ -134,7 +112,7 @@ async fn imported(parts: &GithubParts, request: Request) -> Result<ImportView, R
         repository: body.repository,
         reference: body.reference,
         method: Wanted::Auto,
-        within: caller.within(),
+        within,
     };
     parts.imports.run(&ask).await.map_err(refusal)
 }
@@ -189,18 +167,19 @@ struct ReposAnswer {
 async fn repos(
     State(parts): State<Parts>,
     Extension(id): Extension<RequestId>,
+    Extension(Client(address)): Extension<Client>,
     headers: HeaderMap,
     query: Result<Query<ReposQuery>, axum::extract::rejection::QueryRejection>,
 ) -> Response {
     let listed = async {
-        let caller = caller(&parts.auth, &headers).await?;
+        let within = parts.auth.caller_within_limits(&headers, address).await?;
         let Query(query) = query.map_err(|_| bad("the query can't be read"))?;
         let ask = ListAsk {
             project: query.project_id,
             tenant: query.tenant_id,
             installation: query.installation_id,
             cursor: query.cursor,
-            within: caller.within(),
+            within,
         };
         parts.imports.list(&ask).await.map_err(refusal)
     };
@@ -223,16 +202,18 @@ async fn repos(
         (status = 200, description = "The archive", content_type = "application/zstd"),
         (status = 401, description = "Not the service's token"),
         (status = 404, description = "There is none, or it is not kept any more"),
+        (status = 429, description = "`rate_limited`, with Retry-After"),
     )
 )]
 async fn artifact(
     State(parts): State<Parts>,
     Extension(id): Extension<RequestId>,
+    Extension(Client(address)): Extension<Client>,
     headers: HeaderMap,
     Path(name): Path<String>,
 ) -> Response {
     let found = async {
-        parts.auth.service(&headers)?;
+        parts.auth.service_within_limits(&headers, address)?;
         let nothing = || {
             Refusal::new(StatusCode::NOT_FOUND, "not_found", "there is no such artifact, or its time is over")
         };
@@ -299,28 +280,34 @@ struct BridgeAnswer {
         (status = 401, description = "Neither the service's token nor a user's"),
         (status = 403, description = "`dry_run_only`: an operator applies"),
         (status = 404, description = "The catalog has nothing of it"),
+        (status = 429, description = "`rate_limited`, with Retry-After"),
         (status = 503, description = "GitHub or the store does not answer"),
     )
 )]
 async fn bridge(
     State(parts): State<Parts>,
     Extension(id): Extension<RequestId>,
+    Extension(client): Extension<Client>,
     request: Request,
 ) -> Response {
-    match planned(&parts, request).await {
+    match planned(&parts, client, request).await {
         Ok(answer) => json(StatusCode::OK, &answer),
         Err(refusal) => refusal.answer(&id),
     }
 }
 
-async fn planned(parts: &GithubParts, request: Request) -> Result<BridgeAnswer, Refusal> {
-    let caller = caller(&parts.auth, request.headers()).await?;
+async fn planned(
+    parts: &GithubParts,
+    Client(address): Client,
+    request: Request,
+) -> Result<BridgeAnswer, Refusal> {
+    let within = parts.auth.caller_within_limits(request.headers(), address).await?;
     let body: BridgeBody = body(request).await?;
     if !body.dry_run {
         let what = "only plans are made here: an operator approves and applies with `cutover map apply`";
         return Err(Refusal::new(StatusCode::FORBIDDEN, "dry_run_only", what));
     }
-    let scope = match (caller.within(), body.tenant_id, body.scope.as_deref()) {
+    let scope = match (within, body.tenant_id, body.scope.as_deref()) {
         (Some(own), asked, None) if asked.as_ref().is_none_or(|asked| *asked == own) => MapScope::Tenant(own),
         (Some(_), ..) => {
             return Err(Refusal::new(StatusCode::NOT_FOUND, "not_found", "there is no such tenant"));

@@ -153,9 +153,10 @@ async fn connection<S: AsyncRead + AsyncWrite + Unpin + Send>(
         () = stop.cancelled() => {}
         () = clock.sleep(limits.connection) => {}
     }
+    // One that is silent ends here; a request under way has all its time, however late it was begun.
     serving.as_mut().graceful_shutdown();
     // A peer that never reads its answer would stay for ever.
-    let longest = limits.request.saturating_add(LET_GO);
+    let longest = limits.request.max(limits.slow).saturating_add(LET_GO);
     match clock.timeout(longest, serving).await {
         Ok(ended) => report(peer, ended),
         Err(_) => tracing::debug!(peer = %peer.0, "a connection is cut"),

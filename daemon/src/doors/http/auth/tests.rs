@@ -373,3 +373,28 @@ async fn bad_tokens_count_against_their_address_and_good_ones_against_their_user
     assert!(!service(&bad, 3));
     assert_eq!(auth.service_within_limits(&bad, address(3)).unwrap_err().status.as_u16(), 429);
 }
+
+#[tokio::test]
+async fn a_caller_has_the_own_tenant_a_service_all_and_both_count() {
+    let rates = Some(Arc::new(Rates::new(Clock::manual(0), 2, 3)));
+    let (service_token, users) = (Some("service".into()), Some(Arc::new(users(demands()))));
+    let auth = Auth { service_token, users, rates };
+    let address = IpAddr::from([192, 0, 2, 1]);
+    let call = async |token: &str| {
+        let mut headers = HeaderMap::new();
+        headers.insert(AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {token}")).unwrap());
+        auth.caller_within_limits(&headers, address).await.map_err(|refusal| refusal.code)
+    };
+    let (own, none) = (hs256(&good()), hs256(&json!({"sub": "user-2", "exp": NOW + 60})));
+    for (token, expected) in
+        [("service", Ok(None)), (&own, Ok(Some(TenantId::from("org-1")))), (&none, Err("no_tenant"))]
+    {
+        for _ in 0..3 {
+            assert_eq!(call(token).await, expected, "{token}");
+        }
+        assert_eq!(call(token).await, Err("rate_limited"), "{token}");
+    }
+    for expected in ["unauthorized", "unauthorized", "rate_limited"] {
+        assert_eq!(call("guess").await, Err(expected));
+    }
+}

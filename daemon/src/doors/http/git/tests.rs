@@ -1,6 +1,7 @@
 mod behind;
 
 use std::collections::BTreeSet;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -26,7 +27,7 @@ use crate::sandbox::{Author, Branch, Change, FileChange, MOST_FILES, OperationId
 
 const NOW: i64 = 1_750_000_000;
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
-const SERVICE: &str = "right";
+const SERVICE: &str = "planted-service-token";
 const SHA: &str = "0123456789abcdef0123456789abcdef01234567";
 const ROUTES: [(&str, &str); 5] = [
     ("POST", "/api/v1/git/clone"),
@@ -102,6 +103,26 @@ impl World {
         let text = |name: &str| answer["error"][name].as_str().unwrap().to_owned();
         assert_eq!(self.behind.taken(), [], "{body}");
         (status, text("code"), text("message"))
+    }
+}
+
+/// Keeps all that is logged on this thread.
+fn planted_log() -> (impl tracing::Subscriber, Arc<Mutex<Vec<u8>>>) {
+    let log = Arc::new(Mutex::new(Vec::new()));
+    let (layer, kept) = (tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE), log.clone());
+    (layer.with_writer(move || Kept(kept.clone())).finish(), log)
+}
+
+struct Kept(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Kept {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -454,6 +475,50 @@ async fn a_push_goes_on_when_its_caller_goes_away() {
     gate.notify_one();
     world.behind.done.notified().await;
     assert_eq!(world.behind.taken(), [Asked::Push(push_ask())]);
+}
+
+#[tokio::test]
+async fn a_body_has_its_room_until_git_is_done_with_it() {
+    let world = World::new().await;
+    let (all, gate) = (world.parts.room.left(), Arc::new(Notify::new()));
+    *world.behind.gate.lock().unwrap() = Some(gate.clone());
+    for route in &ROUTES[..3] {
+        let body = good(*route);
+        let looking = async {
+            world.behind.begun.notified().await;
+            assert!(world.parts.room.left() < all, "{route:?}");
+            gate.notify_one();
+        };
+        let ((status, answer), ()) = tokio::join!(world.call(*route, SERVICE, &body), looking);
+        assert_eq!((status, world.parts.room.left()), (200, all), "{route:?}: {answer}");
+    }
+}
+
+/// Whoever calls, right or wrong: what it shows stands in no answer and in no line of the log.
+#[tokio::test]
+async fn no_bearer_is_in_an_answer_or_in_the_log() {
+    let (subscriber, log) = planted_log();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let world = World::new().await;
+    let own = json!({ "sub": "u", "org_id": "t7" });
+    let bearers = ["planted-guess".to_owned(), user(own.clone()), format!("{}x", user(own)), SERVICE.into()];
+    let mut told = String::new();
+    for route in ROUTES {
+        for bearer in &bearers {
+            let errors = [GitsError::Internal("inside".into()), GitsError::Busy];
+            world.behind.errors.lock().unwrap().extend(errors);
+            for _ in 0..3 {
+                let answer = world.sent(route, bearer, &["op-1"], good(route).to_string()).await.unwrap();
+                told.push_str(&format!("{:?} {}", answer.headers, String::from_utf8_lossy(&answer.body)));
+            }
+            world.behind.errors.lock().unwrap().clear();
+        }
+    }
+    let logged = String::from_utf8(log.lock().unwrap().clone()).unwrap();
+    assert!(logged.contains("answered") && told.contains("unauthorized"), "nothing was looked at: {logged}");
+    for bearer in &bearers {
+        assert!(!told.contains(bearer) && !logged.contains(bearer), "{bearer} was shown");
+    }
 }
 
 #[tokio::test]

@@ -126,3 +126,71 @@ async fn a_panic_is_an_answer() {
     world.does(Does::Panic);
     assert_eq!(world.send(&push()).await.status, 500);
 }
+
+/// Ten minutes old, one that is silent ends at once; a request that was begun just before has the time of its route.
+#[tokio::test]
+async fn an_old_connection_ends_after_the_request_under_way() {
+    #[derive(Default)]
+    struct Gate {
+        came: Notify,
+        go: Notify,
+    }
+    #[utoipa::path(post, path = "/api/v1/git/clone", responses((status = 200)))]
+    async fn clone(State(gate): State<Arc<Gate>>) {
+        gate.came.notify_one();
+        gate.go.notified().await;
+    }
+    let (gate, second) = (Arc::new(Gate::default()), Duration::from_secs(1));
+    // Silence alone ends none of them here.
+    let limits = Limits { head: Duration::from_secs(60 * 60), ..Limits::default() };
+    let apis = OpenApiRouter::new().routes(utoipa_axum::routes!(clone)).with_state(gate.clone());
+    let world = World::of(|setup| Setup { apis, limits, ..setup }).await;
+    let mut streams = Vec::new();
+    for _ in 0..2 {
+        let mut stream = TcpStream::connect(world.at).await.unwrap();
+        stream.write_all(&push().without("connection").bytes()).await.unwrap();
+        let mut text = Vec::new();
+        while !text.ends_with(b"}") {
+            assert!(stream.read_buf(&mut text).await.unwrap() > 0);
+        }
+        streams.push(stream);
+    }
+    let (mut busy, mut silent) = (streams.remove(0), streams.remove(0));
+    world.clock.advance(limits.connection - second);
+    let clone = Call { path: "/api/v1/git/clone", ..push() }.without("connection");
+    busy.write_all(&clone.bytes()).await.unwrap();
+    gate.came.notified().await;
+    world.clock.advance(second);
+    assert_eq!(silent.read(&mut [0]).await.unwrap(), 0);
+    for _ in 2..limits.slow.as_secs() {
+        world.clock.advance(second);
+        tokio::task::yield_now().await;
+    }
+    gate.go.notify_one();
+    assert_eq!(read(busy).await.status, 200);
+}
+
+#[tokio::test]
+async fn an_old_connection_whose_peer_reads_nothing_is_cut() {
+    #[utoipa::path(get, path = "/api/v1/endless", responses((status = 200)))]
+    async fn endless() -> axum::body::Body {
+        let part = bytes::Bytes::from_static(&[b'x'; 64 * 1024]);
+        let parts = futures::stream::repeat_with(move || Ok::<_, std::io::Error>(part.clone()));
+        axum::body::Body::from_stream(parts)
+    }
+    let apis = OpenApiRouter::new().routes(utoipa_axum::routes!(endless));
+    let world = World::of(|setup| Setup { apis, ..setup }).await;
+    let call = Call { method: "GET", path: "/api/v1/endless", body: Vec::new(), ..push() };
+    let mut stream = TcpStream::connect(world.at).await.unwrap();
+    stream.write_all(&call.without("content-length").bytes()).await.unwrap();
+    stream.readable().await.unwrap();
+    let gone = async {
+        while !world.metrics.render().contains("\ncutover_http_connections 0\n") {
+            tokio::task::yield_now().await;
+        }
+    };
+    world.moving(Duration::from_secs(10), gone).await;
+    let limits = Limits::default();
+    let (age, longest) = (world.clock.monotonic(), limits.connection + limits.slow);
+    assert!(age > limits.connection && age < longest + Duration::from_secs(60), "{age:?}");
+}

@@ -42,13 +42,21 @@ pub(super) struct Behind {
     pub(super) errors: Mutex<VecDeque<GitsError>>,
     /// Parts of the next archive; the error after them, where there is one.
     pub(super) parts: Mutex<(Vec<Vec<u8>>, bool)>,
-    /// A push waits for it, where it is set, and says that it has begun.
+    /// What has a body waits for it, where it is set, and says that it has begun.
     pub(super) gate: Mutex<Option<Arc<Notify>>>,
     pub(super) begun: Notify,
     pub(super) done: Notify,
 }
 
 impl Behind {
+    async fn wait(&self) {
+        let gate = self.gate.lock().unwrap().clone();
+        if let Some(gate) = gate {
+            self.begun.notify_one();
+            gate.notified().await;
+        }
+    }
+
     fn enter(&self, asked: Asked) -> Result<(), GitsError> {
         self.asked.lock().unwrap().push(asked);
         self.errors.lock().unwrap().pop_front().map_or(Ok(()), Err)
@@ -81,19 +89,17 @@ pub(super) fn sandbox(reference: Option<&String>) -> SandboxView {
 #[async_trait]
 impl TenantGit for Behind {
     async fn clone_repository(&self, ask: &CloneAsk) -> Result<SandboxView, GitsError> {
+        self.wait().await;
         self.enter(Asked::Clone(ask.clone())).map(|()| sandbox(ask.reference.as_ref()))
     }
 
     async fn pull(&self, ask: &PullAsk) -> Result<SandboxView, GitsError> {
+        self.wait().await;
         self.enter(Asked::Pull(ask.clone())).map(|()| sandbox(ask.reference.as_ref()))
     }
 
     async fn push(&self, ask: &PushAsk) -> Result<PushView, GitsError> {
-        let gate = self.gate.lock().unwrap().clone();
-        if let Some(gate) = gate {
-            self.begun.notify_one();
-            gate.notified().await;
-        }
+        self.wait().await;
         self.enter(Asked::Push(ask.clone()))?;
         self.done.notify_one();
         Ok(PushView {
