@@ -109,7 +109,7 @@ impl Judge {
             stage_ms: self.stage_ms,
             last: self.last,
             last_call_ms: self.last_call_ms,
-            shadow: self.shadow,
+            beside: self.beside,
             gross: self.gross,
             lost: self.lost,
             incomplete: self.incomplete,

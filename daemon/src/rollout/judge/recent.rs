@@ -17,10 +17,11 @@ pub(super) struct Recent {
 }
 
 impl Recent {
-    /// Adds a window that ended then. One of an earlier span, of a clock that was set back, counts with the span that runs.
+    /// Adds a window that ended then. One of the span before counts with the span that runs; one of before that tells of a clock that was
+    /// ahead and was set right, and what it had dated begins anew.
     pub fn add(&mut self, to_ms: i64, calls: u64, hits: u64) {
         let span = to_ms.div_euclid(SPAN_MS);
-        if span > self.span {
+        if span > self.span || span < self.span.saturating_sub(1) {
             let follows = span == self.span.saturating_add(1);
             let before = if follows { self.now } else { Tally::default() };
             *self = Self { span, now: Tally::default(), before };
