@@ -33,7 +33,7 @@ pub(super) const KEYS: &[Key] = &[
     usual("sandbox.least_free", Kind::Whole { min: 0, max: 1_099_511_627_776 },
         "Bytes that the disk keeps free: below them nothing new is begun.", "536870912", "1073741824"),
     usual("sandbox.wall", TIME,
-        "Real time of one operation, its wait for a sandbox included. Less than `lease`, and no more than `rollout.shadow_timeout`.", r#""2m""#, r#""5m""#),
+        "Real time of one operation, its wait for a sandbox included. Less than `lease`, and no more than `rollout.shadow_timeout`.", r#""2m""#, r#""90s""#),
     usual("sandbox.cpu", TIME,
         "Processor time of each process of git's, whole seconds.", r#""1m""#, r#""2m""#),
     usual("sandbox.memory", Kind::Whole { min: 134_217_728, max: 1_099_511_627_776 },

@@ -67,7 +67,7 @@ fn sorted(names: impl IntoIterator<Item = String>) -> Vec<String> {
     names
 }
 
-fn list(names: &Vec<String>) -> ListRef {
+fn list(names: &[String]) -> ListRef {
     ListRef { digest: String::new(), count: names.len() as u64 }
 }
 
@@ -149,7 +149,7 @@ impl World {
     fn went(&self, to: Stage, kept: Option<HashSet<String>>) -> Self {
         let mut state = self.state();
         let names = kept.map(sorted);
-        if state.back(to, names.as_ref().map(list), 0) { self.after(&state, names) } else { self.clone() }
+        if state.back(to, names.as_deref().map(list), 0) { self.after(&state, names) } else { self.clone() }
     }
 
     fn stored(&self) -> Plan {
@@ -374,7 +374,7 @@ impl Search {
                 };
                 let names = names.map(|names| sorted(names.into_iter().map(|name| name.0)));
                 let mut moved = state.clone();
-                moved.placed(to, names.as_ref().map(list), exact.is_none() && to.ring.is_all(), 0);
+                moved.placed(to, names.as_deref().map(list), exact.is_none() && to.ring.is_all(), 0);
                 let after = world.after(&moved, names);
                 let on = |of: &World| {
                     let plan = of.stored();

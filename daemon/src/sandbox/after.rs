@@ -10,7 +10,7 @@ impl Arm {
     pub(super) async fn replaced(&self, ask: &GitAsk, lease: &mut Lease) -> Result<Pulled, SandboxError> {
         let deadline = self.deadline(ask);
         let first = self.cloned(ask, deadline).await;
-        let cloned = self.again(ask, first, self.cloned(ask, deadline)).await?;
+        let cloned = Box::pin(self.again(ask, first, self.cloned(ask, deadline))).await?;
         let Cloned { commit_sha, tree_sha, files, bytes, sandbox } = cloned;
         let steps = self.steps(ask, &sandbox, deadline);
         let (repository, before) = (sandbox.repository(), lease.commit());

@@ -287,7 +287,7 @@ impl GitArm for Arm {
         let deadline = self.deadline(ask);
         let work = async {
             let first = self.cloned(ask, deadline).await;
-            self.again(ask, first, self.cloned(ask, deadline)).await
+            Box::pin(self.again(ask, first, self.cloned(ask, deadline))).await
         };
         self.bounded(ask, None, Box::pin(work)).await
     }
@@ -314,7 +314,7 @@ impl GitArm for Arm {
         let (deadline, sent) = (self.deadline(ask), Sent::default());
         let work = async {
             let first = self.pushed(ask, change, deadline, &sent).await;
-            self.again(ask, first, self.pushed(ask, change, deadline, &sent)).await
+            Box::pin(self.again(ask, first, self.pushed(ask, change, deadline, &sent))).await
         };
         self.bounded(ask, None, Box::pin(work)).await.map_err(|error| sent.told(error))
     }

@@ -46,6 +46,11 @@ fn a_start_kills_at_once_and_removes_later() {
         .stdin(Stdio::null())
         .spawn()
         .unwrap();
+    // A process that has just become another program has no environment for a moment.
+    let environment = format!("/proc/{}/environ", orphan.id());
+    while std::fs::read(&environment).is_ok_and(|bytes| bytes.is_empty()) {
+        std::thread::yield_now();
+    }
     let (house, gone) = House::open(dir.path()).unwrap();
     assert!(!orphan.wait().unwrap().success());
     assert!(left.exists() && house.folder().exists());

@@ -266,8 +266,6 @@ async fn each_reason_keeps_its_value() {
     };
     let row = |value: bool, reason: &str, variant: &str| (value.into(), reason.into(), variant.into());
     assert_eq!(seen(&flags).await, row(true, "STATIC", "target"));
-    let acme = "acme".into();
-    flags.rollouts.set_override(RolloutName::GitSandbox, &acme, None, "", &who).await.unwrap();
     flags.rollouts.flag(Operation::Clone, false, "x", &who).await.unwrap();
     assert_eq!(seen(&flags).await, row(false, "DISABLED", "legacy"));
     flags.rollouts.flag(Operation::Clone, true, "x", &who).await.unwrap();
