@@ -544,11 +544,12 @@ async fn a_caller_who_hangs_up_early_has_met_no_broken_arm() {
     let bench = Bench::at(Stage::Complete).await;
     let stage = &bench.world.bench.stage;
     stage.sim.faults().add(Fault::on(RouteKind::GitPack, Effect::Latency(HOUR)).always());
-    for (waits, ok, gross) in [(59, 1, 0), (60, 1, 1)] {
+    let packs = || stage.sim.calls().log().iter().filter(|call| call.kind == RouteKind::GitPack).count();
+    for (before, (waits, ok, gross)) in [(59, 1, 0), (60, 1, 1)].into_iter().enumerate() {
         let gits = bench.gits.clone();
         let ask = CloneAsk { place: of("p-mapped"), reference: None };
         let cloning = tokio::spawn(async move { gits.clone_repository(&ask).await.map(drop) });
-        until("git speaks", || stage.sim.calls().in_flight() == 1).await;
+        until("git asks for the pack", || packs() > before && stage.sim.calls().in_flight() == 1).await;
         stage.clock.advance(Duration::from_secs(waits));
         cloning.abort();
         let _ = cloning.await;
