@@ -3,6 +3,8 @@
 pub(super) mod audit;
 pub(super) mod catalog;
 mod downstream;
+#[cfg(test)]
+mod filled;
 pub(super) mod inbox;
 mod index;
 mod installed;

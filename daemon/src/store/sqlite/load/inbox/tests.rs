@@ -1,34 +1,19 @@
 //! What is asked all the time goes by an index, also when a million wait.
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
+use sqlx::sqlite::SqliteConnection;
+use sqlx::{AssertSqlSafe, Connection as _};
 
+use super::super::filled::{filled, plan};
 use super::*;
-use crate::faults::Faults;
-use crate::store::{Db, open};
 
-/// 20,000 that wait in 100 queues, written by SQL, which is quicker than units.
+/// 20,000 that wait in 100 queues.
 const FILL: &str = "INSERT INTO deliveries (guid, event, installation, received_at, digest, bytes, state)
      WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 19999)
      SELECT i, 'push', 7 + i % 100, 1000 - i % 100, '', 0, 'waiting' FROM n";
 
-async fn filled() -> (tempfile::TempDir, Db, SqliteConnection) {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("cutover.db");
-    let db = open(&format!("sqlite:{}", path.display()), Faults::none()).await.unwrap();
-    let mut connection = SqliteConnectOptions::new().filename(&path).connect().await.unwrap();
-    query(FILL).execute(&mut connection).await.unwrap();
-    (dir, db, connection)
-}
-
-async fn plan(connection: &mut SqliteConnection, sql: &str) -> Vec<String> {
-    let rows = query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"))).fetch_all(connection).await.unwrap();
-    rows.iter().map(|row| row.get("detail")).collect()
-}
-
 #[tokio::test]
 async fn heads_are_found_queue_by_queue_without_a_scan_of_what_waits() {
-    let (_dir, db, mut connection) = filled().await;
+    let (_dir, db, mut connection) = filled(FILL).await;
     let found = db.queue_heads(None, 1_000).await.unwrap();
     let expected: Vec<QueueHead> =
         (0..100).map(|n| QueueHead { queue: 7 + n, seq: 1 + n, due_at: 0 }).collect();
@@ -49,7 +34,7 @@ async fn heads_are_found_queue_by_queue_without_a_scan_of_what_waits() {
 /// A plan can look right and still read everything: with a budget of steps too small for a scan it must come through.
 #[tokio::test]
 async fn heads_take_steps_by_queue_and_not_by_row() {
-    let (_dir, db, mut connection) = filled().await;
+    let (_dir, db, mut connection) = filled(FILL).await;
     let mut handle = connection.lock_handle().await.unwrap();
     let steps = std::sync::Arc::new(std::sync::atomic::AtomicU64::new(0));
     let counter = steps.clone();
@@ -75,7 +60,7 @@ async fn heads_take_steps_by_queue_and_not_by_row() {
 
 #[tokio::test]
 async fn queues_and_counts_go_by_their_indexes() {
-    let (_dir, db, mut connection) = filled().await;
+    let (_dir, db, mut connection) = filled(FILL).await;
     let queue = plan(&mut connection, QUEUE).await;
     assert_eq!(queue, ["SEARCH deliveries USING INDEX deliveries_waiting (queue=?)"]);
     let seqs: Vec<i64> = db.queue(9, 3).await.unwrap().iter().map(|row| row.seq).collect();

@@ -1,11 +1,7 @@
 //! Incidents of many stays, by their indexes.
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Row as _};
-
+use super::super::filled::{filled, plan};
 use super::*;
-use crate::faults::Faults;
-use crate::store::{Db, open};
 
 /// One each ten seconds, closed five seconds later; by turns of one rollout, the other, and both. Every hundredth is open.
 const FILL: &str = "INSERT INTO incidents (id, opened_at, opened_by, rollout, text, closed_at, closed_by)
@@ -13,18 +9,9 @@ const FILL: &str = "INSERT INTO incidents (id, opened_at, opened_by, rollout, te
      SELECT printf('inc-%05d', i), i * 10, 'ana', CASE i % 3 WHEN 0 THEN 'github-auth' WHEN 1 THEN 'git-sandbox' ELSE '' END, 'slow',
             CASE WHEN i % 100 THEN i * 10 + 5 END, CASE WHEN i % 100 THEN 'bo' END FROM n";
 
-async fn filled() -> (tempfile::TempDir, Db, SqliteConnection) {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("cutover.db");
-    let db = open(&format!("sqlite:{}", path.display()), Faults::none()).await.unwrap();
-    let mut connection = SqliteConnectOptions::new().filename(&path).connect().await.unwrap();
-    query(FILL).execute(&mut connection).await.unwrap();
-    (dir, db, connection)
-}
-
 #[tokio::test]
 async fn each_span_has_its_own_incidents_by_one_question_that_scans_nothing() {
-    let (_dir, db, mut connection) = filled().await;
+    let (_dir, db, mut connection) = filled(FILL).await;
     let spans = [(50_000, i64::MAX), (95, 100), (35, 61), (20, 21), (0, 50_000)];
     let all = db.incidents_of(RolloutName::GithubAuth, &spans, 3).await.unwrap();
     let ids: Vec<Vec<&str>> =
@@ -42,16 +29,14 @@ async fn each_span_has_its_own_incidents_by_one_question_that_scans_nothing() {
     assert_eq!(all[4][0].closed, None);
     assert_eq!(db.incidents_of(RolloutName::GithubAuth, &[], 3).await.unwrap().len(), 0);
 
-    let rows = query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {INCIDENTS}")));
-    let rows = rows.fetch_all(&mut connection).await.unwrap();
-    let plan: Vec<String> = rows.iter().map(|row| row.get("detail")).collect();
+    let plan = plan(&mut connection, INCIDENTS).await;
     let ours: Vec<&String> = plan.iter().filter(|step| step.contains("incidents")).collect();
     assert!(ours.len() == 3 && ours.iter().all(|step| step.starts_with("SEARCH")), "{plan:#?}");
 }
 
 #[tokio::test]
 async fn what_is_open_is_found_whatever_number_is() {
-    let (_dir, db, _connection) = filled().await;
+    let (_dir, db, _connection) = filled(FILL).await;
     let oldest = db.open_incident(RolloutName::GithubAuth).await.unwrap();
     assert_eq!(oldest, Some(("inc-00000".to_owned(), "slow".to_owned())));
     let ids = ["inc-09900", "inc-09901", "nothing"].map(str::to_owned);

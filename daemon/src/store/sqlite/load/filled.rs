@@ -1,0 +1,23 @@
+//! A store with many rows, and how SQLite would look for some of them.
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Row as _, query};
+
+use crate::faults::Faults;
+use crate::store::{Db, open};
+
+/// Filled by SQL, which is quicker than units.
+pub async fn filled(sql: &'static str) -> (tempfile::TempDir, Db, SqliteConnection) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("cutover.db");
+    let db = open(&format!("sqlite:{}", path.display()), Faults::none()).await.unwrap();
+    let mut connection = SqliteConnectOptions::new().filename(&path).connect().await.unwrap();
+    query(sql).execute(&mut connection).await.unwrap();
+    (dir, db, connection)
+}
+
+/// The steps of SQLite's plan.
+pub async fn plan(connection: &mut SqliteConnection, sql: &str) -> Vec<String> {
+    let rows = query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"))).fetch_all(connection).await.unwrap();
+    rows.iter().map(|row| row.get("detail")).collect()
+}
