@@ -7,6 +7,7 @@ pub mod clock;
 pub mod config;
 pub mod doors;
 pub mod faults;
+pub mod fleet;
 pub mod flows;
 pub mod gateway;
 pub mod git;

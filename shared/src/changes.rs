@@ -18,13 +18,15 @@ pub enum Topic {
     Outbox,
     Mode,
     Rollouts,
+    /// Tenants' own databases and their migrations.
+    Fleet,
     Audit,
 }
 
 crate::run::words!(Topic {
     Runs = "runs", Mapping = "mapping", Catalog = "catalog", Index = "index", Tokens = "tokens", Inbox = "inbox",
     Outbox = "outbox", Mode = "mode",
-    Rollouts = "rollouts", Audit = "audit",
+    Rollouts = "rollouts", Fleet = "fleet", Audit = "audit",
 });
 
 /// Versions of all topics. A new `epoch` (the daemon restarted) means: ask for everything again.

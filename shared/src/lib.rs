@@ -8,6 +8,7 @@ pub mod changes;
 pub mod context;
 pub mod error;
 pub mod filter;
+pub mod fleet;
 pub mod git;
 pub mod hooks;
 pub mod ids;

@@ -2,6 +2,7 @@
 //! transaction handle leaves this folder.
 
 mod downstream;
+mod fleet;
 mod inbox;
 mod installed;
 mod integration;
@@ -33,6 +34,10 @@ use cutover_shared::rpc::Topic;
 use tokio::sync::watch;
 
 pub use downstream::{DownstreamOp, DownstreamRead, DownstreamRow};
+pub use fleet::{
+    FailureRow, FleetFigures, FleetOp, FleetRead, InstanceFilter, InstanceRow, InstanceStanding, MigrationRow, Observation,
+    StepRow,
+};
 pub use inbox::{
     DeliveryRow, InboxCounts, InboxOp, InboxRead, MOST_COUNTED, MinuteRow, NewDelivery, QueueHead,
 };
@@ -105,6 +110,7 @@ pub trait Store:
     AuditRead
     + CatalogRead
     + DownstreamRead
+    + FleetRead
     + InboxRead
     + IndexRead
     + IntegrationRead

@@ -5,6 +5,7 @@ use cutover_shared::rpc::Topic;
 use cutover_shared::run::{ItemState, RunState};
 
 use super::downstream::DownstreamOp;
+use super::fleet::FleetOp;
 use super::inbox::InboxOp;
 use super::integration::IntegrationOp;
 use super::learned::Learned;
@@ -87,6 +88,7 @@ ops! {
     Run(RunOp),
     Catalog(CatalogOp),
     Downstream(DownstreamOp),
+    Fleet(FleetOp),
     Mapping(MappingOp),
     Mirror(MirrorOp),
     Mismatch(MismatchOp),
@@ -289,6 +291,7 @@ impl Op {
             }
             Self::RolloutMetric(RolloutMetricOp::Tenants { rows }) => rows.len(),
             Self::Downstream(DownstreamOp::Put { rows, .. }) => rows.len(),
+            Self::Fleet(op) => op.rows(),
             Self::Sandbox(op) => op.rows(),
             Self::Ring(RingOp::Add { tenants, .. } | RingOp::Remove { tenants, .. }) => tenants.len(),
             Self::Second(SecondOp::Again { seqs, .. }) => seqs.len(),
@@ -334,6 +337,8 @@ impl Op {
             Self::Index(_) | Self::Integration(_) | Self::Rescore(RescoreOp::Owe { .. }) => {
                 Some(Topic::Index)
             }
+            Self::Fleet(FleetOp::Schemas { .. } | FleetOp::Pin { .. }) => None,
+            Self::Fleet(_) => Some(Topic::Fleet),
             Self::Inbox(_) => Some(Topic::Inbox),
             Self::Setting(SettingOp::Set { name, .. }) if name.starts_with("inbox.") => Some(Topic::Inbox),
             Self::Outbox(_) => Some(Topic::Outbox),

@@ -3,6 +3,7 @@
 pub(super) mod audit;
 pub(super) mod catalog;
 mod downstream;
+mod fleet;
 #[cfg(test)]
 mod filled;
 pub(super) mod inbox;

@@ -3,6 +3,7 @@
 mod audit;
 mod catalog;
 mod downstream;
+mod fleet;
 mod inbox;
 mod index;
 mod index_event;
@@ -46,6 +47,7 @@ pub(super) async fn op(
         Op::Mapping(op) => mapping::op(connection, op).await,
         Op::Mirror(op) => mirror::op(connection, op).await,
         Op::Mismatch(op) => mismatch::op(connection, op).await,
+        Op::Fleet(op) => fleet::op(connection, op).await,
         Op::Inbox(op) => inbox::op(connection, op, packed).await,
         Op::Integration(op) => integration::op(connection, op).await,
         Op::Lock(op) => lock::op(connection, op).await,

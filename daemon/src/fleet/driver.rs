@@ -1,0 +1,147 @@
+//! What the runner asks of a tenant's database, whatever it is.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use cutover_shared::fleet::{ErrorClass, Way};
+use cutover_shared::ids::{RunId, TenantId};
+use secrecy::SecretString;
+use tokio_util::sync::CancellationToken;
+
+use super::migration::{Migration, Step};
+
+/// Where a tenant's database is and how to get in.
+#[derive(Clone, Debug)]
+pub struct Target {
+    pub tenant: TenantId,
+    pub external_user: Option<String>,
+    /// Address with user and password; a file's path; a deployment's address.
+    pub url: SecretString,
+    /// The deploy key.
+    pub key: Option<SecretString>,
+}
+
+/// One row of the tenant's own ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LedgerRow {
+    pub version: u32,
+    pub id: String,
+    pub checksum: String,
+    /// Some: it was begun outside a transaction, or goes in chunks, and is not at its end.
+    pub part: Option<Part>,
+    /// Epoch milliseconds, of the tenant's end.
+    pub at: i64,
+}
+
+/// How far a step is that has no single transaction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    pub way: Way,
+    /// Statements that are done; the next one may have been begun.
+    pub statements: u32,
+    /// Of a step in chunks.
+    pub cursor: Option<String>,
+}
+
+/// The ledger, by version.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ledger {
+    pub rows: BTreeMap<u32, LedgerRow>,
+}
+
+impl Ledger {
+    /// The newest version that is there whole.
+    pub fn version(&self) -> u32 {
+        self.rows.values().rev().find(|row| row.part.is_none()).map_or(0, |row| row.version)
+    }
+
+    /// Whether this version is there whole.
+    pub fn has(&self, version: u32) -> bool {
+        self.rows.get(&version).is_some_and(|row| row.part.is_none())
+    }
+}
+
+/// A schema as lines in order: what differs between two schemas shows as lines that differ.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Schema {
+    pub lines: Vec<String>,
+}
+
+/// Why something could not be done.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{text}")]
+pub struct StepError {
+    pub class: ErrorClass,
+    /// What every tenant with the same cause has in common: no address, no row's values. With file and line where they are known.
+    pub text: String,
+    /// SQLSTATE, HTTP status.
+    pub code: Option<String>,
+    /// A lock was not got in time: worth another try soon.
+    pub is_lock: bool,
+    /// Another daemon holds this tenant.
+    pub is_taken: bool,
+    /// It may have happened: ask before trying again.
+    pub is_unclear: bool,
+}
+
+/// One step for one tenant.
+pub struct StepAsk<'a> {
+    pub tenant: &'a TenantId,
+    pub external_user: Option<&'a str>,
+    pub run: &'a RunId,
+    pub migration: &'a Migration,
+    pub step: Step<'a>,
+    pub way: Way,
+    pub timeout: Duration,
+    pub lock_timeout: Duration,
+    /// Between statements and chunks: end where the ledger says how far.
+    pub stop: &'a CancellationToken,
+    /// Crash points.
+    pub faults: &'a crate::faults::Faults,
+}
+
+/// How a step went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StepEnd {
+    Done,
+    /// It was told to stop on its way; the ledger knows how far.
+    Stopped,
+    /// The ledger has it already (up), or has it no more (down): nothing was run.
+    Already,
+}
+
+/// What a connection is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Reads only; takes no lock and makes no ledger.
+    Look,
+    /// Takes the tenant's lock, so that no other daemon migrates it meanwhile.
+    Migrate,
+}
+
+/// Opens sessions of one kind of database.
+#[async_trait]
+pub trait Driver: Send + Sync {
+    /// Connects, and reads the ledger in the same go where it can.
+    async fn open(&self, target: &Target, purpose: Purpose) -> Result<Box<dyn Session>, StepError>;
+}
+
+/// An open connection to one tenant's database.
+#[async_trait]
+pub trait Session: Send {
+    /// The ledger as it is known: read at the opening, kept true by the steps.
+    fn ledger(&self) -> &Ledger;
+
+    /// Reads the schema, without the ledger's own table.
+    async fn schema(&mut self) -> Result<Schema, StepError>;
+
+    /// Runs one step, with its ledger row in the same transaction where that is possible.
+    async fn step(&mut self, ask: &StepAsk<'_>) -> Result<StepEnd, StepError>;
+
+    /// The single number that a query of load answers; SQL databases only.
+    async fn number(&mut self, query: &str) -> Result<f64, StepError>;
+
+    /// Ends the connection in good order.
+    async fn close(self: Box<Self>);
+}

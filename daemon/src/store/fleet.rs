@@ -1,0 +1,232 @@
+//! Tenants' own databases, their migrations, and how each stands (D1-D6).
+
+use async_trait::async_trait;
+use cutover_shared::fleet::{
+    Cell, DriverKind, ErrorClass, HistoryEntry, InstanceState, StepStatus, Way,
+};
+use cutover_shared::ids::{RunId, TenantId};
+use cutover_shared::window::Window;
+use serde::Serialize;
+
+use super::ReadError;
+use super::select::Select;
+
+/// A migration as it was recorded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct MigrationRow {
+    pub version: u32,
+    pub id: String,
+    pub checksum: String,
+    /// JSON: `[{"name", "text"}]`.
+    pub files: String,
+    pub recorded_at: i64,
+    /// When it was run first.
+    pub pinned_at: Option<i64>,
+}
+
+/// An instance as stored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct InstanceRow {
+    pub tenant: TenantId,
+    pub external_user: Option<String>,
+    pub driver: DriverKind,
+    pub place: String,
+    pub host: String,
+    pub server: String,
+    /// Address and key, sealed for the tenant: what [`crate::seal::Seal::seal`] made.
+    pub sealed: String,
+    pub key_id: String,
+    pub from_application: bool,
+    pub state: InstanceState,
+    pub reason: Option<String>,
+    pub version: u32,
+    /// Hashes of schemas.
+    pub expected_schema: Option<String>,
+    pub seen_schema: Option<String>,
+    pub drift: Option<String>,
+    /// 0 for canary tenants, else from 1 to 1,000,000.
+    pub place_in_waves: u32,
+    pub checked_at: Option<i64>,
+    pub notified_at: Option<i64>,
+    pub added_at: i64,
+}
+
+/// What was seen of an instance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Observation {
+    pub tenant: TenantId,
+    pub state: InstanceState,
+    pub reason: Option<String>,
+    /// None leaves it as it was: nothing could be read.
+    pub version: Option<u32>,
+    pub seen_schema: Option<String>,
+    /// Sets what is expected too: a step of ours made it so, or a person accepted it.
+    pub expects: bool,
+    pub drift: Option<String>,
+    pub at: i64,
+}
+
+/// How a tenant stands with a migration. Written over what was there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct StepRow {
+    pub tenant: TenantId,
+    pub version: u32,
+    pub migration: String,
+    pub status: StepStatus,
+    pub way: Way,
+    pub class: Option<ErrorClass>,
+    pub error: Option<String>,
+    pub error_group: Option<String>,
+    pub attempt: u32,
+    pub run: RunId,
+    pub started_at: Option<i64>,
+    pub completed_at: Option<i64>,
+}
+
+/// An instance with how it stands, for lists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InstanceStanding {
+    pub row: InstanceRow,
+    pub status: StepStatus,
+    /// The newest failed step.
+    pub failed: Option<StepRow>,
+}
+
+/// Which instances.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct InstanceFilter {
+    pub tenant: Option<TenantId>,
+    /// From and to (exclusive), in `place_in_waves`.
+    pub places: Option<(u32, u32)>,
+    pub state: Option<InstanceState>,
+    /// Sealed with another key than this.
+    pub other_key: Option<String>,
+    /// Asked last before this moment, or never.
+    pub checked_before: Option<i64>,
+}
+
+/// Tenants that failed with one cause.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailureRow {
+    pub group: String,
+    pub migration: String,
+    pub class: ErrorClass,
+    pub error: String,
+    pub tenants: u64,
+    pub example: TenantId,
+}
+
+/// Figures of a part of the fleet.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FleetFigures {
+    pub tenants: u64,
+    pub connected: u64,
+    pub error: u64,
+    /// Below the version that was asked for.
+    pub outdated: u64,
+    pub drifted: u64,
+    /// Tenants with a failed step, and with one that runs.
+    pub failed: u64,
+    pub running: u64,
+}
+
+/// Operations on the fleet.
+#[derive(Clone, Debug)]
+pub enum FleetOp {
+    /// Adds or replaces migrations that were never run; a pinned one stays as it is.
+    Migrations { rows: Vec<MigrationRow> },
+    /// Marks migrations as run, where they are not.
+    Pin { versions: Vec<u32>, at: i64 },
+    /// Adds or replaces instances: what was seen of a replaced one is forgotten unless its place is the same.
+    Instances { rows: Vec<InstanceRow> },
+    Remove { tenants: Vec<TenantId> },
+    Observe { rows: Vec<Observation> },
+    /// Puts a new envelope in the place of exactly this old one: (tenant, old, new, key).
+    Reseal { rows: Vec<(TenantId, String, String, String)> },
+    Steps { rows: Vec<StepRow> },
+    /// Appends to the history; `completed_at` is the moment of the end.
+    History { rows: Vec<StepRow> },
+    /// Keeps schemas that are not kept yet: (hash, lines).
+    Schemas { rows: Vec<(String, String)>, at: i64 },
+    /// The owners of these were told.
+    Notified { tenants: Vec<TenantId>, at: i64 },
+    /// New places in the order of waves: (tenant, place).
+    Places { rows: Vec<(TenantId, u32)> },
+}
+
+impl FleetOp {
+    pub(super) fn rows(&self) -> usize {
+        match self {
+            Self::Migrations { rows } => rows.len(),
+            Self::Pin { versions, .. } => versions.len(),
+            Self::Instances { rows } => rows.len(),
+            Self::Remove { tenants } | Self::Notified { tenants, .. } => tenants.len(),
+            Self::Observe { rows } => rows.len(),
+            Self::Reseal { rows } => rows.len(),
+            Self::Steps { rows } | Self::History { rows } => rows.len(),
+            Self::Schemas { rows, .. } => rows.len(),
+            Self::Places { rows } => rows.len(),
+        }
+    }
+}
+
+type Read<T> = Result<T, ReadError>;
+
+/// What can be read of the fleet.
+#[async_trait]
+pub trait FleetRead {
+    /// All recorded migrations, oldest first.
+    async fn fleet_migrations(&self) -> Read<Vec<MigrationRow>>;
+    /// By place in the waves and tenant, after `after`.
+    async fn fleet_instances(
+        &self,
+        filter: &InstanceFilter,
+        after: Option<(u32, &str)>,
+        limit: u32,
+    ) -> Read<Vec<InstanceRow>>;
+    /// Those of these tenants, in any order; at most 1,000 are asked for.
+    async fn fleet_instances_of(&self, tenants: &[TenantId]) -> Read<Vec<InstanceRow>>;
+    /// Filtered and sorted by [`cutover_shared::filter::INSTANCES`]. `target`: what pending is counted to; `waves`: where each
+    /// wave after the first ends (exclusive), in places.
+    async fn fleet_window(
+        &self,
+        select: &Select,
+        target: u32,
+        waves: &[u32],
+        offset: u64,
+        limit: u32,
+    ) -> Read<Window<InstanceStanding>>;
+    /// Steps of one tenant, oldest version first.
+    async fn fleet_steps(&self, tenant: &TenantId) -> Read<Vec<StepRow>>;
+    /// Steps of these tenants, in any order; at most 1,000 tenants are asked for.
+    async fn fleet_steps_of(&self, tenants: &[TenantId]) -> Read<Vec<StepRow>>;
+    /// Attempts, newest first, before `before`.
+    async fn fleet_history(
+        &self,
+        tenant: Option<&TenantId>,
+        before: Option<i64>,
+        limit: u32,
+    ) -> Read<Vec<HistoryEntry>>;
+    /// Tenants by version and status: at the version where they are, with the status of what comes next for them.
+    async fn fleet_cells(&self, target: u32) -> Read<Vec<Cell>>;
+    /// Of tenants whose place is from the first and below the second.
+    async fn fleet_figures(&self, target: u32, places: (u32, u32)) -> Read<FleetFigures>;
+    /// The largest groups first; at most 50.
+    async fn fleet_failures(&self) -> Read<Vec<FailureRow>>;
+    /// How many tenants are at or above each recorded version.
+    async fn fleet_reached(&self) -> Read<Vec<(u32, u64)>>;
+    /// Lines of a schema.
+    async fn fleet_schema(&self, hash: &str) -> Read<Option<String>>;
+    /// The schema that most tenants of this driver at this version are expected to have.
+    async fn fleet_common_schema(&self, driver: DriverKind, version: u32) -> Read<Option<String>>;
+    /// How many are sealed with another key.
+    async fn fleet_other_key(&self, key: &str) -> Read<u64>;
+    /// Items of a run by state, of those whose key is from `from` and below `to`, touched at `since` or later.
+    async fn items_between(
+        &self,
+        run: &RunId,
+        from: &str,
+        to: &str,
+        since: i64,
+    ) -> Read<cutover_shared::run::Counts>;
+}
