@@ -151,8 +151,6 @@ pub enum RunOp {
     Lease { run: RunId, holder: String, until: i64 },
     /// Moves items, each from the state that it is thought to be in.
     Items { run: RunId, at: i64, rows: Vec<ItemChange> },
-    /// Moves up to [`UNIT_ROWS`] items of one state to another, whichever they are.
-    Requeue { run: RunId, at: i64, from: ItemState, to: ItemState },
     /// Removes items whose run never became visible.
     DropOrphans,
     /// Every planned run whose time is over becomes `expired`.
