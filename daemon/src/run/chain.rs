@@ -36,7 +36,10 @@ pub struct Chain {
 pub enum Ended {
     Done,
     Stale(String),
+    /// It could not be tried; what comes after it is not tried either.
     Skipped(String),
+    /// There is nothing to do for it; the chain goes on.
+    Unneeded(String),
     Failed(String),
     /// It stays an intent, and [`Elsewhere::resolve`] finds out.
     Unclear(String),
@@ -80,6 +83,9 @@ pub trait Pass: Send + Sync {
     /// Works through a chain and tells how each item ended, in order. Items that it does not tell of were not begun.
     async fn work(&self, chain: &Chain, told: &Told);
 
+    /// What our store keeps about items that were not come to, or not ended, when the run was told to stand.
+    fn left(&self, items: &[StoredItem], at: i64) -> Vec<Op>;
+
     /// What our store keeps about ends; committed with the states of the items.
     fn ended(&self, ends: &[End], at: i64) -> Vec<Op>;
 }
@@ -114,7 +120,7 @@ impl Told {
 
     /// The next item of the chain has ended.
     pub async fn end(&self, item: &StoredItem, how: Ended) {
-        if how != Ended::Done {
+        if !matches!(how, Ended::Done | Ended::Unneeded(_)) {
             self.broken.store(true, Ordering::SeqCst);
         }
         self.ended.fetch_add(1, Ordering::SeqCst);

@@ -72,16 +72,20 @@ pub(super) async fn outcomes(desk: Desk<'_>, heard: Heard) -> Result<(), Halt> {
     let (_, from) = states(desk.direction);
     let at = desk.inner.clock.now();
     let mut ends = heard.ends;
-    let mut changes = Vec::new();
+    let (mut changes, mut left) = (Vec::new(), Vec::new());
     for (item, broken) in heard.rest {
         if broken {
             let why = format!("{BLOCKED}one before it did not go through");
             ends.push(End { item, how: Ended::Skipped(why) });
         } else {
             changes.push(moved(&item, ItemState::Leased, from, None));
+            left.push(item);
         }
     }
     let mut ops = desk.pass.begun(&heard.begun, at);
+    for part in left.chunks(UNIT_ROWS) {
+        ops.extend(desk.pass.left(part, at));
+    }
     for part in ends.chunks(UNIT_ROWS) {
         ops.extend(desk.pass.ended(part, at));
     }
@@ -125,7 +129,7 @@ fn change(direction: Direction, end: End) -> Option<ItemChange> {
         (Ended::Stale(why), _) => Outcome::Stale(why),
         // The effect is still there, so that it can't count as taken back.
         (Ended::Skipped(why), Direction::Undo) | (Ended::Failed(why), _) => Outcome::Failed(why),
-        (Ended::Skipped(why), Direction::Apply) => Outcome::Skipped(why),
+        (Ended::Skipped(why), Direction::Apply) | (Ended::Unneeded(why), _) => Outcome::Skipped(why),
     };
     Some(settled(end.item.ord, ItemState::Leased, direction, outcome))
 }

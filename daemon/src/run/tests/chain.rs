@@ -61,7 +61,7 @@ impl World {
             reached: Notify::new(),
         }));
         let mut c = world.connect().await;
-        sqlx::raw_sql("PRAGMA journal_mode = WAL; CREATE TABLE IF NOT EXISTS did (seq INTEGER PRIMARY KEY, key TEXT, way TEXT)")
+        sqlx::raw_sql("PRAGMA journal_mode = WAL; CREATE TABLE IF NOT EXISTS did (seq INTEGER PRIMARY KEY, key TEXT, way TEXT, UNIQUE (key, way))")
             .execute(&mut c)
             .await
             .unwrap();
@@ -241,7 +241,8 @@ impl Pass for ToyPass {
             }
             let way = self.direction.word();
             let mut c = self.world.connect().await;
-            sqlx::query("INSERT INTO did (key, way) VALUES ($1, $2)")
+            // The marker guards its effect: what a dead process had sent off may arrive after it was asked about.
+            sqlx::query("INSERT INTO did (key, way) VALUES ($1, $2) ON CONFLICT (key, way) DO NOTHING")
                 .bind(&item.key)
                 .bind(way)
                 .execute(&mut c)
@@ -253,6 +254,9 @@ impl Pass for ToyPass {
             }
             told.end(item, Ended::Done).await;
         }
+    }
+    fn left(&self, _: &[StoredItem], _: i64) -> Vec<Op> {
+        Vec::new()
     }
     fn ended(&self, _: &[End], _: i64) -> Vec<Op> {
         Vec::new()
