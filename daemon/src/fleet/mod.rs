@@ -3,4 +3,5 @@
 
 pub mod driver;
 pub mod migration;
+pub mod registry;
 pub mod settings;
