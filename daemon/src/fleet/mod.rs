@@ -2,5 +2,7 @@
 //! in waves, with a way back.
 
 pub mod driver;
+pub mod drivers;
 pub mod migration;
+pub mod schema;
 pub mod settings;
