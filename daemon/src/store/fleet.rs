@@ -1,9 +1,7 @@
 //! Tenants' own databases, their migrations, and how each stands (D1-D6).
 
 use async_trait::async_trait;
-use cutover_shared::fleet::{
-    Cell, DriverKind, ErrorClass, HistoryEntry, InstanceState, StepStatus, Way,
-};
+use cutover_shared::fleet::{Cell, DriverKind, ErrorClass, HistoryEntry, InstanceState, StepStatus, Way};
 use cutover_shared::ids::{RunId, TenantId};
 use cutover_shared::window::Window;
 use serde::Serialize;
@@ -134,24 +132,49 @@ pub struct FleetFigures {
 #[derive(Clone, Debug)]
 pub enum FleetOp {
     /// Adds or replaces migrations that were never run; a pinned one stays as it is.
-    Migrations { rows: Vec<MigrationRow> },
+    Migrations {
+        rows: Vec<MigrationRow>,
+    },
     /// Marks migrations as run, where they are not.
-    Pin { versions: Vec<u32>, at: i64 },
+    Pin {
+        versions: Vec<u32>,
+        at: i64,
+    },
     /// Adds or replaces instances: what was seen of a replaced one is forgotten unless its place is the same.
-    Instances { rows: Vec<InstanceRow> },
-    Remove { tenants: Vec<TenantId> },
-    Observe { rows: Vec<Observation> },
+    Instances {
+        rows: Vec<InstanceRow>,
+    },
+    Remove {
+        tenants: Vec<TenantId>,
+    },
+    Observe {
+        rows: Vec<Observation>,
+    },
     /// Puts a new envelope in the place of exactly this old one: (tenant, old, new, key).
-    Reseal { rows: Vec<(TenantId, String, String, String)> },
-    Steps { rows: Vec<StepRow> },
+    Reseal {
+        rows: Vec<(TenantId, String, String, String)>,
+    },
+    Steps {
+        rows: Vec<StepRow>,
+    },
     /// Appends to the history; `completed_at` is the moment of the end.
-    History { rows: Vec<StepRow> },
+    History {
+        rows: Vec<StepRow>,
+    },
     /// Keeps schemas that are not kept yet: (hash, lines).
-    Schemas { rows: Vec<(String, String)>, at: i64 },
+    Schemas {
+        rows: Vec<(String, String)>,
+        at: i64,
+    },
     /// The owners of these were told.
-    Notified { tenants: Vec<TenantId>, at: i64 },
+    Notified {
+        tenants: Vec<TenantId>,
+        at: i64,
+    },
     /// New places in the order of waves: (tenant, place).
-    Places { rows: Vec<(TenantId, u32)> },
+    Places {
+        rows: Vec<(TenantId, u32)>,
+    },
 }
 
 impl FleetOp {
