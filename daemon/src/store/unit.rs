@@ -117,6 +117,7 @@ pub struct RunPatch {
     pub ended_at: Option<i64>,
     /// Kept where it was set before.
     pub undo_started_at: Option<i64>,
+    pub resumed_at: Option<i64>,
     /// Sets or clears the rate.
     pub rate: Option<Option<u32>>,
     /// Sets or clears the reason.

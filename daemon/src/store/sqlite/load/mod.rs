@@ -5,7 +5,7 @@ pub(super) mod catalog;
 mod downstream;
 #[cfg(test)]
 mod filled;
-mod fleet;
+pub(super) mod fleet;
 pub(super) mod inbox;
 mod index;
 mod installed;

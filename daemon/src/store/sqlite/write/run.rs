@@ -130,7 +130,7 @@ async fn advance(
                 rate = CASE WHEN $8 THEN $9 ELSE rate END,
                 reason = CASE WHEN $10 THEN $11 ELSE reason END,
                 direction = coalesce($12, direction),
-                undo_started_at = coalesce(undo_started_at, $13)
+                undo_started_at = coalesce(undo_started_at, $13), resumed_at = coalesce($14, resumed_at)
           WHERE id = $1 AND state IN (SELECT value FROM json_each($2))",
     )
     .bind(run.as_str())
@@ -146,6 +146,7 @@ async fn advance(
     .bind(patch.reason.clone().flatten())
     .bind(patch.direction)
     .bind(patch.undo_started_at)
+    .bind(patch.resumed_at)
     .execute(&mut *connection)
     .await
     .map_err(failed("a live run of this kind and scope"))?;
