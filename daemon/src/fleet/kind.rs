@@ -50,9 +50,8 @@ impl Inner {
     pub(super) async fn recorded(&self) -> Result<BTreeMap<u32, Migration>, KindError> {
         let rows = self.db.fleet_migrations().await;
         let rows = rows.map_err(|error| KindError::new("reading the recorded migrations", error))?;
-        let read = registry::recorded(&rows);
-        let migrations = read.map_err(|error| KindError::new("reading the recorded migrations", error))?;
-        Ok(migrations.into_iter().map(|migration| (migration.version, migration)).collect())
+        let unread = |error| KindError::new("reading the recorded migrations", error);
+        rows.iter().map(|row| Ok((row.version, registry::recorded(row).map_err(unread)?))).collect()
     }
 
     pub(super) async fn instance(&self, tenant: &TenantId) -> Result<Option<InstanceRow>, KindError> {

@@ -12,6 +12,7 @@ pub mod kind;
 mod limit;
 pub mod live;
 pub mod migration;
+mod observe;
 pub mod registry;
 mod runner;
 pub mod schema;

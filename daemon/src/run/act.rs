@@ -114,7 +114,8 @@ impl Engine {
             Direction::Apply => RunState::Applying,
             Direction::Undo => RunState::Undoing,
         };
-        let patch = RunPatch { rate: Some(rate), reason: Some(None), ..RunPatch::default() };
+        let resumed_at = Some(self.0.clock.now());
+        let patch = RunPatch { rate: Some(rate), reason: Some(None), resumed_at, ..RunPatch::default() };
         self.advance(&row, "resume", &[RunState::Paused], to, patch, who, json!({ "rate": rate })).await
     }
 

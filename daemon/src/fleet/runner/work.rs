@@ -9,7 +9,6 @@ use super::super::chain::{Now, foreign, now};
 use super::super::driver::{Ledger, LedgerRow, Session, StepAsk, StepEnd, StepError};
 use super::super::item::{fleet_item, way};
 use super::super::migration::{Migration, Step};
-use super::super::schema::difference;
 use super::FleetPass;
 use super::open::waits;
 use crate::run::{Chain, Direction, Ended, Told};
@@ -138,16 +137,8 @@ impl<'a> Walk<'a> {
         if hash == expected {
             return Ok(None);
         }
-        // A schema that is not kept any more can't be shown as a difference; that it differs is known all the same.
-        let kept = self.pass.inner.db.fleet_schema(expected).await.ok().flatten();
-        let lines = kept.map(|text| difference(&super::super::driver::Schema::of_text(&text), &seen));
-        let first = lines.as_ref().and_then(|lines| lines.first().cloned());
-        let more = lines.as_ref().map_or(0, |lines| lines.len().saturating_sub(1));
-        let why = match (first, more) {
-            (Some(first), 0) => first,
-            (Some(first), more) => format!("{first} and {more} more"),
-            (None, _) => "the schema differs from what the last step left".to_owned(),
-        };
+        let told = self.pass.inner.drift(expected, &seen).await;
+        let why = told.unwrap_or_else(|_| "the schema differs from the one that is expected".to_owned());
         let observation = Observation {
             tenant: self.row.tenant.clone(),
             state: InstanceState::Connected,
