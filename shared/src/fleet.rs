@@ -177,6 +177,8 @@ pub struct FleetSummary {
     pub no_down: Vec<String>,
     /// Warnings of `fleet lint` on the migrations of the plan.
     pub warnings: u64,
+    /// Tenants at the same version that get the same, without the texts; the largest fifty.
+    pub groups: Vec<PlanGroup>,
 }
 
 /// A group of tenants of a plan that are at the same version and get the same.
@@ -197,9 +199,11 @@ pub struct PlanGroup {
 pub struct PlanStep {
     pub migration: String,
     pub way: Way,
-    /// SQL, or the TOML of a step over HTTP; cut where it is very long.
+    /// SQL, or the TOML of a step over HTTP; cut where it is very long. Empty in a summary.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub text: String,
     /// Why nothing is run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left_out: Option<String>,
 }
 

@@ -6,6 +6,7 @@ pub mod chain;
 pub mod credential;
 pub mod driver;
 pub mod drivers;
+pub mod error;
 mod halt;
 mod item;
 pub mod kind;
@@ -13,8 +14,28 @@ mod limit;
 pub mod live;
 pub mod migration;
 mod observe;
+mod planner;
 pub mod registry;
 mod runner;
 pub mod schema;
 pub mod settings;
+mod view;
 pub mod wave;
+
+use std::sync::Arc;
+
+use crate::run::Engine;
+
+/// The fleet, as doors see it. Cheap to clone.
+#[derive(Clone)]
+pub struct Fleet {
+    pub(crate) inner: Arc<kind::Inner>,
+    engine: Engine,
+}
+
+impl Fleet {
+    /// Over what its kind of run works with.
+    pub fn new(inner: Arc<kind::Inner>, engine: Engine) -> Self {
+        Self { inner, engine }
+    }
+}

@@ -18,21 +18,38 @@ pub struct Seen {
     pub error: Option<StepError>,
 }
 
+impl Seen {
+    fn answered(row: &InstanceRow, version: u32, at: i64) -> Self {
+        let observation = Observation {
+            tenant: row.tenant.clone(),
+            state: InstanceState::Connected,
+            reason: None,
+            version: Some(version),
+            seen_schema: None,
+            expects: false,
+            drift: row.drift.clone(),
+            at,
+        };
+        Self { observation, schema: None, error: None }
+    }
+}
+
 impl Inner {
-    /// Connects, reads ledger and schema, and changes nothing.
-    pub(super) async fn observe(&self, row: &InstanceRow) -> Result<Seen, KindError> {
+    /// Connects, reads the ledger and, where it is asked for, the schema; changes nothing.
+    pub(super) async fn observe(&self, row: &InstanceRow, with_schema: bool) -> Result<Seen, KindError> {
         let looked = async {
             let mut session = self.open(row, Purpose::Look).await?;
             let version = session.ledger().version();
-            let schema = session.schema().await;
+            let schema = if with_schema { Some(session.schema().await) } else { None };
             session.close().await;
-            Ok((version, schema?))
+            Ok((version, schema.transpose()?))
         };
         let at = self.clock.now();
         let (version, schema) = match looked.await {
             Ok(seen) => seen,
             Err(error) => return Ok(away(row, error, at)),
         };
+        let Some(schema) = schema else { return Ok(Seen::answered(row, version, at)) };
         let hash = schema.hash();
         let expected = match &row.expected_schema {
             Some(expected) => Some(expected.clone()),

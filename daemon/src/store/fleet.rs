@@ -133,7 +133,7 @@ pub struct FleetFigures {
 /// Operations on the fleet.
 #[derive(Clone, Debug)]
 pub enum FleetOp {
-    /// Adds or replaces migrations that were never run; a pinned one stays as it is.
+    /// Adds or replaces migrations; of a pinned one only its ways down can change.
     Migrations {
         rows: Vec<MigrationRow>,
     },

@@ -161,8 +161,8 @@ const PUT_MIGRATIONS: &str =
             value->>'$.pinned_at'
        FROM json_each($1) WHERE true
      ON CONFLICT (version) DO UPDATE SET id = excluded.id, checksum = excluded.checksum, files = excluded.files,
-            recorded_at = excluded.recorded_at, pinned_at = excluded.pinned_at
-      WHERE fleet_migrations.pinned_at IS NULL";
+            recorded_at = excluded.recorded_at
+      WHERE fleet_migrations.pinned_at IS NULL OR fleet_migrations.checksum = excluded.checksum";
 
 const PIN: &str = "UPDATE fleet_migrations SET pinned_at = $2
       WHERE pinned_at IS NULL AND version IN (SELECT value FROM json_each($1))";

@@ -1,0 +1,234 @@
+//! Makes plans of the fleet: reads the registry, asks the instances that were not seen lately, and says for each tenant which steps it
+//! gets. What can't be gone back is refused as a whole, before anything is written.
+
+mod source;
+
+use std::collections::BTreeMap;
+
+use cutover_shared::fleet::{DriverKind, FLEET, FleetScope, InstanceState, LintFinding, Way};
+use cutover_shared::ids::TenantId;
+use cutover_shared::run::RunView;
+use futures::StreamExt as _;
+use serde_json::json;
+
+use self::source::Steps;
+use super::Fleet;
+use super::chain::{self, NoWay, Planned};
+use super::error::FleetError;
+use super::migration::Migration;
+use super::observe::{self, Seen};
+use super::registry::{self, Registry};
+use super::runner::TARGET;
+use crate::audit::Who;
+use crate::run::Draft;
+use crate::store::{InstanceFilter, InstanceRow, Lane, UNIT_ROWS, Unit};
+
+/// Raised when the same world would give another plan.
+const RULES: u32 = 1;
+
+/// Instances read at a time.
+const PAGE: u32 = 256;
+
+/// What a plan is to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Aim {
+    pub(super) way: Way,
+    pub(super) to: u32,
+    /// Ask every instance, and look at its schema too.
+    pub(super) refresh: bool,
+}
+
+impl Fleet {
+    /// Plans the way up to a version; none: to the one that was set before.
+    ///
+    /// # Errors
+    /// [`FleetError`]; nothing was planned then.
+    pub async fn plan(
+        &self,
+        scope: &FleetScope,
+        to: Option<u32>,
+        refresh: bool,
+        who: &Who,
+    ) -> Result<RunView, FleetError> {
+        let registry = self.registry().await?;
+        let to = match to {
+            Some(to) => to,
+            None => self.target().await?.ok_or(FleetError::NoTarget { head: registry.head() })?,
+        };
+        self.make(registry, scope, Aim { way: Way::Up, to, refresh }, who).await
+    }
+
+    /// Plans the way back to a version; 0 takes everything back.
+    ///
+    /// # Errors
+    /// [`FleetError`]; nothing was planned then.
+    pub async fn rollback(
+        &self,
+        scope: &FleetScope,
+        to: u32,
+        refresh: bool,
+        who: &Who,
+    ) -> Result<RunView, FleetError> {
+        let registry = self.registry().await?;
+        self.make(registry, scope, Aim { way: Way::Down, to, refresh }, who).await
+    }
+
+    /// The version that the fleet is to have, once somebody has set one.
+    pub(super) async fn target(&self) -> Result<Option<u32>, FleetError> {
+        Ok(self.inner.db.setting(TARGET).await?.and_then(|(value, ..)| value.parse().ok()))
+    }
+
+    /// The folder as it is now, held against what was recorded. Any mistake refuses all of it.
+    async fn registry(&self) -> Result<Registry, FleetError> {
+        let (registry, mistakes) = self.read().await?;
+        if mistakes.is_empty() { Ok(registry) } else { Err(FleetError::Mistakes(mistakes)) }
+    }
+
+    /// The folder as it is now, and what is wrong with it.
+    pub(super) async fn read(&self) -> Result<(Registry, Vec<LintFinding>), FleetError> {
+        let folder = self.inner.settings.folder.clone().ok_or(FleetError::NotConfigured)?;
+        let files = tokio::task::spawn_blocking(move || registry::read_folder(&folder)).await;
+        let files = files.map_err(|error| crate::run::KindError::new("reading the folder", error))??;
+        let registry = registry::read(&files);
+        let recorded = self.inner.db.fleet_migrations().await?;
+        let mut mistakes = registry.mistakes.clone();
+        mistakes.extend(registry::history(&registry, &recorded));
+        Ok((registry, mistakes))
+    }
+
+    async fn make(
+        &self,
+        registry: Registry,
+        scope: &FleetScope,
+        aim: Aim,
+        who: &Who,
+    ) -> Result<RunView, FleetError> {
+        if aim.to != 0 && registry.get(aim.to).is_none() {
+            return Err(FleetError::NoVersion { version: aim.to, head: registry.head() });
+        }
+        let filter = self.filter(scope)?;
+        self.record(&registry).await?;
+        let migrations: BTreeMap<u32, Migration> =
+            registry.migrations.into_iter().map(|migration| (migration.version, migration)).collect();
+        let asked = self.ask(&filter, aim, &migrations).await?;
+        if asked.tenants == 0 {
+            return Err(FleetError::Empty(scope.to_string()));
+        }
+        let waves: Vec<String> = (1..=self.inner.waves.count()).map(|wave| self.inner.waves.name(wave)).collect();
+        let sums: Vec<(&str, &str)> = migrations.values().map(|m| (m.id.as_str(), m.checksum.as_str())).collect();
+        let draft = Draft {
+            kind: FLEET,
+            scope: scope.to_string(),
+            rules: json!({ "fleet": RULES }),
+            config: json!({ "target": aim.to, "way": aim.way.word(), "waves": waves, "migrations": sums }),
+        };
+        let mut source = Steps::new(self, filter, aim, &migrations, asked.asked);
+        Ok(self.engine.plan(draft, who, &mut source).await?)
+    }
+
+    fn filter(&self, scope: &FleetScope) -> Result<InstanceFilter, FleetError> {
+        Ok(match scope {
+            FleetScope::All => InstanceFilter::default(),
+            FleetScope::Tenant(tenant) => {
+                InstanceFilter { tenant: Some(tenant.clone()), ..InstanceFilter::default() }
+            }
+            FleetScope::Wave(wave) => {
+                let waves = &self.inner.waves;
+                let places = waves.places(*wave).ok_or_else(|| FleetError::NoWave {
+                    wave: *wave,
+                    names: (1..=waves.count()).map(|n| format!("{n} ({})", waves.name(n))).collect::<Vec<_>>().join(", "),
+                })?;
+                InstanceFilter { places: Some((places.start, places.end)), ..InstanceFilter::default() }
+            }
+        })
+    }
+
+    /// What a plan names is kept as it was read: that is what is run.
+    async fn record(&self, registry: &Registry) -> Result<(), FleetError> {
+        let at = self.inner.clock.now();
+        let rows: Vec<_> = registry.migrations.iter().map(|migration| registry::row(migration, at)).collect();
+        for rows in rows.chunks(UNIT_ROWS) {
+            let unit = Unit::new().with(crate::store::FleetOp::Migrations { rows: rows.to_vec() });
+            self.inner.db.write(Lane::Handler, unit).await?;
+        }
+        Ok(())
+    }
+
+    /// Asks whoever was not seen lately, and looks that there is a way for everybody.
+    async fn ask(
+        &self,
+        filter: &InstanceFilter,
+        aim: Aim,
+        migrations: &BTreeMap<u32, Migration>,
+    ) -> Result<Asked, FleetError> {
+        let mut asked = Asked::default();
+        let mut versions: BTreeMap<(DriverKind, u32), (u64, TenantId)> = BTreeMap::new();
+        let mut after: Option<(u32, String)> = None;
+        loop {
+            let place = after.as_ref().map(|(place, tenant)| (*place, tenant.as_str()));
+            let rows = self.inner.db.fleet_instances(filter, place, PAGE).await?;
+            let Some(last) = rows.last() else { break };
+            after = Some((last.place_in_waves, last.tenant.0.clone()));
+            asked.tenants += rows.len() as u64;
+            let (old, fresh): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| self.is_old(row, aim));
+            asked.asked += old.len() as u64;
+            let seen = self.look(&old, aim).await?;
+            let reached = seen.into_iter().zip(&old).filter_map(|(seen, row)| {
+                Some((row, seen.observation.version.filter(|_| seen.error.is_none())?))
+            });
+            let known = fresh.iter().filter(|row| row.state == InstanceState::Connected);
+            for (row, version) in reached.chain(known.map(|row| (row, row.version))) {
+                let one = versions.entry((row.driver, version)).or_insert_with(|| (0, row.tenant.clone()));
+                one.0 += 1;
+            }
+        }
+        for ((driver, version), (tenants, example)) in versions {
+            let steps = steps(migrations, version, aim, driver);
+            if let Err(way) = steps {
+                return Err(FleetError::NoWay { way, tenants, example });
+            }
+        }
+        Ok(asked)
+    }
+
+    /// Whether what is known of an instance is too old for a plan. Whoever can't be reached is asked by the clock.
+    fn is_old(&self, row: &InstanceRow, aim: Aim) -> bool {
+        if aim.refresh || row.state == InstanceState::New {
+            return true;
+        }
+        let fresh = i64::try_from(self.inner.settings.fresh.as_millis()).unwrap_or(i64::MAX);
+        let until = row.checked_at.map(|at| at.saturating_add(fresh));
+        row.state == InstanceState::Connected && until.is_none_or(|until| until <= self.inner.clock.now())
+    }
+
+    async fn look(&self, rows: &[InstanceRow], aim: Aim) -> Result<Vec<Seen>, FleetError> {
+        let questions: Vec<_> = rows.iter().map(|row| self.inner.observe(row, aim.refresh)).collect();
+        let answers: Vec<_> =
+            futures::stream::iter(questions).buffered(self.inner.settings.parallel.max(1)).collect().await;
+        let seen: Vec<Seen> = answers.into_iter().collect::<Result<_, _>>()?;
+        if !seen.is_empty() {
+            let unit = Unit::new().with_all(observe::ops(&seen, self.inner.clock.now()));
+            self.inner.db.write(Lane::Run, unit).await?;
+        }
+        Ok(seen)
+    }
+}
+
+#[derive(Default)]
+struct Asked {
+    tenants: u64,
+    asked: u64,
+}
+
+/// What a tenant at `version` has to do.
+pub(super) fn steps(
+    migrations: &BTreeMap<u32, Migration>,
+    version: u32,
+    aim: Aim,
+    driver: DriverKind,
+) -> Result<Vec<Planned<'_>>, NoWay> {
+    match aim.way {
+        Way::Up => chain::up(migrations, version, aim.to, driver),
+        Way::Down => chain::down(migrations, version, aim.to, driver),
+    }
+}

@@ -1,0 +1,430 @@
+//! What is told of the fleet.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cutover_shared::filter::INSTANCES;
+use cutover_shared::fleet::{
+    DriverKind, FLEET, FailureGroup, FleetFault, FleetItem, FleetResult, FleetStatus, FleetSummary, HistoryEntry,
+    InstanceDetail, InstanceView, LintFinding, MigrationFile, MigrationView, PlanGroup, StepStatus, WaveView, Way,
+};
+use cutover_shared::ids::{RunId, TenantId};
+use cutover_shared::page::{Page, PageAsk};
+use cutover_shared::run::{ItemState, RunView};
+use cutover_shared::window::{Window, WindowAsk};
+
+use super::Fleet;
+use super::driver::Schema;
+use super::error::FleetError;
+use super::item::fleet_item;
+use super::migration::Migration;
+use super::registry;
+use super::schema::difference;
+use super::wave::PLACES;
+use crate::audit::Who;
+use crate::store::{FailureRow, InstanceStanding, Select, StoredItem};
+
+/// Bytes of one step's text that a plan shows.
+const SHOWN: usize = 16 * 1024;
+
+/// Tenants that a result names.
+const FAULTS: usize = 100;
+
+/// Items read at a time.
+const PAGE: u32 = 500;
+
+impl Fleet {
+    /// The fleet at a glance.
+    ///
+    /// # Errors
+    /// The store can't be read.
+    pub async fn status(&self) -> Result<FleetStatus, FleetError> {
+        let db = &self.inner.db;
+        let target = self.target().await?;
+        let (head, registry_mistake) = match self.read().await {
+            Ok((registry, mistakes)) if mistakes.is_empty() => (registry.head(), None),
+            Ok((registry, mistakes)) => (registry.head(), Some(FleetError::Mistakes(mistakes).to_string())),
+            Err(FleetError::NotConfigured) => (None, None),
+            Err(error) => (None, Some(error.to_string())),
+        };
+        let to = target.unwrap_or(0);
+        let all = db.fleet_figures(to, (0, PLACES + 1)).await?;
+        let run = db.runs(None, Some(FLEET), None, 1).await?;
+        let run = run.first().map(|row| Box::new(self.engine.show(row)));
+        Ok(FleetStatus {
+            folder: self.inner.settings.folder.as_ref().map(|folder| folder.display().to_string()),
+            target,
+            head,
+            registry_mistake,
+            instances: all.tenants,
+            connected: all.connected,
+            error: all.error,
+            outdated: all.outdated,
+            drifted: all.drifted,
+            cells: db.fleet_cells(to).await?,
+            waves: self.waves(to).await?,
+            failures: db.fleet_failures().await?.into_iter().map(failure).collect(),
+            throttles: self.inner.live.throttles(),
+            run,
+            old_key: db.fleet_other_key(&self.inner.seal.key_id()).await?,
+        })
+    }
+
+    async fn waves(&self, target: u32) -> Result<Vec<WaveView>, FleetError> {
+        let waves = &self.inner.waves;
+        let mut told = Vec::new();
+        for wave in 1..=waves.count() {
+            let Some(places) = waves.places(wave) else { continue };
+            let of = self.inner.db.fleet_figures(target, (places.start, places.end)).await?;
+            told.push(WaveView {
+                wave,
+                name: waves.name(wave),
+                tenants: of.tenants,
+                at_target: of.tenants.saturating_sub(of.outdated),
+                failed: of.failed,
+                unreachable: of.error,
+                running: of.running,
+            });
+        }
+        Ok(told)
+    }
+
+    /// Instances, filtered and sorted.
+    ///
+    /// # Errors
+    /// The filter can't be understood, or the store can't be read.
+    pub async fn instances(&self, select: &Select, ask: &WindowAsk) -> Result<Window<InstanceView>, FleetError> {
+        let known = self.versions().await?;
+        let target = self.target().await?.unwrap_or(0);
+        let ends = self.inner.waves.ends();
+        let window = self.inner.db.fleet_window(select, target, &ends, ask.offset, ask.rows()).await?;
+        Ok(window.map(|standing| self.show(standing, &known, target)))
+    }
+
+    /// The fields that instances are filtered and sorted by.
+    pub const FIELDS: &'static cutover_shared::filter::Fields = &INSTANCES;
+
+    async fn versions(&self) -> Result<BTreeSet<u32>, FleetError> {
+        Ok(self.inner.db.fleet_migrations().await?.into_iter().map(|row| row.version).collect())
+    }
+
+    fn show(&self, standing: InstanceStanding, known: &BTreeSet<u32>, target: u32) -> InstanceView {
+        let InstanceStanding { row, status, failed } = standing;
+        let pending = if row.version < target { known.range(row.version + 1..=target).count() } else { 0 };
+        InstanceView {
+            wave: self.inner.waves.wave(row.place_in_waves),
+            pending: u32::try_from(pending).unwrap_or(u32::MAX),
+            status,
+            class: failed.as_ref().and_then(|step| step.class),
+            error: failed.as_ref().and_then(|step| step.error.clone()),
+            failed: failed.map(|step| step.migration),
+            tenant: row.tenant,
+            external_user: row.external_user,
+            driver: row.driver,
+            place: row.place,
+            server: row.server,
+            state: row.state,
+            reason: row.reason,
+            version: row.version,
+            drift: row.drift,
+            from_application: row.from_application,
+            key: row.key_id,
+            checked_at: row.checked_at,
+        }
+    }
+
+    /// One instance in a list's form.
+    ///
+    /// # Errors
+    /// There is none, or the store can't be read.
+    pub async fn instance(&self, tenant: &TenantId) -> Result<InstanceView, FleetError> {
+        let text = format!("tenant:\"{}\"", tenant.as_str().replace('"', ""));
+        let ask = WindowAsk { filter: text, limit: 500, ..WindowAsk::default() };
+        let none = || FleetError::NoInstance(tenant.clone());
+        let select = Select::understand(&INSTANCES, &ask, self.inner.clock.now()).map_err(|_| none())?;
+        let found = self.instances(&select, &ask).await?;
+        found.rows.into_iter().find(|one| one.tenant == *tenant).ok_or_else(none)
+    }
+
+    /// All that is known of an instance.
+    ///
+    /// # Errors
+    /// There is none, or the store can't be read.
+    pub async fn detail(&self, tenant: &TenantId) -> Result<InstanceDetail, FleetError> {
+        let instance = self.instance(tenant).await?;
+        let row = self.inner.instance(tenant).await?.ok_or_else(|| FleetError::NoInstance(tenant.clone()))?;
+        let target = self.target().await?.unwrap_or(0);
+        let steps = self.inner.db.fleet_steps(tenant).await?;
+        let mut told: BTreeMap<u32, HistoryEntry> = BTreeMap::new();
+        for migration in self.inner.db.fleet_migrations().await? {
+            if migration.version > target.max(row.version) {
+                continue;
+            }
+            let has = migration.version <= row.version;
+            let status = if has {
+                StepStatus::Completed
+            } else {
+                StepStatus::Pending
+            };
+            told.insert(migration.version, unrun(tenant, migration.id, migration.version, status));
+        }
+        for step in steps {
+            told.insert(step.version, entry(step));
+        }
+        let drift = match (&row.drift, &row.expected_schema, &row.seen_schema) {
+            (Some(_), expected, Some(seen)) => self.difference(&row, expected.as_deref(), seen).await?,
+            _ => Vec::new(),
+        };
+        Ok(InstanceDetail { instance, steps: told.into_values().collect(), drift })
+    }
+
+    async fn difference(
+        &self,
+        row: &crate::store::InstanceRow,
+        expected: Option<&str>,
+        seen: &str,
+    ) -> Result<Vec<String>, FleetError> {
+        let db = &self.inner.db;
+        let expected = match expected {
+            Some(expected) => Some(expected.to_owned()),
+            None => db.fleet_common_schema(row.driver, row.version).await?,
+        };
+        let Some(expected) = expected else { return Ok(Vec::new()) };
+        let (old, new) = (db.fleet_schema(&expected).await?, db.fleet_schema(seen).await?);
+        Ok(match (old, new) {
+            (Some(old), Some(new)) => difference(&Schema::of_text(&old), &Schema::of_text(&new)),
+            _ => Vec::new(),
+        })
+    }
+
+    /// The migrations of the folder, oldest first.
+    ///
+    /// # Errors
+    /// The folder can't be read.
+    pub async fn migrations(&self) -> Result<Vec<MigrationView>, FleetError> {
+        let (registry, _) = self.read().await?;
+        let recorded = self.inner.db.fleet_migrations().await?;
+        let reached: BTreeMap<u32, u64> = self.inner.db.fleet_reached().await?.into_iter().collect();
+        let pinned: BTreeSet<u32> =
+            recorded.iter().filter(|row| row.pinned_at.is_some()).map(|row| row.version).collect();
+        let told = |migration: Migration| MigrationView {
+            tenants: reached.get(&migration.version).copied().unwrap_or(0),
+            pinned: pinned.contains(&migration.version),
+            has_down: migration.down != super::migration::Ways::default(),
+            drivers: [DriverKind::Postgres, DriverKind::Sqlite, DriverKind::Http]
+                .into_iter()
+                .filter(|driver| migration.step(Way::Up, *driver).is_some())
+                .collect(),
+            id: migration.id,
+            version: migration.version,
+            name: migration.name,
+            description: migration.description,
+            checksum: migration.checksum,
+            replaces: migration.replaces,
+        };
+        Ok(registry.migrations.into_iter().map(told).collect())
+    }
+
+    /// Mistakes and warnings of these files, or of the folder.
+    ///
+    /// # Errors
+    /// The folder can't be read.
+    pub async fn lint(&self, files: Option<Vec<MigrationFile>>) -> Result<Vec<LintFinding>, FleetError> {
+        let (read, mut findings) = match files {
+            None => self.read().await?,
+            Some(files) => {
+                let files: Vec<_> =
+                    files.into_iter().map(|file| (file.name, file.text.into_bytes())).collect();
+                let read = registry::read(&files);
+                let mut findings = read.mistakes.clone();
+                findings.extend(registry::history(&read, &self.inner.db.fleet_migrations().await?));
+                (read, findings)
+            }
+        };
+        findings.extend(registry::lint(&read.migrations));
+        findings.sort_by(|a, b| (&a.file, a.line, &a.rule).cmp(&(&b.file, b.line, &b.rule)));
+        Ok(findings)
+    }
+
+    /// Attempts, newest first.
+    ///
+    /// # Errors
+    /// The store can't be read.
+    pub async fn history(&self, tenant: Option<&TenantId>, page: &PageAsk) -> Result<Page<HistoryEntry>, FleetError> {
+        let before = page.after.as_deref().and_then(|after| after.parse().ok());
+        let rows = self.inner.db.fleet_history(tenant, before, page.rows()).await?;
+        let is_full = rows.len() == usize::try_from(page.rows()).unwrap_or(usize::MAX);
+        let next = rows.last().filter(|_| is_full).map(|row| row.seq.to_string());
+        Ok(Page { rows, next })
+    }
+
+    /// What a plan does to each group of tenants, with the texts as they were recorded.
+    ///
+    /// # Errors
+    /// The run is none of the fleet's, or the store can't be read.
+    pub async fn groups(&self, run: &RunId) -> Result<Vec<PlanGroup>, FleetError> {
+        let mut groups = self.summary(run).await?.groups;
+        let migrations = self.inner.recorded().await?;
+        let by_id: BTreeMap<&str, &Migration> = migrations.values().map(|m| (m.id.as_str(), m)).collect();
+        for group in &mut groups {
+            for step in &mut group.steps {
+                let known = by_id.get(step.migration.as_str());
+                let runs = known.and_then(|migration| migration.step(step.way, group.driver));
+                step.text = runs.map_or(String::new(), |runs| cut(runs.text()));
+            }
+        }
+        Ok(groups)
+    }
+
+    async fn summary(&self, run: &RunId) -> Result<FleetSummary, FleetError> {
+        let row = self.inner.db.run(run).await?.filter(|row| row.kind == FLEET);
+        let row = row.ok_or_else(|| FleetError::NotOurs(run.0.clone()))?;
+        Ok(serde_json::from_str(&row.summary).unwrap_or_default())
+    }
+
+    /// The result of a run in the words of tenants.
+    ///
+    /// # Errors
+    /// The run is none of the fleet's, or the store can't be read.
+    pub async fn result(&self, run: &RunId) -> Result<FleetResult, FleetError> {
+        let summary = self.summary(run).await?;
+        let total = summary.waves.iter().sum();
+        let mut failed: BTreeMap<TenantId, (String, Option<String>)> = BTreeMap::new();
+        let mut skipped: BTreeMap<TenantId, (String, Option<String>)> = BTreeMap::new();
+        for state in [ItemState::Failed, ItemState::Unknown, ItemState::Stale, ItemState::Skipped] {
+            self.each(run, state, |item, reason| {
+                let replaced = item.left_out.as_deref().is_some_and(|why| why.starts_with("replaced"));
+                if replaced || reason.starts_with(crate::run::BLOCKED) {
+                    return;
+                }
+                let at = (item.left_out.is_none()).then_some(item.migration);
+                if matches!(state, ItemState::Failed | ItemState::Unknown) {
+                    failed.entry(item.tenant).or_insert((reason, at));
+                } else {
+                    skipped.entry(item.tenant).or_insert((reason, at));
+                }
+            })
+            .await?;
+        }
+        skipped.retain(|tenant, _| !failed.contains_key(tenant));
+        let mut waiting = BTreeSet::new();
+        for state in [ItemState::Pending, ItemState::Leased] {
+            self.each(run, state, |item, _| drop(waiting.insert(item.tenant))).await?;
+        }
+        waiting.retain(|tenant| !failed.contains_key(tenant) && !skipped.contains_key(tenant));
+        let (bad, left, open) = (failed.len() as u64, skipped.len() as u64, waiting.len() as u64);
+        let faults = failed.into_iter().chain(skipped).take(FAULTS);
+        Ok(FleetResult {
+            total,
+            succeeded: u64::saturating_sub(total, bad + left + open),
+            failed: bad,
+            skipped: left,
+            errors: faults.map(|(user_id, (error, failed_at))| FleetFault { user_id, error, failed_at }).collect(),
+        })
+    }
+
+    async fn each(
+        &self,
+        run: &RunId,
+        state: ItemState,
+        mut take: impl FnMut(FleetItem, String) + Send,
+    ) -> Result<(), FleetError> {
+        let mut after = None;
+        loop {
+            let items = self.inner.db.items(run, Some(state), after, PAGE).await?;
+            let Some(last) = items.last() else { return Ok(()) };
+            after = Some(last.ord);
+            for item in items {
+                take(fleet_item(&item)?, item.reason.unwrap_or_default());
+            }
+        }
+    }
+
+    /// Takes the failed tenants of one group of a run once more, with what their failures held up.
+    ///
+    /// # Errors
+    /// There is no such group, or the run is not in a state for it.
+    pub async fn retry(&self, run: &RunId, group: &str, who: &Who) -> Result<RunView, FleetError> {
+        self.summary(run).await?;
+        let mut tenants = BTreeSet::new();
+        self.each(run, ItemState::Failed, |item, reason| {
+            if is_of(group, &item.migration, &reason) {
+                tenants.insert(item.tenant);
+            }
+        })
+        .await?;
+        if tenants.is_empty() {
+            return Err(FleetError::NoGroup { run: run.0.clone(), group: group.to_owned() });
+        }
+        let pick = |item: &StoredItem| fleet_item(item).is_ok_and(|item| tenants.contains(&item.tenant));
+        Ok(self.engine.retry_those(run, who, pick).await?)
+    }
+}
+
+/// Whether a failed item is of a group: its reason is the class and the text that the group was made of.
+fn is_of(group: &str, migration: &str, reason: &str) -> bool {
+    use cutover_shared::fleet::ErrorClass;
+    ErrorClass::ALL.iter().any(|class| {
+        let text = reason.strip_prefix(class.word()).and_then(|rest| rest.strip_prefix(": "));
+        text.is_some_and(|text| super::book::group(migration, *class, text) == group)
+    })
+}
+
+fn failure(row: FailureRow) -> FailureGroup {
+    FailureGroup {
+        next: row.class.next_step().to_owned(),
+        group: row.group,
+        migration: row.migration,
+        class: row.class,
+        text: row.error,
+        tenants: row.tenants,
+        example: row.example,
+    }
+}
+
+fn cut(text: &str) -> String {
+    if text.len() <= SHOWN {
+        return text.to_owned();
+    }
+    let end = text.floor_char_boundary(SHOWN);
+    format!("{}\n... and {} bytes more", text.get(..end).unwrap_or_default(), text.len() - end)
+}
+
+fn entry(step: crate::store::StepRow) -> HistoryEntry {
+    HistoryEntry {
+        seq: 0,
+        tenant: step.tenant,
+        migration: step.migration,
+        version: step.version,
+        way: step.way,
+        status: step.status,
+        class: step.class,
+        error: step.error,
+        attempt: step.attempt,
+        run: step.run,
+        started_at: step.started_at,
+        completed_at: step.completed_at,
+    }
+}
+
+/// A step that no run of ours has touched.
+fn unrun(
+    tenant: &TenantId,
+    migration: String,
+    version: u32,
+    status: StepStatus,
+) -> HistoryEntry {
+    HistoryEntry {
+        seq: 0,
+        tenant: tenant.clone(),
+        migration,
+        version,
+        way: Way::Up,
+        status,
+        class: None,
+        error: None,
+        attempt: 0,
+        run: RunId(String::new()),
+        started_at: None,
+        completed_at: None,
+    }
+}
