@@ -143,7 +143,10 @@ pub struct FleetLoad {
 pub enum FleetDeploy {
     /// The program and its arguments.
     Command(Vec<String>),
-    Call { url: String, token: Option<SecretString> },
+    Call {
+        url: String,
+        token: Option<SecretString>,
+    },
 }
 
 /// The application's table of tenants' databases, in the database that the catalog is read from.
@@ -215,7 +218,8 @@ pub(super) fn check(values: &Values, mistakes: &mut Mistakes) {
     if let Some(tenant) = canary.iter().find(|tenant| !seen.insert(tenant.as_str())) {
         wrong(contradiction, "fleet.canary", &format!("names {tenant} twice"), "take one out");
     }
-    if let (Some(statement), Some(lock)) = (values.length("fleet.timeout"), values.length("fleet.lock_timeout"))
+    if let (Some(statement), Some(lock)) =
+        (values.length("fleet.timeout"), values.length("fleet.lock_timeout"))
         && lock >= statement
     {
         let name =
@@ -227,7 +231,12 @@ pub(super) fn check(values: &Values, mistakes: &mut Mistakes) {
     let (query, most) = ("fleet.load_query", "fleet.load_most");
     match (values.text(query), values.whole_number(most)) {
         (Some(_), None) => {
-            wrong(contradiction, query, "stands alone: nothing says what is too much", "write `load_most`, too");
+            wrong(
+                contradiction,
+                query,
+                "stands alone: nothing says what is too much",
+                "write `load_most`, too",
+            );
         }
         (None, Some(_)) => {
             wrong(contradiction, most, "stands alone: nothing is asked", "write `load_query`, too");

@@ -53,7 +53,10 @@ fn there_is_no_fleet_until_somebody_says_where_its_migrations_are() {
     assert_eq!((fleet.timeout.as_secs(), fleet.lock_timeout.as_secs(), fleet.lock_tries), (60, 2, 5));
     assert_eq!((fleet.connect_timeout.as_secs(), fleet.fresh.as_secs()), (5, 300));
     assert_eq!((fleet.retest_every.as_secs(), fleet.load), (60, None));
-    assert_eq!((fleet.ping.as_str(), fleet.deploy.is_none(), fleet.notify_url), ("functions:ping", true, None));
+    assert_eq!(
+        (fleet.ping.as_str(), fleet.deploy.is_none(), fleet.notify_url),
+        ("functions:ping", true, None)
+    );
     assert!(fleet.application.is_none());
 }
 
@@ -78,7 +81,10 @@ fn the_fleets_sections_are_read_and_their_secrets_stay_hidden() {
     assert_eq!((table.table.as_str(), table.tenant.as_str()), ("userDatabaseConfig", "userId"));
     assert_eq!((table.external_user.as_deref(), &table.deploy_key), (Some("clerkId"), &None));
     assert_eq!((table.iv.as_str(), table.updated_at.as_deref()), ("encryptionIV", Some("updatedAt")));
-    assert_eq!((table.key.expose_secret(), table.database.expose_secret()), ("hush-key", "postgres://app:hush-db@db/app"));
+    assert_eq!(
+        (table.key.expose_secret(), table.database.expose_secret()),
+        ("hush-key", "postgres://app:hush-db@db/app")
+    );
     let shown: String = loaded.settings.iter().map(|set| set.shown.as_str()).collect();
     assert!(!format!("{:?}{shown}", loaded.config).contains("hush"));
 }
@@ -95,7 +101,12 @@ fn what_contradicts_itself_is_said_with_its_mend() {
         ("halt_share = \"half\"", "fleet.halt_share", "expected a share, found `half`", "write a share"),
         ("halt_unreachable = \"101%\"", "fleet.halt_unreachable", "expected a share", "write a share"),
         ("canary = [\"a\", \"b\", \"a\"]", "fleet.canary", "names a twice", "take one out"),
-        ("lock_timeout = \"1m\"", "fleet.lock_timeout", "as long as its statement", "shorter than the statement"),
+        (
+            "lock_timeout = \"1m\"",
+            "fleet.lock_timeout",
+            "as long as its statement",
+            "shorter than the statement",
+        ),
         ("timeout = \"2s\"", "fleet.timeout", "as long as its statement", "shorter than the statement"),
         ("load_query = \"SELECT 1\"", "fleet.load_query", "nothing says what is too much", "`load_most`"),
         ("load_most = 1", "fleet.load_most", "nothing is asked", "`load_query`"),

@@ -146,11 +146,13 @@ fn every_key_has_an_effect() {
         }
         "fleet.load_query" => Some(("load_query = \"SELECT 1\"\nload_most = 1", "")),
         "fleet.load_most" => Some(("load_most = 1\nload_query = \"SELECT 1\"", "")),
-        "fleet.load_every" => {
-            Some(("load_every = \"15s\"", "load_most = 1\nload_query = \"SELECT 1\"\n"))
+        "fleet.load_every" => Some(("load_every = \"15s\"", "load_most = 1\nload_query = \"SELECT 1\"\n")),
+        "fleet.deploy_token" => {
+            Some(("deploy_token_file = \"opaque\"", "deploy_url = \"https://a.example\"\n"))
         }
-        "fleet.deploy_token" => Some(("deploy_token_file = \"opaque\"", "deploy_url = \"https://a.example\"\n")),
-        "fleet.notify_token" => Some(("notify_token_file = \"opaque\"", "notify_url = \"https://a.example\"\n")),
+        "fleet.notify_token" => {
+            Some(("notify_token_file = \"opaque\"", "notify_url = \"https://a.example\"\n"))
+        }
         "fleet.application.key" => Some(("key_file = \"opaque\"", "")),
         "alertmanager.token" => Some(("token_file = \"opaque\"", "")),
         "alertmanager.password" => Some(("password_file = \"opaque\"", "")),
