@@ -8,6 +8,7 @@ use cutover_shared::mapping::Mode;
 use super::alertmanager::alertmanager;
 use super::application;
 use super::crosscheck;
+use super::fleet::{self, fleet};
 use super::gather::Values;
 use super::locks;
 use super::mirror;
@@ -33,6 +34,7 @@ pub(super) fn assemble(values: &Values, mistakes: &mut Mistakes) -> Option<Confi
     mirror::check(values, mistakes);
     rollout::check(values, mistakes);
     sandbox::check(values, mistakes);
+    fleet::check(values, mistakes);
     worth::check(values, mistakes);
     crosscheck::github(values, mistakes);
     let http = crosscheck::http(values, mistakes);
@@ -89,6 +91,7 @@ pub(super) fn assemble(values: &Values, mistakes: &mut Mistakes) -> Option<Confi
         probes,
         rollout: rollout(values)?,
         sandbox: sandbox(values)?,
+        fleet: fleet(values)?,
         alertmanager: alertmanager(values)?,
         worth: worth(values)?,
         ofrep_keys,

@@ -154,8 +154,14 @@ pub(super) fn github(values: &Values, mistakes: &mut Mistakes) {
         ));
     }
     let strict = matches!(values.text("environment"), Some("staging" | "production"));
-    for key in ["github.api_base_url", "github.web_base_url", "api.jwks_url", "migration.oauth_callback_url"]
-    {
+    for key in [
+        "github.api_base_url",
+        "github.web_base_url",
+        "api.jwks_url",
+        "migration.oauth_callback_url",
+        "fleet.deploy_url",
+        "fleet.notify_url",
+    ] {
         if strict && values.is_written(key) && values.text(key).is_some_and(address::in_clear) {
             let what = "tokens would cross the network in clear";
             let mend =

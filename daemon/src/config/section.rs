@@ -73,6 +73,14 @@ pub static SECTIONS: &[Section] = &[
         doc: "Git for tenants: sandboxes, and what one operation may use. `docs/sandboxes.md` explains them.",
     },
     Section {
+        name: "fleet",
+        doc: "Tenants' own databases and their migrations: waves, limits, and when a run halts. `docs/fleet.md` explains them.",
+    },
+    Section {
+        name: "fleet.application",
+        doc: "The application's table of tenants' databases, in its own PostgreSQL database (`catalog.database_url`).",
+    },
+    Section {
         name: "alertmanager",
         doc: "Alerts of Prometheus' Alertmanager that are critical incidents: `POST /api/v1/alerts/alertmanager`. `docs/rollouts.md` explains them.",
     },

@@ -19,6 +19,7 @@ pub use self::catalog::{
 };
 pub use self::locks::{LockBackend, LockPhase, Locks, OnPartition};
 use super::alertmanager::Alertmanager;
+use super::fleet::Fleet;
 use super::ofrep::OfrepKey;
 use super::rollout::Rollout;
 use super::sandbox::Sandbox;
@@ -49,6 +50,7 @@ pub struct Config {
     pub probes: Vec<Probe>,
     pub rollout: Rollout,
     pub sandbox: Sandbox,
+    pub fleet: Fleet,
     pub worth: Worth,
     pub ofrep_keys: Vec<OfrepKey>,
     pub alertmanager: Alertmanager,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::key::{Key, Kind, Need, SecretForm, key};
 pub use super::section::{SECTIONS, Section};
-use super::{alertmanager, locks, mirror, ofrep, rollout, sandbox, worth};
+use super::{alertmanager, fleet, locks, mirror, ofrep, rollout, sandbox, worth};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -30,13 +30,14 @@ const fn length(min: Duration, max: Duration) -> Kind {
 pub static KEYS: &[Key] = &ALL;
 
 /// Parts of the table, in the order in which they are joined.
-const PARTS: [&[Key]; 8] = [
+const PARTS: [&[Key]; 9] = [
     OURS,
     mirror::KEYS,
     locks::KEYS,
     rollout::KEYS,
     ofrep::KEYS,
     sandbox::KEYS,
+    fleet::KEYS,
     alertmanager::KEYS,
     worth::KEYS,
 ];

@@ -144,6 +144,16 @@ fn every_key_has_an_effect() {
         "rollout.prometheus.target_errors" => {
             Some(("target_errors = \"$operation\"\ntarget_calls = \"$operation\"", ""))
         }
+        "fleet.load_query" => Some(("load_query = \"SELECT 1\"\nload_most = 1", "")),
+        "fleet.load_most" => Some(("load_most = 1\nload_query = \"SELECT 1\"", "")),
+        "fleet.load_every" => Some(("load_every = \"15s\"", "load_most = 1\nload_query = \"SELECT 1\"\n")),
+        "fleet.deploy_token" => {
+            Some(("deploy_token_file = \"opaque\"", "deploy_url = \"https://a.example\"\n"))
+        }
+        "fleet.notify_token" => {
+            Some(("notify_token_file = \"opaque\"", "notify_url = \"https://a.example\"\n"))
+        }
+        "fleet.application.key" => Some(("key_file = \"opaque\"", "")),
         "alertmanager.token" => Some(("token_file = \"opaque\"", "")),
         "alertmanager.password" => Some(("password_file = \"opaque\"", "")),
         "worth.cost_query" => Some(("cost_query = \"x\"", "")),
@@ -176,6 +186,8 @@ fn every_key_has_an_effect() {
             ("rollout", ""),
             ("rollout.prometheus", if lines.contains("cost_query") { ASKED } else { "" }),
             ("sandbox", ""),
+            ("fleet", ""),
+            ("fleet.application", ""),
             ("alertmanager", ""),
             ("rollout.roles", ""),
             ("worth", ""),
@@ -209,6 +221,10 @@ fn every_key_has_an_effect() {
         let beside = match key.name {
             "catalog.postgres.repo_project" | "catalog.postgres.repo_name" => {
                 "repo_table = \"R\"\n".to_owned()
+            }
+            // And a column of the fleet's table where the table can be opened.
+            name if key.section() == "fleet.application" && name != "fleet.application.key" => {
+                "key_file = \"opaque\"\n".to_owned()
             }
             // A name counts where its copy is made.
             name if key.section() == "catalog.postgres.mirror" => {
@@ -304,6 +320,10 @@ fn every_comment_in_the_file_is_a_key_that_can_be_taken() {
         .replace("/etc/cutover/redis_url_file", "redis")
         .replace("/etc/cutover/url_file", "store")
         .replace("/etc/cutover/password_file", "opaque")
+        .replace("/etc/cutover/deploy_token_file", "opaque")
+        .replace("/etc/cutover/notify_token_file", "opaque")
+        // The copies in the application's database come from there.
+        .replace("source = \"embedded\"", "source = \"postgres\"")
         // A body needs the other method than the one that holds by itself.
         .replace("method = \"GET\"", "method = \"POST\"")
         .replace("\"cutover\"", "\"root\"");

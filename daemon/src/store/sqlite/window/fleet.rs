@@ -70,7 +70,7 @@ pub(in crate::store::sqlite) async fn instances(
 }
 
 /// The beginning of a statement over all instances. Fields that nobody asks for cost nothing: neither the join nor the count of
-/// what is ahead is looked at then.
+/// what is ahead is looked at then. What was never asked was asked longest ago.
 pub(in crate::store::sqlite) fn begin(
     what: &str,
     select: &Select,
@@ -85,7 +85,7 @@ pub(in crate::store::sqlite) fn begin(
                    (SELECT count(*) FROM fleet_migrations AS m WHERE m.version > i.version AND m.version <= {target})
                    AS pending,
                    {status} AS status, f.migration AS failed, coalesce(f.error, i.reason) AS error,
-                   i.drift IS NOT NULL AS drifted, {wave} AS wave, i.checked_at AS checked
+                   i.drift IS NOT NULL AS drifted, {wave} AS wave, coalesce(i.checked_at, 0) AS checked
               FROM fleet_instances AS i
               LEFT JOIN fleet_steps AS f ON f.tenant_id = i.tenant_id AND f.version = i.failed_version)
           WHERE true"

@@ -1,5 +1,6 @@
 //! A window of any filter and order is what filtering and sorting all rows in memory gives.
 
+mod fleet;
 mod inbox;
 mod outbox;
 mod scale;

@@ -1,0 +1,55 @@
+//! What the fleet is told of the configuration.
+
+use crate::config::{Config, FleetApplication, FleetDeploy};
+use crate::fleet::settings::{Application, ApplicationColumns, Deploy, Http, Load, Notify, Settings};
+
+pub(super) fn fleet_settings(config: &Config) -> Settings {
+    let set = config.fleet.clone();
+    Settings {
+        folder: set.folder,
+        canary: set.canary,
+        waves: set.waves,
+        parallel: set.parallel,
+        per_host: set.per_host,
+        per_server: set.per_server,
+        halt_failures: set.halt_failures,
+        halt_permille: set.halt_permille,
+        halt_unreachable_permille: set.halt_unreachable_permille,
+        timeout: set.timeout,
+        lock_timeout: set.lock_timeout,
+        lock_tries: set.lock_tries,
+        connect_timeout: set.connect_timeout,
+        fresh: set.fresh,
+        retest_every: set.retest_every,
+        load: set.load.map(|load| Load { query: load.query, most: f64::from(load.most), every: load.every }),
+        http: Http { deploy: set.deploy.map(deploy), ping: set.ping },
+        notify: set.notify_url.map(|url| Notify { url, token: set.notify_token }),
+        application: set.application.map(application),
+    }
+}
+
+fn deploy(deploy: FleetDeploy) -> Deploy {
+    match deploy {
+        FleetDeploy::Command(argv) => Deploy::Command { argv },
+        FleetDeploy::Call { url, token } => Deploy::Call { url, token },
+    }
+}
+
+fn application(set: FleetApplication) -> Application {
+    Application {
+        database: set.database,
+        table: set.table,
+        columns: ApplicationColumns {
+            tenant: set.tenant,
+            external_user: set.external_user,
+            url: set.url,
+            deploy_key: set.deploy_key,
+            iv: set.iv,
+            tags: set.tags,
+            status: set.status,
+            schema_version: set.schema_version,
+            updated_at: set.updated_at,
+        },
+        key: set.key,
+    }
+}
