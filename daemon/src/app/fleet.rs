@@ -1,6 +1,21 @@
 //! What the fleet is told of the configuration.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::task::TaskTracker;
+
+use super::Failure;
+use crate::client::Client;
+use crate::clock::Clock;
 use crate::config::{Config, FleetApplication, FleetDeploy};
+use crate::faults::Faults;
+use crate::fleet::drivers::Drivers;
+use crate::fleet::kind::Inner;
+use crate::fleet::live::Live;
+use crate::fleet::wave::Waves;
+use crate::seal::Seal;
+use crate::store::Db;
 use crate::fleet::settings::{Application, ApplicationColumns, Deploy, Http, Load, Notify, Settings};
 
 pub(super) fn fleet_settings(config: &Config) -> Settings {
@@ -52,4 +67,27 @@ fn application(set: FleetApplication) -> Application {
         },
         key: set.key,
     }
+}
+
+/// What the fleet's kind of run and its questions work with.
+pub(super) fn fleet_parts(
+    config: &Config,
+    db: &Db,
+    seal: &Arc<Seal>,
+    clock: &Clock,
+    faults: &Faults,
+) -> Result<Arc<Inner>, Failure> {
+    let settings = fleet_settings(config);
+    let (most, every) = settings.load.as_ref().map_or((f64::MAX, Duration::MAX), |load| (load.most, load.every));
+    Ok(Arc::new(Inner {
+        drivers: Drivers::new(settings.http.clone(), Client::new()?, clock.clone()),
+        live: Live::new(clock.clone(), most, every),
+        waves: Waves::new(&settings.waves),
+        tasks: TaskTracker::new(),
+        db: db.clone(),
+        seal: seal.clone(),
+        clock: clock.clone(),
+        faults: faults.clone(),
+        settings,
+    }))
 }

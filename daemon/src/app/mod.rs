@@ -5,7 +5,6 @@ mod args;
 mod arms;
 mod credentials;
 mod doors;
-#[expect(dead_code, reason = "nothing is started with it yet")]
 mod fleet;
 mod gits;
 mod imports;

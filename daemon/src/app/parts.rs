@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use cutover_shared::mapping::Mode;
 
 use super::credentials::Credentials;
+use super::fleet::fleet_parts;
 use super::gits::gits;
 use super::imports::imports;
 use super::measured::Measured;
@@ -24,6 +25,8 @@ use crate::config::{self, Catalog, Config, Loaded, Origin, Store};
 use crate::doors::http::{AllowList, Certificates};
 use crate::doors::rpc::Parts;
 use crate::faults::Faults;
+use crate::fleet::Fleet;
+use crate::fleet::kind::FleetKind;
 use crate::flows::app_workflows::AppWorkflows;
 use crate::flows::doctor::{Certificate, Doctor};
 use crate::flows::drill::Drills;
@@ -134,8 +137,10 @@ pub(super) async fn build(
     };
     let canary = CanaryFirst::new(db.clone(), config.mapping.canary_observation);
     let gate = Arc::new(canary.clone());
-    let kinds =
+    let mut kinds =
         kinds::kinds(&db, &seal, app_database.as_ref(), &github, config.migration.old_hook_secret.clone());
+    let fleet_parts = fleet_parts(config, &db, &seal, clock, &faults)?;
+    kinds.push(Arc::new(FleetKind(fleet_parts.clone())));
     let sweeper = Sweeper::new(db.clone(), github.clone(), clock.clone(), config.mapping.sweep_parallel);
     let locks = locks::build(config, &db, clock)?;
     // Before anything takes one.
@@ -158,6 +163,7 @@ pub(super) async fn build(
         app_slug: credentials.slug.clone(),
     };
     let engine = Engine::new(db.clone(), clock.clone(), faults.clone(), brake.clone(), settings, gate, kinds);
+    let fleet = Fleet::new(fleet_parts, engine.clone());
     let planner = Planner {
         db: db.clone(),
         github: github.clone(),
@@ -256,6 +262,7 @@ pub(super) async fn build(
     let door = Arc::new(Parts {
         context: OperatorContext::new(db.clone(), clock.clone(), host, asker),
         identity,
+        fleet,
         importer: Importer::new(db.clone(), seal.clone(), clock.clone()),
         records_planner: RecordsPlanner { db: db.clone(), engine: engine.clone() },
         inbox,

@@ -39,3 +39,6 @@ impl Fleet {
         Self { inner, engine }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -308,7 +308,10 @@ impl Fleet {
         skipped.retain(|tenant, _| !failed.contains_key(tenant));
         let mut waiting = BTreeSet::new();
         for state in [ItemState::Pending, ItemState::Leased] {
-            self.each(run, state, |item, _| drop(waiting.insert(item.tenant))).await?;
+            self.each(run, state, |item, _| {
+                waiting.insert(item.tenant);
+            })
+            .await?;
         }
         waiting.retain(|tenant| !failed.contains_key(tenant) && !skipped.contains_key(tenant));
         let (bad, left, open) = (failed.len() as u64, skipped.len() as u64, waiting.len() as u64);

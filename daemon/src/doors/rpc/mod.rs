@@ -33,6 +33,7 @@ pub use self::listen::{Access, ListenError, Listener};
 pub use self::set_up::SetUp;
 use crate::audit::HeadFile;
 use crate::clock::Clock;
+use crate::fleet::Fleet;
 use crate::flows::doctor::Doctor;
 use crate::flows::drill::Drills;
 use crate::flows::import::Imports;
@@ -78,6 +79,7 @@ pub struct Parts {
     pub periodic: Periodic,
     pub hooks_planner: HooksPlanner,
     pub records_planner: RecordsPlanner,
+    pub fleet: Fleet,
     pub importer: Importer,
     pub kill: KillSwitch,
     pub rollouts: Rollouts,
