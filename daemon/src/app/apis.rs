@@ -23,7 +23,7 @@ use crate::doors::http::ofrep::OfrepParts;
 use crate::doors::http::outcomes::OutcomeParts;
 use crate::doors::http::workflow::WorkflowParts;
 use crate::doors::http::{
-    Rates, callback, context, flags, git, github, integrations, migration, oauth, ofrep, outcomes, workflow,
+    Rates, callback, context, flags, git, github, integrations, migration, migrations, oauth, ofrep, outcomes, workflow,
 };
 use crate::doors::rpc::Parts;
 use crate::flows::alert::Alerts;
@@ -134,6 +134,10 @@ pub(super) fn build(
         integrations: integrations.clone(),
         db: parts.db.clone(),
         clock: parts.clock.clone(),
+    })))
+    .merge(migrations::routes(Arc::new(migrations::Parts {
+        auth: auth.clone(),
+        fleet: parts.fleet.clone(),
     })))
     .merge(workflow::routes(Arc::new(WorkflowParts {
         triggers: parts.triggers.clone(),

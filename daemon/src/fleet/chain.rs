@@ -43,7 +43,7 @@ pub fn up(
         return Ok(steps);
     }
     for (number, migration) in migrations.range(next..=target) {
-        let later = migrations.range(number..=target).map(|(_, later)| later);
+        let later = migrations.range(*number..=target).map(|(_, later)| later);
         let by = later.skip(1).find(|later| later.replaces.as_deref() == Some(&migration.id));
         let left_out = by.map(|by| format!("replaced by {}", by.id));
         if left_out.is_none() && migration.step(Way::Up, driver).is_none() {

@@ -109,10 +109,9 @@ impl Fleet {
 
     fn show(&self, standing: InstanceStanding, known: &BTreeSet<u32>, target: u32) -> InstanceView {
         let InstanceStanding { row, status, failed } = standing;
-        let pending = if row.version < target { known.range(row.version + 1..=target).count() } else { 0 };
         InstanceView {
             wave: self.inner.waves.wave(row.place_in_waves),
-            pending: u32::try_from(pending).unwrap_or(u32::MAX),
+            pending: pending(row.version, target, known),
             status,
             class: failed.as_ref().and_then(|step| step.class),
             error: failed.as_ref().and_then(|step| step.error.clone()),
@@ -130,6 +129,16 @@ impl Fleet {
             key: row.key_id,
             checked_at: row.checked_at,
         }
+    }
+
+    /// A tenant's version, and how many migrations are still to come for it; none where no database of it is known.
+    ///
+    /// # Errors
+    /// The store can't be read.
+    pub async fn stands(&self, tenant: &TenantId) -> Result<Option<(u32, u32)>, FleetError> {
+        let Some(row) = self.inner.instance(tenant).await? else { return Ok(None) };
+        let target = self.target().await?.unwrap_or(0);
+        Ok(Some((row.version, pending(row.version, target, &self.versions().await?))))
     }
 
     /// One instance in a list's form.
@@ -361,6 +370,14 @@ impl Fleet {
         let pick = |item: &StoredItem| fleet_item(item).is_ok_and(|item| tenants.contains(&item.tenant));
         Ok(self.engine.retry_those(run, who, pick).await?)
     }
+}
+
+/// Migrations between a version and the target.
+fn pending(version: u32, target: u32, known: &BTreeSet<u32>) -> u32 {
+    if version >= target {
+        return 0;
+    }
+    u32::try_from(known.range(version.saturating_add(1)..=target).count()).unwrap_or(u32::MAX)
 }
 
 /// Whether a failed item is of a group: its reason is the class and the text that the group was made of.

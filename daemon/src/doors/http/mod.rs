@@ -17,6 +17,7 @@ pub mod integrations;
 mod limit;
 mod listen;
 pub mod migration;
+pub mod migrations;
 pub mod oauth;
 pub mod ofrep;
 mod openapi;
