@@ -12,8 +12,8 @@ const ROWS: &str = "CREATE TABLE notes (id bigint PRIMARY KEY, slug text);\n\
                     INSERT INTO notes SELECT n, 'secret' || n FROM generate_series(1, 10) n;\n";
 
 /// Touches three rows after the cursor, and counts how often each was.
-const CHUNK: &str = "WITH some AS (SELECT id FROM notes WHERE id > :cursor ORDER BY id LIMIT :chunk),\n\
-                     done AS (UPDATE notes SET slug = slug || '+' FROM some WHERE notes.id = some.id RETURNING notes.id)\n\
+const CHUNK: &str = "WITH few AS (SELECT id FROM notes WHERE id > :cursor ORDER BY id LIMIT :chunk),\n\
+                     done AS (UPDATE notes SET slug = slug || '+' FROM few WHERE notes.id = few.id RETURNING notes.id)\n\
                      SELECT max(id) FROM done; -- :cursor\n";
 
 #[tokio::test]
