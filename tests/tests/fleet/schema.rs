@@ -66,7 +66,7 @@ async fn every_change_by_hand_shows() {
         ("ALTER TABLE notes DROP CONSTRAINT notes_id_check", "notes_id_check"),
         ("ALTER TABLE notes ADD CONSTRAINT late CHECK (id < 9) NOT VALID", "(not validated)"),
         ("DROP INDEX notes_owner", "notes_owner"),
-        ("CREATE OR REPLACE VIEW glad AS SELECT id FROM notes", "glad view"),
+        ("CREATE OR REPLACE VIEW glad AS SELECT id FROM notes", "glad relation view"),
         ("CREATE OR REPLACE FUNCTION one() RETURNS int LANGUAGE sql AS 'SELECT 2'", "one function"),
         ("ALTER TABLE notes DISABLE TRIGGER notes_touch", "notes_touch"),
         ("ALTER TYPE mood ADD VALUE 'mad'", "'mad'"),
