@@ -2,6 +2,7 @@
 
 pub mod console;
 pub mod decide;
+pub mod fleet;
 pub mod gateway;
 pub mod judge;
 pub mod kill;

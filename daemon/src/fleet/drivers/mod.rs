@@ -1,5 +1,6 @@
 //! The three kinds of tenants' databases.
 
+pub mod application;
 pub mod http;
 pub mod postgres;
 mod script;

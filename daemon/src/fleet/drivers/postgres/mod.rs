@@ -26,6 +26,7 @@ mod ledger;
 mod line;
 mod schema;
 mod session;
+mod together;
 mod wire;
 
 use std::str::FromStr as _;

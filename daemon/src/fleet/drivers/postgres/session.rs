@@ -13,16 +13,12 @@ use super::super::super::migration::{HttpStep, Script, Step};
 use super::super::http::Caller;
 use super::super::script::{Dialect, leaves_marks, no_transactions};
 use super::super::standing::{Standing, standing};
-use super::error::{answer, failed};
-use super::ledger::{NO_ROW, Place, TABLE, mark};
+use super::error::failed;
+use super::ledger::{Place, mark};
 use super::line::{Span, at};
-use super::wire::{Broken, Wire, silent, text};
+use super::wire::{Wire, silent, text};
 use super::{LOOK, schema};
 use crate::sql_name::Sql;
-
-/// Steps that go in one message, and bytes of their texts: what was sent can't be told to stop.
-const STEPS_AT_ONCE: usize = 32;
-const BYTES_AT_ONCE: usize = 256 * 1024;
 
 /// Puts back what a step before may have set for the session.
 const CLEAN: &str = "RESET ALL; RESET SESSION AUTHORIZATION; RESET ROLE; DISCARD TEMP;\n";
@@ -40,12 +36,6 @@ pub(super) struct PostgresSession {
     pub(super) is_marked: bool,
     pub(super) target: Target,
     pub(super) caller: Caller,
-}
-
-/// One step of a message.
-struct Piece {
-    version: u32,
-    span: Span,
 }
 
 #[async_trait]
@@ -150,26 +140,6 @@ impl PostgresSession {
         })
     }
 
-    /// The longest beginning of the steps that can go in one message.
-    fn group<'a, 'b>(&self, asks: &'a [StepAsk<'b>]) -> Vec<(&'a StepAsk<'b>, &'b Script)> {
-        let mut bytes = 0;
-        let one = |ask: &'a StepAsk<'b>| match ask.step {
-            Step::Sql(script)
-                if script.transaction
-                    && script.chunk.is_none()
-                    && script.verify.is_none()
-                    && !ask.stop.is_cancelled()
-                    && no_transactions(script, Dialect::Postgres).is_ok()
-                    && matches!(standing(&self.ledger, ask), Ok(Standing::Fresh)) =>
-            {
-                bytes += script.text.len();
-                (bytes <= BYTES_AT_ONCE).then_some((ask, script))
-            }
-            _ => None,
-        };
-        asks.iter().take(STEPS_AT_ONCE).map_while(one).collect()
-    }
-
     /// What comes before a script, in its transaction.
     pub(super) fn opening(&self, ask: &StepAsk<'_>, script: &Script, waits: bool) -> Sql {
         let mut sql = Sql::text(if self.is_marked { CLEAN } else { "" });
@@ -182,101 +152,6 @@ impl PostgresSession {
             ],
         ));
         sql
-    }
-
-    /// Runs steps in one message, each in its own transaction with its row.
-    async fn at_once(
-        &mut self,
-        place: &Place,
-        group: &[(&StepAsk<'_>, &Script)],
-    ) -> Vec<Result<StepEnd, StepError>> {
-        let mut message = Sql::text("");
-        let mut pieces = Vec::with_capacity(group.len());
-        let mut patience = Duration::ZERO;
-        for (number, (ask, script)) in group.iter().enumerate() {
-            let waits = number + 1 == group.len() || ask.way == Way::Down;
-            message = message.then(&self.opening(ask, script, waits));
-            if !self.has_table && number == 0 {
-                message = message.then(&place.create());
-            }
-            message = message.then(&match ask.way {
-                Way::Up => place.add(ask),
-                Way::Down => place.remove(ask),
-            });
-            let (from, length) = (message.as_str().chars().count(), script.text.chars().count());
-            pieces.push(Piece { version: ask.migration.version, span: Span { from, length, statements: 0 } });
-            message = message.then(&Sql::written(&script.text)).then(&Sql::text("\n;COMMIT;\n"));
-            patience += allowance(ask, script);
-            self.is_marked |= leaves_marks(script);
-            ask.faults.point("fleet.step.before").await;
-        }
-        // Each step's ledger row answers with its mark: so it is known which one an error belongs to.
-        let mut rows: Vec<(u32, i64)> = Vec::with_capacity(group.len());
-        let sent = message.as_str().to_owned();
-        let said = self.wire.say(message, patience, |done, row| {
-            if let Some(piece) = pieces.get_mut(rows.len())
-                && text(row, 0) == Some(mark(piece.version))
-            {
-                piece.span.statements = done + 1;
-                rows.push((piece.version, text(row, 1).and_then(|at| at.parse().ok()).unwrap_or_default()));
-            }
-        });
-        let said = said.await;
-        for (ask, _) in group {
-            ask.faults.point("fleet.step.committed").await;
-        }
-        match said {
-            Ok(_) => {
-                self.has_table = true;
-                for ((ask, _), row) in group.iter().zip(&rows) {
-                    self.keep(ask, row.1);
-                }
-                group.iter().map(|_| Ok(StepEnd::Done)).collect()
-            }
-            Err(broken) => self.half(place, group, &pieces, &rows, &sent, broken).await,
-        }
-    }
-
-    /// A message that did not get to its end.
-    async fn half(
-        &mut self,
-        place: &Place,
-        group: &[(&StepAsk<'_>, &Script)],
-        pieces: &[Piece],
-        rows: &[(u32, i64)],
-        sent: &str,
-        broken: Broken,
-    ) -> Vec<Result<StepEnd, StepError>> {
-        let Some(error) = broken.error.as_ref().filter(|_| !broken.is_lost()) else {
-            return vec![Err(broken.plain().unclear())];
-        };
-        let guard = rows.len() < group.len() && is_guard(error);
-        // The step whose row was written last failed, unless the next one's row was refused.
-        let failing = if guard { rows.len() } else { rows.len().saturating_sub(1) };
-        let mut ends: Vec<_> = (0..failing).map(|_| Ok(StepEnd::Done)).collect();
-        let mut message = Sql::text("ROLLBACK;\n");
-        if failing > 0 {
-            message = message.then(&place.touch());
-        }
-        if let Err(again) = self.wire.say(message, LOOK, |_, _| {}).await {
-            return vec![Err(again.plain().unclear())];
-        }
-        for ((ask, _), row) in group.iter().zip(rows).take(failing) {
-            self.has_table = true;
-            self.keep(ask, row.1);
-        }
-        ends.push(match (group.get(failing), pieces.get(failing)) {
-            // Somebody wrote the ledger past our lock.
-            _ if guard => Err(StepError::new(
-                ErrorClass::SchemaMismatch,
-                "the tenant's ledger was changed by somebody else meanwhile: try again",
-            )),
-            (Some((_, script)), Some(piece)) => {
-                Err(failed(error, Some(&at(script, piece.span, sent, error, broken.done))))
-            }
-            _ => Err(broken.plain()),
-        });
-        ends
     }
 
     /// Runs a step whose query must be true before the commit.
@@ -417,15 +292,6 @@ impl PostgresSession {
 
 /// Between two messages of a transaction: a daemon that is gone without a word must not hold locks.
 pub(super) const WAITING: &str = "SET LOCAL idle_in_transaction_session_timeout = '60s';\n";
-
-/// Our own row was refused: it is there, or is not there to be taken away.
-fn is_guard(error: &sqlx::Error) -> bool {
-    answer(error).is_some_and(|answer| match answer.code() {
-        "23505" => answer.table() == Some(TABLE),
-        "22P02" => answer.message().contains(NO_ROW),
-        _ => false,
-    })
-}
 
 pub(super) fn untrue(file: &str, query: &str) -> StepError {
     let query: String = query.split_whitespace().collect::<Vec<_>>().join(" ");
