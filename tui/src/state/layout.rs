@@ -99,6 +99,15 @@ fn head(screen: Screen, body: u16) -> u16 {
         Screen::Mapping if body >= 12 => 3,
         Screen::Webhooks if body >= 24 => 6,
         Screen::Webhooks if body >= 12 => 4,
+        // The list keeps at least two rows.
+        Screen::Fleet => match body {
+            ..12 => 3,
+            12..16 => 7,
+            16..20 => 9,
+            20..30 => 12,
+            30..44 => 16,
+            _ => 22,
+        },
         Screen::Run if body >= 18 => 8,
         Screen::Run if body >= 12 => 4,
         _ => 0,

@@ -14,6 +14,7 @@ pub fn leads_to(command: &str) -> Option<(Screen, String)> {
         "workflow" => (Screen::Workflows, "id"),
         "token" => (Screen::Tokens, "installation"),
         "rollout" => return Some((Screen::Rollouts, String::new())),
+        "fleet" => (Screen::Fleet, "tenant"),
         _ => return None,
     };
     let filter = match (*verb, rest) {
