@@ -176,7 +176,7 @@ pub const TABLE: &[Binding] = &[
         "Failures by their error: how many, what to do; Enter shows the tenants, t takes them once more"),
     row(Action::FleetRetry, "fleet-retry", &["t"], When::On(&[Noun::Instance]), ("retry", 32), (Tier::Reversible, Role::Operator, "fleet retry"),
         "Takes all tenants that failed as this one did once more"),
-    row(Action::FleetBack, "fleet-back", &["r"], When::On(&[Noun::Instance]), ("back", 26), (Tier::Live, Role::Operator, "fleet rollback"),
+    row(Action::FleetBack, "fleet-back", &["r"], When::On(&[Noun::Instance]), ("back", 31), (Tier::Live, Role::Operator, "fleet rollback"),
         "Plans the tenant's way back to the version before"),
     row(Action::InstanceTest, "instance-test", &["I"], When::On(&[Noun::Instance]), ("test", 30), (Tier::Look, Role::Operator, "fleet instance test"),
         "Connects to this tenant's database, or to the marked ones, and reads version and schema"),

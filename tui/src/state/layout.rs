@@ -61,7 +61,10 @@ pub fn areas(state: &State) -> Areas {
         (Some(_), _) => 4,
     };
     let body = height - 4 - tour;
-    let head = head(state.screen, body);
+    let head = match state.screen {
+        Screen::Fleet => fleet(state, body),
+        screen => head(screen, body),
+    };
     let rest = Rect::new(0, 2 + head, width, body - head);
     let (main, side) = match state.screen {
         Screen::Overview => (rest, Rect::default()),
@@ -99,18 +102,23 @@ fn head(screen: Screen, body: u16) -> u16 {
         Screen::Mapping if body >= 12 => 3,
         Screen::Webhooks if body >= 24 => 6,
         Screen::Webhooks if body >= 12 => 4,
-        // The list keeps at least two rows.
-        Screen::Fleet => match body {
-            ..12 => 3,
-            12..16 => 7,
-            16..20 => 9,
-            20..30 => 12,
-            30..44 => 16,
-            _ => 22,
-        },
         Screen::Run if body >= 18 => 8,
         Screen::Run if body >= 12 => 4,
         _ => 0,
+    }
+}
+
+/// Rows of the fleet above its instances, which keep at least two rows; where there is nothing to tell, only what says why.
+fn fleet(state: &State, body: u16) -> u16 {
+    let bare = state.fleet_as_told().is_none_or(|status| status.instances == 0);
+    match body {
+        _ if bare => 3,
+        ..12 => 3,
+        12..16 => 7,
+        16..20 => 9,
+        20..30 => 12,
+        30..44 => 16,
+        _ => 22,
     }
 }
 

@@ -3,6 +3,7 @@
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use cutover_shared::catalog::CatalogReceipt;
 use cutover_shared::error::{ErrorCode, RpcError};
+use cutover_shared::fleet::FleetAct;
 use cutover_shared::mapping::{MapAct, MapReceipt, SpotCheckReport};
 use cutover_shared::rpc::{Act, Answer, KillReceipt, Query, Receipt, Role, Topic};
 use cutover_shared::run::RunState;
@@ -175,6 +176,7 @@ impl Fuzz {
             }
             Act::Workflow(_) => Receipt::Workflow(cutover_shared::workflow::WorkflowReceipt::Replayed(1)),
             Act::Rollout(act) => Receipt::Rollout(Box::new(crate::rollout::receipt(act))),
+            Act::Fleet(act) => Receipt::Fleet(crate::fleet::receipt(act)),
             Act::Import(_) => Receipt::Import(Box::new(sample::import())),
             Act::Kill { .. } => Receipt::Kill(KillReceipt {
                 at: NOW,
@@ -265,6 +267,7 @@ impl Fuzz {
             Topic::Inbox,
             Topic::Outbox,
             Topic::Rollouts,
+            Topic::Fleet,
         ];
         changes.versions = topics.iter().map(|topic| (*topic, self.dice.below(3))).collect();
         Event::Changed { result: Ok(changes), luck: self.dice.luck() }
@@ -365,6 +368,7 @@ impl Fuzz {
                         what,
                         Act::Map(MapAct::Plan { .. } | MapAct::SpotCheck { .. })
                             | Act::Webhook(WebhookAct::Recover { look: true, .. })
+                            | Act::Fleet(FleetAct::Plan { .. } | FleetAct::Test { .. })
                     );
                     let kills = matches!(what, Act::Kill { .. })
                         && (armed && kill_key || self.allowed.contains(&what));

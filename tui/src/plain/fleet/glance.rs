@@ -60,7 +60,8 @@ pub fn headline(status: &FleetStatus, now: i64) -> Headline {
 fn of_run(run: &RunView, now: i64) -> Option<Headline> {
     if let Some(reason) = halted(run) {
         let word = if run.state == RunState::Failed { "FAILED" } else { "HALTED" };
-        let mut line = line(word, reason, Tone::Bad);
+        // The word says it already.
+        let mut line = line(word, reason.replacen(" halted:", ":", 1), Tone::Bad);
         line.next = Some(format!("`cutover fleet status` groups the failures; `cutover run resume {}` goes on", run.id));
         return Some(line);
     }

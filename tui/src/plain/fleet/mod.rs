@@ -34,7 +34,7 @@ pub fn step_tone(status: StepStatus) -> Tone {
 /// How the state of an instance looks.
 pub fn state_tone(state: InstanceState) -> Tone {
     match state {
-        InstanceState::Connected => Tone::Plain,
+        InstanceState::Connected => Tone::Good,
         InstanceState::New => Tone::Dim,
         InstanceState::Error => Tone::Bad,
     }

@@ -2,17 +2,20 @@
 
 use cutover_shared::fleet::{FailureGroup, FleetStatus};
 
-use super::{Row, aged, words};
+use super::{Row, aged, words, wrapped};
 use crate::keymap::Action;
 use crate::plain::fleet::tenants;
 use crate::plain::{age, clean, number};
 use crate::screens::sign;
 use crate::state::State;
 use crate::theme::Role;
-use crate::widgets::{Look, Piece, wrap};
+use crate::widgets::{Look, Piece};
 
 /// Lines of what to do about a group.
 const NEXT: usize = 2;
+
+/// Lines of an error.
+const TEXT: usize = 2;
 
 /// Columns that they stand to the right.
 const INDENT: usize = 2;
@@ -43,9 +46,14 @@ fn group(state: &State, one: &FailureGroup, look: &Look, width: u16, at: usize) 
     let text = format!("{} {about}{} {}: {}", look.glyphs.bad, number(one.tenants), one.migration, clean(&one.text));
     let later = u8::try_from(at).unwrap_or(u8::MAX);
     let rank = if at == 0 { 3 } else { later.saturating_add(5) };
-    let mut rows = vec![words(rank, vec![vec![aged(state, text, Role::Bad)]])];
     let room = usize::from(width).saturating_sub(INDENT);
-    for (line, part) in wrap(&format!("next: {}", clean(&one.next)), room).into_iter().take(NEXT).enumerate() {
+    let mut rows = Vec::new();
+    for (line, part) in wrapped(&text, room, TEXT, look).into_iter().enumerate() {
+        let (rank, indent) = if line == 0 { (rank, 0) } else { (rank.saturating_add(5), INDENT) };
+        let part = format!("{:indent$}{part}", "");
+        rows.push(words(rank, vec![vec![aged(state, part, Role::Bad)]]));
+    }
+    for (line, part) in wrapped(&format!("next: {}", clean(&one.next)), room, NEXT, look).into_iter().enumerate() {
         let rank = later.saturating_mul(2).saturating_add(if line == 0 { 9 } else { 12 });
         let part = format!("{:INDENT$}{part}", "");
         rows.push(words(rank, vec![vec![aged(state, part, Role::Dim)]]));

@@ -39,7 +39,7 @@ pub(super) fn rows(state: &State, status: &FleetStatus, look: &Look, most: usize
     let titles = std::iter::once("version").chain(StepStatus::ALL.iter().map(|status| status.word()));
     let mut rows =
         vec![Row { rank: 4, what: What::Heat(titles.map(|title| Piece::new(title, Role::Dim)).collect()) }];
-    for (at, row) in all.into_iter().enumerate() {
+    for row in all {
         let (label, role) =
             if row.target { (format!("{} target", row.label), Role::Strong) } else { (row.label, Role::Text) };
         let mut pieces = vec![aged(state, label, role)];
@@ -53,8 +53,7 @@ pub(super) fn rows(state: &State, status: &FleetStatus, look: &Look, most: usize
                 }
             });
         }
-        let rank = if at < 2 { 4 } else { u8::try_from(at).unwrap_or(u8::MAX).saturating_add(6) };
-        rows.push(Row { rank, what: What::Heat(pieces) });
+        rows.push(Row { rank: 4, what: What::Heat(pieces) });
     }
     rows
 }

@@ -17,13 +17,16 @@ use crate::plain::fleet::version;
 use crate::plain::number;
 use crate::state::{Slot, State};
 use crate::theme::Role;
-use crate::widgets::{Look, Piece, bar};
+use crate::widgets::{Look, Piece, bar, wrap};
 
 /// From here on failures stand beside the versions.
 const WIDE: u16 = 110;
 
 /// Columns between them.
 const GAP: u16 = 3;
+
+/// From this rank on a line is worth less than a version's.
+const SPARE: u8 = 6;
 
 /// Below this there is no line for the title.
 const LOW: u16 = 6;
@@ -74,9 +77,12 @@ pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, area: Rect) 
     }
     top.extend(track::rows(state, &status, look, inside.width));
     if inside.width < WIDE {
-        let heat = inside.height.saturating_sub(8).clamp(2, 6);
-        top.extend(heat::rows(state, &status, look, usize::from(heat)));
-        top.extend(failures::rows(state, &status, look, inside.width));
+        let failures = failures::rows(state, &status, look, inside.width);
+        // Versions take what is left by what matters more; all that have no line of their own share the last.
+        let others = top.iter().chain(&failures).filter(|row| row.rank < SPARE).count();
+        let versions = usize::from(inside.height).saturating_sub(others + 1).clamp(2, 8);
+        top.extend(heat::rows(state, &status, look, versions));
+        top.extend(failures);
         top.push(verdict::standing(state, &status));
         return lines(buffer, inside, look, top);
     }
@@ -118,6 +124,21 @@ fn lines(buffer: &mut Buffer, area: Rect, look: &Look, rows: Vec<Row>) {
             What::Heat(pieces) => heat::draw(buffer, line, look, &pieces),
         }
     }
+}
+
+/// Running text in at most `most` lines, with the ellipsis for what is left out.
+fn wrapped(text: &str, room: usize, most: usize, look: &Look) -> Vec<String> {
+    let mut lines = wrap(text, room.max(8));
+    for line in &mut lines {
+        line.truncate(line.trim_end().len());
+    }
+    if lines.len() > most {
+        lines.truncate(most);
+        if let Some(last) = lines.last_mut() {
+            last.push_str(look.glyphs.ellipsis);
+        }
+    }
+    lines
 }
 
 /// Text that is dim where it is old.

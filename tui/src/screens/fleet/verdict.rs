@@ -3,13 +3,13 @@
 use cutover_shared::fleet::{FLEET, FleetStatus};
 use cutover_shared::run::RunState;
 
-use super::{Row, aged, words};
+use super::{Row, aged, words, wrapped};
 use crate::keymap::Action;
 use crate::plain::fleet::{headline, standing as parts};
 use crate::screens::sign;
 use crate::state::State;
 use crate::theme::{self, Role};
-use crate::widgets::{Look, Piece, wrap};
+use crate::widgets::{Look, Piece};
 
 /// Lines that a reason may take.
 const MOST: usize = 2;
@@ -24,34 +24,30 @@ pub(super) fn rows(state: &State, status: &FleetStatus, look: &Look, width: u16)
     };
     let text = format!("{sign} {}: {}", line.word, line.text);
     let keys = keys(state, status, line.next.as_deref());
-    let mut told = wrap(&text, usize::from(width.max(8)));
-    if told.len() > MOST {
-        told.truncate(MOST);
-        if let Some(last) = told.last_mut() {
-            last.push_str(look.glyphs.ellipsis);
-        }
-    }
+    let told = wrapped(&text, usize::from(width), MOST, look);
+    let used = told.last().map_or(0, |part| crate::plain::width(part));
     let last = told.len().saturating_sub(1);
     let row = |(at, part): (usize, String)| {
         let mut groups = vec![vec![aged(state, part, role)]];
-        if at == last && !keys.is_empty() {
-            groups.push(vec![Piece::new(format!("  ({keys})"), Role::Dim)]);
+        if at == last {
+            groups.extend(keys.iter().map(|key| vec![Piece::new(format!("  ({key})"), Role::Dim)]));
         }
         words(if at == 0 { 0 } else { 2 }, groups)
     };
     let mut rows: Vec<Row> = told.into_iter().enumerate().map(row).collect();
     // The way out must be read, also where it does not fit beside the reason.
-    let used = wrap(&text, usize::from(width.max(8))).last().map_or(0, |part| crate::plain::width(part));
-    if !keys.is_empty() && used.saturating_add(keys.len()).saturating_add(4) > usize::from(width) {
-        rows.push(words(3, vec![vec![Piece::new(format!("  {keys}"), Role::Dim)]]));
+    if let Some(first) = keys.first()
+        && used.saturating_add(crate::plain::width(first)).saturating_add(4) > usize::from(width)
+    {
+        rows.push(words(5, vec![vec![Piece::new(format!("  {}", keys.join(", ")), Role::Dim)]]));
     }
     rows
 }
 
 /// What to press; where there is no key for it, what to do.
-fn keys(state: &State, status: &FleetStatus, next: Option<&str>) -> String {
+fn keys(state: &State, status: &FleetStatus, next: Option<&str>) -> Vec<String> {
     let key = |action, word: &str| format!("{} {word}", state.keymap.key(action));
-    let failures = (!status.failures.is_empty()).then(|| key(Action::Failures, "says what failed"));
+    let failures = (!status.failures.is_empty()).then(|| key(Action::Failures, "errors"));
     let of_run = status.run.as_ref().filter(|run| run.kind == FLEET && status.registry_mistake.is_none());
     let act = match of_run.map(|run| run.state) {
         Some(RunState::Paused) => Some(key(Action::Hold, "goes on")),
@@ -61,7 +57,7 @@ fn keys(state: &State, status: &FleetStatus, next: Option<&str>) -> String {
         _ if status.outdated > 0 && status.registry_mistake.is_none() => Some(key(Action::DryRunScope, "plans")),
         _ => next.map(str::to_owned),
     };
-    failures.into_iter().chain(act).collect::<Vec<_>>().join(", ")
+    act.into_iter().chain(failures).collect()
 }
 
 /// How many there are, and what is not well with them.

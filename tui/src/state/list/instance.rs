@@ -62,7 +62,7 @@ pub(super) static SPEC: Spec = Spec {
             min: 7,
             weight: 0,
             right: true,
-            priority: 4,
+            priority: 3,
             cell: |row, _| {
                 instance(row, |view| match view.pending {
                     0 => told("0", Role::Dim),
@@ -83,7 +83,7 @@ pub(super) static SPEC: Spec = Spec {
             min: 9,
             weight: 0,
             right: false,
-            priority: 3,
+            priority: 4,
             cell: |row, _| instance(row, |view| told(view.state.word(), role(view.state))),
         },
         Column {
@@ -104,7 +104,7 @@ pub(super) static SPEC: Spec = Spec {
         },
         Column {
             name: "error",
-            min: 14,
+            min: 26,
             weight: 4,
             right: false,
             priority: 1,

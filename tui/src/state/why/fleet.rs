@@ -19,8 +19,13 @@ fn newest(state: &State, view: &InstanceView) -> InstanceView {
 }
 
 pub(super) fn detail(state: &State, view: &InstanceView) -> Vec<Fact> {
-    let facts = facts(&newest(state, view), state.daemon_now());
-    facts.into_iter().map(|(key, value, tone)| toned(key, value, theme::tone(tone))).collect()
+    let view = newest(state, view);
+    let facts = facts(&view, state.daemon_now());
+    let role = |key: &str, tone| match key {
+        "Status" => crate::state::list::step_role(view.status),
+        _ => theme::tone(tone),
+    };
+    facts.into_iter().map(|(key, value, tone)| toned(key, value, role(key, tone))).collect()
 }
 
 fn rule(status: StepStatus) -> &'static str {
