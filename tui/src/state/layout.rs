@@ -110,16 +110,21 @@ fn head(screen: Screen, body: u16) -> u16 {
 
 /// Rows of the fleet above its instances, which keep at least two rows; where there is nothing to tell, only what says why.
 fn fleet(state: &State, body: u16) -> u16 {
-    let bare = state.fleet_as_told().is_none_or(|status| status.instances == 0);
-    match body {
-        _ if bare => 3,
+    let Some(status) = state.fleet_as_told().filter(|status| status.instances > 0) else { return 3 };
+    // No more than there is to tell: beside each other a line for each version, and four for each error.
+    let versions: std::collections::BTreeSet<u32> =
+        status.cells.iter().map(|cell| cell.version).chain(status.target).collect();
+    let beside = (versions.len() + 1).max(status.failures.len() * 4 + status.throttles.len() + 1);
+    let wanted = u16::try_from(beside).unwrap_or(u16::MAX).saturating_add(9);
+    let most = match body {
         ..12 => 3,
         12..16 => 7,
         16..20 => 9,
         20..30 => 12,
         30..44 => 16,
         _ => 22,
-    }
+    };
+    most.min(wanted)
 }
 
 /// Rows of the table: without its border and its titles.

@@ -12,7 +12,7 @@ use cutover_tui::app::effect::Effect;
 use cutover_tui::app::event::{Event, Stamped};
 use cutover_tui::app::update::update;
 use cutover_tui::glyphs::GlyphSet;
-use cutover_tui::keymap::TABLE;
+use cutover_tui::keymap::{Binding, TABLE};
 use cutover_tui::state::errand::{Plan, Step};
 use cutover_tui::state::layer::KillLayer;
 use cutover_tui::state::tour::Tour;
@@ -290,8 +290,10 @@ impl Fuzz {
             2 if held => Event::Line("freeze".to_owned()),
             3..=5 if deep => Event::Key(KeyEvent::new(KeyCode::Esc, KeyModifiers::NONE)),
             3 if idle => {
-                let verbs: Vec<&str> =
-                    TABLE.iter().filter(|row| row.role > Role::Viewer).map(|row| row.name).collect();
+                // What makes no sense where the cursor stands is tried below.
+                let place = state.place();
+                let fits = |row: &&Binding| row.role > Role::Viewer && place.has(row.when);
+                let verbs: Vec<&str> = TABLE.iter().filter(fits).map(|row| row.name).collect();
                 Event::Line((*self.dice.pick(&verbs)).to_owned())
             }
             4 if matches!(state.layers.top(), Some(Layer::Scope { .. } | Layer::Mode { .. })) => {

@@ -62,7 +62,7 @@ fn of_run(run: &RunView, now: i64) -> Option<Headline> {
         let word = if run.state == RunState::Failed { "FAILED" } else { "HALTED" };
         // The word says it already.
         let mut line = line(word, reason.replacen(" halted:", ":", 1), Tone::Bad);
-        line.next = Some(format!("`cutover fleet status` groups the failures; `cutover run resume {}` goes on", run.id));
+        line.next = Some(format!("the failures say what to mend; `cutover run resume {}` goes on", run.id));
         return Some(line);
     }
     let counts = &run.progress.counts;
@@ -81,7 +81,7 @@ fn of_run(run: &RunView, now: i64) -> Option<Headline> {
                 n => format!(", {} FAILED", number(n)),
             };
             let speed = decimal(run.progress.per_second);
-            let text = format!("{} is {}: {far}, {speed}/s{left}{failed}", run.scope, run.state);
+            let text = format!("{} {}: {far}, {speed}/s{left}{failed}", run.state, run.scope);
             Some(line("moves", text, if counts.failed > 0 { Tone::Warn } else { Tone::Plain }))
         }
         RunState::Planned if run.expires_at > now => {
@@ -105,7 +105,7 @@ fn standing_still(status: &FleetStatus, now: i64) -> Headline {
     let failed = failed(status);
     if failed > 0 {
         let mut line = line("failing", format!("{} failed{when}", tenants(failed)), Tone::Bad);
-        line.next = Some("`cutover fleet status` groups them by error".to_owned());
+        line.next = Some("`cutover fleet retry RUN --group GROUP` takes a group once more".to_owned());
         return line;
     }
     let Some(target) = status.target else {

@@ -59,7 +59,7 @@ pub(super) fn rows(state: &State, status: &FleetStatus, look: &Look, width: u16)
         let text = format!("{about}{}{of}{}", number(wave.at_target), number(wave.tenants));
         aged(state, text, if wave.at_target == 0 { Role::Dim } else { Role::Text })
     });
-    let mut rows = vec![waves_row(1, names.collect(), Fill::Link), waves_row(1, done.collect(), Fill::Blank)];
+    let mut rows = vec![waves_row(1, names.collect(), Fill::Link), waves_row(2, done.collect(), Fill::Blank)];
     let mut counted = |rank, word: &str, role: Role, of: fn(&WaveView) -> u64| {
         if all.iter().all(|(wave, _)| of(wave) == 0) {
             return;
@@ -72,7 +72,7 @@ pub(super) fn rows(state: &State, status: &FleetStatus, look: &Look, width: u16)
         rows.push(waves_row(rank, all.iter().map(one).collect(), Fill::Blank));
     };
     counted(2, "failed", Role::Bad, |wave| wave.failed);
-    counted(4, "unreachable", Role::Warn, |wave| wave.unreachable);
+    counted(5, "unreachable", Role::Warn, |wave| wave.unreachable);
     counted(6, "running", Role::Info, |wave| wave.running);
     rows
 }
@@ -96,7 +96,9 @@ pub(super) fn draw(buffer: &mut Buffer, line: Rect, look: &Look, pieces: &[Piece
         if fill == Fill::Link && !last {
             let used = sign::columns(&all).saturating_add(1);
             let links = look.glyphs.link.repeat(usize::from(place.width.saturating_sub(used)));
-            all.push(Piece::new(format!(" {links}"), Role::Dim));
+            if !links.is_empty() {
+                all.push(Piece::new(format!(" {links}"), Role::Dim));
+            }
         }
         bar(buffer, place, look, &all, &[]);
     }

@@ -32,7 +32,7 @@ pub(super) fn rows(state: &State, status: &FleetStatus, look: &Look, width: u16)
         if at == last {
             groups.extend(keys.iter().map(|key| vec![Piece::new(format!("  ({key})"), Role::Dim)]));
         }
-        words(if at == 0 { 0 } else { 2 }, groups)
+        words(if at == 0 { 0 } else { 1 }, groups)
     };
     let mut rows: Vec<Row> = told.into_iter().enumerate().map(row).collect();
     // The way out must be read, also where it does not fit beside the reason.
@@ -47,14 +47,17 @@ pub(super) fn rows(state: &State, status: &FleetStatus, look: &Look, width: u16)
 /// What to press; where there is no key for it, what to do.
 fn keys(state: &State, status: &FleetStatus, next: Option<&str>) -> Vec<String> {
     let key = |action, word: &str| format!("{} {word}", state.keymap.key(action));
+    if let (Some(_), Some(next)) = (&status.registry_mistake, next) {
+        return vec![next.to_owned()];
+    }
     let failures = (!status.failures.is_empty()).then(|| key(Action::Failures, "errors"));
-    let of_run = status.run.as_ref().filter(|run| run.kind == FLEET && status.registry_mistake.is_none());
+    let of_run = status.run.as_ref().filter(|run| run.kind == FLEET);
     let act = match of_run.map(|run| run.state) {
         Some(RunState::Paused) => Some(key(Action::Hold, "goes on")),
         Some(RunState::Applying) => Some(key(Action::Hold, "holds it")),
         Some(RunState::Planned | RunState::Approved) => Some(key(Action::Apply, "applies it")),
         _ if failures.is_some() => None,
-        _ if status.outdated > 0 && status.registry_mistake.is_none() => Some(key(Action::DryRunScope, "plans")),
+        _ if status.outdated > 0 => Some(key(Action::DryRunScope, "plans")),
         _ => next.map(str::to_owned),
     };
     act.into_iter().chain(failures).collect()

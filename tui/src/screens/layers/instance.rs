@@ -78,9 +78,9 @@ fn attempt(state: &State, look: &Look, entry: &HistoryEntry, width: u16, whole: 
     line.left.push(Piece::new(format!("{:<12}", word.text), role));
     let way = if whole { format!(" {}", entry.way) } else { String::new() };
     line.left.push(Piece::new(format!("{}{way}", entry.migration), Role::Strong));
-    let mut when = step_line(entry, state.daemon_now());
+    let when = step_line(entry, state.daemon_now());
     if whole {
-        when += &format!(", run {}", short(&entry.run));
+        line.right.push(Piece::new(format!("run {}", short(&entry.run)), Role::Dim));
     }
     let mut lines = vec![line];
     let mut below = |text: &str, role: Role| {

@@ -45,7 +45,7 @@ pub(super) fn why(state: &State, view: &InstanceView) -> Vec<Fact> {
     let mut facts = vec![toned("Status", view.status.word(), role), fact("Rule", rule(view.status))];
     let target = status.as_ref().and_then(|status| status.target);
     let of = target.map_or("no target was set".to_owned(), |target| format!("the target is {}", version(target)));
-    facts.push(fact("Inputs", format!("it is at version {}, {of}; it is {}", version(view.version), view.state)));
+    facts.push(fact("Inputs", format!("it is at version {}, {of}; its state is {}", version(view.version), view.state)));
     if let (InstanceState::Error, Some(reason)) = (view.state, &view.reason) {
         facts.push(toned("Unreachable", reason.as_str(), Role::Bad));
         facts.push(fact("", "no run takes it; it is asked again by the clock, and by `I`"));
