@@ -110,7 +110,9 @@ fn head(screen: Screen, body: u16) -> u16 {
 
 /// Rows of the fleet above its instances, which keep at least two rows; where there is nothing to tell, only what says why.
 fn fleet(state: &State, body: u16) -> u16 {
-    let Some(status) = state.fleet_as_told().filter(|status| status.instances > 0) else { return 3 };
+    let Some(status) = state.fleet_as_told().filter(|status| status.instances > 0) else {
+        return if body < 16 { 3 } else { 4 };
+    };
     // No more than there is to tell: beside each other a line for each version, and four for each error.
     let versions: std::collections::BTreeSet<u32> =
         status.cells.iter().map(|cell| cell.version).chain(status.target).collect();

@@ -47,7 +47,9 @@ fn fleet(verb: &str, rest: &[&str]) -> String {
 }
 
 fn option<'w>(name: &str, rest: &[&'w str]) -> Option<&'w str> {
-    let at = rest.iter().position(|word| *word == name || word.strip_prefix(name).is_some_and(|end| end.starts_with('=')))?;
+    let at = rest
+        .iter()
+        .position(|word| *word == name || word.strip_prefix(name).is_some_and(|end| end.starts_with('=')))?;
     let word = rest.get(at)?;
     match word.split_once('=') {
         Some((_, value)) => Some(value),

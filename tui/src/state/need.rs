@@ -103,7 +103,8 @@ impl State {
 fn below(layer: &Layer) -> Vec<(Slot, Query)> {
     let one = match layer {
         Layer::Dialog(dialog) => {
-            let gate = |id: cutover_shared::ids::RunId| (Slot::Gate(id.clone()), Query::Run(RunQuery::Gate { id }));
+            let gate =
+                |id: cutover_shared::ids::RunId| (Slot::Gate(id.clone()), Query::Run(RunQuery::Gate { id }));
             dialog.gate.clone().map(gate)
         }
         Layer::Detail { subject, .. } => match &**subject {

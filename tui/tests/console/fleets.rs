@@ -25,11 +25,14 @@ fn shown(console: &Console) -> String {
 }
 
 fn acts(console: &Console) -> Vec<&Act> {
-    let act = |effect| match effect {
-        &Effect::Act { ref what, .. } => Some(what),
-        _ => None,
-    };
-    console.effects.iter().filter_map(act).collect()
+    console
+        .effects
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::Act { what, .. } => Some(what),
+            _ => None,
+        })
+        .collect()
 }
 
 fn copied(console: &Console) -> &str {
@@ -152,7 +155,8 @@ fn a_registry_that_is_refused_and_a_run_that_moves_say_so() {
     let made: [fn(&Query) -> Option<Answer>; 4] = [
         |query| {
             status(query, |status| {
-                let mistake = "0002_add_tags.up.sql was edited: it was run on 9,822 tenants with checksum 9f86d081";
+                let mistake =
+                    "0002_add_tags.up.sql was edited: it was run on 9,822 tenants with checksum 9f86d081";
                 status.registry_mistake = Some(mistake.into());
             })
         },
@@ -168,7 +172,9 @@ fn a_registry_that_is_refused_and_a_run_that_moves_say_so() {
                 let long = "wave 2 halted: 7 of 98 failed, 7.1 % is more than 5 %; and a reason that goes on and on, ";
                 status.run.as_mut().unwrap().reason = Some(long.repeat(4));
                 let wave = status.waves[3].clone();
-                status.waves.extend((5..14).map(|n| cutover_shared::fleet::WaveView { wave: n, ..wave.clone() }));
+                status
+                    .waves
+                    .extend((5..14).map(|n| cutover_shared::fleet::WaveView { wave: n, ..wave.clone() }));
             })
         },
     ];
@@ -240,6 +246,5 @@ fn pace(instances: u64) -> u128 {
 #[test]
 fn ten_thousand_tenants_scroll_as_a_hundred_do() {
     let (few, many) = (pace(100), pace(10_000));
-    println!("{few} us of 100, {many} us of 10,000");
     assert!(many < few * 4, "{few} us of 100 tenants, {many} us of 10,000");
 }

@@ -227,13 +227,9 @@ pub fn detail(view: &InstanceView) -> InstanceDetail {
         entry(view, at, i64::try_from(at).unwrap(), status)
     });
     let drift = match &view.drift {
-        Some(_) => [
-            "  table notes",
-            "+ index notes_extra on notes (owner_id)",
-            "- column notes.slug text",
-        ]
-        .map(str::to_owned)
-        .into(),
+        Some(_) => ["  table notes", "+ index notes_extra on notes (owner_id)", "- column notes.slug text"]
+            .map(str::to_owned)
+            .into(),
         None => Vec::new(),
     };
     InstanceDetail { instance: view.clone(), steps: steps.collect(), drift }
@@ -254,7 +250,9 @@ pub fn history(tenant: &TenantId, after: Option<&str>) -> Page<HistoryEntry> {
             Page { rows, next: Some("4".into()) }
         }
         Some(_) => {
-            let rows = (0..4).rev().map(|seq| entry(&view, usize::try_from(seq % 2).unwrap(), seq, StepStatus::Completed));
+            let rows = (0..4)
+                .rev()
+                .map(|seq| entry(&view, usize::try_from(seq % 2).unwrap(), seq, StepStatus::Completed));
             Page { rows: rows.collect(), next: None }
         }
     }
@@ -312,8 +310,10 @@ pub fn receipt(act: &FleetAct) -> FleetReceipt {
         FleetAct::Add { rows } => FleetReceipt::Added { added: rows.len() as u64, replaced: 0 },
         FleetAct::Remove { tenant } => FleetReceipt::Removed { tenant: tenant.clone() },
         FleetAct::RotateKey => FleetReceipt::Rotating { key: "k3".into(), left: TENANTS },
-        FleetAct::FromApplication => {
-            FleetReceipt::FromApplication { added: 3, replaced: 1, left_out: vec!["row 9: no address".into()] }
-        }
+        FleetAct::FromApplication => FleetReceipt::FromApplication {
+            added: 3,
+            replaced: 1,
+            left_out: vec!["row 9: no address".into()],
+        },
     }
 }

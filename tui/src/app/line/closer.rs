@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::speak::facts;
-use crate::plain::{clean, number, timeline};
+use crate::plain::{self, clean, number, timeline};
 use crate::state::figures::lag;
 use crate::state::why::{self, explained};
 use crate::state::{Layer, Slot, State, Subject};
@@ -52,15 +52,22 @@ pub(super) fn fleet(state: &State) -> Option<(String, String)> {
         return Some((line.clone(), line));
     };
     let now = state.daemon_now();
-    let word = crate::plain::fleet::headline(&status, now).word;
+    let word = plain::fleet::headline(&status, now).word;
     let groups: Vec<&str> = status.failures.iter().map(|one| one.group.as_str()).collect();
-    let turn = crate::plain::fleet::moves_in(&status);
+    let turn = plain::fleet::moves_in(&status);
     let key = format!("{word} {turn:?} {groups:?}");
-    Some((key, crate::plain::fleet::status(&status, now, crate::plain::Style::default()) + "\n"))
+    Some((key, plain::fleet::status(&status, now, plain::Style::default()) + "\n"))
 }
 
 /// One thing whose details are asked for; none for any other. Said once, whole.
 pub(super) fn detail(state: &State, subject: &Subject) -> Option<String> {
+    if let Subject::Instance(view) = subject
+        && let Some(detail) = state.instance_detail(&view.tenant)
+    {
+        let mut text = plain::fleet::show(detail, state.daemon_now(), plain::Style::default());
+        text += "history: every attempt, newest first\n";
+        return Some(text);
+    }
     let slot = match subject {
         Subject::Delivery(view) => Slot::Delivery { guid: view.guid.clone(), payload: false },
         Subject::Workflow(view) => Slot::Dispatches(view.id.clone()),
@@ -153,17 +160,17 @@ pub(super) fn layer(state: &State, layer: &Layer) -> String {
         Layer::Failures { .. } => failures(state),
         Layer::History { tenant, pages, .. } => match state.history(tenant, pages.last()) {
             Some(page) => {
-                let mut text = format!("History of {}, page {}, newest first\n", clean(tenant.as_str()), pages.len() + 1);
+                let mut text = format!(
+                    "History of {}, page {}, newest first\n",
+                    clean(tenant.as_str()),
+                    pages.len() + 1
+                );
                 let rows: Vec<_> = page
                     .rows
                     .iter()
-                    .map(|entry| crate::plain::fleet::history_row(entry, state.daemon_now()))
+                    .map(|entry| plain::fleet::history_row(entry, state.daemon_now()))
                     .collect();
-                text += &crate::plain::Table::whole(
-                    crate::plain::fleet::HISTORY_COLUMNS,
-                    &rows,
-                    crate::plain::Style::default(),
-                );
+                text += &plain::Table::whole(plain::fleet::HISTORY_COLUMNS, &rows, plain::Style::default());
                 text += if page.rows.is_empty() { "nothing was tried yet\n" } else { "" };
                 text += if page.next.is_some() { "more: older attempts\n" } else { "" };
                 text
@@ -182,13 +189,15 @@ pub(super) fn layer(state: &State, layer: &Layer) -> String {
 
 fn failures(state: &State) -> String {
     let Some(status) = state.fleet_as_told() else { return waiting(state, &Slot::Fleet) };
-    let mut text = "Failures by their error; a number shows the tenants, `retry NUMBER` takes them once more\n".to_owned();
+    let mut text =
+        "Failures by their error; a number shows the tenants, `retry NUMBER` takes them once more\n"
+            .to_owned();
     for (at, one) in status.failures.iter().enumerate() {
         let _ = writeln!(
             text,
             "{}. {} at {}, {}: {}\n   next: {}",
             at + 1,
-            crate::plain::fleet::tenants(one.tenants),
+            plain::fleet::tenants(one.tenants),
             clean(&one.migration),
             one.class,
             clean(&one.text),

@@ -67,7 +67,9 @@ pub(super) fn retry(state: &mut State, at: usize, effects: &mut Vec<Effect>) {
     let intent = match (state.disarmed(Action::FleetRetry), group(state, at)) {
         (Some((message, hint)), _) => Err(RpcError::new(ErrorCode::WrongState, message, hint)),
         (None, Some(group)) => retry_group(state, &group),
-        (None, None) => Err(RpcError::new(ErrorCode::WrongState, "nothing failed", "there is nothing to retry")),
+        (None, None) => {
+            Err(RpcError::new(ErrorCode::WrongState, "nothing failed", "there is nothing to retry"))
+        }
     };
     follow(state, Action::FleetRetry, intent, effects);
 }

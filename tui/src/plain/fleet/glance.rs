@@ -85,12 +85,20 @@ fn of_run(run: &RunView, now: i64) -> Option<Headline> {
             Some(line("moves", text, if counts.failed > 0 { Tone::Warn } else { Tone::Plain }))
         }
         RunState::Planned if run.expires_at > now => {
-            let mut line = line("planned", format!("a plan of {} waits: {} steps", run.scope, number(total)), Tone::Plain);
+            let mut line = line(
+                "planned",
+                format!("a plan of {} waits: {} steps", run.scope, number(total)),
+                Tone::Plain,
+            );
             line.next = Some(format!("`cutover fleet apply {} --approve {}`", run.id, run.digest));
             Some(line)
         }
         RunState::Approved => {
-            let mut line = line("approved", format!("a plan of {} waits: {} steps", run.scope, number(total)), Tone::Plain);
+            let mut line = line(
+                "approved",
+                format!("a plan of {} waits: {} steps", run.scope, number(total)),
+                Tone::Plain,
+            );
             line.next = Some(format!("`cutover fleet apply {}`", run.id));
             Some(line)
         }
@@ -109,7 +117,11 @@ fn standing_still(status: &FleetStatus, now: i64) -> Headline {
         return line;
     }
     let Some(target) = status.target else {
-        let mut line = line("new", format!("{} instances, and no version was asked for yet", number(status.instances)), Tone::Dim);
+        let mut line = line(
+            "new",
+            format!("{} instances, and no version was asked for yet", number(status.instances)),
+            Tone::Dim,
+        );
         line.next = Some("`cutover fleet plan --all --to VERSION` plans the first".to_owned());
         return line;
     };
@@ -120,13 +132,18 @@ fn standing_still(status: &FleetStatus, now: i64) -> Headline {
     }
     let target = version(target);
     match (status.outdated, status.error, status.drifted) {
-        (0, 0, 0) => line("well", format!("all {} are at version {target}{when}", tenants(status.instances)), Tone::Good),
+        (0, 0, 0) => line(
+            "well",
+            format!("all {} are at version {target}{when}", tenants(status.instances)),
+            Tone::Good,
+        ),
         (0, ..) => {
             let text = format!("all that can be migrated are at version {target}{when}");
             line("well", text, Tone::Warn)
         }
         (outdated, ..) => {
-            let mut line = line("behind", format!("{} below version {target}{when}", tenants(outdated)), Tone::Warn);
+            let mut line =
+                line("behind", format!("{} below version {target}{when}", tenants(outdated)), Tone::Warn);
             line.next = Some("`cutover fleet plan --all` plans their way".to_owned());
             line
         }
@@ -191,9 +208,10 @@ pub fn moves_in(status: &FleetStatus) -> Option<u32> {
     let at_work = || status.waves.iter().rev().find(|wave| wave.running > 0).map(|wave| wave.wave);
     let first = || status.waves.iter().find(|wave| left(wave) > 0).map(|wave| wave.wave);
     match halted(run) {
-        Some(reason) => {
-            named(reason).filter(|n| status.waves.iter().any(|wave| wave.wave == *n)).or_else(with_failures).or_else(first)
-        }
+        Some(reason) => named(reason)
+            .filter(|n| status.waves.iter().any(|wave| wave.wave == *n))
+            .or_else(with_failures)
+            .or_else(first),
         None => at_work().or_else(first),
     }
 }
@@ -244,7 +262,11 @@ pub fn heat(status: &FleetStatus, most: usize) -> Vec<HeatRow> {
     let mut rows: Vec<HeatRow> = versions
         .iter()
         .take(kept)
-        .map(|one| HeatRow { label: version(*one), target: Some(*one) == status.target, ..HeatRow::default() })
+        .map(|one| HeatRow {
+            label: version(*one),
+            target: Some(*one) == status.target,
+            ..HeatRow::default()
+        })
         .collect();
     if let Some(newest) = versions.get(kept) {
         let target = status.target.is_some_and(|target| target <= *newest);

@@ -164,10 +164,14 @@ pub fn show(detail: &InstanceDetail, now: i64, style: Style) -> String {
                 ]
             })
             .collect();
-        text += &format!("\n{}\n{}", style.paint("Steps", Tone::Strong), Table::whole(&columns, &rows, style));
+        text +=
+            &format!("\n{}\n{}", style.paint("Steps", Tone::Strong), Table::whole(&columns, &rows, style));
     }
     if !detail.drift.is_empty() {
-        text += &format!("\n{}\n", style.paint("Drift (+ there, not expected; - expected, not there)", Tone::Strong));
+        text += &format!(
+            "\n{}\n",
+            style.paint("Drift (+ there, not expected; - expected, not there)", Tone::Strong)
+        );
         for line in &detail.drift {
             text += &style.paint(&clean(line), drift_tone(line));
             text.push('\n');

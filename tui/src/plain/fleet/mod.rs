@@ -66,7 +66,8 @@ pub fn trouble(view: &InstanceView) -> Option<&str> {
 /// What a filter finds of an error: its longest part without names and numbers, which differ from tenant to tenant. None
 /// where nothing of it is long enough to mean anything.
 pub fn told_by(error: &str) -> Option<String> {
-    let differs = |c: char| matches!(c, '"' | '\'' | '`' | '(' | ')' | '…') || c.is_control() || c.is_ascii_digit();
+    let differs =
+        |c: char| matches!(c, '"' | '\'' | '`' | '(' | ')' | '…') || c.is_control() || c.is_ascii_digit();
     let parts = error.split(differs).map(str::trim);
     let longest = parts.max_by_key(|part| part.chars().count())?;
     (longest.chars().count() >= 4).then(|| longest.chars().take(120).collect::<String>().trim().to_owned())
@@ -98,7 +99,10 @@ pub fn plan(summary: &FleetSummary) -> Vec<String> {
     let waves = summary.waves.iter().filter(|n| **n > 0).count();
     if waves > 1 {
         let all: Vec<String> = summary.waves.iter().map(|n| number(*n)).collect();
-        lines.push(format!("In {waves} waves: {} tenants; one that fails too often halts the rest.", all.join(", ")));
+        lines.push(format!(
+            "In {waves} waves: {} tenants; one that fails too often halts the rest.",
+            all.join(", ")
+        ));
     }
     for (what, n) in &summary.drops {
         lines.push(format!("DATA IS LOST: {what}, in {}.", tenants(*n)));
@@ -129,7 +133,9 @@ pub fn receipt(receipt: &FleetReceipt) -> String {
         FleetReceipt::Added { added, replaced } => {
             format!("{} instances added, {} replaced", number(*added), number(*replaced))
         }
-        FleetReceipt::Removed { tenant } => format!("the instance of {tenant} is removed; its database is as it was"),
+        FleetReceipt::Removed { tenant } => {
+            format!("the instance of {tenant} is removed; its database is as it was")
+        }
         FleetReceipt::Tested(all) => tested(all),
         FleetReceipt::Accepted(view) => {
             format!("the schema of {} is taken as it is, at version {}", view.tenant, version(view.version))

@@ -24,7 +24,8 @@ fn the_headline_is_the_worst_that_is_so() {
     assert_eq!(word(&with(RunState::Planned)), "planned");
     // It is over, and what it left behind is told.
     assert_eq!(word(&with(RunState::Done)), "failing");
-    let broken = FleetStatus { registry_mistake: Some("0002_add_tags was edited".into()), ..with(RunState::Paused) };
+    let broken =
+        FleetStatus { registry_mistake: Some("0002_add_tags was edited".into()), ..with(RunState::Paused) };
     assert_eq!(word(&broken), "REFUSED");
     assert_eq!(word(&FleetStatus { folder: None, ..broken }), "off");
     let well = FleetStatus {
@@ -86,14 +87,20 @@ fn versions_stand_newest_first_and_none_is_lost_where_they_are_many() {
 
 #[test]
 fn one_of_ten_thousand_is_seen_and_darkness_grows() {
-    assert_eq!([0, 1, 999, 1_000, 3_300, 6_699, 6_700, 10_000].map(|n| shade(n, 10_000)), [0, 1, 1, 2, 3, 3, 4, 4]);
+    assert_eq!(
+        [0, 1, 999, 1_000, 3_300, 6_699, 6_700, 10_000].map(|n| shade(n, 10_000)),
+        [0, 1, 1, 2, 3, 3, 4, 4]
+    );
     assert_eq!(shade(0, 0), 0);
     assert_eq!(shade(1, 0), 4, "what is there is all of what is known");
 }
 
 #[test]
 fn a_group_is_found_by_what_its_errors_share() {
-    assert_eq!(told_by("column \"slug\" of relation \"notes\" contains null values").as_deref(), Some("contains null values"));
+    assert_eq!(
+        told_by("column \"slug\" of relation \"notes\" contains null values").as_deref(),
+        Some("contains null values")
+    );
     assert_eq!(told_by("duplicate key (id)=(17) in acme").as_deref(), Some("duplicate key"));
     assert_eq!(told_by("\"x\" 42"), None);
     for one in &sample::status().failures {
@@ -146,8 +153,11 @@ fn the_texts_of_the_command_line() {
 }
 
 fn cells() -> impl Strategy<Value = Vec<Cell>> {
-    let cell = (0_u32..40, 0_usize..5, 0_u64..10_000)
-        .prop_map(|(version, at, tenants)| Cell { version, status: StepStatus::ALL[at], tenants });
+    let cell = (0_u32..40, 0_usize..5, 0_u64..10_000).prop_map(|(version, at, tenants)| Cell {
+        version,
+        status: StepStatus::ALL[at],
+        tenants,
+    });
     prop::collection::vec(cell, 0..60)
 }
 

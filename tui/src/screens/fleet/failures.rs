@@ -30,7 +30,10 @@ pub(super) fn rows(state: &State, status: &FleetStatus, look: &Look, width: u16)
         let head = format!("{}{} failed with {count}{word}", sign::about(state), tenants(all));
         rows.push(words(
             8,
-            vec![vec![aged(state, head, Role::Strong)], vec![Piece::new(format!("  ({key} opens them)"), Role::Dim)]],
+            vec![
+                vec![aged(state, head, Role::Strong)],
+                vec![Piece::new(format!("  ({key} opens them)"), Role::Dim)],
+            ],
         ));
     }
     for (at, one) in status.failures.iter().enumerate() {
@@ -43,7 +46,8 @@ pub(super) fn rows(state: &State, status: &FleetStatus, look: &Look, width: u16)
 /// A group with its count, and below it what to do.
 fn group(state: &State, one: &FailureGroup, look: &Look, width: u16, at: usize) -> Vec<Row> {
     let about = sign::about(state);
-    let text = format!("{} {about}{} {}: {}", look.glyphs.bad, number(one.tenants), one.migration, clean(&one.text));
+    let text =
+        format!("{} {about}{} {}: {}", look.glyphs.bad, number(one.tenants), one.migration, clean(&one.text));
     let later = u8::try_from(at).unwrap_or(u8::MAX);
     let rank = if at == 0 { 3 } else { later.saturating_add(5) };
     let room = usize::from(width).saturating_sub(INDENT);
@@ -53,7 +57,9 @@ fn group(state: &State, one: &FailureGroup, look: &Look, width: u16, at: usize) 
         let part = format!("{:indent$}{part}", "");
         rows.push(words(rank, vec![vec![aged(state, part, Role::Bad)]]));
     }
-    for (line, part) in wrapped(&format!("next: {}", clean(&one.next)), room, NEXT, look).into_iter().enumerate() {
+    for (line, part) in
+        wrapped(&format!("next: {}", clean(&one.next)), room, NEXT, look).into_iter().enumerate()
+    {
         let rank = later.saturating_mul(2).saturating_add(if line == 0 { 9 } else { 12 });
         let part = format!("{:INDENT$}{part}", "");
         rows.push(words(rank, vec![vec![aged(state, part, Role::Dim)]]));

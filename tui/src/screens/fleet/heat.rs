@@ -40,8 +40,11 @@ pub(super) fn rows(state: &State, status: &FleetStatus, look: &Look, most: usize
     let mut rows =
         vec![Row { rank: 4, what: What::Heat(titles.map(|title| Piece::new(title, Role::Dim)).collect()) }];
     for row in all {
-        let (label, role) =
-            if row.target { (format!("{} target", row.label), Role::Strong) } else { (row.label, Role::Text) };
+        let (label, role) = if row.target {
+            (format!("{} target", row.label), Role::Strong)
+        } else {
+            (row.label, Role::Text)
+        };
         let mut pieces = vec![aged(state, label, role)];
         for (n, of) in row.cells.iter().zip(StepStatus::ALL) {
             let sign = shades(look).get(shade(*n, status.instances)).copied().unwrap_or_default();

@@ -29,7 +29,7 @@ const GAP: u16 = 3;
 const SPARE: u8 = 6;
 
 /// Below this there is no line for the title.
-const LOW: u16 = 6;
+const LOW: u16 = 4;
 
 /// A line, and how much it matters: the highest goes first where there is no room.
 struct Row {
@@ -89,7 +89,8 @@ pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, area: Rect) 
     top.push(verdict::standing(state, &status));
     let used = u16::try_from(top.len()).unwrap_or(u16::MAX).min(inside.height);
     lines(buffer, Rect { height: used, ..inside }, look, top);
-    let rest = Rect { y: inside.y.saturating_add(used), height: inside.height.saturating_sub(used), ..inside };
+    let rest =
+        Rect { y: inside.y.saturating_add(used), height: inside.height.saturating_sub(used), ..inside };
     let left = Rect { width: heat::WIDTH.min(rest.width), ..rest };
     let x = left.right().saturating_add(GAP);
     let right = Rect { x, width: rest.right().saturating_sub(x), ..rest };
@@ -101,7 +102,8 @@ pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, area: Rect) 
 /// `target 4 of 5`: what the tenants are to have, and the newest there is.
 fn target(status: &FleetStatus) -> String {
     let of = |at: Option<u32>| at.map_or("not set".to_owned(), version);
-    let newest = if status.head == status.target { String::new() } else { format!(", newest {}", of(status.head)) };
+    let newest =
+        if status.head == status.target { String::new() } else { format!(", newest {}", of(status.head)) };
     format!("target version {}{newest}, {} instances", of(status.target), number(status.instances))
 }
 

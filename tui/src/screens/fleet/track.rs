@@ -89,7 +89,8 @@ fn column(width: u16, waves: usize) -> u16 {
 pub(super) fn draw(buffer: &mut Buffer, line: Rect, look: &Look, pieces: &[Piece], fill: Fill) {
     let room = column(line.width, pieces.len());
     for (at, piece) in (0_u16..).zip(pieces) {
-        let place = Rect { x: line.x.saturating_add(at.saturating_mul(room)), width: room.saturating_sub(1), ..line };
+        let place =
+            Rect { x: line.x.saturating_add(at.saturating_mul(room)), width: room.saturating_sub(1), ..line };
         let place = place.intersection(line);
         let mut all = vec![piece.clone()];
         let last = usize::from(at).saturating_add(1) == pieces.len();

@@ -55,7 +55,11 @@ pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, room: Rect, 
     let foot = if choices.is_empty() {
         "Esc closes".to_owned()
     } else {
-        format!("{} shows the tenants, {} takes them once more, Esc closes", key(Action::Open), key(Action::FleetRetry))
+        format!(
+            "{} shows the tenants, {} takes them once more, Esc closes",
+            key(Action::Open),
+            key(Action::FleetRetry)
+        )
     };
     let sheet = Sheet {
         title: "Failures by their error",

@@ -9,8 +9,8 @@ use super::delivery::waiting;
 use super::sheet::{Line, paragraph, width};
 use super::why::{known, told};
 use crate::keymap::Action;
-use crate::plain::fleet::{drift_tone, step_line};
 use crate::plain::clean;
+use crate::plain::fleet::{drift_tone, step_line};
 use crate::screens::sign;
 use crate::state::figures::short;
 use crate::state::list::step_role;
@@ -85,7 +85,9 @@ fn attempt(state: &State, look: &Look, entry: &HistoryEntry, width: u16, whole: 
     let mut lines = vec![line];
     let mut below = |text: &str, role: Role| {
         let room = usize::from(width).saturating_sub(INDENT);
-        lines.extend(wrap(text, room).into_iter().map(|part| Line::new(format!("{:INDENT$}{part}", ""), role)));
+        lines.extend(
+            wrap(text, room).into_iter().map(|part| Line::new(format!("{:INDENT$}{part}", ""), role)),
+        );
     };
     // What was not begun has nothing to tell.
     if entry.status != StepStatus::Pending {

@@ -3,8 +3,8 @@
 
 mod audit;
 mod delivery;
-mod instance;
 mod installation;
+mod instance;
 mod item;
 mod link;
 mod rollout;
@@ -22,8 +22,8 @@ use cutover_shared::rpc::{Answer, Query, Topic};
 use cutover_shared::window::{Sort, Window, WindowAsk};
 
 pub use delivery::{event as delivery_event, role as delivery_role};
-pub use instance::{role as instance_role, step_role};
 pub use installation::{missing as missing_permissions, role as health_role};
+pub use instance::{role as instance_role, step_role};
 pub use item::role as item_role;
 pub use link::role as mapping_role;
 pub use rollout::state as rollout_state;

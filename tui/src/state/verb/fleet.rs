@@ -103,7 +103,10 @@ fn selected(state: &State) -> Result<Box<cutover_shared::fleet::InstanceView>, R
 pub(super) fn back(state: &State) -> Result<Intent, RpcError> {
     let view = selected(state)?;
     let Some(to) = view.version.checked_sub(1) else {
-        return Err(no(format!("{} has no migration: there is nothing behind it", view.tenant), "`d` plans its way up"));
+        return Err(no(
+            format!("{} has no migration: there is nothing behind it", view.tenant),
+            "`d` plans its way up",
+        ));
     };
     let (tenant, key) = (&view.tenant, state.keymap.key(Action::Apply));
     let plan = way_back(&FleetScope::Tenant(tenant.clone()), to);
@@ -131,7 +134,10 @@ pub(super) fn retry(state: &State) -> Result<Intent, RpcError> {
     }
     match state.failure_of(&view) {
         Some(group) => retry_group(state, group),
-        None => Err(no("it can't be told to which group of failures this tenant belongs", format!("{key} lists the groups: t there takes one once more"))),
+        None => Err(no(
+            "it can't be told to which group of failures this tenant belongs",
+            format!("{key} lists the groups: t there takes one once more"),
+        )),
     }
 }
 
@@ -152,7 +158,9 @@ pub fn retry_group(state: &State, group: &FailureGroup) -> Result<Intent, RpcErr
     let them = if group.tenants == 1 { "it" } else { "them" };
     dialog.effect = vec![
         format!("{} failed at {}: {}", tenants(group.tenants), group.migration, group.text),
-        format!("The run takes {them} once more, from that migration on; its limits and its halt hold as before."),
+        format!(
+            "The run takes {them} once more, from that migration on; its limits and its halt hold as before."
+        ),
         format!("Before that: {}.", group.next),
     ];
     let hold = state.keymap.key(Action::Hold);
@@ -173,14 +181,18 @@ pub(super) fn test(state: &State) -> Result<Intent, RpcError> {
             "`cutover fleet instance test` asks all that are in error",
         ));
     }
-    let twins: Vec<String> =
-        all.iter().map(|tenant| format!("cutover fleet instance test {}", shell_argument(tenant.as_str()))).collect();
+    let twins: Vec<String> = all
+        .iter()
+        .map(|tenant| format!("cutover fleet instance test {}", shell_argument(tenant.as_str())))
+        .collect();
     let title = match all.as_slice() {
         [one] => format!("test of {one}"),
         many => format!("test of {} instances", many.len()),
     };
-    let steps =
-        all.into_iter().map(|tenant| Step::Act(Act::Fleet(FleetAct::Test { tenant: Some(tenant) }))).collect();
+    let steps = all
+        .into_iter()
+        .map(|tenant| Step::Act(Act::Fleet(FleetAct::Test { tenant: Some(tenant) })))
+        .collect();
     Ok(Intent::Now(Plan { title, twin: twins.join(" && "), steps, run: None }))
 }
 

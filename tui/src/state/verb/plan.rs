@@ -11,10 +11,10 @@ use cutover_shared::sandbox_record::SANDBOX_RECORDS;
 use super::run::OLD_HOOKS;
 use super::{Intent, no, scope_of};
 use crate::plain::{number, shell_option};
-use crate::state::{Screen, State};
 use crate::state::errand::{Plan, Step};
 use crate::state::layer::Layer;
 use crate::state::subject::Subject;
+use crate::state::{Screen, State};
 
 /// Mapped repositories that a spot-check reads.
 const SAMPLE: u32 = 10;
@@ -123,7 +123,10 @@ pub(super) fn menu(state: &State, subject: Option<&Subject>) -> Intent {
         scope: Dryable::Map(MapScope::Canary),
         text: format!("canary: the {canary} tenants on the list"),
     });
-    choices.push(ScopeChoice { scope: Dryable::Map(MapScope::All), text: format!("all: {} repositories", number(all)) });
+    choices.push(ScopeChoice {
+        scope: Dryable::Map(MapScope::All),
+        text: format!("all: {} repositories", number(all)),
+    });
     Intent::Open(Layer::Scope { choices, cursor: 0, refresh: false })
 }
 

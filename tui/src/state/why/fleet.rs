@@ -30,11 +30,15 @@ pub(super) fn detail(state: &State, view: &InstanceView) -> Vec<Fact> {
 
 fn rule(status: StepStatus) -> &'static str {
     match status {
-        StepStatus::Pending => "it has migrations before it that were not tried yet; their turn comes with its wave",
+        StepStatus::Pending => {
+            "it has migrations before it that were not tried yet; their turn comes with its wave"
+        }
         StepStatus::Running => "a migration is under way in it",
         StepStatus::Completed => "it has every migration up to the target",
         StepStatus::Failed => "its newest try failed; what comes after that migration is not tried",
-        StepStatus::Skipped => "nothing is run in it: it can't be reached, was changed by hand, or has it already",
+        StepStatus::Skipped => {
+            "nothing is run in it: it can't be reached, was changed by hand, or has it already"
+        }
     }
 }
 
@@ -44,8 +48,12 @@ pub(super) fn why(state: &State, view: &InstanceView) -> Vec<Fact> {
     let role = crate::state::list::step_role(view.status);
     let mut facts = vec![toned("Status", view.status.word(), role), fact("Rule", rule(view.status))];
     let target = status.as_ref().and_then(|status| status.target);
-    let of = target.map_or("no target was set".to_owned(), |target| format!("the target is {}", version(target)));
-    facts.push(fact("Inputs", format!("it is at version {}, {of}; its state is {}", version(view.version), view.state)));
+    let of =
+        target.map_or("no target was set".to_owned(), |target| format!("the target is {}", version(target)));
+    facts.push(fact(
+        "Inputs",
+        format!("it is at version {}, {of}; its state is {}", version(view.version), view.state),
+    ));
     if let (InstanceState::Error, Some(reason)) = (view.state, &view.reason) {
         facts.push(toned("Unreachable", reason.as_str(), Role::Bad));
         facts.push(fact("", "no run takes it; it is asked again by the clock, and by `I`"));

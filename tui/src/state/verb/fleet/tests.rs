@@ -61,8 +61,13 @@ fn a_dry_run_here_is_one_of_the_fleet() {
     let here = plan(intend(&bench.state, Action::DryRun));
     assert_eq!(here.twin, "cutover fleet plan --tenant tenant-00005");
     let wanted = FleetScope::Tenant("tenant-00005".into());
-    assert_eq!(here.steps, [Step::Act(Act::Fleet(FleetAct::Plan { scope: wanted, to: None, refresh: false }))]);
-    let Ok(Intent::Open(Layer::Scope { choices, .. })) = intend(&bench.state, Action::DryRunScope) else { panic!() };
+    assert_eq!(
+        here.steps,
+        [Step::Act(Act::Fleet(FleetAct::Plan { scope: wanted, to: None, refresh: false }))]
+    );
+    let Ok(Intent::Open(Layer::Scope { choices, .. })) = intend(&bench.state, Action::DryRunScope) else {
+        panic!()
+    };
     let twins: Vec<String> = choices.iter().map(|choice| choice.plan(true).twin).collect();
     assert_eq!(
         twins,
@@ -102,7 +107,9 @@ fn the_way_back_is_planned_by_who_types_the_name_and_only_by_one_version() {
     assert_eq!(asked.tier, Tier::Live);
     assert_eq!(asked.fields[0].want, Want::Exactly("tenant-00007".into()));
     assert_eq!(asked.plan.twin, "cutover fleet rollback --tenant tenant-00007 --to 2");
-    let [Step::Act(Act::Fleet(FleetAct::Rollback { to: 2, .. }))] = &asked.plan.steps[..] else { panic!("{asked:?}") };
+    let [Step::Act(Act::Fleet(FleetAct::Rollback { to: 2, .. }))] = &asked.plan.steps[..] else {
+        panic!("{asked:?}")
+    };
     assert!(refusal(intend(&on(11).state, Action::FleetBack)).contains("has no migration"));
 }
 
@@ -135,7 +142,9 @@ fn hold_and_end_are_about_the_run_that_is_live_and_apply_about_the_newest_plan()
     assert!(dialog(intend(&bench.state, Action::Cancel)).plan.twin.starts_with("cutover run cancel"));
     let Ok(Intent::Look { filter, .. }) = intend(&bench.state, Action::Apply) else { panic!() };
     assert_eq!(filter, "kind:fleet state:planned,approved");
-    let over = self::bench(5, |status| status.run = Some(Box::new(sample::run(cutover_shared::run::RunState::Done))));
+    let over = self::bench(5, |status| {
+        status.run = Some(Box::new(sample::run(cutover_shared::run::RunState::Done)));
+    });
     assert!(refusal(intend(&over.state, Action::Hold)).contains("no run of the fleet moves"));
 }
 
@@ -147,7 +156,11 @@ fn applying_says_what_is_run_where_and_what_is_lost() {
     let all = asked.effect.join("\n");
     assert!(all.contains("9,890 of 10,000 tenants") && all.contains("DATA IS LOST"), "{all}");
     assert_eq!(asked.tier, Tier::Fleet);
-    assert!(asked.plan.twin.starts_with("cutover fleet apply 0198cbd0-6b40-7cc1-9d6e-2f1d8a5b7c3e --approve "), "{}", asked.plan.twin);
+    assert!(
+        asked.plan.twin.starts_with("cutover fleet apply 0198cbd0-6b40-7cc1-9d6e-2f1d8a5b7c3e --approve "),
+        "{}",
+        asked.plan.twin
+    );
     let taken = dialog(with_run(&bench.state, Action::Undo, &sample::run(RunState::Done)));
     assert!(taken.effect[0].contains("taken back by their `down`"), "{:?}", taken.effect);
 }
@@ -155,10 +168,16 @@ fn applying_says_what_is_run_where_and_what_is_lost() {
 #[test]
 fn a_test_asks_the_marked_ones_and_not_too_many() {
     let mut bench = on(8);
-    assert_eq!(plan(intend(&bench.state, Action::InstanceTest)).twin, "cutover fleet instance test tenant-00008");
+    assert_eq!(
+        plan(intend(&bench.state, Action::InstanceTest)).twin,
+        "cutover fleet instance test tenant-00008"
+    );
     bench.keys(&["space", "space"]);
     let two = plan(intend(&bench.state, Action::InstanceTest));
-    assert_eq!(two.twin, "cutover fleet instance test tenant-00008 && cutover fleet instance test tenant-00009");
+    assert_eq!(
+        two.twin,
+        "cutover fleet instance test tenant-00008 && cutover fleet instance test tenant-00009"
+    );
     assert_eq!(two.steps.len(), 2);
     assert!(refusal(intend(&bench.state, Action::DryRun)).contains("a wave or all"));
     for _ in 0..TESTED {
