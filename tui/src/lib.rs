@@ -14,6 +14,10 @@ pub mod env;
 mod failure;
 mod file;
 #[cfg(test)]
+#[allow(dead_code, reason = "shared with the tests outside, and each uses its own part")]
+#[path = "../tests/support/fleet.rs"]
+mod fleet_sample;
+#[cfg(test)]
 #[path = "tests/gateway.rs"]
 mod gateway;
 pub mod glyphs;

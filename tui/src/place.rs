@@ -18,6 +18,7 @@ pub enum Screen {
     Installations,
     Workflows,
     Rollouts,
+    Fleet,
 }
 
 impl Screen {
@@ -33,6 +34,7 @@ impl Screen {
         Self::Installations,
         Self::Workflows,
         Self::Rollouts,
+        Self::Fleet,
     ];
 
     pub const ALL: &[Self] = &[
@@ -47,6 +49,7 @@ impl Screen {
         Self::Installations,
         Self::Workflows,
         Self::Rollouts,
+        Self::Fleet,
     ];
 
     pub fn title(self) -> &'static str {
@@ -62,6 +65,7 @@ impl Screen {
             Self::Installations => "Installations",
             Self::Workflows => "Workflows",
             Self::Rollouts => "Rollouts",
+            Self::Fleet => "Fleet",
         }
     }
 
@@ -79,6 +83,7 @@ impl Screen {
             Self::Installations => "Inst",
             Self::Workflows => "Flows",
             Self::Rollouts => "Roll",
+            Self::Fleet => "Fleet",
         }
     }
 
@@ -96,6 +101,7 @@ impl Screen {
             Self::Installations => Some(ListId::Installations),
             Self::Workflows => Some(ListId::Workflows),
             Self::Rollouts => Some(ListId::Rollouts),
+            Self::Fleet => Some(ListId::Instances),
         }
     }
 
@@ -113,6 +119,7 @@ impl Screen {
             Self::Installations => "installations",
             Self::Workflows => "workflows",
             Self::Rollouts => "rollouts",
+            Self::Fleet => "fleet",
         }
     }
 
@@ -147,6 +154,7 @@ pub enum ListId {
     Installations,
     Workflows,
     Rollouts,
+    Instances,
 }
 
 impl ListId {
@@ -161,6 +169,7 @@ impl ListId {
         Self::Installations,
         Self::Workflows,
         Self::Rollouts,
+        Self::Instances,
     ];
 
     /// It always comes whole: there is nothing to filter, sort or choose.
@@ -183,6 +192,8 @@ pub enum Noun {
     Installation,
     Workflow,
     Rollout,
+    /// A tenant's own database.
+    Instance,
 }
 
 impl Noun {
@@ -200,6 +211,7 @@ impl Noun {
             Self::Installation => "installation",
             Self::Workflow => "workflow",
             Self::Rollout => "rollout",
+            Self::Instance => "instance",
         }
     }
 }

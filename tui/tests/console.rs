@@ -4,6 +4,10 @@
 
 #[path = "console/daemon.rs"]
 mod daemon;
+#[path = "support/fleet.rs"]
+mod fleet;
+#[path = "console/fleets.rs"]
+mod fleets;
 #[path = "console/frame.rs"]
 mod frame;
 #[path = "console/fuzz.rs"]

@@ -91,6 +91,7 @@ fn json(row: &Subject) -> Result<String, String> {
         Subject::Installation(view) => serde_json::to_string(view),
         Subject::Workflow(view) => serde_json::to_string(view),
         Subject::Rollout(line) => serde_json::to_string(line),
+        Subject::Instance(view) => serde_json::to_string(view),
     };
     text.map_err(|error| error.to_string())
 }

@@ -24,6 +24,7 @@ pub enum Action {
     Installations,
     Workflows,
     Rollouts,
+    Fleet,
     Help,
     Next,
     Previous,
@@ -84,6 +85,11 @@ pub enum Action {
     FreezeRollout,
     Members,
     Timeline,
+    Failures,
+    FleetRetry,
+    FleetBack,
+    InstanceTest,
+    History,
     TourNext,
     TourSkip,
 }
@@ -158,6 +164,7 @@ impl Action {
             Screen::Installations => Self::Installations,
             Screen::Workflows => Self::Workflows,
             Screen::Rollouts => Self::Rollouts,
+            Screen::Fleet => Self::Fleet,
         }
     }
 

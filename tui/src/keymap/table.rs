@@ -8,6 +8,10 @@ use crate::place::{Noun, Screen};
 /// What is selected and may be planned, applied and undone.
 const RUNNABLE: &[Noun] = &[Noun::Repository, Noun::Tenant, Noun::Run, Noun::Item, Noun::Attention];
 
+/// The same, and an instance: there the newest plan of the fleet is meant.
+const APPLIED: &[Noun] =
+    &[Noun::Repository, Noun::Tenant, Noun::Run, Noun::Item, Noun::Attention, Noun::Instance];
+
 /// What has a token that can be minted and forgotten.
 const TOKENED: &[Noun] = &[Noun::Token, Noun::Installation];
 
@@ -46,6 +50,8 @@ pub const TABLE: &[Binding] = &[
         "Workflows with a trigger: matches, dispatches; Enter shows the rule and what was sent last"),
     row(Action::Rollouts, "rollouts", &["0"], When::Anywhere, ("", 0), (Tier::Look, Role::Viewer, "rollout list"),
         "Rollouts: stages, both arms side by side, distance to each trigger, who is in"),
+    row(Action::Fleet, "fleet", &["-"], When::Anywhere, ("", 0), (Tier::Look, Role::Viewer, "fleet status"),
+        "Tenants' own databases: what is halted and why, waves, versions by status, failures, every instance"),
     row(Action::Help, "help", &["?", "f1"], When::Anywhere, ("help", 95), (Tier::Look, Role::Viewer, ""),
         "What every key does here, and what the signs mean"),
     row(Action::Next, "next-screen", &["tab", "right"], When::Anywhere, ("", 0), (Tier::Look, Role::Viewer, ""),
@@ -105,18 +111,18 @@ pub const TABLE: &[Binding] = &[
     row(Action::Suspend, "suspend", &["ctrl-z"], When::Anywhere, ("", 0), (Tier::Look, Role::Viewer, ""),
         "Back to the shell; `fg` returns"),
     row(Action::DryRun, "dry-run", &["d"], When::Anywhere, ("dry-run", 20), (Tier::Look, Role::Operator, "map plan"),
-        "Plans the mapping of what is selected; changes nothing"),
+        "Plans the mapping of what is selected, in Fleet its migrations; changes nothing"),
     row(Action::DryRunScope, "dry-run-scope", &["D"], When::Anywhere, ("", 0), (Tier::Look, Role::Operator, "map plan"),
         "Chooses what a dry-run covers: a tenant, the canary list, all, with GitHub's lists read again"),
-    row(Action::Apply, "apply", &["a"], When::On(RUNNABLE), ("apply", 22), (Tier::Live, Role::Operator, "map apply"),
+    row(Action::Apply, "apply", &["a"], When::On(APPLIED), ("apply", 22), (Tier::Live, Role::Operator, "map apply"),
         "Approves the plan by its digest and applies it"),
     row(Action::Undo, "undo", &["u"], When::On(RUNNABLE), ("undo", 24), (Tier::Live, Role::Operator, "run undo"),
         "Takes back what a run did, where nobody changed it since"),
     row(Action::Rollback, "rollback", &["r"], When::On(RUNNABLE), ("rollback", 26), (Tier::Live, Role::Operator, "run undo"),
         "Stops the run if it moves, and takes back what it did"),
-    row(Action::Hold, "hold", &["h"], When::On(&[Noun::Run, Noun::Item, Noun::Attention]), ("hold/go on", 28), (Tier::Reversible, Role::Operator, "run pause"),
+    row(Action::Hold, "hold", &["h"], When::On(&[Noun::Run, Noun::Item, Noun::Attention, Noun::Instance]), ("hold/go on", 28), (Tier::Reversible, Role::Operator, "run pause"),
         "Pauses a moving run after its chunk; a paused one goes on"),
-    row(Action::Cancel, "cancel", &["x"], When::On(&[Noun::Run, Noun::Item]), ("cancel", 34), (Tier::Reversible, Role::Operator, "run cancel"),
+    row(Action::Cancel, "cancel", &["x"], When::On(&[Noun::Run, Noun::Item, Noun::Instance]), ("cancel", 34), (Tier::Reversible, Role::Operator, "run cancel"),
         "Ends a run; what was done stays"),
     row(Action::Retry, "retry", &["t"], When::On(&[Noun::Run, Noun::Item]), ("retry", 32), (Tier::Reversible, Role::Operator, "run retry"),
         "Takes the failed items of the same approval once more"),
@@ -166,6 +172,16 @@ pub const TABLE: &[Binding] = &[
         "Tenants that the target answers for; Enter opens one"),
     row(Action::Timeline, "timeline", &["t"], When::On(&[Noun::Rollout]), ("timeline", 28), (Tier::Look, Role::Viewer, "rollout timeline"),
         "Where it goes next, and each stay in a stage: when, by whom, why, and the kills, freezes and incidents in it"),
+    row(Action::Failures, "failures", &["E"], When::On(&[Noun::Instance]), ("errors", 21), (Tier::Look, Role::Viewer, "fleet status"),
+        "Failures by their error: how many, what to do; Enter shows the tenants, t takes them once more"),
+    row(Action::FleetRetry, "fleet-retry", &["t"], When::On(&[Noun::Instance]), ("retry", 32), (Tier::Reversible, Role::Operator, "fleet retry"),
+        "Takes all tenants that failed as this one did once more"),
+    row(Action::FleetBack, "fleet-back", &["r"], When::On(&[Noun::Instance]), ("back", 31), (Tier::Live, Role::Operator, "fleet rollback"),
+        "Plans the tenant's way back to the version before"),
+    row(Action::InstanceTest, "instance-test", &["I"], When::On(&[Noun::Instance]), ("test", 30), (Tier::Look, Role::Operator, "fleet instance test"),
+        "Connects to this tenant's database, or to the marked ones, and reads version and schema"),
+    row(Action::History, "history", &["H"], When::On(&[Noun::Instance]), ("history", 36), (Tier::Look, Role::Viewer, "fleet history"),
+        "Every attempt at this tenant's migrations, newest first"),
     row(Action::TourNext, "tour-next", &["f2"], When::InTour, ("", 0), (Tier::Look, Role::Viewer, ""),
         "Goes on with the tour"),
     row(Action::TourSkip, "tour-skip", &["f10"], When::InTour, ("", 0), (Tier::Look, Role::Viewer, ""),

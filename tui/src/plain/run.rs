@@ -313,6 +313,7 @@ pub fn noun_of(kind: &str) -> Option<&'static str> {
         "map" => Some("map"),
         OLD_HOOKS => Some("hooks"),
         SANDBOX_RECORDS => Some("rollout records"),
+        cutover_shared::fleet::FLEET => Some("fleet"),
         _ => None,
     }
 }

@@ -1,6 +1,7 @@
 //! What the state looks like. Nothing here decides or remembers anything.
 
 mod banner;
+mod fleet;
 mod hints;
 pub mod layers;
 mod mapping;
@@ -38,6 +39,7 @@ pub fn draw(state: &State, look: &Look, frame: &mut Frame<'_>) {
             Screen::Mapping => mapping::draw(state, look, buffer, areas.head),
             Screen::Run => run::draw(state, look, buffer, areas.head),
             Screen::Webhooks => webhooks::draw(state, look, buffer, areas.head),
+            Screen::Fleet => fleet::draw(state, look, buffer, areas.head),
             Screen::Tenants
             | Screen::Runs
             | Screen::Tokens

@@ -70,6 +70,22 @@ pub(super) fn columns(pieces: &[Piece]) -> u16 {
     u16::try_from(all).unwrap_or(u16::MAX)
 }
 
+/// Groups from the first on, each whole or not at all.
+pub(super) fn fitting(groups: &[Vec<Piece>], width: u16) -> Vec<Piece> {
+    let mut used = 0_u16;
+    let mut all = Vec::new();
+    for (at, group) in groups.iter().enumerate() {
+        let wanted = columns(group);
+        // The first is cut rather than left out: a line with nothing says nothing.
+        if at > 0 && used.saturating_add(wanted) > width {
+            continue;
+        }
+        used = used.saturating_add(wanted);
+        all.extend(group.iter().cloned());
+    }
+    all
+}
+
 /// The line so far below the top of an area; empty past its end.
 pub(super) fn line(area: Rect, at: u16) -> Rect {
     let y = area.y.saturating_add(at.min(area.height));

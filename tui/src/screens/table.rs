@@ -107,6 +107,7 @@ fn title(table: &Table) -> String {
         (ListId::Installations, _) => "Installations, the worst first".to_owned(),
         (ListId::Workflows, _) => "Workflows".to_owned(),
         (ListId::Rollouts, _) => "Rollouts".to_owned(),
+        (ListId::Instances, _) => "Instances".to_owned(),
         (ListId::Items, None) => "Items".to_owned(),
     }
 }

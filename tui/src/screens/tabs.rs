@@ -115,6 +115,6 @@ fn count(state: &State, tab: Screen) -> Option<Piece> {
             let role = if killed { Role::Bad } else { Role::Warn };
             of(status.rollouts.iter().filter(held).count() as u64, role)
         }
-        Screen::Audit | Screen::Workflows => None,
+        Screen::Audit | Screen::Workflows | Screen::Fleet => None,
     }
 }

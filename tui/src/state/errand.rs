@@ -279,7 +279,7 @@ fn said(receipt: &Receipt) -> String {
             }
             None => "it was so already: nothing was changed".to_owned(),
         },
-        Receipt::Fleet(_) => "done".to_owned(),
+        Receipt::Fleet(receipt) => crate::plain::fleet::receipt(receipt),
         Receipt::Kill(kill) => format!(
             "KILLED: every decision is legacy since {}, {} runs told to pause{}",
             crate::plain::time(kill.at),

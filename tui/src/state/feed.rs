@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use cutover_shared::error::{ErrorCode, RpcError};
-use cutover_shared::ids::RunId;
+use cutover_shared::ids::{RunId, TenantId};
 use cutover_shared::rollout::{RolloutName, RolloutQuery};
 use cutover_shared::rpc::{Answer, Query, Topic};
 
@@ -60,6 +60,15 @@ pub enum Slot {
     Members(RolloutName),
     /// Where a rollout goes next and where it has been.
     Timeline(RolloutName),
+    /// The fleet at a glance.
+    Fleet,
+    /// All that is known of one tenant's database.
+    Instance(TenantId),
+    /// A page of its attempts; none is the newest.
+    History {
+        tenant: TenantId,
+        after: Option<String>,
+    },
     /// How many an action would take.
     Count(Counted),
 }

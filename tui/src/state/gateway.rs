@@ -66,6 +66,7 @@ impl State {
             Subject::Delivery(_) => ListId::Deliveries,
             Subject::Installation(_) => ListId::Installations,
             Subject::Workflow(_) => ListId::Workflows,
+            Subject::Instance(_) => ListId::Instances,
             _ => return subject.clone(),
         };
         let key = subject.key();

@@ -2,6 +2,7 @@
 
 use cutover_shared::audit::AuditCheck;
 use cutover_shared::error::RpcError;
+use cutover_shared::ids::TenantId;
 use cutover_shared::mapping::{Mode, SpotCheckReport};
 use cutover_shared::rollout::RolloutName;
 use tui_input::Input;
@@ -79,6 +80,16 @@ pub enum Layer {
     /// A rollout's stays in its stages.
     Timeline {
         name: RolloutName,
+        scroll: u16,
+    },
+    /// Failures of the fleet, by their error.
+    Failures {
+        cursor: usize,
+    },
+    /// A tenant's attempts, newest first: `pages` are where the pages begin that were turned over, the last is shown.
+    History {
+        tenant: TenantId,
+        pages: Vec<String>,
         scroll: u16,
     },
     Chain(ChainLayer),

@@ -61,7 +61,10 @@ pub fn areas(state: &State) -> Areas {
         (Some(_), _) => 4,
     };
     let body = height - 4 - tour;
-    let head = head(state.screen, body);
+    let head = match state.screen {
+        Screen::Fleet => fleet(state, body),
+        screen => head(screen, body),
+    };
     let rest = Rect::new(0, 2 + head, width, body - head);
     let (main, side) = match state.screen {
         Screen::Overview => (rest, Rect::default()),
@@ -103,6 +106,27 @@ fn head(screen: Screen, body: u16) -> u16 {
         Screen::Run if body >= 12 => 4,
         _ => 0,
     }
+}
+
+/// Rows of the fleet above its instances, which keep at least two rows; where there is nothing to tell, only what says why.
+fn fleet(state: &State, body: u16) -> u16 {
+    let Some(status) = state.fleet_as_told().filter(|status| status.instances > 0) else {
+        return if body < 16 { 3 } else { 4 };
+    };
+    // No more than there is to tell: beside each other a line for each version, and four for each error.
+    let versions: std::collections::BTreeSet<u32> =
+        status.cells.iter().map(|cell| cell.version).chain(status.target).collect();
+    let beside = (versions.len() + 1).max(status.failures.len() * 4 + status.throttles.len() + 1);
+    let wanted = u16::try_from(beside).unwrap_or(u16::MAX).saturating_add(9);
+    let most = match body {
+        ..12 => 3,
+        12..16 => 7,
+        16..20 => 9,
+        20..30 => 12,
+        30..44 => 16,
+        _ => 22,
+    };
+    most.min(wanted)
 }
 
 /// Rows of the table: without its border and its titles.

@@ -14,8 +14,12 @@ pub fn leads_to(command: &str) -> Option<(Screen, String)> {
         "workflow" => (Screen::Workflows, "id"),
         "token" => (Screen::Tokens, "installation"),
         "rollout" => return Some((Screen::Rollouts, String::new())),
+        "fleet" => (Screen::Fleet, ""),
         _ => return None,
     };
+    if *noun == "fleet" {
+        return Some((Screen::Fleet, fleet(verb, rest)));
+    }
     let filter = match (*verb, rest) {
         ("show" | "refresh" | "remove", [id, ..]) if !id.starts_with('-') => {
             format!("{key}:{}", super::quoted(id))
@@ -26,6 +30,31 @@ pub fn leads_to(command: &str) -> Option<(Screen, String)> {
     let fields = screen.list()?.spec().fields;
     let understood = cutover_shared::filter::parse(fields, &filter).is_ok();
     Some((screen, if understood { filter } else { String::new() }))
+}
+
+/// The tenant that a command of the fleet is about, or what it filters by.
+fn fleet(verb: &str, rest: &[&str]) -> String {
+    let named = match (verb, rest) {
+        ("instance", ["show" | "test" | "accept", tenant, ..]) if !tenant.starts_with('-') => Some(*tenant),
+        _ => option("--tenant", rest),
+    };
+    let filter = match named {
+        Some(tenant) => format!("tenant:{}", super::quoted(tenant)),
+        None => filter(rest).unwrap_or_default(),
+    };
+    let understood = cutover_shared::filter::parse(&cutover_shared::filter::INSTANCES, &filter).is_ok();
+    if understood { filter } else { String::new() }
+}
+
+fn option<'w>(name: &str, rest: &[&'w str]) -> Option<&'w str> {
+    let at = rest
+        .iter()
+        .position(|word| *word == name || word.strip_prefix(name).is_some_and(|end| end.starts_with('=')))?;
+    let word = rest.get(at)?;
+    match word.split_once('=') {
+        Some((_, value)) => Some(value),
+        None => rest.get(at + 1).copied(),
+    }
 }
 
 fn filter(rest: &[&str]) -> Option<String> {
@@ -67,6 +96,13 @@ mod tests {
             ("cutover workflow dispatches --filter state:dead", Screen::Workflows, ""),
             ("cutover workflow list --filter 'dead>0'", Screen::Workflows, "dead>0"),
             ("cutover token list", Screen::Tokens, ""),
+            ("cutover fleet status", Screen::Fleet, ""),
+            ("cutover fleet plan --all", Screen::Fleet, ""),
+            ("cutover fleet instance list --filter status:failed", Screen::Fleet, "status:failed"),
+            ("cutover fleet instance show acme", Screen::Fleet, "tenant:\"acme\""),
+            ("cutover fleet instance test -- -acme", Screen::Fleet, ""),
+            ("cutover fleet history --tenant 'a b'", Screen::Fleet, "tenant:\"a b\""),
+            ("cutover fleet rollback --tenant acme --to 3", Screen::Fleet, "tenant:\"acme\""),
         ] {
             assert_eq!(leads_to(command), Some((screen, filter.to_owned())), "{command}");
         }

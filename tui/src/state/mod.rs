@@ -6,6 +6,7 @@ pub mod dialog;
 pub mod errand;
 pub mod feed;
 pub mod figures;
+pub mod fleet;
 mod gateway;
 pub mod layer;
 pub mod layout;
@@ -338,7 +339,12 @@ impl State {
             screen: self.screen,
             list: self.screen.list().filter(|list| !list.is_whole()),
             // In an opened run the keys are the run's, also before its first item has come.
-            noun: self.selected().map(|subject| subject.noun()).or(self.open_run().map(|_| Noun::Run)),
+            noun: self.selected().map(|subject| subject.noun()).or(match self.screen {
+                Screen::Run => self.open_run().map(|_| Noun::Run),
+                // And what holds the whole fleet is looked at also where no instance passes the filter.
+                Screen::Fleet => Some(Noun::Instance),
+                _ => None,
+            }),
             tour: self.tour.is_some(),
         }
     }

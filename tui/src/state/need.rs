@@ -1,5 +1,6 @@
 //! What the console has to know at the moment, and what makes it out of date.
 
+use cutover_shared::fleet::FleetQuery;
 use cutover_shared::installation::InstallationQuery;
 use cutover_shared::page::PageAsk;
 use cutover_shared::rollout::{RolloutQuery, Side};
@@ -17,6 +18,9 @@ const DISPATCHES: u32 = 50;
 
 /// Tenants of a rollout that are listed; the command line has all.
 const MEMBERS: u32 = 200;
+
+/// Attempts on one page of a tenant's history.
+const ATTEMPTS: u32 = 50;
 
 /// Installations that somebody should look at.
 const UNWELL: &str = "health:failing,attention";
@@ -45,6 +49,9 @@ impl State {
         if self.screen == Screen::Overview {
             let ask = WindowAsk { filter: UNWELL.to_owned(), limit: 1, ..WindowAsk::default() };
             needs.push((Slot::Unwell, Query::Installation(InstallationQuery::Window { ask })));
+        }
+        if self.screen == Screen::Fleet {
+            needs.push((Slot::Fleet, Query::Fleet(FleetQuery::Status)));
         }
         if self.screen == Screen::Rollouts
             && let Some(name) = self.rollout_name()
@@ -84,6 +91,8 @@ impl State {
             Slot::Rollout(_) | Slot::Members(_) | Slot::Timeline(_) => {
                 matches!(topic, Topic::Rollouts | Topic::Mode)
             }
+            Slot::Fleet => matches!(topic, Topic::Fleet | Topic::Runs),
+            Slot::Instance(_) | Slot::History { .. } => topic == Topic::Fleet,
             // What was counted is what is asked about, and the daemon counts again.
             Slot::Count(_) => false,
         }
@@ -91,11 +100,12 @@ impl State {
 }
 
 /// What a layer stands on.
-fn below(layer: &Layer) -> Option<(Slot, Query)> {
-    match layer {
+fn below(layer: &Layer) -> Vec<(Slot, Query)> {
+    let one = match layer {
         Layer::Dialog(dialog) => {
-            let id = dialog.gate.clone()?;
-            Some((Slot::Gate(id.clone()), Query::Run(RunQuery::Gate { id })))
+            let gate =
+                |id: cutover_shared::ids::RunId| (Slot::Gate(id.clone()), Query::Run(RunQuery::Gate { id }));
+            dialog.gate.clone().map(gate)
         }
         Layer::Detail { subject, .. } => match &**subject {
             Subject::Delivery(view) => Some(delivery(&view.guid, false)),
@@ -105,8 +115,14 @@ fn below(layer: &Layer) -> Option<(Slot, Query)> {
                 let query = Query::Workflow(WorkflowQuery::Dispatches { ask });
                 Some((Slot::Dispatches(view.id.clone()), query))
             }
+            Subject::Instance(view) => {
+                let tenant = view.tenant.clone();
+                let shown = Query::Fleet(FleetQuery::Instance { tenant: tenant.clone() });
+                return vec![(Slot::Instance(tenant.clone()), shown), history(tenant, None)];
+            }
             _ => None,
         },
+        Layer::History { tenant, pages, .. } => Some(history(tenant.clone(), pages.last().cloned())),
         Layer::Members { name, .. } => {
             let (name, page) = (*name, PageAsk { after: None, limit: MEMBERS });
             let query = RolloutQuery::Members { name, side: Some(Side::Target), page };
@@ -123,7 +139,14 @@ fn below(layer: &Layer) -> Option<(Slot, Query)> {
             Some((Slot::Test { guid, workflow }, Query::Workflow(query)))
         }
         _ => None,
-    }
+    };
+    one.into_iter().collect()
+}
+
+fn history(tenant: cutover_shared::ids::TenantId, after: Option<String>) -> (Slot, Query) {
+    let page = PageAsk { after: after.clone(), limit: ATTEMPTS };
+    let query = Query::Fleet(FleetQuery::History { tenant: Some(tenant.clone()), page });
+    (Slot::History { tenant, after }, query)
 }
 
 fn delivery(guid: &str, payload: bool) -> (Slot, Query) {

@@ -2,6 +2,7 @@
 
 use cutover_shared::audit::AuditView;
 use cutover_shared::catalog::{LinkView, TenantView};
+use cutover_shared::fleet::InstanceView;
 use cutover_shared::ids::{RunId, TenantId};
 use cutover_shared::installation::InstallationView;
 use cutover_shared::rollout::RolloutLine;
@@ -31,6 +32,7 @@ pub enum Subject {
     Installation(Box<InstallationView>),
     Workflow(Box<WorkflowView>),
     Rollout(Box<RolloutLine>),
+    Instance(Box<InstanceView>),
 }
 
 impl Subject {
@@ -47,6 +49,7 @@ impl Subject {
             Self::Installation(_) => Noun::Installation,
             Self::Workflow(_) => Noun::Workflow,
             Self::Rollout(_) => Noun::Rollout,
+            Self::Instance(_) => Noun::Instance,
         }
     }
 
@@ -64,6 +67,7 @@ impl Subject {
             Self::Installation(view) => view.id.to_string(),
             Self::Workflow(view) => view.id.clone(),
             Self::Rollout(line) => line.name.word().to_owned(),
+            Self::Instance(view) => view.tenant.0.clone(),
         }
     }
 
@@ -72,6 +76,7 @@ impl Subject {
         match self {
             Self::Link(view) => Some(view.link.tenant.clone()),
             Self::Tenant(view) => Some(view.id.clone()),
+            Self::Instance(view) => Some(view.tenant.clone()),
             Self::Run(view) => view.scope.strip_prefix("tenant:").map(TenantId::from),
             Self::Item { item, .. } => item.body.get("tenant")?.as_str().map(TenantId::from),
             Self::Token(_)
@@ -98,7 +103,8 @@ impl Subject {
             | Self::Delivery(_)
             | Self::Installation(_)
             | Self::Workflow(_)
-            | Self::Rollout(_) => None,
+            | Self::Rollout(_)
+            | Self::Instance(_) => None,
         }
     }
 }

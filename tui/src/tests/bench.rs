@@ -271,6 +271,7 @@ impl World {
                 head: "01".into(),
             })),
             Query::Rollout(query) => Answer::Rollout(crate::rollout_sample::answer(query)),
+            Query::Fleet(query) => Answer::Fleet(crate::fleet_sample::answer(query)),
             other => match crate::gateway::answer(other) {
                 Some(answer) => answer,
                 None => return Err(missing()),

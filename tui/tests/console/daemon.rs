@@ -6,6 +6,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use cutover_shared::audit::{AuditAnswer, AuditCheck, AuditQuery, AuditView};
 use cutover_shared::catalog::{CatalogAnswer, CatalogQuery, LinkView, TenantView};
 use cutover_shared::error::{ErrorCode, RpcError};
+use cutover_shared::fleet::{FleetAnswer, FleetQuery};
 use cutover_shared::ids::OperatorName;
 use cutover_shared::mapping::{MappingCounts, Mode, ModeView};
 use cutover_shared::rollout::{RolloutAnswer, RolloutQuery};
@@ -46,6 +47,8 @@ pub struct Fake {
     pub gateway: Gateway,
     /// Empty before anything is read; else with this step open or not.
     pub rollouts: Option<bool>,
+    /// It has a fleet, of so many instances.
+    pub fleet: Option<u64>,
     pub chain: AuditCheck,
     /// Runs that move, as `changes` tells them.
     pub moving: Vec<RunView>,
@@ -108,6 +111,7 @@ impl Fake {
             audit: Vec::new(),
             gateway: Gateway::default(),
             rollouts: None,
+            fleet: None,
             chain: AuditCheck {
                 records: 0,
                 intact: true,
@@ -169,6 +173,13 @@ impl Fake {
             }
             Query::Audit(AuditQuery::Verify) => Answer::Audit(AuditAnswer::Check(self.chain.clone())),
             Query::Rollout(query) => Answer::Rollout(self.of_rollouts(query)),
+            Query::Fleet(query) => Answer::Fleet(match (query, self.fleet) {
+                (query, None) => crate::fleet::none(query),
+                (FleetQuery::Instances { ask }, Some(total)) => {
+                    FleetAnswer::Instances(crate::fleet::window(ask, total))
+                }
+                (query, Some(_)) => crate::fleet::answer(query),
+            }),
             other => {
                 if let Some(answer) = self.gateway.answer(other) {
                     return answer;
@@ -200,6 +211,7 @@ impl Fake {
             Topic::Outbox,
             Topic::Mode,
             Topic::Rollouts,
+            Topic::Fleet,
             Topic::Audit,
         ];
         let versions = topics.iter().map(|topic| (*topic, self.version)).collect();

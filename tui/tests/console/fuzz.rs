@@ -3,6 +3,7 @@
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use cutover_shared::catalog::CatalogReceipt;
 use cutover_shared::error::{ErrorCode, RpcError};
+use cutover_shared::fleet::FleetAct;
 use cutover_shared::mapping::{MapAct, MapReceipt, SpotCheckReport};
 use cutover_shared::rpc::{Act, Answer, KillReceipt, Query, Receipt, Role, Topic};
 use cutover_shared::run::RunState;
@@ -11,7 +12,7 @@ use cutover_tui::app::effect::Effect;
 use cutover_tui::app::event::{Event, Stamped};
 use cutover_tui::app::update::update;
 use cutover_tui::glyphs::GlyphSet;
-use cutover_tui::keymap::TABLE;
+use cutover_tui::keymap::{Binding, TABLE};
 use cutover_tui::state::errand::{Plan, Step};
 use cutover_tui::state::layer::KillLayer;
 use cutover_tui::state::tour::Tour;
@@ -175,6 +176,7 @@ impl Fuzz {
             }
             Act::Workflow(_) => Receipt::Workflow(cutover_shared::workflow::WorkflowReceipt::Replayed(1)),
             Act::Rollout(act) => Receipt::Rollout(Box::new(crate::rollout::receipt(act))),
+            Act::Fleet(act) => Receipt::Fleet(crate::fleet::receipt(act)),
             Act::Import(_) => Receipt::Import(Box::new(sample::import())),
             Act::Kill { .. } => Receipt::Kill(KillReceipt {
                 at: NOW,
@@ -265,6 +267,7 @@ impl Fuzz {
             Topic::Inbox,
             Topic::Outbox,
             Topic::Rollouts,
+            Topic::Fleet,
         ];
         changes.versions = topics.iter().map(|topic| (*topic, self.dice.below(3))).collect();
         Event::Changed { result: Ok(changes), luck: self.dice.luck() }
@@ -287,8 +290,10 @@ impl Fuzz {
             2 if held => Event::Line("freeze".to_owned()),
             3..=5 if deep => Event::Key(KeyEvent::new(KeyCode::Esc, KeyModifiers::NONE)),
             3 if idle => {
-                let verbs: Vec<&str> =
-                    TABLE.iter().filter(|row| row.role > Role::Viewer).map(|row| row.name).collect();
+                // What makes no sense where the cursor stands is tried below.
+                let place = state.place();
+                let fits = |row: &&Binding| row.role > Role::Viewer && place.has(row.when);
+                let verbs: Vec<&str> = TABLE.iter().filter(fits).map(|row| row.name).collect();
                 Event::Line((*self.dice.pick(&verbs)).to_owned())
             }
             4 if matches!(state.layers.top(), Some(Layer::Scope { .. } | Layer::Mode { .. })) => {
@@ -365,6 +370,7 @@ impl Fuzz {
                         what,
                         Act::Map(MapAct::Plan { .. } | MapAct::SpotCheck { .. })
                             | Act::Webhook(WebhookAct::Recover { look: true, .. })
+                            | Act::Fleet(FleetAct::Plan { .. } | FleetAct::Test { .. })
                     );
                     let kills = matches!(what, Act::Kill { .. })
                         && (armed && kill_key || self.allowed.contains(&what));

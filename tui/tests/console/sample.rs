@@ -3,6 +3,7 @@
 use cutover_shared::audit::{AuditAnswer, AuditQuery, AuditView};
 use cutover_shared::catalog::{CatalogAnswer, CatalogQuery, Link, LinkView, TenantView};
 use cutover_shared::error::{ErrorCode, RpcError};
+use cutover_shared::fleet::{FleetAnswer, FleetQuery, InstanceView};
 use cutover_shared::ids::{
     Digest, InstallationId, LinkKey, OperatorName, ProjectId, RepoId, RunId, TenantId,
 };
@@ -263,6 +264,13 @@ pub fn item(n: u64) -> ItemView {
     }
 }
 
+/// Names and errors as somebody who means harm would choose them.
+pub fn instance(n: u64) -> InstanceView {
+    let view = crate::fleet::instance(n % 40);
+    let error = view.error.clone().map(|error| format!("{error} {}", name(n)));
+    InstanceView { tenant: TenantId(format!("{}-{n}", name(n))), server: name(n), error, ..view }
+}
+
 pub fn token(n: u64) -> TokenView {
     let state = TokenState::ALL[usize::try_from(n).unwrap() % TokenState::ALL.len()];
     let fresh = state == TokenState::Fresh;
@@ -378,6 +386,7 @@ pub fn normal() -> Fake {
     fake.audit = (0..50).map(record).collect();
     fake.gateway = crate::gateway::busy(60, |n| format!("{}/{}-{n}", name(n / 2), name(n)), name);
     fake.rollouts = Some(true);
+    fake.fleet = Some(60);
     fake.status.rollouts = crate::rollout::briefs();
     fake.moving = fake.runs.iter().filter(|run| run.state.is_moving()).cloned().collect();
     fake
@@ -434,6 +443,9 @@ pub fn hundred_thousand() -> Fake {
                 Answer::Installation(InstallationAnswer::Window(window(ask, |n| {
                     crate::gateway::installation(n, &name(n))
                 })))
+            }
+            Query::Fleet(FleetQuery::Instances { ask }) => {
+                Answer::Fleet(FleetAnswer::Instances(window(ask, instance)))
             }
             Query::Workflow(WorkflowQuery::Window { ask }) => {
                 let made = |n| crate::gateway::workflow(n, &format!("w-{n}-{}", name(n)), &name(n));

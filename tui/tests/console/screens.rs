@@ -63,6 +63,12 @@ fn all() -> Vec<(&'static str, &'static str, Console)> {
             at(WIDE, Screen::Rollouts),
         ),
         ("rollouts_80x24", "The same in 80x24", at(SMALL, Screen::Rollouts)),
+        (
+            "fleet",
+            "Fleet: what is halted and why, waves, tenants by version and status, failures by their error",
+            at(WIDE, Screen::Fleet),
+        ),
+        ("fleet_80x24", "The same in 80x24", at(SMALL, Screen::Fleet)),
     ];
     let mut then = |name, caption, size, screen, keys: &[&str]| {
         let mut console = at(size, screen);
@@ -92,6 +98,13 @@ fn all() -> Vec<(&'static str, &'static str, Console)> {
         WIDE,
         Screen::Rollouts,
         &["p"],
+    );
+    then(
+        "fleet_failures",
+        "E on the fleet: failures by their error, what to do, Enter for the tenants, t for once more",
+        SMALL,
+        Screen::Fleet,
+        &["E"],
     );
     then("palette", ": finds any action", SMALL, Screen::Runs, &[":", "u", "n"]);
     then(

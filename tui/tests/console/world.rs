@@ -296,6 +296,7 @@ pub fn world() -> Fake {
     let repository =
         |n: u64| format!("{}/{}", account(n / 2), REPOS[usize::try_from(n).unwrap() % REPOS.len()]);
     fake.rollouts = Some(true);
+    fake.fleet = Some(crate::fleet::TENANTS);
     fake.status.rollouts = crate::rollout::briefs();
     fake.gateway = crate::gateway::busy(240, repository, account);
     fake

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::speak::facts;
-use crate::plain::{clean, number, timeline};
+use crate::plain::{self, clean, number, timeline};
 use crate::state::figures::lag;
 use crate::state::why::{self, explained};
 use crate::state::{Layer, Slot, State, Subject};
@@ -42,12 +42,37 @@ pub(super) fn overview(state: &State) -> Option<(String, String)> {
     Some((format!("{dead} {well}"), said))
 }
 
+/// The fleet in figures, and what makes it worth saying again: another state or other failures, not each tenant that is
+/// done.
+pub(super) fn fleet(state: &State) -> Option<(String, String)> {
+    let feed = state.feeds.get(&Slot::Fleet)?;
+    let Some(status) = state.fleet() else {
+        let error = feed.error.as_ref()?;
+        let line = format!("{}; {}\n", clean(&error.message), clean(&error.hint));
+        return Some((line.clone(), line));
+    };
+    let now = state.daemon_now();
+    let word = plain::fleet::headline(&status, now).word;
+    let groups: Vec<&str> = status.failures.iter().map(|one| one.group.as_str()).collect();
+    let turn = plain::fleet::moves_in(&status);
+    let key = format!("{word} {turn:?} {groups:?}");
+    Some((key, plain::fleet::status(&status, now, plain::Style::default()) + "\n"))
+}
+
 /// One thing whose details are asked for; none for any other. Said once, whole.
 pub(super) fn detail(state: &State, subject: &Subject) -> Option<String> {
+    if let Subject::Instance(view) = subject
+        && let Some(detail) = state.instance_detail(&view.tenant)
+    {
+        let mut text = plain::fleet::show(detail, state.daemon_now(), plain::Style::default());
+        text += "history: every attempt, newest first\n";
+        return Some(text);
+    }
     let slot = match subject {
         Subject::Delivery(view) => Slot::Delivery { guid: view.guid.clone(), payload: false },
         Subject::Workflow(view) => Slot::Dispatches(view.id.clone()),
         Subject::Rollout(line) => Slot::Rollout(line.name),
+        Subject::Instance(view) => Slot::Instance(view.tenant.clone()),
         _ => return None,
     };
     if state.feeds.value(&slot).is_some() {
@@ -132,6 +157,26 @@ pub(super) fn layer(state: &State, layer: &Layer) -> String {
             }
             None => waiting(state, &Slot::Timeline(*name)),
         },
+        Layer::Failures { .. } => failures(state),
+        Layer::History { tenant, pages, .. } => match state.history(tenant, pages.last()) {
+            Some(page) => {
+                let mut text = format!(
+                    "History of {}, page {}, newest first\n",
+                    clean(tenant.as_str()),
+                    pages.len() + 1
+                );
+                let rows: Vec<_> = page
+                    .rows
+                    .iter()
+                    .map(|entry| plain::fleet::history_row(entry, state.daemon_now()))
+                    .collect();
+                text += &plain::Table::whole(plain::fleet::HISTORY_COLUMNS, &rows, plain::Style::default());
+                text += if page.rows.is_empty() { "nothing was tried yet\n" } else { "" };
+                text += if page.next.is_some() { "more: older attempts\n" } else { "" };
+                text
+            }
+            None => waiting(state, &Slot::History { tenant: tenant.clone(), after: pages.last().cloned() }),
+        },
         Layer::Guid { workflow, .. } => {
             format!(
                 "type the GUID of a delivery, to be explained for workflow {}; an empty line leaves it\n",
@@ -140,6 +185,27 @@ pub(super) fn layer(state: &State, layer: &Layer) -> String {
         }
         _ => String::new(),
     }
+}
+
+fn failures(state: &State) -> String {
+    let Some(status) = state.fleet_as_told() else { return waiting(state, &Slot::Fleet) };
+    let mut text =
+        "Failures by their error; a number shows the tenants, `retry NUMBER` takes them once more\n"
+            .to_owned();
+    for (at, one) in status.failures.iter().enumerate() {
+        let _ = writeln!(
+            text,
+            "{}. {} at {}, {}: {}\n   next: {}",
+            at + 1,
+            plain::fleet::tenants(one.tenants),
+            clean(&one.migration),
+            one.class,
+            clean(&one.text),
+            clean(&one.next)
+        );
+    }
+    text += if status.failures.is_empty() { "nothing failed\n" } else { "" };
+    text
 }
 
 pub(super) fn receipts(state: &State, text: &mut String) {

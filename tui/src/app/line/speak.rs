@@ -201,6 +201,11 @@ fn page(state: &State) -> Option<(String, String)> {
         }
         said += &closer::inbox(state);
     }
+    let mut also = String::new();
+    if state.screen == Screen::Fleet {
+        let (key, told) = closer::fleet(state)?;
+        (also, said) = (key, said + &told);
+    }
     if let Some(run) = state.open_run().and_then(|id| state.run(&id)) {
         said += &facts(&why::detail(state, &Subject::Run(Box::new(run))));
     }
@@ -223,7 +228,7 @@ fn page(state: &State) -> Option<(String, String)> {
     }
     let state_of_run = state.open_run().and_then(|id| state.run(&id)).map(|run| run.state);
     let page = format!(
-        "{list:?} {:?} {} {:?} {} {} {state_of_run:?} {:?}",
+        "{list:?} {:?} {} {:?} {} {} {state_of_run:?} {also} {:?}",
         table.of,
         table.filter,
         table.sort,
@@ -300,13 +305,16 @@ fn layer_text(state: &State, layer: &Layer) -> String {
             for (at, choice) in choices.iter().enumerate() {
                 let _ = writeln!(text, "{}. {}", at + 1, clean(&choice.text));
             }
-            let again = if *refresh { "are" } else { "are not" };
-            let _ = writeln!(text, "GitHub's lists {again} read again; `refresh` changes that.");
+            let is = if *refresh { "yes" } else { "no" };
+            let (what, _) = choices.first().map_or(("", ""), crate::state::ScopeChoice::refreshes);
+            let _ = writeln!(text, "Read {what} again first: {is}; `refresh` changes that.");
         }
         Layer::Mode { .. } => {
             text += "The ceiling for every tenant?\n1. off: legacy for everybody\n2. canary: only the list\n3. on: everybody who is mapped\n";
         }
-        Layer::Members { .. } | Layer::Timeline { .. } => text += &closer::layer(state, layer),
+        Layer::Members { .. } | Layer::Timeline { .. } | Layer::Failures { .. } | Layer::History { .. } => {
+            text += &closer::layer(state, layer);
+        }
         Layer::Export { .. } => text += "Write all rows of this view as?\n1. CSV\n2. JSON Lines\n",
         Layer::Chain(ChainLayer::Asked { .. }) => text += "checking the chain ...\n",
         Layer::Chain(ChainLayer::Checked(check)) => {

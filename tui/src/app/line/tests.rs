@@ -72,3 +72,49 @@ fn a_guid_is_asked_for_in_lines_and_an_empty_line_leaves_it() {
     );
     assert!(said.contains("Not granted: checks: write"), "{said}");
 }
+
+#[test]
+fn the_fleet_is_said_in_figures_and_done_in_lines() {
+    let (mut bench, mut spoken) = listening();
+    let said = say(&mut bench, &mut spoken, "fleet");
+    for wanted in [
+        "HALTED: wave 2: 7 of 98 failed",
+        "Tenants by version and status",
+        "591785b7",
+        "load 14 is more than 10",
+        "6. tenant tenant-00005, version 2, pending 2, status failed, state connected, wave 2",
+    ] {
+        assert!(said.contains(wanted), "{wanted}\n{said}");
+    }
+    // Tenants that are done change nothing that is worth a voice.
+    bench.wait(1_000);
+    bench.changed(&[cutover_shared::rpc::Topic::Fleet]);
+    bench.calm();
+    assert_eq!(spoken.speak(&bench.state), "");
+    say(&mut bench, &mut spoken, "10");
+    let said = say(&mut bench, &mut spoken, "open");
+    assert!(said.contains("x failed") || said.contains("! skipped"), "{said}");
+    assert!(said.contains("- column notes.slug text"), "what differs\n{said}");
+    say(&mut bench, &mut spoken, "");
+    let said = say(&mut bench, &mut spoken, "history");
+    assert!(said.contains("page 1") && said.contains("more: older attempts"), "{said}");
+    let said = say(&mut bench, &mut spoken, "more");
+    assert!(said.contains("page 2") && !said.contains("more: older"), "{said}");
+    say(&mut bench, &mut spoken, "");
+    let said = say(&mut bench, &mut spoken, "failures");
+    assert!(said.contains("2. 1 tenant at 0004_index_slug, time-out"), "{said}");
+    let said = say(&mut bench, &mut spoken, "retry 2");
+    assert!(said.contains("cutover fleet retry") && said.contains("--group 591785b7"), "{said}");
+    bench.wait(400);
+    say(&mut bench, &mut spoken, "yes");
+    assert_eq!(bench.acts.len(), 1);
+    // A number shows the tenants of its group.
+    say(&mut bench, &mut spoken, "1");
+    assert_eq!(
+        bench.state.table().map(|table| table.filter.as_str()),
+        Some("status:failed failed:\"0003_add_slug\" error:\"contains null values\"")
+    );
+    say(&mut bench, &mut spoken, "filter");
+    let said = say(&mut bench, &mut spoken, "dry-run-scope");
+    assert!(said.contains("wave 2, 1 %: 100 tenants") && said.contains("every ledger"), "{said}");
+}

@@ -2,6 +2,7 @@
 
 use cutover_shared::audit::AuditAnswer;
 use cutover_shared::error::{ErrorCode, RpcError};
+use cutover_shared::fleet::FleetAnswer;
 use cutover_shared::installation::InstallationAnswer;
 use cutover_shared::rollout::RolloutAnswer;
 use cutover_shared::rpc::{Answer, Changes, Topic, Welcome};
@@ -108,6 +109,9 @@ pub(super) fn answered(
         | (Slot::Rollout(_), Answer::Rollout(RolloutAnswer::Show(_)))
         | (Slot::Members(_), Answer::Rollout(RolloutAnswer::Members(_)))
         | (Slot::Timeline(_), Answer::Rollout(RolloutAnswer::Timeline(_)))
+        | (Slot::Fleet, Answer::Fleet(FleetAnswer::Status(_)))
+        | (Slot::Instance(_), Answer::Fleet(FleetAnswer::Instance(_)))
+        | (Slot::History { .. }, Answer::Fleet(FleetAnswer::History(_)))
         | (Slot::Count(Counted::Step { .. }), Answer::Rollout(RolloutAnswer::Step(_)))
         | (Slot::Count(Counted::Deliveries { .. }), Answer::Webhook(WebhookAnswer::Replayable(_)))
         | (
@@ -140,6 +144,9 @@ pub(super) fn answered(
         | Slot::Rollout(_)
         | Slot::Members(_)
         | Slot::Timeline(_)
+        | Slot::Fleet
+        | Slot::Instance(_)
+        | Slot::History { .. }
         | Slot::Dispatches(_) => {}
     }
 }

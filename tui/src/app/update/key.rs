@@ -60,6 +60,7 @@ pub(super) fn act(state: &mut State, action: Action, effects: &mut Vec<Effect>) 
         Action::Installations => move_to::screen(state, Screen::Installations),
         Action::Workflows => move_to::screen(state, Screen::Workflows),
         Action::Rollouts => move_to::screen(state, Screen::Rollouts),
+        Action::Fleet => move_to::screen(state, Screen::Fleet),
         Action::Next => move_to::screen(state, state.screen.beside(1)),
         Action::Previous => move_to::screen(state, state.screen.beside(-1)),
         Action::Up | Action::Down | Action::PageUp | Action::PageDown | Action::Top | Action::Bottom => {
@@ -138,7 +139,12 @@ pub(super) fn act(state: &mut State, action: Action, effects: &mut Vec<Effect>) 
         | Action::RolloutBack
         | Action::FreezeRollout
         | Action::Members
-        | Action::Timeline => {
+        | Action::Timeline
+        | Action::Failures
+        | Action::FleetRetry
+        | Action::FleetBack
+        | Action::InstanceTest
+        | Action::History => {
             let intent = intend(state, action);
             follow(state, action, intent, effects);
         }

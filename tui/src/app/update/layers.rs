@@ -13,7 +13,7 @@ use crate::settings::Chord;
 use crate::state::dialog::Answer;
 use crate::state::layer::{FORMATS, FilterLine, MODES};
 use crate::state::layout::is_tiny;
-use crate::state::verb::{Intent, dry_run, mode_choice};
+use crate::state::verb::{Intent, mode_choice};
 use crate::state::{ExportFormat, Layer, Screen, State, ViewExport};
 use crate::theme::Role;
 
@@ -39,6 +39,7 @@ pub(super) fn key(state: &mut State, key: KeyEvent, chord: Chord, effects: &mut 
             | Layer::Runbook { scroll, .. }
             | Layer::Payload { scroll, .. }
             | Layer::Explain { scroll, .. }
+            | Layer::History { scroll, .. }
             | Layer::SpotCheck { scroll, .. },
         ) => *scroll = (*scroll).min(furthest),
         Some(Layer::Dialog(dialog)) => dialog.scroll = dialog.scroll.min(furthest),
@@ -178,6 +179,9 @@ fn palette(state: &mut State, key: KeyEvent, effects: &mut Vec<Effect>) {
 /// Layers that only scroll or choose. Moving keys are those of the table; the others act as below, after closing.
 pub(super) fn menu(state: &mut State, key: KeyEvent, chord: Chord, effects: &mut Vec<Effect>) {
     let action = state.keymap.action(chord, &state.place());
+    if super::fleet::key(state, action, effects) {
+        return;
+    }
     if key.code == KeyCode::Esc || action == Some(Action::Quit) || matches!(action, Some(Action::Back)) {
         state.layers.pop();
         return;
@@ -196,6 +200,7 @@ pub(super) fn menu(state: &mut State, key: KeyEvent, chord: Chord, effects: &mut
         Some(Layer::Members { name, .. }) => state.members(*name).map_or(0, |(rows, _)| rows.len()),
         _ => 0,
     };
+    let failures = state.fleet_as_told().map_or(0, |status| status.failures.len());
     let Some(top) = state.layers.top_mut() else { return };
     match top {
         Layer::Help { scroll }
@@ -205,6 +210,7 @@ pub(super) fn menu(state: &mut State, key: KeyEvent, chord: Chord, effects: &mut
         | Layer::Runbook { scroll, .. }
         | Layer::Payload { scroll, .. }
         | Layer::Explain { scroll, .. }
+        | Layer::History { scroll, .. }
         | Layer::SpotCheck { scroll, .. } => {
             let to = isize::try_from(*scroll).unwrap_or(0).saturating_add(step);
             *scroll = u16::try_from(to.clamp(0, FURTHEST)).unwrap_or(0);
@@ -256,7 +262,7 @@ pub(super) fn menu(state: &mut State, key: KeyEvent, chord: Chord, effects: &mut
                 *refresh = !*refresh;
             }
             if action == Some(Action::Open) {
-                let plan = choices.get(*cursor).map(|choice| dry_run(&choice.scope, *refresh));
+                let plan = choices.get(*cursor).map(|choice| choice.plan(*refresh));
                 state.layers.pop();
                 // Time has passed since the menu was opened.
                 let intent = match state.disarmed(Action::DryRunScope) {
@@ -313,6 +319,7 @@ pub(super) fn menu(state: &mut State, key: KeyEvent, chord: Chord, effects: &mut
             }
         }
         // Anything but the kill keys leaves the switch alone; Esc was above.
+        Layer::Failures { cursor } => *cursor = moved(*cursor, step, failures),
         Layer::Kill(_) | Layer::Dialog(_) | Layer::Filter(_) | Layer::Palette(_) | Layer::Guid { .. } => {}
     }
 }

@@ -21,6 +21,10 @@ pub(super) fn line(state: &mut State, text: &str, effects: &mut Vec<Effect>) {
             filter(state, text);
         }
         Some(Layer::Guid { .. }) => super::gateway::written(state, text),
+        Some(Layer::History { .. }) if text == "more" => super::fleet::older(state),
+        Some(Layer::Failures { .. }) if retried(text).is_some() => {
+            super::fleet::retry(state, retried(text).unwrap_or_default(), effects);
+        }
         Some(layer) => {
             let chooses = matches!(
                 layer,
@@ -30,6 +34,7 @@ pub(super) fn line(state: &mut State, text: &str, effects: &mut Vec<Effect>) {
                     | Layer::Columns { .. }
                     | Layer::Receipts { .. }
                     | Layer::Members { .. }
+                    | Layer::Failures { .. }
             );
             match text.parse::<usize>() {
                 Ok(number) if chooses => choose(state, number, effects),
@@ -82,6 +87,11 @@ fn answer(state: &mut State, text: &str, effects: &mut Vec<Effect>) {
     }
 }
 
+/// The line that `retry 2` means.
+fn retried(text: &str) -> Option<usize> {
+    text.strip_prefix("retry ")?.trim().parse::<usize>().ok()?.checked_sub(1)
+}
+
 fn choose(state: &mut State, number: usize, effects: &mut Vec<Effect>) {
     let at = number.saturating_sub(1);
     match state.layers.top_mut() {
@@ -91,7 +101,8 @@ fn choose(state: &mut State, number: usize, effects: &mut Vec<Effect>) {
             | Layer::Export { cursor, .. }
             | Layer::Columns { cursor, .. }
             | Layer::Receipts { cursor }
-            | Layer::Members { cursor, .. },
+            | Layer::Members { cursor, .. }
+            | Layer::Failures { cursor },
         ) => *cursor = at,
         _ => return,
     }

@@ -2,6 +2,7 @@
 
 mod acts;
 mod answer;
+mod fleet;
 mod gateway;
 mod key;
 mod kill;

@@ -29,6 +29,7 @@ pub(super) fn draw(
         Subject::Rollout(_) => {
             format!("{} who is in, {} timeline, ", key(Action::Members), key(Action::Timeline))
         }
+        Subject::Instance(_) => format!("{} history, ", key(Action::History)),
         Subject::Workflow(_) => format!("{} explains the last match, ", key(Action::Explain)),
         _ => String::new(),
     };
@@ -36,5 +37,8 @@ pub(super) fn draw(
 }
 
 pub(super) fn lines(state: &State, look: &Look, subject: &Subject, width: u16) -> Vec<Line> {
-    super::delivery::detail(state, look, subject, width)
+    match subject {
+        Subject::Instance(view) => super::instance::detail(state, look, view, width),
+        _ => super::delivery::detail(state, look, subject, width),
+    }
 }

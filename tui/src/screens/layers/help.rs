@@ -95,6 +95,7 @@ fn group_of(row: &Binding, place: &Place) -> Group {
         | Action::Installations
         | Action::Workflows
         | Action::Rollouts
+        | Action::Fleet
         | Action::Next
         | Action::Previous => Group::Screens,
         Action::Up
@@ -115,7 +116,9 @@ fn group_of(row: &Binding, place: &Place) -> Group {
         | Action::Deliveries
         | Action::Repositories
         | Action::Members
-        | Action::Timeline => Group::Acts,
+        | Action::Timeline
+        | Action::Failures
+        | Action::History => Group::Acts,
         _ if row.when == When::InLists => Group::Lists,
         Action::Kill | Action::Mode => Group::Anywhere,
         _ if row.role > Rank::Viewer => Group::Acts,

@@ -7,8 +7,10 @@ mod delivery;
 mod detail;
 mod dialog;
 mod export;
+mod failures;
 mod filter;
 mod help;
+mod instance;
 mod kill;
 mod markdown;
 mod members;
@@ -80,6 +82,10 @@ fn one(
         Layer::Export { list, cursor } => export::draw(state, look, buffer, room, (*list, *cursor)),
         Layer::Members { name, cursor } => members::draw(state, look, buffer, room, (*name, *cursor)),
         Layer::Timeline { name, scroll } => timeline::draw(state, look, buffer, room, (*name, *scroll)),
+        Layer::Failures { cursor } => failures::draw(state, look, buffer, room, *cursor),
+        Layer::History { tenant, pages, scroll } => {
+            instance::history(state, look, buffer, room, (tenant, pages, *scroll));
+        }
         Layer::Payload { guid, scroll } => delivery::payload(state, look, buffer, room, (guid, *scroll)),
         Layer::Explain { guid, workflow, scroll } => {
             delivery::explain(state, look, buffer, room, (guid, workflow.as_deref(), *scroll));
@@ -103,6 +109,9 @@ pub fn furthest(state: &State) -> u16 {
         Some(Layer::Why { subject, .. }) => (why::lines(state, subject.as_deref(), width).len(), 0),
         Some(Layer::Detail { subject, .. }) => (detail::lines(state, &look, subject, width).len(), 0),
         Some(Layer::Timeline { name, .. }) => (timeline::lines(state, &look, *name, width).len(), 0),
+        Some(Layer::History { tenant, pages, .. }) => {
+            (instance::history_lines(state, &look, (tenant, pages), width).len(), 0)
+        }
         Some(Layer::Runbook { file, .. }) => (runbook::lines(file, &look, width).len(), 0),
         Some(Layer::Payload { guid, .. }) => (delivery::payload_lines(state, &look, guid, width).len(), 0),
         Some(Layer::Explain { guid, workflow, .. }) => {

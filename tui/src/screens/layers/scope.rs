@@ -7,7 +7,6 @@ use super::choice;
 use super::dialog::command;
 use super::sheet::{Line, Sheet, paragraph, width};
 use crate::keymap::Action;
-use crate::state::verb::dry_run;
 use crate::state::{ScopeChoice, State};
 use crate::theme::Role;
 use crate::widgets::{Choice, Look, Piece};
@@ -28,17 +27,14 @@ pub(super) fn draw(
     let key = state.keymap.key(Action::Mark);
     let mut below = vec![Line::blank()];
     let mut line = Line::new(check, Role::Key);
-    line.left.push(Piece::new(" read GitHub's lists again first", Role::Text));
+    let (what, cost) = choices.first().map_or(("", ""), ScopeChoice::refreshes);
+    line.left.push(Piece::new(format!(" read {what} again first"), Role::Text));
     line.right.push(Piece::new(key, Role::Key));
     below.push(line);
-    below.extend(paragraph(
-        "Only where somebody changed installations since: it costs calls.",
-        Role::Dim,
-        width,
-    ));
+    below.extend(paragraph(cost, Role::Dim, width));
     if let Some(choice) = choices.get(cursor) {
         below.push(Line::blank());
-        below.extend(command(&dry_run(&choice.scope, refresh).twin, width));
+        below.extend(command(&choice.plan(refresh).twin, width));
     }
     let sheet = Sheet {
         title: "Dry-run of what?",

@@ -78,5 +78,6 @@ pub(super) fn name(subject: &Subject) -> String {
         Subject::Installation(view) => format!("{word} {} ({})", view.id, view.account),
         Subject::Workflow(view) => format!("{word} {}", view.id),
         Subject::Rollout(line) => format!("{word} {}", line.name),
+        Subject::Instance(view) => format!("{word} {}", view.tenant),
     }
 }

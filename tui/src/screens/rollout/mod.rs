@@ -13,6 +13,7 @@ use cutover_shared::verdict::Verdict;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use super::sign::fitting;
 use super::{notice, sign};
 use crate::keymap::Action;
 use crate::plain::rollout::{inside, verdict};
@@ -166,22 +167,6 @@ fn one(state: &State, look: &Look, buffer: &mut Buffer, line: Rect, what: &What)
             bar(buffer, rest, look, &fitting(told, rest.width), &[]);
         }
     }
-}
-
-/// Groups from the first on, each whole or not at all.
-fn fitting(groups: &[Vec<Piece>], width: u16) -> Vec<Piece> {
-    let mut used = 0_u16;
-    let mut all = Vec::new();
-    for (at, group) in groups.iter().enumerate() {
-        let wanted = sign::columns(group);
-        // The first is cut rather than left out: a line with nothing says nothing.
-        if at > 0 && used.saturating_add(wanted) > width {
-            continue;
-        }
-        used = used.saturating_add(wanted);
-        all.extend(group.iter().cloned());
-    }
-    all
 }
 
 fn key(word: &str) -> Piece {

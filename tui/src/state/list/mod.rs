@@ -4,6 +4,7 @@
 mod audit;
 mod delivery;
 mod installation;
+mod instance;
 mod item;
 mod link;
 mod rollout;
@@ -22,6 +23,7 @@ use cutover_shared::window::{Sort, Window, WindowAsk};
 
 pub use delivery::{event as delivery_event, role as delivery_role};
 pub use installation::{missing as missing_permissions, role as health_role};
+pub use instance::{role as instance_role, step_role};
 pub use item::role as item_role;
 pub use link::role as mapping_role;
 pub use rollout::state as rollout_state;
@@ -50,6 +52,7 @@ impl ListId {
             Self::Installations => &installation::SPEC,
             Self::Workflows => &workflow::SPEC,
             Self::Rollouts => &rollout::SPEC,
+            Self::Instances => &instance::SPEC,
         }
     }
 }

@@ -229,6 +229,7 @@ fn noun_of(id: ListId) -> crate::state::Noun {
         ListId::Installations => Noun::Installation,
         ListId::Workflows => Noun::Workflow,
         ListId::Rollouts => Noun::Rollout,
+        ListId::Instances => Noun::Instance,
     }
 }
 
@@ -253,6 +254,7 @@ fn subjects() -> Vec<Subject> {
             .iter()
             .map(|name| Subject::Rollout(Box::new(crate::rollout_sample::line(*name)))),
     );
+    all.extend((0..12).map(|n| Subject::Instance(Box::new(crate::fleet_sample::instance(n)))));
     all.extend(crate::gateway::workflows().into_iter().map(|one| Subject::Workflow(Box::new(one))));
     all
 }

@@ -2,6 +2,7 @@
 //! Pure, so that what a key does can be told before it does it.
 
 mod delivery;
+mod fleet;
 mod mode;
 mod plan;
 mod rollout;
@@ -18,12 +19,13 @@ use super::dialog::Dialog;
 use super::errand::Plan;
 use super::layer::Layer;
 use super::subject::Subject;
-use super::{Counted, State};
+use super::{Counted, Screen, State};
 use crate::keymap::{Action, Tier};
 
 pub use delivery::{recover, recover_found};
+pub use fleet::retry_group;
 pub use mode::{mode_choice, others_killed, toggle_canary};
-pub use plan::{ScopeChoice, dry_run};
+pub use plan::{Dryable, ScopeChoice, dry_run};
 pub use rollout::stepped;
 pub(super) use run::hooks;
 
@@ -51,9 +53,11 @@ pub fn intend(state: &State, action: Action) -> Result<Intent, RpcError> {
         Action::DryRun => plan::selected(state, subject.as_ref()),
         Action::DryRunScope => Ok(plan::menu(state, subject.as_ref())),
         Action::Apply | Action::Undo | Action::Rollback => match subject.as_ref() {
+            _ if state.screen == Screen::Fleet => Ok(fleet::apply()),
             Some(Subject::Link(_) | Subject::Tenant(_)) => of_tenant(subject.as_ref(), action),
             _ => about(state, action),
         },
+        Action::Hold | Action::Cancel if state.screen == Screen::Fleet => fleet::live(state, action),
         Action::Hold | Action::Cancel | Action::Retry => about(state, action),
         Action::SettleYes | Action::SettleNo => run::settle(state, action == Action::SettleYes),
         Action::SpotCheck => Ok(Intent::Now(plan::spot_check(state.now))),
@@ -71,6 +75,11 @@ pub fn intend(state: &State, action: Action) -> Result<Intent, RpcError> {
         Action::FreezeRollout => rollout::freeze(state),
         Action::Members => rollout::members(state),
         Action::Timeline => rollout::timeline(state),
+        Action::Failures => Ok(Intent::Open(Layer::Failures { cursor: 0 })),
+        Action::FleetRetry => fleet::retry(state),
+        Action::FleetBack => fleet::back(state),
+        Action::InstanceTest => fleet::test(state),
+        Action::History => fleet::history(state),
         _ => Err(RpcError::new(ErrorCode::Internal, "this key has no verb", "report it")),
     }
 }

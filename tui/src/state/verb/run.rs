@@ -1,6 +1,7 @@
 //! Acts on runs: apply, undo, rollback, hold, cancel, retry, settle.
 
 use cutover_shared::error::RpcError;
+use cutover_shared::fleet::FLEET;
 use cutover_shared::hooks::HooksSummary;
 use cutover_shared::mapping::PlanSummary;
 use cutover_shared::rpc::Act;
@@ -113,8 +114,10 @@ fn effect(view: &RunView, rate: Option<u32>) -> Vec<String> {
     };
     let mut lines = Vec::new();
     let hooks = hooks(view).map(|plan| removed(&plan));
+    let fleet = super::fleet::effect(view);
     match serde_json::from_value::<PlanSummary>(view.summary.clone()) {
         _ if hooks.is_some() => lines.extend(hooks.unwrap_or_default()),
+        _ if fleet.is_some() => lines.extend(fleet.unwrap_or_default()),
         Ok(plan) if view.kind == "map" => {
             lines.push(format!("{} of {items} stored mappings change, {place}.", number(plan.changes)));
             lines.push(format!(
@@ -182,6 +185,10 @@ fn undone(view: &RunView, rate: Option<u32>) -> Vec<String> {
             format!("{done} webhooks are made anew at GitHub, with other ids."),
             "Those whose secret is not known, or whose address has one again, are listed (superseded)."
                 .to_owned(),
+        ],
+        FLEET => vec![
+            format!("{done} migrations are taken back by their `down`, the newest of each tenant first."),
+            "Data that came into what a `down` drops is gone.".to_owned(),
         ],
         _ => vec![
             format!("{done} values go back to what they were before this run, byte for byte."),

@@ -1,6 +1,8 @@
-use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+mod twin;
 
+use std::collections::BTreeSet;
+
+use cutover_shared::fleet::FleetAct;
 use cutover_shared::hooks::{HooksSummary, LeftOut};
 use cutover_shared::ids::TenantId;
 use cutover_shared::mapping::{MapAct, Mode};
@@ -11,67 +13,13 @@ use cutover_shared::token::{TokenAct, TokenState};
 use cutover_shared::webhook::WebhookAct;
 use cutover_shared::workflow::WorkflowAct;
 
+use self::twin::{PROMISED, parses, words};
 use super::*;
 use crate::bench::{self, Bench, World};
 use crate::keymap::TABLE;
 use crate::state::dialog::Want;
 use crate::state::errand::Step;
 use crate::state::{Options, Screen};
-
-/// The words of a command as a POSIX shell splits them: single quotes, and a backslash outside of them.
-fn words(command: &str) -> Vec<String> {
-    let (mut all, mut word, mut quoted, mut any) = (Vec::new(), String::new(), false, false);
-    let mut chars = command.chars();
-    while let Some(c) = chars.next() {
-        match c {
-            '\'' => (quoted, any) = (!quoted, true),
-            '\\' if !quoted => word.extend(chars.next()),
-            ' ' if !quoted => {
-                if any || !word.is_empty() {
-                    all.push(std::mem::take(&mut word));
-                }
-                any = false;
-            }
-            c => word.push(c),
-        }
-    }
-    assert!(!quoted, "an open quote: {command}");
-    if any || !word.is_empty() {
-        all.push(word);
-    }
-    all
-}
-
-thread_local! {
-    static PARSED: RefCell<BTreeMap<String, Vec<String>>> = const { RefCell::new(BTreeMap::new()) };
-}
-
-/// Each command of a twin is one of the command line's; answers their verbs.
-fn parses(twin: &str) -> Vec<String> {
-    let known = PARSED.with_borrow(|parsed| parsed.get(twin).cloned());
-    known.unwrap_or_else(|| {
-        let verbs = parse(twin);
-        PARSED.with_borrow_mut(|parsed| parsed.insert(twin.to_owned(), verbs.clone()));
-        verbs
-    })
-}
-
-fn parse(twin: &str) -> Vec<String> {
-    let mut verbs = Vec::new();
-    let all = words(twin);
-    for command in all.split(|word| word == "&&") {
-        let matches = crate::grammar().try_get_matches_from(command);
-        let matches = matches.unwrap_or_else(|error| panic!("{twin}: {error}"));
-        let mut path = Vec::new();
-        let mut below = matches.subcommand();
-        while let Some((name, matches)) = below {
-            path.push(name.to_owned());
-            below = matches.subcommand();
-        }
-        verbs.push(path.join(" "));
-    }
-    verbs
-}
 
 const VERBS: &[Action] = &[
     Action::DryRun,
@@ -99,6 +47,11 @@ const VERBS: &[Action] = &[
     Action::FreezeRollout,
     Action::Members,
     Action::Timeline,
+    Action::Failures,
+    Action::FleetRetry,
+    Action::FleetBack,
+    Action::InstanceTest,
+    Action::History,
 ];
 
 const SCOPES: &[&str] = &["all", "canary", "tenant:acme", "tenant:o'brien & sons", "tenant:"];
@@ -213,7 +166,7 @@ fn sound(action: Action, plan: &Plan, dialog: Option<&Dialog>) {
     assert!(!plan.title.is_empty() && acts(plan).count() > 0, "{plan:?}");
     let verbs = parses(&plan.twin);
     let told = action.binding().verb;
-    let also = ["run resume", "run pause", "run undo", "rollout unfreeze"];
+    let also = ["run resume", "run pause", "run undo", "rollout unfreeze", "fleet plan"];
     assert!(
         verbs.iter().all(|verb| verb == told || also.contains(&verb.as_str())),
         "{action:?} is said to be `{told}` and is {verbs:?}"
@@ -224,6 +177,7 @@ fn sound(action: Action, plan: &Plan, dialog: Option<&Dialog>) {
                 act,
                 Act::Map(MapAct::Plan { .. } | MapAct::SpotCheck { .. })
                     | Act::Webhook(WebhookAct::Recover { look: true, .. })
+                    | Act::Fleet(FleetAct::Plan { .. } | FleetAct::Test { .. })
             )
         };
         assert!(acts(plan).all(reads), "only what changes nothing is done at once: {plan:?}");
@@ -417,6 +371,18 @@ fn verb_of(act: &Act) -> Option<&'static str> {
             // Planned anew from its run only, as old webhooks are.
             | RolloutAct::PlanRecords { .. } => return None,
         },
+        Act::Fleet(act) => match act {
+            FleetAct::Plan { .. } => "fleet plan",
+            FleetAct::Rollback { .. } => "fleet rollback",
+            FleetAct::Retry { .. } => "fleet retry",
+            FleetAct::Test { .. } => "fleet instance test",
+            // Credentials come from files and keys are turned by who has read the runbook: they have a verb and no key.
+            FleetAct::Add { .. }
+            | FleetAct::Remove { .. }
+            | FleetAct::Accept { .. }
+            | FleetAct::RotateKey
+            | FleetAct::FromApplication => return None,
+        },
         // Uploads and comments are files, the App is made once, old webhooks are looked for once: they have a verb and no key.
         Act::Catalog(_) | Act::App(_) | Act::Import(_) | Act::Hooks(_) | Act::Context(_) => return None,
     })
@@ -483,12 +449,18 @@ fn every_act_that_the_console_offers_exists_as_a_verb_of_the_command_line() {
         "rollback",
         "rollout.freeze",
         "rollout.unfreeze",
+        "fleet.plan",
+        "fleet.rollback",
+        "fleet.retry",
+        "fleet.instance.test",
         "kill",
     ]
     .into();
     assert_eq!(offered, all, "what the console can do");
     // And what the table of keys promises is in the grammar, word for word.
-    for row in TABLE.iter().filter(|row| !row.verb.is_empty()) {
+    let known = crate::grammar().find_subcommand("fleet").is_some();
+    let promised = |verb: &str| !known && PROMISED.contains(&verb);
+    for row in TABLE.iter().filter(|row| !row.verb.is_empty() && !promised(row.verb)) {
         let mut command = &crate::grammar();
         for word in row.verb.split(' ') {
             let below = command.find_subcommand(word);
@@ -499,7 +471,7 @@ fn every_act_that_the_console_offers_exists_as_a_verb_of_the_command_line() {
     for verb in &twins {
         assert!(
             TABLE.iter().any(|row| row.verb == verb)
-                || ["run resume", "rollout unfreeze"].contains(&verb.as_str()),
+                || ["run resume", "rollout unfreeze", "fleet plan"].contains(&verb.as_str()),
             "{verb} is not in the table"
         );
     }

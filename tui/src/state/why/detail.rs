@@ -1,6 +1,7 @@
 //! All that is known of one thing.
 
 use cutover_shared::catalog::LinkView;
+use cutover_shared::fleet::FleetItem;
 use cutover_shared::mapping::PlanItem;
 use cutover_shared::run::{ItemView, RunView};
 
@@ -76,6 +77,7 @@ pub fn detail(state: &State, subject: &Subject) -> Vec<Fact> {
         Subject::Installation(view) => super::installation::detail(state, view),
         Subject::Workflow(view) => super::workflow::detail(state, view),
         Subject::Rollout(line) => super::rollout::detail(state, line),
+        Subject::Instance(view) => super::fleet::detail(state, view),
         Subject::Attention(notice) => {
             let mut facts = vec![fact("Notice", notice.text.as_str())];
             if let Some(command) = &notice.command {
@@ -97,6 +99,12 @@ fn item(view: &ItemView, run: &str, now: i64) -> Vec<Fact> {
         vec![fact("Item", view.key.as_str()), toned("State", view.state.word(), item_role(view.state))];
     if let Some(reason) = &view.reason {
         facts.push(toned("Reason", reason.as_str(), Role::Warn));
+    }
+    if let Ok(item) = serde_json::from_value::<FleetItem>(view.body.clone()) {
+        facts.extend(step(&item));
+        facts.push(fact("Tries", view.attempts.to_string()));
+        facts.push(toned("Run", run, Role::Dim));
+        return facts;
     }
     match serde_json::from_value::<PlanItem>(view.body.clone()) {
         Ok(plan) => {
@@ -127,6 +135,25 @@ fn item(view: &ItemView, run: &str, now: i64) -> Vec<Fact> {
         if view.updated_at == 0 { "not since it was planned".to_owned() } else { age(now, view.updated_at) };
     facts.push(fact("Changed", changed));
     facts.push(toned("Run", run, Role::Dim));
+    facts
+}
+
+/// One migration of one tenant.
+fn step(item: &FleetItem) -> Vec<Fact> {
+    use crate::plain::fleet::version;
+    let mut facts = vec![
+        fact("Tenant", item.tenant.as_str()),
+        fact("Migration", format!("{} {}", item.migration, item.way)),
+        fact("Version", format!("{} to {}", version(item.from), version(item.to))),
+        fact("Wave", item.wave.to_string()),
+        fact("Server", item.server.as_str()),
+    ];
+    if let Some(why) = &item.left_out {
+        facts.push(toned("Left out", why.as_str(), Role::Warn));
+    }
+    for what in &item.drops {
+        facts.push(toned("Drops", what.as_str(), Role::Bad));
+    }
     facts
 }
 

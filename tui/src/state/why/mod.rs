@@ -3,6 +3,7 @@
 
 mod delivery;
 mod detail;
+mod fleet;
 mod installation;
 mod rollout;
 mod rule;
@@ -77,6 +78,9 @@ pub fn twin(state: &State) -> String {
         Some(Subject::Installation(view)) => format!("cutover installation show {}", view.id),
         Some(Subject::Workflow(view)) => format!("cutover workflow show {}", shell_argument(&view.id)),
         Some(Subject::Rollout(line)) => format!("cutover rollout show {}", line.name),
+        Some(Subject::Instance(view)) => {
+            format!("cutover fleet instance show {}", shell_argument(view.tenant.as_str()))
+        }
         Some(Subject::Item { .. } | Subject::Token(_) | Subject::Record(_)) | None => {
             state.table().map_or_else(|| "cutover status".to_owned(), super::Table::twin)
         }
@@ -93,6 +97,12 @@ pub fn layer_twin(layer: &Layer) -> Option<String> {
         Layer::Explain { guid, workflow, .. } => {
             let only = workflow.as_ref().map_or(String::new(), |id| shell_option(" --workflow", id));
             Some(format!("cutover workflow test{only} {}", shell_argument(guid)))
+        }
+        Layer::Failures { .. } => Some("cutover fleet status".to_owned()),
+        Layer::History { tenant, pages, .. } => {
+            let after =
+                pages.last().map_or(String::new(), |after| format!(" {}", shell_option("--after", after)));
+            Some(format!("cutover fleet history {}{after}", shell_option("--tenant", tenant.as_str())))
         }
         Layer::Timeline { name, .. } => Some(format!("cutover rollout timeline {name}")),
         _ => None,

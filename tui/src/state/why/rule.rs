@@ -97,6 +97,7 @@ pub fn why(state: &State, subject: Option<&Subject>) -> Vec<Fact> {
         Some(Subject::Installation(view)) => super::installation::why(state, view),
         Some(Subject::Workflow(view)) => super::workflow::why(state, view),
         Some(Subject::Rollout(line)) => super::rollout::why(state, line),
+        Some(Subject::Instance(view)) => super::fleet::why(state, view),
         Some(Subject::Attention(notice)) => {
             let mut facts = vec![fact("Notice", notice.text.as_str()), fact("Rule", notice.why.as_str())];
             if let Some(command) = &notice.command {

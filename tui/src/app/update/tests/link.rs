@@ -75,6 +75,7 @@ fn on_each_screen(bench: &mut Bench, mut look: impl FnMut(&mut Bench)) {
         Screen::Webhooks,
         Screen::Workflows,
         Screen::Rollouts,
+        Screen::Fleet,
     ] {
         if screen == Screen::Run {
             bench.keys(&["enter"]);
