@@ -25,4 +25,5 @@ pub mod run;
 pub mod sandbox;
 pub mod seal;
 pub mod shutdown;
+pub mod sql_name;
 pub mod store;

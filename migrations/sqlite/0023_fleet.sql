@@ -40,13 +40,19 @@ CREATE TABLE fleet_instances (
     drift            TEXT,
     -- Where it comes in the order of waves: 0 for canary tenants, else 1 + a number under 1,000,000 that follows from the tenant's id.
     place_in_waves   BIGINT  NOT NULL,
+    -- What its steps say, kept in step with fleet_steps by the unit that changes them: 1 one was left out, 2 one runs, 4 one failed;
+    -- added up.
+    marks            INTEGER NOT NULL DEFAULT 0,
+    -- The newest version that failed.
+    failed_version   BIGINT,
     checked_at       BIGINT,
     -- When the owner was told that it can't be reached; NULL again once it can.
     notified_at      BIGINT,
     added_at         BIGINT  NOT NULL
 );
-CREATE INDEX fleet_instances_waves ON fleet_instances (place_in_waves, tenant_id);
-CREATE INDEX fleet_instances_state ON fleet_instances (state, checked_at);
+-- All that figures of a wave count, so that no wide row is read for them.
+CREATE INDEX fleet_instances_waves ON fleet_instances (place_in_waves, tenant_id, state, version, marks, drift);
+CREATE INDEX fleet_instances_version ON fleet_instances (version, driver, expected_schema, marks);
 CREATE INDEX fleet_instances_key ON fleet_instances (key_id);
 
 -- How each tenant stands with each migration that was ever tried or left out for it.
@@ -68,7 +74,9 @@ CREATE TABLE fleet_steps (
     completed_at BIGINT,
     PRIMARY KEY (tenant_id, version)
 ) WITHOUT ROWID;
-CREATE INDEX fleet_steps_failed ON fleet_steps (status, error_group) WHERE status IN ('failed', 'running', 'skipped');
+CREATE INDEX fleet_steps_failed ON fleet_steps (error_group, tenant_id, version) WHERE status = 'failed';
+-- The few that are more than done.
+CREATE INDEX fleet_steps_marks ON fleet_steps (tenant_id, status, version) WHERE status IN ('failed', 'running', 'skipped');
 
 -- Every attempt, in the order of their ends.
 CREATE TABLE fleet_history (

@@ -11,6 +11,7 @@ use crate::catalog::{CatalogAct, CatalogAnswer, CatalogQuery, CatalogReceipt};
 pub use crate::changes::{Changes, Topic};
 use crate::context::{ContextAct, ContextAnswer, ContextQuery, ContextReceipt};
 use crate::error::RpcError;
+use crate::fleet::{FleetAct, FleetAnswer, FleetQuery, FleetReceipt};
 use crate::hooks::{HooksAct, HooksReceipt};
 use crate::ids::{ActKey, OperatorName};
 use crate::import::{ImportAct, ImportView, RecordView};
@@ -93,6 +94,7 @@ pub enum Query {
     Installation(InstallationQuery),
     Workflow(WorkflowQuery),
     Rollout(RolloutQuery),
+    Fleet(FleetQuery),
     Audit(AuditQuery),
     Context(ContextQuery),
 }
@@ -112,6 +114,7 @@ pub enum Answer {
     Installation(InstallationAnswer),
     Workflow(WorkflowAnswer),
     Rollout(RolloutAnswer),
+    Fleet(FleetAnswer),
     Audit(AuditAnswer),
     Context(ContextAnswer),
 }
@@ -128,6 +131,7 @@ pub enum Act {
     Webhook(WebhookAct),
     Workflow(WorkflowAct),
     Rollout(RolloutAct),
+    Fleet(FleetAct),
     App(AppAct),
     Import(ImportAct),
     Context(ContextAct),
@@ -152,6 +156,7 @@ pub enum Receipt {
     Webhook(WebhookReceipt),
     Workflow(WorkflowReceipt),
     Rollout(Box<RolloutReceipt>),
+    Fleet(FleetReceipt),
     App(Box<AppView>),
     Import(Box<ImportView>),
     Recorded(Box<RecordView>),
@@ -165,6 +170,7 @@ impl Receipt {
         match self {
             Self::Map(MapReceipt::Planned(run)) | Self::Hooks(HooksReceipt::Planned(run)) => Some(run),
             Self::Rollout(receipt) => receipt.planned.as_deref(),
+            Self::Fleet(receipt) => receipt.planned(),
             _ => None,
         }
     }
@@ -187,6 +193,7 @@ impl Query {
             | Self::Installation(_)
             | Self::Workflow(_)
             | Self::Rollout(_)
+            | Self::Fleet(_)
             | Self::Audit(_) => Role::Viewer,
         }
     }
@@ -205,6 +212,7 @@ impl Query {
             Self::Installation(_) => "installation",
             Self::Workflow(_) => "workflow",
             Self::Rollout(_) => "rollout",
+            Self::Fleet(_) => "fleet",
             Self::Audit(_) => "audit",
             Self::Context(query) => query.name(),
         }
@@ -279,6 +287,18 @@ impl Act {
                 | RolloutAct::Outcomes(_)
                 | RolloutAct::PlanRecords { .. } => Role::Operator,
             },
+            Self::Fleet(act) => match act {
+                // A new key is the daemon's own secret.
+                FleetAct::RotateKey => Role::Admin,
+                FleetAct::Plan { .. }
+                | FleetAct::Rollback { .. }
+                | FleetAct::Add { .. }
+                | FleetAct::Remove { .. }
+                | FleetAct::Test { .. }
+                | FleetAct::Accept { .. }
+                | FleetAct::FromApplication
+                | FleetAct::Retry { .. } => Role::Operator,
+            },
             // It spends an installation's calls and leaves an artifact.
             Self::Import(act) => match act {
                 ImportAct::Run { .. } | ImportAct::Record { .. } => Role::Operator,
@@ -348,6 +368,17 @@ impl Act {
                 RolloutAct::PlanRecords { .. } => "rollout.records.plan",
                 RolloutAct::Ring { .. } => "rollout.ring",
                 RolloutAct::Decide { .. } => "rollout.decide",
+            },
+            Self::Fleet(act) => match act {
+                FleetAct::Plan { .. } => "fleet.plan",
+                FleetAct::Rollback { .. } => "fleet.rollback",
+                FleetAct::Add { .. } => "fleet.instance.add",
+                FleetAct::Remove { .. } => "fleet.instance.remove",
+                FleetAct::Test { .. } => "fleet.instance.test",
+                FleetAct::Accept { .. } => "fleet.instance.accept",
+                FleetAct::RotateKey => "fleet.instance.rotate-key",
+                FleetAct::FromApplication => "fleet.instance.from-application",
+                FleetAct::Retry { .. } => "fleet.retry",
             },
             Self::Import(act) => match act {
                 ImportAct::Run { .. } => "import",

@@ -16,6 +16,7 @@ const BASE: &[(&str, &str)] = &[
     ("faults", "a crash point can stand anywhere; only the test harness can switch one on"),
     ("metrics", "whatever happens is counted where it happens; it knows no other part"),
     ("hex", "how digests are written, no more; it would else tie audit, run and store to seal"),
+    ("sql_name", "names in statements are quoted in one place; it knows no other part"),
     ("near", "which known name was meant, for refusals anywhere; it would else tie areas to config"),
 ];
 
@@ -259,6 +260,8 @@ const IMPURE: &[&str] = &[
 const SQL: &[(&str, &str)] = &[
     ("store", "the only place with SQL on our tables"),
     ("mapping/catalog/app_database", "the application's database"),
+    ("fleet/drivers", "tenants' own databases, and the application's list of them"),
+    ("sql_name", "quoting"),
 ];
 
 /// The first part of a module; the file at the top says itself.

@@ -51,6 +51,13 @@ pub struct Ledger {
 }
 
 impl Ledger {
+    /// Of a tenant that only tells its version: every version up to it is there, without id and checksum.
+    pub fn of_version(version: u32) -> Self {
+        let row =
+            |version| LedgerRow { version, id: String::new(), checksum: String::new(), part: None, at: 0 };
+        Self { rows: (1..=version).map(|version| (version, row(version))).collect() }
+    }
+
     /// The newest version that is there whole.
     pub fn version(&self) -> u32 {
         self.rows.values().rev().find(|row| row.part.is_none()).map_or(0, |row| row.version)
@@ -83,6 +90,32 @@ pub struct StepError {
     pub is_taken: bool,
     /// It may have happened: ask before trying again.
     pub is_unclear: bool,
+}
+
+impl StepError {
+    /// An error whose cause is known for certain.
+    pub fn new(class: ErrorClass, text: impl Into<String>) -> Self {
+        let text = text.into();
+        Self { class, text, code: None, is_lock: false, is_taken: false, is_unclear: false }
+    }
+
+    /// With the code that the other side gave.
+    #[must_use]
+    pub fn coded(self, code: impl Into<String>) -> Self {
+        Self { code: Some(code.into()), ..self }
+    }
+
+    /// It may have happened.
+    #[must_use]
+    pub fn unclear(self) -> Self {
+        Self { is_unclear: true, ..self }
+    }
+
+    /// Another daemon is at work here.
+    pub fn taken() -> Self {
+        let text = "another daemon is migrating this tenant's database";
+        Self { is_taken: true, ..Self::new(ErrorClass::Connection, text) }
+    }
 }
 
 /// One step for one tenant.
@@ -138,6 +171,30 @@ pub trait Session: Send {
 
     /// Runs one step, with its ledger row in the same transaction where that is possible.
     async fn step(&mut self, ask: &StepAsk<'_>) -> Result<StepEnd, StepError>;
+
+    /// Runs steps in order and answers for each that was tried; after an error or a stop the rest is not tried. A driver may take
+    /// several in one go, but answers only once all that it says is durable.
+    async fn steps(&mut self, asks: &[StepAsk<'_>]) -> Vec<Result<StepEnd, StepError>> {
+        let mut ends = Vec::with_capacity(asks.len());
+        for ask in asks {
+            let end = self.step(ask).await;
+            let goes_on = matches!(end, Ok(StepEnd::Done | StepEnd::Already));
+            ends.push(end);
+            if !goes_on {
+                break;
+            }
+        }
+        ends
+    }
+
+    /// Whether a step is done, asked after a crash; false: it may be run (again). None: it can't be told, so a person must look.
+    async fn is_done(&mut self, ask: &StepAsk<'_>) -> Result<Option<bool>, StepError> {
+        let has = self.ledger().has(ask.migration.version);
+        Ok(Some(match ask.way {
+            Way::Up => has,
+            Way::Down => !self.ledger().rows.contains_key(&ask.migration.version),
+        }))
+    }
 
     /// The single number that a query of load answers; SQL databases only.
     async fn number(&mut self, query: &str) -> Result<f64, StepError>;

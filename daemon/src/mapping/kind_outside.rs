@@ -14,7 +14,7 @@ use cutover_shared::run::{EffectClass, Reversibility};
 use super::catalog::app_database::{AppDatabase, AppDatabaseError, CompareAndSet};
 use super::kind::{Before, Images, MAP, Now, plan_item, put_back, row_to, verify_mappings};
 use super::link::Held;
-use crate::run::{Acted, Direction, Effect, Kind, KindError, Look, Outside, Resolved};
+use crate::run::{Acted, Direction, Effect, Elsewhere, Kind, KindError, Look, Outside, Resolved};
 use crate::seal::Seal;
 use crate::store::{Db, MappingOp, Op, StoredItem};
 
@@ -174,11 +174,41 @@ impl Kind for MapInApplication {
 }
 
 #[async_trait]
-impl Outside for MapInApplication {
+impl Elsewhere for MapInApplication {
     fn class(&self) -> EffectClass {
         EffectClass::Remote
     }
 
+    async fn resolve(
+        &self,
+        run: &RunId,
+        direction: Direction,
+        stored: &StoredItem,
+    ) -> Result<Resolved, KindError> {
+        let (item, from, to) = self.step(run, direction, stored)?;
+        if direction == Direction::Undo && from == to {
+            return Ok(Resolved::Done);
+        }
+        let held = self.held(std::slice::from_ref(&item)).await?;
+        Ok(match held.get(&item.project) {
+            Some(current) if *current == to => Resolved::Done,
+            Some(current) if *current == from => Resolved::NotDone,
+            current => Resolved::Unknown(current.map_or_else(gone, holds)),
+        })
+    }
+
+    fn record(&self, run: &RunId, direction: Direction, stored: &StoredItem, at: i64) -> Vec<Op> {
+        // The columns are written by now, so an error must not lose the outcome. It can't come up: `look` or `resolve`
+        // opened the same image before; verification names the item if it does.
+        self.recorded(run, direction, stored, at).unwrap_or_else(|error| {
+            tracing::error!(%run, key = stored.key, %error, "the columns are written, the mapping can't be");
+            Vec::new()
+        })
+    }
+}
+
+#[async_trait]
+impl Outside for MapInApplication {
     async fn look(
         &self,
         run: &RunId,
@@ -218,33 +248,6 @@ impl Outside for MapInApplication {
             Err(error @ AppDatabaseError::Unavailable { .. }) => Acted::Ambiguous(error.to_string()),
             Err(error) => Acted::Failed(error.to_string()),
         }
-    }
-
-    async fn resolve(
-        &self,
-        run: &RunId,
-        direction: Direction,
-        stored: &StoredItem,
-    ) -> Result<Resolved, KindError> {
-        let (item, from, to) = self.step(run, direction, stored)?;
-        if direction == Direction::Undo && from == to {
-            return Ok(Resolved::Done);
-        }
-        let held = self.held(std::slice::from_ref(&item)).await?;
-        Ok(match held.get(&item.project) {
-            Some(current) if *current == to => Resolved::Done,
-            Some(current) if *current == from => Resolved::NotDone,
-            current => Resolved::Unknown(current.map_or_else(gone, holds)),
-        })
-    }
-
-    fn record(&self, run: &RunId, direction: Direction, stored: &StoredItem, at: i64) -> Vec<Op> {
-        // The columns are written by now, so an error must not lose the outcome. It can't come up: `look` or `resolve`
-        // opened the same image before; verification names the item if it does.
-        self.recorded(run, direction, stored, at).unwrap_or_else(|error| {
-            tracing::error!(%run, key = stored.key, %error, "the columns are written, the mapping can't be");
-            Vec::new()
-        })
     }
 }
 

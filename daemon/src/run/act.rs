@@ -9,7 +9,10 @@ use super::engine::Engine;
 use super::error::RunError;
 use super::kind::Direction;
 use crate::audit::Who;
-use crate::store::{ItemChange, Lane, RunOp, RunPatch, RunRow, Unit, WriteError};
+use crate::store::{ItemChange, Lane, RunOp, RunPatch, RunRow, StoredItem, Unit, WriteError};
+
+/// Items that are put back in the queue at once.
+const RETRIED: u32 = 256;
 
 impl Engine {
     /// Binds the approval to the digest. `override_reason` lets a closed gate pass, and is audited.
@@ -111,7 +114,8 @@ impl Engine {
             Direction::Apply => RunState::Applying,
             Direction::Undo => RunState::Undoing,
         };
-        let patch = RunPatch { rate: Some(rate), reason: Some(None), ..RunPatch::default() };
+        let resumed_at = Some(self.0.clock.now());
+        let patch = RunPatch { rate: Some(rate), reason: Some(None), resumed_at, ..RunPatch::default() };
         self.advance(&row, "resume", &[RunState::Paused], to, patch, who, json!({ "rate": rate })).await
     }
 
@@ -143,10 +147,20 @@ impl Engine {
 
     /// Takes the failed items of the same approval once more.
     pub async fn retry(&self, id: &RunId, who: &Who) -> Result<RunView, RunError> {
-        const FROM: &[RunState] = &[RunState::Done, RunState::Failed];
+        self.retry_those(id, who, |_| true).await
+    }
+
+    /// Takes those failed items once more that are picked, with whatever they held up.
+    pub async fn retry_those(
+        &self,
+        id: &RunId,
+        who: &Who,
+        pick: impl Fn(&StoredItem) -> bool + Send + Sync,
+    ) -> Result<RunView, RunError> {
+        const FROM: &[RunState] = &[RunState::Done, RunState::Failed, RunState::Paused];
         let row = self.0.row(id).await?;
         if !FROM.contains(&row.state) || Direction::from_word(&row.direction) == Direction::Undo {
-            return Err(wrong(&row, "retry", "done or failed"));
+            return Err(wrong(&row, "retry", "done, failed or paused"));
         }
         self.may_move()?;
         // Held first, so that no other run of this scope starts while the items go back.
@@ -154,14 +168,44 @@ impl Engine {
         let detail = json!({ "failed": row.counts.failed });
         let at = self.0.clock.now();
         self.write_move(&row, "retry", FROM, RunState::Paused, patch, who, detail).await?;
-        let mut left = row.counts.failed;
-        while left > 0 {
-            let requeue =
-                RunOp::Requeue { run: id.clone(), at, from: ItemState::Failed, to: ItemState::Pending };
-            self.0.db.write(Lane::Handler, Unit::new().with(requeue)).await?;
-            left = left.saturating_sub(crate::store::UNIT_ROWS as u64);
+        for (state, picked) in [(ItemState::Failed, false), (ItemState::Skipped, true)] {
+            self.requeue(id, state, picked, at, &pick).await?;
         }
         self.resume_run(id, row.rate, who).await
+    }
+
+    /// Puts picked items of a state back in the queue; of skipped ones those that another one held up.
+    async fn requeue(
+        &self,
+        id: &RunId,
+        from: ItemState,
+        held_up: bool,
+        at: i64,
+        pick: &(impl Fn(&StoredItem) -> bool + Send + Sync),
+    ) -> Result<(), RunError> {
+        let mut after = None;
+        loop {
+            let items = self.0.db.items(id, Some(from), after, RETRIED).await?;
+            let Some(last) = items.last() else { return Ok(()) };
+            after = Some(last.ord);
+            let is_held_up =
+                |item: &StoredItem| item.reason.as_deref().is_some_and(|why| why.starts_with(super::BLOCKED));
+            let rows: Vec<_> = items
+                .iter()
+                .filter(|item| (!held_up || is_held_up(item)) && pick(item))
+                .map(|item| ItemChange {
+                    ord: item.ord,
+                    from,
+                    to: ItemState::Pending,
+                    before: None,
+                    reason: None,
+                })
+                .collect();
+            if !rows.is_empty() {
+                let unit = Unit::new().with(RunOp::Items { run: id.clone(), at, rows });
+                self.0.db.write(Lane::Handler, unit).await?;
+            }
+        }
     }
 
     /// Takes back what the run did, as a second pass.
@@ -177,6 +221,9 @@ impl Engine {
         }
         if kind.reversibility() == Reversibility::Irreversible {
             return Err(RunError::Irreversible(id.clone()));
+        }
+        if let Some(why) = kind.no_undo(&row).await? {
+            return Err(RunError::NoUndo { id: id.clone(), why });
         }
         let patch = RunPatch {
             rate: Some(rate),
@@ -220,7 +267,7 @@ impl Engine {
         let change =
             ItemChange { ord: item.ord, from: ItemState::Unknown, to, before: None, reason: Some(reason) };
         let mut unit = Unit::new().with(RunOp::Items { run: id.clone(), at, rows: vec![change] });
-        if let (true, super::Effect::Outside(outside)) = (happened, self.0.kind(&row)?.effect()) {
+        if let (true, Some(outside)) = (happened, self.0.kind(&row)?.effect().elsewhere()) {
             unit = unit.with_all(outside.record(id, direction, &item, at));
         }
         let detail = json!({ "key": key, "happened": happened });

@@ -76,7 +76,7 @@ async fn step(inner: &Inner, id: &RunId) -> Result<bool, RunError> {
     let row = inner.row(id).await?;
     let kind = inner.kind(&row)?;
     if row.counts.leased > 0
-        && let Effect::Outside(outside) = kind.effect()
+        && let Some(outside) = kind.effect().elsewhere()
     {
         take_lease(inner, &row).await?;
         match outside::resolve_leased(inner, &row, outside).await {
@@ -97,7 +97,10 @@ async fn step(inner: &Inner, id: &RunId) -> Result<bool, RunError> {
             take_lease(inner, &row).await?;
             let direction = Direction::from_word(&row.direction);
             match ApprovedPlan::prove(&inner.db, &row).await {
-                Ok(plan) => pass(inner, &row, &plan, kind.as_ref(), direction).await,
+                Ok(plan) => match kind.effect() {
+                    Effect::Chained(chained) => super::chained::pass(inner, &row, &plan, chained, direction).await,
+                    _ => pass(inner, &row, &plan, kind.as_ref(), direction).await,
+                },
                 Err(error @ (RunError::Tampered { .. } | RunError::NotApproved(_))) => {
                     end(inner, &row, RunState::Failed, Some(error.to_string())).await?;
                     return Ok(false);
@@ -143,7 +146,7 @@ async fn pass(
     kind: &dyn Kind,
     direction: Direction,
 ) -> Result<(), Halt> {
-    let (state, from) = states(direction);
+    let (_, from) = states(direction);
     let most = inner.settings.chunk.clamp(1, crate::store::UNIT_ROWS);
     let (start, mut done, mut after) = (inner.clock.monotonic(), 0_u64, None);
     loop {
@@ -166,8 +169,14 @@ async fn pass(
             inner.clock.sleep(pace(done, now.saturating_sub(start), rate)).await;
         }
     }
+    passed(inner, row, direction).await
+}
+
+/// The end of a pass over all items: nothing may be left behind.
+pub(super) async fn passed(inner: &Inner, row: &RunRow, direction: Direction) -> Result<(), Halt> {
+    let (state, from) = states(direction);
     inner.faults.point("run.pass.end").await;
-    let left = inner.db.items(plan.run(), Some(from), None, 1).await?;
+    let left = inner.db.items(&row.id, Some(from), None, 1).await?;
     if !left.is_empty() {
         // Only an undo leaves items behind: those that the other side refused to take back.
         let why = left[0].reason.clone().unwrap_or_default();
@@ -191,6 +200,8 @@ async fn attempt(
         let tried = match kind.effect() {
             Effect::Local(local) => local::chunk(inner, plan, direction, local, items).await,
             Effect::Outside(outside) => outside::chunk(inner, plan, direction, outside, items).await,
+            // Has a pass of its own.
+            Effect::Chained(_) => Ok(()),
         };
         match tried {
             Err(Halt::Kind(error)) if !inner.is_held(plan.run()) => {
@@ -259,7 +270,7 @@ async fn pause(inner: &Inner, row: &RunRow, reason: &str) -> Result<bool, RunErr
 }
 
 /// Brings a moving run to stand; the answer says that a driver has no more to do.
-async fn stand(inner: &Inner, row: &RunRow, reason: Option<String>) -> Result<bool, RunError> {
+pub(super) async fn stand(inner: &Inner, row: &RunRow, reason: Option<String>) -> Result<bool, RunError> {
     let patch = RunPatch { reason: reason.map(Some), ..RunPatch::default() };
     let from = [RunState::Applying, RunState::Undoing, RunState::Verifying, RunState::Pausing];
     match move_to(inner, row, &from, RunState::Paused, patch, json!({})).await {

@@ -33,6 +33,8 @@ pub enum RunError {
     Killed,
     #[error("run {0} can't be undone: its kind is irreversible")]
     Irreversible(RunId),
+    #[error("run {id} can't be undone, and nothing was touched: {why}")]
+    NoUndo { id: RunId, why: String },
     #[error("run {run} has no unknown item {key}")]
     NoSuchItem { run: RunId, key: String },
     #[error("run {0} is of a kind that this version does not have")]
@@ -76,6 +78,10 @@ impl From<RunError> for RpcError {
                 "let go with `cutover unkill`, or `cutover mode set`, once the cause is gone",
             ),
             E::Irreversible(_) => (ErrorCode::WrongState, "the plan said so before it was approved"),
+            E::NoUndo { .. } => (
+                ErrorCode::WrongState,
+                "go back as far as there is a way: `cutover fleet rollback --to VERSION`",
+            ),
             E::UnknownKind(_) => (ErrorCode::Internal, "start the version that made it"),
             E::Plan(_) => (ErrorCode::Outside, "mend the cause and plan again; nothing was changed"),
             E::Canonical(_) => (ErrorCode::Internal, "please report it with the daemon's log"),

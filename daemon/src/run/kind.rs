@@ -4,7 +4,8 @@ use async_trait::async_trait;
 use cutover_shared::ids::RunId;
 use cutover_shared::run::{EffectClass, Reversibility};
 
-use crate::store::{Op, StoredItem};
+use super::chain::Chained;
+use crate::store::{Op, RunRow, StoredItem};
 
 /// Which way a pass goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +61,12 @@ pub trait Kind: Send + Sync {
     /// Where its effects land.
     fn effect(&self) -> Effect<'_>;
 
+    /// Why this run can't be undone at all, asked before anything is touched.
+    async fn no_undo(&self, run: &RunRow) -> Result<Option<String>, KindError> {
+        let _ = run;
+        Ok(None)
+    }
+
     /// Reads the world and names the items (by place) whose effect is not there, with what is there instead.
     /// After an undo it names those that do not hold their before-image.
     async fn verify(
@@ -76,14 +83,22 @@ pub enum Effect<'a> {
     Local(&'a dyn Local),
     /// Somewhere else: intent first, then the effect, then its outcome.
     Outside(&'a dyn Outside),
+    /// Somewhere else, in chains: one item of a chain after the other, chains side by side.
+    Chained(&'a dyn Chained),
 }
 
-impl Effect<'_> {
+impl<'a> Effect<'a> {
     /// The class that people see.
     pub fn class(&self) -> EffectClass {
+        self.elsewhere().map_or(EffectClass::Local, Elsewhere::class)
+    }
+
+    /// Who can be asked what became of an intent; none where effects are our own.
+    pub fn elsewhere(&self) -> Option<&'a dyn Elsewhere> {
         match self {
-            Self::Local(_) => EffectClass::Local,
-            Self::Outside(outside) => outside.class(),
+            Self::Local(_) => None,
+            Self::Outside(outside) => Some(*outside),
+            Self::Chained(chained) => Some(*chained),
         }
     }
 }
@@ -153,22 +168,11 @@ pub enum Resolved {
     Unknown(String),
 }
 
-/// Effects outside our store.
+/// Effects that land outside our store: what became of them can be asked.
 #[async_trait]
-pub trait Outside: Send + Sync {
+pub trait Elsewhere: Send + Sync {
     /// `Marked` or `Remote`.
     fn class(&self) -> EffectClass;
-
-    /// Looks at the other side; one answer for each item, in order.
-    async fn look(
-        &self,
-        run: &RunId,
-        direction: Direction,
-        items: &[StoredItem],
-    ) -> Result<Vec<Look>, KindError>;
-
-    /// Makes the effect of one item, whose intent is durable.
-    async fn act(&self, run: &RunId, direction: Direction, item: &StoredItem) -> Acted;
 
     /// Finds out what became of an intent.
     async fn resolve(
@@ -180,4 +184,25 @@ pub trait Outside: Send + Sync {
 
     /// What our store keeps about an effect that is there; committed with the state of the item.
     fn record(&self, run: &RunId, direction: Direction, item: &StoredItem, at: i64) -> Vec<Op>;
+
+    /// What our store keeps about an intent without an effect, or of which nothing can be found out.
+    fn unrecord(&self, run: &RunId, item: &StoredItem, why: Option<&str>, at: i64) -> Vec<Op> {
+        let _ = (run, item, why, at);
+        Vec::new()
+    }
+}
+
+/// Effects outside our store, each by itself.
+#[async_trait]
+pub trait Outside: Elsewhere {
+    /// Looks at the other side; one answer for each item, in order.
+    async fn look(
+        &self,
+        run: &RunId,
+        direction: Direction,
+        items: &[StoredItem],
+    ) -> Result<Vec<Look>, KindError>;
+
+    /// Makes the effect of one item, whose intent is durable.
+    async fn act(&self, run: &RunId, direction: Direction, item: &StoredItem) -> Acted;
 }

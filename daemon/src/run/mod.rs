@@ -7,6 +7,8 @@ mod brake;
 mod canonical;
 #[cfg(test)]
 mod carry;
+mod chain;
+mod chained;
 mod drive;
 mod engine;
 mod error;
@@ -20,11 +22,12 @@ mod view;
 
 pub use self::approval::{ApprovedPlan, GateCheck, GateEvidence, OpenGate};
 pub use self::brake::{Brake, Pull};
+pub use self::chain::{BLOCKED, Chain, Chained, End, Ended, Pass, Place, Told};
 pub use self::canonical::{NotCanonical, canonical};
 pub use self::engine::{Engine, EngineSettings};
 pub use self::error::RunError;
 pub use self::kind::{
-    Acted, Direction, Effect, Kind, KindError, Local, Look, Outcome, Outside, Prepared, Resolved,
+    Acted, Direction, Effect, Elsewhere, Kind, KindError, Local, Look, Outcome, Outside, Prepared, Resolved,
 };
 pub use self::plan::{Basis, ITEMS_PER_PAGE, page_hash};
 pub use self::source::{Draft, PlanSource};

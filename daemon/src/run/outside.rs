@@ -7,7 +7,7 @@ use futures::StreamExt as _;
 use super::approval::ApprovedPlan;
 use super::drive::{Halt, chunk_record, lease, states};
 use super::engine::Inner;
-use super::kind::{Acted, Direction, KindError, Look, Outcome, Outside, Resolved};
+use super::kind::{Acted, Direction, Elsewhere, KindError, Look, Outcome, Outside, Resolved};
 use super::local::settled;
 use crate::audit::Who;
 use crate::store::{ItemChange, Lane, Op, RunOp, RunRow, StoredItem, Unit};
@@ -81,7 +81,7 @@ pub(super) async fn chunk(
 }
 
 /// Outcomes are written whatever state the run is in by now: the effects have happened.
-async fn write_outcomes(
+pub(super) async fn write_outcomes(
     inner: &Inner,
     run: &cutover_shared::ids::RunId,
     records: Vec<Op>,
@@ -96,7 +96,7 @@ async fn write_outcomes(
 }
 
 /// Asks the other side about every intent that has no outcome.
-pub(super) async fn resolve_leased(inner: &Inner, row: &RunRow, outside: &dyn Outside) -> Result<(), Halt> {
+pub(super) async fn resolve_leased(inner: &Inner, row: &RunRow, outside: &dyn Elsewhere) -> Result<(), Halt> {
     let direction = Direction::from_word(&row.direction);
     let (_, from) = states(direction);
     loop {
@@ -114,20 +114,16 @@ pub(super) async fn resolve_leased(inner: &Inner, row: &RunRow, outside: &dyn Ou
                     records.extend(outside.record(&row.id, direction, item, inner.clock.now()));
                     settled(item.ord, ItemState::Leased, direction, Outcome::Done { before: None })
                 }
-                Ok(Resolved::NotDone) => ItemChange {
-                    ord: item.ord,
-                    from: ItemState::Leased,
-                    to: from,
-                    before: None,
-                    reason: None,
-                },
-                Ok(Resolved::Unknown(why)) => ItemChange {
-                    ord: item.ord,
-                    from: ItemState::Leased,
-                    to: ItemState::Unknown,
-                    before: None,
-                    reason: Some(why),
-                },
+                Ok(Resolved::NotDone) => {
+                    records.extend(outside.unrecord(&row.id, item, None, inner.clock.now()));
+                    let (ord, to) = (item.ord, from);
+                    ItemChange { ord, from: ItemState::Leased, to, before: None, reason: None }
+                }
+                Ok(Resolved::Unknown(why)) => {
+                    records.extend(outside.unrecord(&row.id, item, Some(&why), inner.clock.now()));
+                    let (ord, to) = (item.ord, ItemState::Unknown);
+                    ItemChange { ord, from: ItemState::Leased, to, before: None, reason: Some(why) }
+                }
                 Err(error) => {
                     silent = Some(error);
                     continue;

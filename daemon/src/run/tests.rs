@@ -1,5 +1,6 @@
 //! The engine against a real store and toy kinds, killed at every named crash point.
 
+mod chain;
 mod crash;
 mod rules;
 mod toys;

@@ -1,9 +1,7 @@
 //! Tenants' own databases, their migrations, and how each stands (D1-D6).
 
 use async_trait::async_trait;
-use cutover_shared::fleet::{
-    Cell, DriverKind, ErrorClass, HistoryEntry, InstanceState, StepStatus, Way,
-};
+use cutover_shared::fleet::{Cell, DriverKind, ErrorClass, HistoryEntry, InstanceState, StepStatus, Way};
 use cutover_shared::ids::{RunId, TenantId};
 use cutover_shared::window::Window;
 use serde::Serialize;
@@ -59,14 +57,16 @@ pub struct Observation {
     pub reason: Option<String>,
     /// None leaves it as it was: nothing could be read.
     pub version: Option<u32>,
+    /// Likewise.
     pub seen_schema: Option<String>,
     /// Sets what is expected too: a step of ours made it so, or a person accepted it.
     pub expects: bool,
+    /// None ends a drift only where a schema was seen, or is expected from now on: who saw none can't know.
     pub drift: Option<String>,
     pub at: i64,
 }
 
-/// How a tenant stands with a migration. Written over what was there.
+/// How a tenant stands with a migration. Written over what was there; not written at all where the instance is gone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct StepRow {
     pub tenant: TenantId,
@@ -134,24 +134,51 @@ pub struct FleetFigures {
 #[derive(Clone, Debug)]
 pub enum FleetOp {
     /// Adds or replaces migrations that were never run; a pinned one stays as it is.
-    Migrations { rows: Vec<MigrationRow> },
+    Migrations {
+        rows: Vec<MigrationRow>,
+    },
     /// Marks migrations as run, where they are not.
-    Pin { versions: Vec<u32>, at: i64 },
-    /// Adds or replaces instances: what was seen of a replaced one is forgotten unless its place is the same.
-    Instances { rows: Vec<InstanceRow> },
-    Remove { tenants: Vec<TenantId> },
-    Observe { rows: Vec<Observation> },
-    /// Puts a new envelope in the place of exactly this old one: (tenant, old, new, key).
-    Reseal { rows: Vec<(TenantId, String, String, String)> },
-    Steps { rows: Vec<StepRow> },
+    Pin {
+        versions: Vec<u32>,
+        at: i64,
+    },
+    /// Adds or replaces instances: what was seen of a replaced one, and its steps, are forgotten unless driver and place are the
+    /// same. The history stays.
+    Instances {
+        rows: Vec<InstanceRow>,
+    },
+    /// Removes instances with their steps. The history stays.
+    Remove {
+        tenants: Vec<TenantId>,
+    },
+    Observe {
+        rows: Vec<Observation>,
+    },
+    /// Puts a new envelope in the place of exactly this old one: (tenant, old, new, key). Another one stays as it is.
+    Reseal {
+        rows: Vec<(TenantId, String, String, String)>,
+    },
+    Steps {
+        rows: Vec<StepRow>,
+    },
     /// Appends to the history; `completed_at` is the moment of the end.
-    History { rows: Vec<StepRow> },
+    History {
+        rows: Vec<StepRow>,
+    },
     /// Keeps schemas that are not kept yet: (hash, lines).
-    Schemas { rows: Vec<(String, String)>, at: i64 },
+    Schemas {
+        rows: Vec<(String, String)>,
+        at: i64,
+    },
     /// The owners of these were told.
-    Notified { tenants: Vec<TenantId>, at: i64 },
+    Notified {
+        tenants: Vec<TenantId>,
+        at: i64,
+    },
     /// New places in the order of waves: (tenant, place).
-    Places { rows: Vec<(TenantId, u32)> },
+    Places {
+        rows: Vec<(TenantId, u32)>,
+    },
 }
 
 impl FleetOp {
@@ -187,7 +214,8 @@ pub trait FleetRead {
     /// Those of these tenants, in any order; at most 1,000 are asked for.
     async fn fleet_instances_of(&self, tenants: &[TenantId]) -> Read<Vec<InstanceRow>>;
     /// Filtered and sorted by [`cutover_shared::filter::INSTANCES`]. `target`: what pending is counted to; `waves`: where each
-    /// wave after the first ends (exclusive), in places.
+    /// wave after the first ends (exclusive), in places. A tenant's status is its worst: failed, running, pending (its version is
+    /// below the target), skipped, completed.
     async fn fleet_window(
         &self,
         select: &Select,
@@ -207,7 +235,8 @@ pub trait FleetRead {
         before: Option<i64>,
         limit: u32,
     ) -> Read<Vec<HistoryEntry>>;
-    /// Tenants by version and status: at the version where they are, with the status of what comes next for them.
+    /// Tenants by the version where they are and their status, which is that of [`FleetRead::fleet_window`]: a cell and the list
+    /// filtered by it say the same.
     async fn fleet_cells(&self, target: u32) -> Read<Vec<Cell>>;
     /// Of tenants whose place is from the first and below the second.
     async fn fleet_figures(&self, target: u32, places: (u32, u32)) -> Read<FleetFigures>;
@@ -217,11 +246,12 @@ pub trait FleetRead {
     async fn fleet_reached(&self) -> Read<Vec<(u32, u64)>>;
     /// Lines of a schema.
     async fn fleet_schema(&self, hash: &str) -> Read<Option<String>>;
-    /// The schema that most tenants of this driver at this version are expected to have.
+    /// The hash of the schema that most tenants of this driver at this version are expected to have.
     async fn fleet_common_schema(&self, driver: DriverKind, version: u32) -> Read<Option<String>>;
     /// How many are sealed with another key.
     async fn fleet_other_key(&self, key: &str) -> Read<u64>;
-    /// Items of a run by state, of those whose key is from `from` and below `to`, touched at `since` or later.
+    /// Items of a run by state, of those whose key is from `from` and below `to`. Of those that ended, only what was touched at
+    /// `since` or later; what is still to be done always counts.
     async fn items_between(
         &self,
         run: &RunId,

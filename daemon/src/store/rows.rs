@@ -45,6 +45,8 @@ pub struct RunRow {
     pub ended_at: Option<i64>,
     /// When the pass began that took it back.
     pub undo_started_at: Option<i64>,
+    /// When a person last let it go on.
+    pub resumed_at: Option<i64>,
     pub rate: Option<u32>,
     pub reason: Option<String>,
     pub summary: String,

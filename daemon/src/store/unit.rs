@@ -117,6 +117,7 @@ pub struct RunPatch {
     pub ended_at: Option<i64>,
     /// Kept where it was set before.
     pub undo_started_at: Option<i64>,
+    pub resumed_at: Option<i64>,
     /// Sets or clears the rate.
     pub rate: Option<Option<u32>>,
     /// Sets or clears the reason.
@@ -151,8 +152,6 @@ pub enum RunOp {
     Lease { run: RunId, holder: String, until: i64 },
     /// Moves items, each from the state that it is thought to be in.
     Items { run: RunId, at: i64, rows: Vec<ItemChange> },
-    /// Moves up to [`UNIT_ROWS`] items of one state to another, whichever they are.
-    Requeue { run: RunId, at: i64, from: ItemState, to: ItemState },
     /// Removes items whose run never became visible.
     DropOrphans,
     /// Every planned run whose time is over becomes `expired`.

@@ -225,6 +225,29 @@ pub const INSTALLATIONS: Fields = Fields {
     ],
 };
 
+/// Tenants' own databases.
+pub const INSTANCES: Fields = Fields {
+    noun: "instances",
+    all: &[
+        name("tenant", "the application's id of the tenant"),
+        name("server", "host and port of its database server"),
+        field("driver", Kind::Word(&["postgres", "sqlite", "http"]), "what it is"),
+        field("state", Kind::Word(&["new", "connected", "error"]), "whether it can be reached"),
+        field("version", Kind::Number, "the newest migration that it has"),
+        field("pending", Kind::Number, "migrations between its version and the target"),
+        field(
+            "status",
+            Kind::Word(&["pending", "running", "completed", "failed", "skipped"]),
+            "its worst status among the migrations",
+        ),
+        name("failed", "the migration that failed: 0002_add_tags"),
+        name("error", "the error of the failed migration, or why it can't be reached"),
+        field("drifted", Kind::Flag, "its schema was changed by hand"),
+        field("wave", Kind::Number, "its wave, from 1"),
+        field("checked", Kind::Age, "how long ago it was asked"),
+    ],
+};
+
 /// Workflows.
 pub const WORKFLOWS: Fields = Fields {
     noun: "workflows",

@@ -5,7 +5,7 @@ mod fields;
 mod parse;
 
 pub use fields::{
-    AUDIT, DELIVERIES, DISPATCHES, Field, Fields, INSTALLATIONS, ITEMS, Kind, LINKS, RUNS, TENANTS, TOKENS,
+    AUDIT, DELIVERIES, DISPATCHES, Field, Fields, INSTALLATIONS, INSTANCES, ITEMS, Kind, LINKS, RUNS, TENANTS, TOKENS,
     WORKFLOWS,
 };
 pub use parse::parse;

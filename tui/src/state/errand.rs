@@ -279,6 +279,7 @@ fn said(receipt: &Receipt) -> String {
             }
             None => "it was so already: nothing was changed".to_owned(),
         },
+        Receipt::Fleet(_) => "done".to_owned(),
         Receipt::Kill(kill) => format!(
             "KILLED: every decision is legacy since {}, {} runs told to pause{}",
             crate::plain::time(kill.at),
@@ -308,6 +309,7 @@ pub fn run_of(act: &Act) -> Option<RunId> {
         | Act::Webhook(_)
         | Act::Workflow(_)
         | Act::Rollout(_)
+        | Act::Fleet(_)
         | Act::App(_)
         | Act::Import(_)
         | Act::Context(_)

@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
 use super::{
-    Parts, app, catalog, context, hooks, import, map, read_error, rollout, run, token, webhook, workflow,
+    Parts, app, catalog, context, fleet, hooks, import, map, read_error, rollout, run, token, webhook, workflow,
 };
 use crate::audit::Who;
 use crate::hex::hex;
@@ -157,6 +157,7 @@ async fn dispatch(parts: &Arc<Parts>, key: &ActKey, request: &str, act: Act, who
         Act::Webhook(act) => Receipt::Webhook(webhook::act(parts, act, who).await?),
         Act::App(_) => return Err(app::already(&parts.github.app_id().to_string())),
         Act::Workflow(act) => Receipt::Workflow(workflow::act(parts, act, who).await?),
+        Act::Fleet(act) => Receipt::Fleet(fleet::act(parts, act, who).await?),
         Act::Rollout(act) => Receipt::Rollout(Box::new(rollout::act(parts, act, who).await?)),
         Act::Import(act) => import::act(parts, act, who).await?,
         Act::Context(act) => Receipt::Context(Box::new(context::act(parts, act, who, key, request).await?)),

@@ -6,6 +6,7 @@ mod audit;
 mod catalog;
 mod changes;
 mod context;
+mod fleet;
 mod hooks;
 mod import;
 mod installation;
@@ -143,6 +144,7 @@ impl Parts {
             Query::Installation(query) => Answer::Installation(installation::query(self, query).await?),
             Query::Workflow(query) => Answer::Workflow(workflow::query(self, query).await?),
             Query::Rollout(query) => Answer::Rollout(rollout::query(self, query).await?),
+            Query::Fleet(query) => Answer::Fleet(fleet::query(self, query).await?),
             Query::Audit(query) => Answer::Audit(audit::query(self, query).await?),
             Query::Context(query) => Answer::Context(context::query(self, query).await?),
         })

@@ -20,7 +20,7 @@ use super::{OLD_HOOKS, fingerprint};
 use crate::audit::Who;
 use crate::github::{Created, Deleted, GitHub, GitHubError, NewHook, Reader, Traffic, Writer};
 use crate::mapping::kind::{Images, plan_item};
-use crate::run::{Acted, Direction, Effect, Kind, KindError, Look, Outside, Resolved};
+use crate::run::{Acted, Direction, Effect, Elsewhere, Kind, KindError, Look, Outside, Resolved};
 use crate::seal::Seal;
 use crate::store::{Db, MappingRow, Op, StoredItem};
 
@@ -240,40 +240,9 @@ impl Kind for RemoveOldHooks {
 }
 
 #[async_trait]
-impl Outside for RemoveOldHooks {
+impl Elsewhere for RemoveOldHooks {
     fn class(&self) -> EffectClass {
         EffectClass::Remote
-    }
-
-    async fn look(
-        &self,
-        run: &RunId,
-        direction: Direction,
-        items: &[StoredItem],
-    ) -> Result<Vec<Look>, KindError> {
-        let mappings = match direction {
-            Direction::Apply => self.mappings(items).await?,
-            Direction::Undo => HashMap::new(),
-        };
-        let mappings = &mappings;
-        let looks: Vec<_> = items
-            .iter()
-            .map(|stored| async move {
-                match direction {
-                    Direction::Apply => self.look_apply(run, stored, mappings).await,
-                    Direction::Undo => self.look_undo(run, stored).await,
-                }
-            })
-            .collect();
-        let looks: Vec<_> = futures::stream::iter(looks).buffered(PARALLEL).collect().await;
-        looks.into_iter().collect()
-    }
-
-    async fn act(&self, run: &RunId, direction: Direction, stored: &StoredItem) -> Acted {
-        match direction {
-            Direction::Apply => self.remove(run, stored).await,
-            Direction::Undo => self.bring_back(run, stored).await,
-        }
     }
 
     async fn resolve(
@@ -310,6 +279,40 @@ impl Outside for RemoveOldHooks {
             Direction::Undo => ("hook.restored", json!({ "run": run, "hook": made })),
         };
         vec![Who::daemon().did(at, act, stored.key.as_str(), detail).into()]
+    }
+}
+
+#[async_trait]
+impl Outside for RemoveOldHooks {
+    async fn look(
+        &self,
+        run: &RunId,
+        direction: Direction,
+        items: &[StoredItem],
+    ) -> Result<Vec<Look>, KindError> {
+        let mappings = match direction {
+            Direction::Apply => self.mappings(items).await?,
+            Direction::Undo => HashMap::new(),
+        };
+        let mappings = &mappings;
+        let looks: Vec<_> = items
+            .iter()
+            .map(|stored| async move {
+                match direction {
+                    Direction::Apply => self.look_apply(run, stored, mappings).await,
+                    Direction::Undo => self.look_undo(run, stored).await,
+                }
+            })
+            .collect();
+        let looks: Vec<_> = futures::stream::iter(looks).buffered(PARALLEL).collect().await;
+        looks.into_iter().collect()
+    }
+
+    async fn act(&self, run: &RunId, direction: Direction, stored: &StoredItem) -> Acted {
+        match direction {
+            Direction::Apply => self.remove(run, stored).await,
+            Direction::Undo => self.bring_back(run, stored).await,
+        }
     }
 }
 

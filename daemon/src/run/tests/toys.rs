@@ -341,11 +341,45 @@ impl Kind for OutsideToy {
 }
 
 #[async_trait]
-impl Outside for OutsideToy {
+impl Elsewhere for OutsideToy {
     fn class(&self) -> EffectClass {
         if self.toy == Toy::Marked { EffectClass::Marked } else { EffectClass::Remote }
     }
 
+    async fn resolve(
+        &self,
+        run: &RunId,
+        direction: Direction,
+        item: &StoredItem,
+    ) -> Result<Resolved, KindError> {
+        let done = if self.toy == Toy::Marked {
+            let mut c = self.world.connect().await;
+            sqlx::query_scalar::<_, i64>("SELECT count(*) FROM marker WHERE id = $1")
+                .bind(format!("{run} {} {}", direction.word(), item.key))
+                .fetch_one(&mut c)
+                .await
+                .unwrap()
+                == 1
+        } else {
+            let server = self.world.server.lock().unwrap();
+            if server.mumbled.contains(&item.key) {
+                return Ok(Resolved::Unknown("it does not tell".into()));
+            }
+            server.values.get(&item.key).cloned().unwrap_or_default() == target(direction, item)
+        };
+        Ok(if done { Resolved::Done } else { Resolved::NotDone })
+    }
+
+    fn record(&self, _: &RunId, _: Direction, item: &StoredItem, at: i64) -> Vec<Op> {
+        vec![
+            SettingOp::Set { name: format!("seen.{}", item.key), value: "yes".into(), at, by: "toy".into() }
+                .into(),
+        ]
+    }
+}
+
+#[async_trait]
+impl Outside for OutsideToy {
     async fn look(
         &self,
         _: &RunId,
@@ -398,36 +432,5 @@ impl Outside for OutsideToy {
         server.values.insert(item.key.clone(), value);
         *server.writes.entry(item.key.clone()).or_default() += 1;
         if server.mumbled.contains(&item.key) { Acted::Ambiguous("no answer".into()) } else { Acted::Done }
-    }
-
-    async fn resolve(
-        &self,
-        run: &RunId,
-        direction: Direction,
-        item: &StoredItem,
-    ) -> Result<Resolved, KindError> {
-        let done = if self.toy == Toy::Marked {
-            let mut c = self.world.connect().await;
-            sqlx::query_scalar::<_, i64>("SELECT count(*) FROM marker WHERE id = $1")
-                .bind(format!("{run} {} {}", direction.word(), item.key))
-                .fetch_one(&mut c)
-                .await
-                .unwrap()
-                == 1
-        } else {
-            let server = self.world.server.lock().unwrap();
-            if server.mumbled.contains(&item.key) {
-                return Ok(Resolved::Unknown("it does not tell".into()));
-            }
-            server.values.get(&item.key).cloned().unwrap_or_default() == target(direction, item)
-        };
-        Ok(if done { Resolved::Done } else { Resolved::NotDone })
-    }
-
-    fn record(&self, _: &RunId, _: Direction, item: &StoredItem, at: i64) -> Vec<Op> {
-        vec![
-            SettingOp::Set { name: format!("seen.{}", item.key), value: "yes".into(), at, by: "toy".into() }
-                .into(),
-        ]
     }
 }

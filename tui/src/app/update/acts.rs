@@ -63,6 +63,7 @@ pub(super) fn acted(
         Topic::Inbox,
         Topic::Outbox,
         Topic::Rollouts,
+        Topic::Fleet,
     ];
     state.feeds.touch(OLDER, State::touches);
     match next {

@@ -8,8 +8,8 @@ use sqlx::{PgPool, Row as _};
 
 use super::error::Unfit;
 use super::names::Names;
-use super::sql::{Sql, SqlName, Statement};
 use crate::mapping::catalog::ddl::{DdlNames, FoundColumn, check_columns};
+use crate::sql_name::{Sql, SqlName, Statement};
 
 /// Characters of an ordinary value that are read: more than any rule takes, so that a long one is refused there.
 const TEXT: &str = "left({}::text, 300)";

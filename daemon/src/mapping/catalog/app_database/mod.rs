@@ -7,7 +7,6 @@ mod layout;
 mod mirror;
 mod names;
 mod page;
-mod sql;
 mod workflows;
 
 use std::str::FromStr as _;

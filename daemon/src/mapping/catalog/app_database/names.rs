@@ -1,8 +1,8 @@
 //! The configured names, checked once.
 
-use super::sql::SqlName;
 use crate::config::{PostgresNames, RepoPlace};
 use crate::mapping::catalog::ddl::NameError;
+use crate::sql_name::SqlName;
 
 #[derive(Debug)]
 pub(super) struct Names {
@@ -53,6 +53,17 @@ pub(super) struct Workflows {
     pub(super) trigger_workflow: SqlName,
     pub(super) trigger_type: SqlName,
     pub(super) trigger_config: SqlName,
+}
+
+impl From<crate::sql_name::NameError> for NameError {
+    fn from(error: crate::sql_name::NameError) -> Self {
+        use crate::sql_name::NameError as E;
+        match error {
+            E::Empty { what } => Self::Empty { what },
+            E::TooLong { what } => Self::TooLong { what },
+            E::Control { what } => Self::Control { what },
+        }
+    }
 }
 
 impl Names {

@@ -8,8 +8,8 @@ use sqlx::{PgPool, Row as _, query};
 use super::error::Unfit;
 use super::layout::{IdType, Table, id_type, readable, table};
 use super::names::Names;
-use super::sql::{Sql, SqlName, Statement};
 use super::{ACQUIRE, AppDatabase, AppDatabaseError};
+use crate::sql_name::{Sql, SqlName, Statement};
 
 /// The longest configuration of a trigger that is taken, in characters; the statements read one more, so that a longer one
 /// shows.

@@ -1,7 +1,7 @@
 //! A store with many rows, and how SQLite would look for some of them.
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Row as _, query};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Row as _, query, raw_sql};
 
 use crate::faults::Faults;
 use crate::store::{Db, open};
@@ -12,7 +12,7 @@ pub async fn filled(sql: &'static str) -> (tempfile::TempDir, Db, SqliteConnecti
     let path = dir.path().join("cutover.db");
     let db = open(&format!("sqlite:{}", path.display()), Faults::none()).await.unwrap();
     let mut connection = SqliteConnectOptions::new().filename(&path).connect().await.unwrap();
-    query(sql).execute(&mut connection).await.unwrap();
+    raw_sql(sql).execute(&mut connection).await.unwrap();
     (dir, db, connection)
 }
 

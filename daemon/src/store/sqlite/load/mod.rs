@@ -3,9 +3,9 @@
 pub(super) mod audit;
 pub(super) mod catalog;
 mod downstream;
-mod fleet;
 #[cfg(test)]
 mod filled;
+pub(super) mod fleet;
 pub(super) mod inbox;
 mod index;
 mod installed;

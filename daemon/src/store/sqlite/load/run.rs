@@ -228,6 +228,7 @@ fn run(row: &SqliteRow) -> Read<RunRow> {
             started_at: row.try_get("started_at")?,
             ended_at: row.try_get("ended_at")?,
             undo_started_at: row.try_get("undo_started_at")?,
+            resumed_at: row.try_get("resumed_at")?,
             rate: row.try_get::<Option<i64>, _>("rate")?.and_then(|rate| u32::try_from(rate).ok()),
             reason: row.try_get("reason")?,
             summary: row.try_get("summary")?,

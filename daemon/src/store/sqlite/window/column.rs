@@ -11,6 +11,8 @@ pub(super) enum Column {
     Moment(&'static str),
     /// Whether the tenant in this column is on the canary list.
     Canary(&'static str),
+    /// Whether this expression is true.
+    Flag(&'static str),
 }
 
 /// A list as SQL sees it.
@@ -155,6 +157,28 @@ pub(super) const DISPATCHES: List = List {
         })
     },
     own: &[("seq", true)],
+};
+
+pub(super) const INSTANCES: List = List {
+    fields: &filter::INSTANCES,
+    column: |field| {
+        Some(match field {
+            "tenant" => Column::Plain("tenant"),
+            "server" => Column::Plain("server"),
+            "driver" => Column::Plain("driver"),
+            "state" => Column::Plain("state"),
+            "version" => Column::Plain("version"),
+            "pending" => Column::Plain("pending"),
+            "status" => Column::Plain("status"),
+            "failed" => Column::Plain("failed"),
+            "error" => Column::Plain("error"),
+            "drifted" => Column::Flag("drifted"),
+            "wave" => Column::Plain("wave"),
+            "checked" => Column::Moment("checked"),
+            _ => return None,
+        })
+    },
+    own: &[("tenant", false)],
 };
 
 pub(super) const AUDIT: List = List {

@@ -4,6 +4,7 @@
 mod audit;
 mod catalog;
 mod column;
+mod fleet;
 mod inbox;
 mod outbox;
 mod pick;
@@ -12,7 +13,12 @@ mod run;
 
 pub(super) use self::audit::audit;
 pub(super) use self::catalog::{links, tenants};
-use self::column::{AUDIT, Column, DELIVERIES, DISPATCHES, ITEMS, LINKS, List, RUNS, TENANTS, WORKFLOWS};
+use self::column::{
+    AUDIT, Column, DELIVERIES, DISPATCHES, INSTANCES, ITEMS, LINKS, List, RUNS, TENANTS, WORKFLOWS,
+};
+#[cfg(test)]
+pub(super) use self::fleet::begin as instances_sql;
+pub(super) use self::fleet::instances;
 pub(super) use self::inbox::{DELIVERY_QUEUE, deliveries};
 pub(super) use self::outbox::{DISPATCH_QUEUE, dispatches, workflows};
 use self::pick::{condition, count, order, pick};

@@ -142,7 +142,7 @@ fn sign(compare: Compare) -> &'static str {
 
 fn expression(sql: &mut Builder, column: Column, select: &Select) {
     match column {
-        Column::Plain(text) | Column::Moment(text) => {
+        Column::Plain(text) | Column::Moment(text) | Column::Flag(text) => {
             sql.push(text);
         }
         Column::Canary(tenant) => {

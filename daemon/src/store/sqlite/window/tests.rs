@@ -18,12 +18,12 @@ use crate::store::{Select, Value};
 /// Every field of every list has a column: a filter that the parser takes never fails here.
 #[test]
 fn every_field_has_a_column_and_no_other_word_has() {
-    for list in [LINKS, TENANTS, RUNS, ITEMS, AUDIT, DELIVERIES, WORKFLOWS, DISPATCHES] {
+    for list in [LINKS, TENANTS, RUNS, ITEMS, AUDIT, DELIVERIES, INSTANCES, WORKFLOWS, DISPATCHES] {
         for field in list.fields.all {
             let column = (list.column)(field.name);
             let fits = match field.kind {
                 Kind::Age => matches!(column, Some(Column::Moment(_))),
-                Kind::Flag => matches!(column, Some(Column::Canary(_))),
+                Kind::Flag => matches!(column, Some(Column::Canary(_) | Column::Flag(_))),
                 Kind::Text | Kind::Word(_) | Kind::Number => matches!(column, Some(Column::Plain(_))),
             };
             assert!(fits, "{}.{}: {column:?}", list.fields.noun, field.name);

@@ -8,7 +8,7 @@ use sqlx::query;
 use sqlx::sqlite::SqliteConnection;
 
 use super::{Done, expect_rows, failed, rows};
-use crate::store::{ItemChange, NewItem, NewRun, RunOp, RunPatch, UNIT_ROWS, WriteError};
+use crate::store::{ItemChange, NewItem, NewRun, RunOp, RunPatch, WriteError};
 
 const WHAT: &str = "the run";
 
@@ -29,7 +29,6 @@ pub(super) async fn op(connection: &mut SqliteConnection, op: &RunOp) -> Done {
             expect_rows(WHAT, 1, done.rows_affected())
         }
         RunOp::Items { run, at, rows } => change_items(connection, run, *at, rows).await,
-        RunOp::Requeue { run, at, from, to } => requeue(connection, run, *at, *from, *to).await,
         RunOp::DropOrphans => {
             query("DELETE FROM run_items WHERE run_id NOT IN (SELECT id FROM runs)")
                 .execute(connection)
@@ -131,7 +130,7 @@ async fn advance(
                 rate = CASE WHEN $8 THEN $9 ELSE rate END,
                 reason = CASE WHEN $10 THEN $11 ELSE reason END,
                 direction = coalesce($12, direction),
-                undo_started_at = coalesce(undo_started_at, $13)
+                undo_started_at = coalesce(undo_started_at, $13), resumed_at = coalesce($14, resumed_at)
           WHERE id = $1 AND state IN (SELECT value FROM json_each($2))",
     )
     .bind(run.as_str())
@@ -147,6 +146,7 @@ async fn advance(
     .bind(patch.reason.clone().flatten())
     .bind(patch.direction)
     .bind(patch.undo_started_at)
+    .bind(patch.resumed_at)
     .execute(&mut *connection)
     .await
     .map_err(failed("a live run of this kind and scope"))?;
@@ -205,30 +205,6 @@ async fn change_items(
         *moved.entry(change.to).or_default() += 1;
     }
     count(connection, run, &moved).await
-}
-
-async fn requeue(
-    connection: &mut SqliteConnection,
-    run: &RunId,
-    at: i64,
-    from: ItemState,
-    to: ItemState,
-) -> Done {
-    let done = query(
-        "UPDATE run_items SET state = $3, reason = NULL, updated_at = $5
-          WHERE run_id = $1 AND ord IN
-                (SELECT ord FROM run_items WHERE run_id = $1 AND state = $2 ORDER BY ord LIMIT $4)",
-    )
-    .bind(run.as_str())
-    .bind(from.word())
-    .bind(to.word())
-    .bind(i64::try_from(UNIT_ROWS).unwrap_or(i64::MAX))
-    .bind(at)
-    .execute(&mut *connection)
-    .await
-    .map_err(failed("the item"))?;
-    let n = i64::try_from(done.rows_affected()).unwrap_or(i64::MAX);
-    count(connection, run, &BTreeMap::from([(from, -n), (to, n)])).await
 }
 
 async fn count(connection: &mut SqliteConnection, run: &RunId, moved: &BTreeMap<ItemState, i64>) -> Done {

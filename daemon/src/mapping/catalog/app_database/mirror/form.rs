@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::super::error::Unfit;
 use super::super::layout::Table;
-use super::super::sql::{Sql, SqlName};
+use crate::sql_name::{Sql, SqlName};
 
 /// What a column for JSON, or for a list, is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,11 +5,11 @@ use sqlx::Row as _;
 
 use super::super::error::Unfit;
 use super::super::layout::{IdType, table};
-use super::super::sql::{Sql, SqlName, Statement};
 use super::super::{AppDatabase, AppDatabaseError};
 use super::form::{Form, type_of};
 use super::names::Installations;
 use super::{Put, Row, writable};
+use crate::sql_name::{Sql, SqlName, Statement};
 use crate::store::MirrorInstallation;
 
 /// The statements for the table as it is.

@@ -5,11 +5,11 @@ use serde_json::json;
 
 use super::super::error::Unfit;
 use super::super::layout::{IdType, Table, table};
-use super::super::sql::{Sql, SqlName, Statement};
 use super::super::{AppDatabase, AppDatabaseError};
 use super::form::{Form, type_of};
 use super::names::Integrations;
 use super::{Put, Refusal, Row, addable, writable};
+use crate::sql_name::{Sql, SqlName, Statement};
 use crate::store::{IntegrationRow, IntegrationState};
 
 /// The statements for the tables as they are.

@@ -16,10 +16,10 @@ use self::integrations::IntegrationSql;
 use self::names::{Installations, Integrations};
 use super::error::{Meaning, Unfit, meaning, scrub};
 use super::layout::{Table, readable};
-use super::sql::{SqlName, Statement};
 use super::{AppDatabase, AppDatabaseError};
 use crate::config::MirrorNames;
 use crate::mapping::catalog::ddl::NameError;
+use crate::sql_name::{SqlName, Statement};
 
 /// Tries of a batch that the application's own transactions were in the way of.
 const TRIES: usize = 3;

@@ -3,7 +3,7 @@
 use crate::config::{InstallationCopy, IntegrationCopy};
 use crate::mapping::catalog::ddl::NameError;
 
-use super::super::sql::SqlName;
+use crate::sql_name::SqlName;
 
 #[derive(Debug)]
 pub(super) struct Installations {
@@ -97,5 +97,5 @@ impl Tokens {
 }
 
 fn optional(what: &'static str, name: Option<&String>) -> Result<Option<SqlName>, NameError> {
-    name.map(|name| SqlName::new(what, name)).transpose()
+    Ok(name.map(|name| SqlName::new(what, name)).transpose()?)
 }

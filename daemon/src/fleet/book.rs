@@ -1,0 +1,95 @@
+//! What our store keeps about steps: how each ended, and when.
+
+use cutover_shared::fleet::{ErrorClass, FleetItem, InstanceState, StepStatus, Way};
+use cutover_shared::ids::RunId;
+use sha2::{Digest as _, Sha256};
+
+use super::driver::StepError;
+use crate::hex::hex;
+use crate::store::{Observation, StepRow};
+
+/// What is told of an item beside its state.
+#[derive(Clone, Debug, Default)]
+pub struct Note {
+    pub attempt: u32,
+    pub started_at: Option<i64>,
+    pub class: Option<ErrorClass>,
+    pub error: Option<String>,
+    /// What was seen of the tenant with it.
+    pub observation: Option<Observation>,
+    /// The schema that the observation names: hash and lines.
+    pub schema: Option<(String, String)>,
+}
+
+impl Note {
+    /// Of an error.
+    pub fn of_error(error: &StepError) -> Self {
+        Self { class: Some(error.class), error: Some(error.text.clone()), ..Self::default() }
+    }
+}
+
+/// Failures of one migration with one cause have one group.
+pub fn group(migration: &str, class: ErrorClass, error: &str) -> String {
+    let mut hash = Sha256::new();
+    for part in [migration, class.word(), error] {
+        hash.update(part);
+        hash.update([0]);
+    }
+    hex(&hash.finalize()).chars().take(12).collect()
+}
+
+/// The row of a step.
+pub fn row(
+    run: &RunId,
+    item: &FleetItem,
+    way: Way,
+    status: StepStatus,
+    note: &Note,
+    completed_at: Option<i64>,
+) -> StepRow {
+    let cause = note.class.zip(note.error.as_deref());
+    StepRow {
+        tenant: item.tenant.clone(),
+        version: item.version,
+        migration: item.migration.clone(),
+        status,
+        way,
+        class: note.class,
+        error: note.error.clone(),
+        error_group: cause.map(|(class, error)| group(&item.migration, class, error)),
+        attempt: note.attempt,
+        run: run.clone(),
+        started_at: note.started_at,
+        completed_at,
+    }
+}
+
+/// How a step stands after its effect: a way down leaves it to be done again.
+pub fn after(way: Way) -> StepStatus {
+    match way {
+        Way::Up => StepStatus::Completed,
+        Way::Down => StepStatus::Pending,
+    }
+}
+
+/// The version of a tenant after an item's effect.
+pub fn version_after(item: &FleetItem, way: Way) -> u32 {
+    match (item.way, way) {
+        (Way::Up, Way::Up) | (Way::Down, Way::Down) => item.to,
+        (Way::Up, Way::Down) | (Way::Down, Way::Up) => item.from,
+    }
+}
+
+/// What was seen of a tenant whose database could not be reached.
+pub fn unreachable(item: &FleetItem, why: &str, at: i64) -> Observation {
+    Observation {
+        tenant: item.tenant.clone(),
+        state: InstanceState::Error,
+        reason: Some(why.to_owned()),
+        version: None,
+        seen_schema: None,
+        expects: false,
+        drift: None,
+        at,
+    }
+}

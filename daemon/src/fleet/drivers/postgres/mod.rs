@@ -1,0 +1,181 @@
+//! Tenants' databases on PostgreSQL.
+//!
+//! **The ledger** is `cutover_migrations`, where the search path finds it, else in the search path's first schema:
+//! `version bigint PRIMARY KEY, id text, checksum text` (SHA-256 over the ways up), `run_id text, applied_at bigint` (epoch milliseconds by
+//! `clock_timestamp()`), and for a step that has no single transaction and is not at its end `part_way text` (`up`, `down`),
+//! `part_done bigint` (statements or chunks that are done), `part_cursor text`, `part_begun boolean` (the next statement may have been
+//! begun). The first step makes it, in its own transaction.
+//!
+//! **Round trips.** Opening is one message: the lock, the place of the ledger, and its rows. A ledger that is not there yet makes the last
+//! statement of it fail, which says just that; the lock is the session's and outlasts the failure. (The server's log gets one line from it
+//! for each first look at a tenant; asking first would cost every other opening a round trip.) A step in a transaction is one message
+//! from BEGIN to COMMIT, two with a `verify` query.
+//!
+//! **Several steps at once** go in one message too, each with its own BEGIN and COMMIT. All commits but the last are told not to wait
+//! for the disk, on the way up: the last one's wait covers them, because the log is written in order. Nothing is answered before it.
+//! Where a step fails, those before it are made durable by one more commit that waits. A server that crashes on the way loses whole
+//! steps with their ledger rows, from the end, and the answer is `is_unclear`, so that the ledger is asked.
+//!
+//! **One daemon.** A session that migrates holds an advisory lock of the database as long as it is connected. Poolers that share a
+//! connection between transactions can't keep it: the address must lead to the server itself, or to a pool of sessions.
+
+mod alone;
+mod chunk;
+mod error;
+mod ledger;
+mod line;
+mod schema;
+mod session;
+mod wire;
+
+use std::str::FromStr as _;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use secrecy::ExposeSecret as _;
+use sqlx::ConnectOptions as _;
+use sqlx::postgres::PgConnectOptions;
+
+pub(super) use self::chunk::{not_whole, stands_still};
+
+use self::error::{answer, unreachable};
+use self::ledger::{Place, READ, row};
+use self::session::PostgresSession;
+use self::wire::{Wire, text};
+use super::super::driver::{Driver, Ledger, Purpose, Session, StepError, Target};
+use super::http::Caller;
+use crate::clock::Clock;
+use crate::sql_name::Sql;
+use cutover_shared::fleet::ErrorClass;
+
+/// Whoever migrates holds this lock of the tenant's database: two numbers that nobody else is likely to use.
+const LOCK: &str = "1129665871, 1447383636";
+
+/// The end of a daemon's connection and the end of its lock are a moment apart.
+const LOCK_PATIENCE: &str = "250ms";
+
+/// What the server may take to let us read its catalogue and ledger.
+pub(super) const LOOK: Duration = Duration::from_secs(30);
+
+/// Opens sessions on PostgreSQL. Cheap to clone.
+#[derive(Clone)]
+pub struct PostgresDriver {
+    clock: Clock,
+    caller: Caller,
+}
+
+impl PostgresDriver {
+    /// `caller`: for steps that call services.
+    pub fn new(clock: Clock, caller: Caller) -> Self {
+        Self { clock, caller }
+    }
+}
+
+#[async_trait]
+impl Driver for PostgresDriver {
+    async fn open(&self, target: &Target, purpose: Purpose) -> Result<Box<dyn Session>, StepError> {
+        let options = PgConnectOptions::from_str(target.url.expose_secret())
+            // The cause may hold the password.
+            .map_err(|_| StepError::new(ErrorClass::Connection, "the address can't be read"))?
+            .application_name("cutover")
+            .statement_cache_capacity(0)
+            .disable_statement_logging();
+        let connection = options.connect().await.map_err(|error| unreachable(&error))?;
+        let mut wire = Wire::new(connection, self.clock.clone());
+        let seen = look(&mut wire, purpose).await?;
+        let place = match &seen.schema {
+            Some(schema) => Some(Place::new(schema)?),
+            None => None,
+        };
+        Ok(Box::new(PostgresSession {
+            wire,
+            purpose,
+            ledger: seen.ledger,
+            begun: seen.begun,
+            place,
+            has_table: seen.has_table,
+            is_marked: false,
+            target: target.clone(),
+            caller: self.caller.clone(),
+        }))
+    }
+}
+
+/// What the opening message tells.
+#[derive(Default)]
+struct Seen {
+    schema: Option<String>,
+    has_table: bool,
+    is_locked: bool,
+    ledger: Ledger,
+    /// Versions whose next statement may have been begun.
+    begun: std::collections::BTreeSet<u32>,
+}
+
+async fn look(wire: &mut Wire, purpose: Purpose) -> Result<Seen, StepError> {
+    let lock = match purpose {
+        Purpose::Look => Sql::text("true"),
+        Purpose::Migrate => Sql::fill("pg_try_advisory_lock({})", &[&Sql::text(LOCK)]),
+    };
+    let message = Sql::fill(
+        "SELECT {}, coalesce((SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+         WHERE c.oid = to_regclass('cutover_migrations')), current_schema()), to_regclass('cutover_migrations') IS NOT NULL;\n{}",
+        &[&lock, &Sql::text(READ)],
+    );
+    let mut seen = Seen::default();
+    let mut unread = false;
+    let said = wire.say(message, LOOK, |done, answer| match (done, row(answer)) {
+        (0, _) => {
+            seen.is_locked = text(answer, 0).as_deref() == Some("t");
+            seen.schema = text(answer, 1);
+            seen.has_table = text(answer, 2).as_deref() == Some("t");
+        }
+        (_, Some((row, begun))) => {
+            if begun {
+                seen.begun.insert(row.version);
+            }
+            seen.ledger.rows.insert(row.version, row);
+        }
+        (_, None) => unread = true,
+    });
+    match said.await {
+        Ok(_) => {}
+        Err(broken) => {
+            let is_new =
+                broken.error.as_ref().and_then(answer).is_some_and(|answer| answer.code() == "42P01");
+            if broken.done != 1 || !is_new || seen.has_table {
+                return Err(match (&broken.error, seen.has_table) {
+                    (Some(error), true) if answer(error).is_some() => not_ours(&broken.plain().text),
+                    _ => broken.plain(),
+                });
+            }
+        }
+    }
+    if unread {
+        return Err(not_ours("a row of it can't be read"));
+    }
+    if !seen.is_locked {
+        wait_for_lock(wire).await?;
+        // What was read may be from before the other one's last step.
+        return Box::pin(look(wire, Purpose::Look)).await;
+    }
+    Ok(seen)
+}
+
+fn not_ours(cause: &str) -> StepError {
+    StepError::new(
+        ErrorClass::SchemaMismatch,
+        format!("the ledger `cutover_migrations` is not as we made it: {cause}"),
+    )
+}
+
+/// Whoever had the lock may have gone just now.
+async fn wait_for_lock(wire: &mut Wire) -> Result<(), StepError> {
+    let message = Sql::fill(
+        "BEGIN; SET LOCAL lock_timeout = '{}'; SELECT pg_advisory_lock({}); COMMIT;",
+        &[&Sql::text(LOCK_PATIENCE), &Sql::text(LOCK)],
+    );
+    let Err(broken) = wire.say(message, LOOK, |_, _| {}).await else { return Ok(()) };
+    let is_held = broken.error.as_ref().and_then(answer).is_some_and(|answer| answer.code() == "55P03");
+    Err(if is_held { StepError::taken() } else { broken.plain() })
+}

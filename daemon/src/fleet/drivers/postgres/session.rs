@@ -1,0 +1,447 @@
+//! An open connection to a tenant's PostgreSQL.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use cutover_shared::fleet::{ErrorClass, Way};
+
+use super::super::super::driver::{
+    Ledger, LedgerRow, Purpose, Schema, Session, StepAsk, StepEnd, StepError, Target,
+};
+use super::super::super::migration::{HttpStep, Script, Step};
+use super::super::http::Caller;
+use super::super::script::{Dialect, leaves_marks, no_transactions};
+use super::super::standing::{Standing, standing};
+use super::error::{answer, failed};
+use super::ledger::{NO_ROW, Place, TABLE, mark};
+use super::line::{Span, at};
+use super::wire::{Broken, Wire, silent, text};
+use super::{LOOK, schema};
+use crate::sql_name::Sql;
+
+/// Steps that go in one message, and bytes of their texts: what was sent can't be told to stop.
+const STEPS_AT_ONCE: usize = 32;
+const BYTES_AT_ONCE: usize = 256 * 1024;
+
+/// Puts back what a step before may have set for the session.
+const CLEAN: &str = "RESET ALL; RESET SESSION AUTHORIZATION; RESET ROLE; DISCARD TEMP;\n";
+
+/// An open connection.
+pub(super) struct PostgresSession {
+    pub(super) wire: Wire,
+    pub(super) purpose: Purpose,
+    pub(super) ledger: Ledger,
+    pub(super) begun: BTreeSet<u32>,
+    /// None: the search path names no schema that is there.
+    pub(super) place: Option<Place>,
+    pub(super) has_table: bool,
+    /// A step before may have set something for the session.
+    pub(super) is_marked: bool,
+    pub(super) target: Target,
+    pub(super) caller: Caller,
+}
+
+/// One step of a message.
+struct Piece {
+    version: u32,
+    span: Span,
+}
+
+#[async_trait]
+impl Session for PostgresSession {
+    fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    async fn schema(&mut self) -> Result<Schema, StepError> {
+        schema::read(&mut self.wire).await
+    }
+
+    async fn step(&mut self, ask: &StepAsk<'_>) -> Result<StepEnd, StepError> {
+        let place = self.place()?;
+        let begun = match standing(&self.ledger, ask)? {
+            Standing::Already => return Ok(StepEnd::Already),
+            Standing::Fresh => None,
+            Standing::Begun(part) => Some(part),
+        };
+        if ask.stop.is_cancelled() {
+            return Ok(StepEnd::Stopped);
+        }
+        match ask.step {
+            Step::Http(step) => self.called(&place, ask, step).await,
+            Step::Sql(script) if script.chunk.is_some() => self.in_chunks(&place, ask, script, begun).await,
+            Step::Sql(script) if !script.transaction => self.alone(&place, ask, script, begun).await,
+            Step::Sql(script) => {
+                no_transactions(script, Dialect::Postgres)?;
+                if script.verify.is_some() {
+                    self.verified(&place, ask, script).await
+                } else {
+                    let ends = self.at_once(&place, &[(ask, script)]).await;
+                    ends.into_iter().next().unwrap_or_else(|| Err(silent()))
+                }
+            }
+        }
+    }
+
+    async fn steps(&mut self, asks: &[StepAsk<'_>]) -> Vec<Result<StepEnd, StepError>> {
+        let mut ends = Vec::with_capacity(asks.len());
+        while let Some(rest) = asks.get(ends.len()..).filter(|rest| !rest.is_empty()) {
+            let group = self.group(rest);
+            match (self.place(), group.len()) {
+                (Ok(place), 2..) => ends.extend(self.at_once(&place, &group).await),
+                _ => {
+                    let Some(ask) = rest.first() else { break };
+                    ends.push(self.step(ask).await);
+                }
+            }
+            if !matches!(ends.last(), Some(Ok(StepEnd::Done | StepEnd::Already))) {
+                break;
+            }
+        }
+        ends
+    }
+
+    async fn is_done(&mut self, ask: &StepAsk<'_>) -> Result<Option<bool>, StepError> {
+        let done = !matches!(standing(&self.ledger, ask)?, Standing::Fresh | Standing::Begun(_));
+        match ask.step {
+            Step::Http(step) if !done => self.caller.is_done(&self.target, ask, step, None).await,
+            _ => Ok(Some(done)),
+        }
+    }
+
+    async fn number(&mut self, query: &str) -> Result<f64, StepError> {
+        let mut number = None;
+        let message = Sql::fill(
+            "BEGIN READ ONLY; SET LOCAL statement_timeout = '5s';\n{}\n;ROLLBACK;",
+            &[&Sql::written(query.trim().trim_end_matches(';'))],
+        );
+        let said = self.wire.say(message, LOOK, |done, row| {
+            if done == 2 {
+                number = text(row, 0).and_then(|text| text.parse::<f64>().ok());
+            }
+        });
+        match said.await {
+            Ok(_) => number.filter(|number| number.is_finite()).ok_or_else(|| {
+                StepError::new(ErrorClass::MigrationBug, "the query of load does not answer with one number")
+            }),
+            Err(broken) => {
+                let error = broken.plain();
+                if !broken.is_lost() {
+                    self.rollback().await?;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn close(self: Box<Self>) {
+        self.wire.close().await;
+    }
+}
+
+impl PostgresSession {
+    fn place(&self) -> Result<Place, StepError> {
+        if self.purpose == Purpose::Look {
+            return Err(StepError::new(ErrorClass::MigrationBug, "the session was opened to look only"));
+        }
+        self.place.clone().ok_or_else(|| {
+            StepError::new(ErrorClass::SchemaMismatch, "the search path names no schema that is there")
+        })
+    }
+
+    /// The longest beginning of the steps that can go in one message.
+    fn group<'a, 'b>(&self, asks: &'a [StepAsk<'b>]) -> Vec<(&'a StepAsk<'b>, &'b Script)> {
+        let mut bytes = 0;
+        let one = |ask: &'a StepAsk<'b>| match ask.step {
+            Step::Sql(script)
+                if script.transaction
+                    && script.chunk.is_none()
+                    && script.verify.is_none()
+                    && !ask.stop.is_cancelled()
+                    && no_transactions(script, Dialect::Postgres).is_ok()
+                    && matches!(standing(&self.ledger, ask), Ok(Standing::Fresh)) =>
+            {
+                bytes += script.text.len();
+                (bytes <= BYTES_AT_ONCE).then_some((ask, script))
+            }
+            _ => None,
+        };
+        asks.iter().take(STEPS_AT_ONCE).map_while(one).collect()
+    }
+
+    /// What comes before a script, in its transaction.
+    pub(super) fn opening(&self, ask: &StepAsk<'_>, script: &Script, waits: bool) -> Sql {
+        let mut sql = Sql::text(if self.is_marked { CLEAN } else { "" });
+        sql = sql.then(&Sql::fill(
+            "BEGIN; SET LOCAL lock_timeout = {}; SET LOCAL statement_timeout = {};{}\n",
+            &[
+                &milliseconds(script.lock_timeout.unwrap_or(ask.lock_timeout)),
+                &milliseconds(script.timeout.unwrap_or(ask.timeout)),
+                &Sql::text(if waits { "" } else { " SET LOCAL synchronous_commit = off;" }),
+            ],
+        ));
+        sql
+    }
+
+    /// Runs steps in one message, each in its own transaction with its row.
+    async fn at_once(
+        &mut self,
+        place: &Place,
+        group: &[(&StepAsk<'_>, &Script)],
+    ) -> Vec<Result<StepEnd, StepError>> {
+        let mut message = Sql::text("");
+        let mut pieces = Vec::with_capacity(group.len());
+        let mut patience = Duration::ZERO;
+        for (number, (ask, script)) in group.iter().enumerate() {
+            let waits = number + 1 == group.len() || ask.way == Way::Down;
+            message = message.then(&self.opening(ask, script, waits));
+            if !self.has_table && number == 0 {
+                message = message.then(&place.create());
+            }
+            message = message.then(&match ask.way {
+                Way::Up => place.add(ask),
+                Way::Down => place.remove(ask),
+            });
+            let (from, length) = (message.as_str().chars().count(), script.text.chars().count());
+            pieces.push(Piece { version: ask.migration.version, span: Span { from, length, statements: 0 } });
+            message = message.then(&Sql::written(&script.text)).then(&Sql::text("\n;COMMIT;\n"));
+            patience += allowance(ask, script);
+            self.is_marked |= leaves_marks(script);
+            ask.faults.point("fleet.step.before").await;
+        }
+        // Each step's ledger row answers with its mark: so it is known which one an error belongs to.
+        let mut rows: Vec<(u32, i64)> = Vec::with_capacity(group.len());
+        let sent = message.as_str().to_owned();
+        let said = self.wire.say(message, patience, |done, row| {
+            if let Some(piece) = pieces.get_mut(rows.len())
+                && text(row, 0) == Some(mark(piece.version))
+            {
+                piece.span.statements = done + 1;
+                rows.push((piece.version, text(row, 1).and_then(|at| at.parse().ok()).unwrap_or_default()));
+            }
+        });
+        let said = said.await;
+        for (ask, _) in group {
+            ask.faults.point("fleet.step.committed").await;
+        }
+        match said {
+            Ok(_) => {
+                self.has_table = true;
+                for ((ask, _), row) in group.iter().zip(&rows) {
+                    self.keep(ask, row.1);
+                }
+                group.iter().map(|_| Ok(StepEnd::Done)).collect()
+            }
+            Err(broken) => self.half(place, group, &pieces, &rows, &sent, broken).await,
+        }
+    }
+
+    /// A message that did not get to its end.
+    async fn half(
+        &mut self,
+        place: &Place,
+        group: &[(&StepAsk<'_>, &Script)],
+        pieces: &[Piece],
+        rows: &[(u32, i64)],
+        sent: &str,
+        broken: Broken,
+    ) -> Vec<Result<StepEnd, StepError>> {
+        let Some(error) = broken.error.as_ref().filter(|_| !broken.is_lost()) else {
+            return vec![Err(broken.plain().unclear())];
+        };
+        let guard = rows.len() < group.len() && is_guard(error);
+        // The step whose row was written last failed, unless the next one's row was refused.
+        let failing = if guard { rows.len() } else { rows.len().saturating_sub(1) };
+        let mut ends: Vec<_> = (0..failing).map(|_| Ok(StepEnd::Done)).collect();
+        let mut message = Sql::text("ROLLBACK;\n");
+        if failing > 0 {
+            message = message.then(&place.touch());
+        }
+        if let Err(again) = self.wire.say(message, LOOK, |_, _| {}).await {
+            return vec![Err(again.plain().unclear())];
+        }
+        for ((ask, _), row) in group.iter().zip(rows).take(failing) {
+            self.has_table = true;
+            self.keep(ask, row.1);
+        }
+        ends.push(match (group.get(failing), pieces.get(failing)) {
+            // Somebody wrote the ledger past our lock.
+            _ if guard => Err(StepError::new(
+                ErrorClass::SchemaMismatch,
+                "the tenant's ledger was changed by somebody else meanwhile: try again",
+            )),
+            (Some((_, script)), Some(piece)) => {
+                Err(failed(error, Some(&at(script, piece.span, sent, error, broken.done))))
+            }
+            _ => Err(broken.plain()),
+        });
+        ends
+    }
+
+    /// Runs a step whose query must be true before the commit.
+    async fn verified(
+        &mut self,
+        place: &Place,
+        ask: &StepAsk<'_>,
+        script: &Script,
+    ) -> Result<StepEnd, StepError> {
+        let mut message = self.opening(ask, script, true).then(&Sql::text(WAITING));
+        if !self.has_table {
+            message = message.then(&place.create());
+        }
+        message = message.then(&match ask.way {
+            Way::Up => place.add(ask),
+            Way::Down => place.remove(ask),
+        });
+        self.is_marked |= leaves_marks(script);
+        let stamp = self.unverified(message, ask, script).await?;
+        let applied_at = stamp.and_then(|text| text.parse().ok()).unwrap_or_default();
+        self.commit(ask, Sql::text("")).await?;
+        self.has_table = true;
+        self.keep(ask, applied_at);
+        Ok(StepEnd::Done)
+    }
+
+    /// Sends a transaction up to its `verify` query and sees that this is true; rolled back where not. The second column of the
+    /// ledger's row.
+    async fn unverified(
+        &mut self,
+        opening: Sql,
+        ask: &StepAsk<'_>,
+        script: &Script,
+    ) -> Result<Option<String>, StepError> {
+        let from = opening.as_str().chars().count();
+        let length = script.text.chars().count();
+        let query = script.verify.as_deref().unwrap_or("SELECT true");
+        let message = opening
+            .then(&Sql::written(&script.text))
+            .then(&Sql::text("\n;"))
+            .then(&Sql::written(query))
+            .then(&Sql::text("\n;"));
+        let (mut stamp, mut first) = (None, None);
+        let mut last = (0, None);
+        let sent = message.as_str().to_owned();
+        let said = self.wire.say(message, allowance(ask, script), |done, row| {
+            if first.is_none() && text(row, 0) == Some(mark(ask.migration.version)) {
+                first = Some(done + 1);
+                stamp = text(row, 1);
+            } else if last.0 != done || last.1.is_none() {
+                last = (done, text(row, 0));
+            }
+        });
+        match said.await {
+            Ok(done) => {
+                let value = last.1.filter(|_| last.0 + 1 == done);
+                if matches!(value.as_deref(), Some("t" | "true" | "1")) {
+                    return Ok(stamp);
+                }
+                self.rollback().await?;
+                Err(untrue(&script.file, query))
+            }
+            Err(broken) if broken.is_lost() => Err(broken.plain()),
+            Err(broken) => {
+                self.rollback().await?;
+                let span = Span { from, length, statements: first.unwrap_or_default() };
+                Err(broken.error.as_ref().map_or_else(silent, |error| {
+                    failed(error, Some(&at(script, span, &sent, error, broken.done)))
+                }))
+            }
+        }
+    }
+
+    /// Calls services, then writes the row.
+    async fn called(
+        &mut self,
+        place: &Place,
+        ask: &StepAsk<'_>,
+        step: &HttpStep,
+    ) -> Result<StepEnd, StepError> {
+        if self.caller.run(&self.target, ask, step, None).await? == StepEnd::Stopped {
+            return Ok(StepEnd::Stopped);
+        }
+        let mut message = Sql::text("BEGIN;\n");
+        if !self.has_table {
+            message = message.then(&place.create());
+        }
+        message = message.then(&match ask.way {
+            Way::Up => place.add(ask),
+            Way::Down => place.remove(ask),
+        });
+        self.commit(ask, message).await?;
+        self.has_table = true;
+        self.keep(ask, 0);
+        Ok(StepEnd::Done)
+    }
+
+    /// Ends a transaction that stands open or is in `message`.
+    pub(super) async fn commit(&mut self, ask: &StepAsk<'_>, message: Sql) -> Result<(), StepError> {
+        ask.faults.point("fleet.step.before").await;
+        let message = message.then(&Sql::text("COMMIT;"));
+        let said = self.wire.say(message, ask.timeout, |_, _| {}).await;
+        ask.faults.point("fleet.step.committed").await;
+        match said {
+            Ok(_) => Ok(()),
+            Err(broken) if broken.is_lost() => Err(broken.plain().unclear()),
+            Err(broken) => {
+                self.rollback().await?;
+                Err(broken.plain())
+            }
+        }
+    }
+
+    pub(super) async fn rollback(&mut self) -> Result<(), StepError> {
+        self.wire
+            .say(Sql::text("ROLLBACK;"), LOOK, |_, _| {})
+            .await
+            .map(|_| ())
+            .map_err(|broken| broken.plain())
+    }
+
+    /// The ledger as the step left it.
+    pub(super) fn keep(&mut self, ask: &StepAsk<'_>, at: i64) {
+        let migration = ask.migration;
+        self.begun.remove(&migration.version);
+        match ask.way {
+            Way::Down => {
+                self.ledger.rows.remove(&migration.version);
+            }
+            Way::Up => {
+                let (id, checksum) = (migration.id.clone(), migration.checksum.clone());
+                let row = LedgerRow { version: migration.version, id, checksum, part: None, at };
+                self.ledger.rows.insert(migration.version, row);
+            }
+        }
+    }
+}
+
+/// Between two messages of a transaction: a daemon that is gone without a word must not hold locks.
+pub(super) const WAITING: &str = "SET LOCAL idle_in_transaction_session_timeout = '60s';\n";
+
+/// Our own row was refused: it is there, or is not there to be taken away.
+fn is_guard(error: &sqlx::Error) -> bool {
+    answer(error).is_some_and(|answer| match answer.code() {
+        "23505" => answer.table() == Some(TABLE),
+        "22P02" => answer.message().contains(NO_ROW),
+        _ => false,
+    })
+}
+
+pub(super) fn untrue(file: &str, query: &str) -> StepError {
+    let query: String = query.split_whitespace().collect::<Vec<_>>().join(" ");
+    StepError::new(
+        ErrorClass::MigrationBug,
+        format!("{file}: the check `{query}` is not true, so nothing was kept"),
+    )
+}
+
+/// What the server may take for a step by its own time-outs, which it counts for each statement.
+pub(super) fn allowance(ask: &StepAsk<'_>, script: &Script) -> Duration {
+    let statements = u32::try_from(script.statements.len()).unwrap_or(u32::MAX).saturating_add(1);
+    script.timeout.unwrap_or(ask.timeout).saturating_mul(statements)
+}
+
+/// A time-out as PostgreSQL takes it; none at all would be 0.
+pub(super) fn milliseconds(length: Duration) -> Sql {
+    Sql::whole(length.as_millis().clamp(1, 2_147_483_647).try_into().unwrap_or(i64::from(i32::MAX)))
+}

@@ -1,0 +1,82 @@
+//! Tenants' databases that are SQLite files.
+//!
+//! **The ledger** is the table `cutover_migrations`, as on PostgreSQL.
+//!
+//! **Several steps at once** share one transaction, each in a savepoint with its ledger row: a file pays for one commit, not for one
+//! for each step. The rules of a crash hold: what is committed has its rows, what is not is gone with them, and nothing is answered
+//! before the commit. Where a step fails, its savepoint is taken back and the steps before it are committed; where SQLite has taken
+//! back the whole transaction by itself (a full disk, a time-out in the midst of a write), the steps are run again one by one.
+//!
+//! **One daemon.** SQLite has no lock that outlasts a transaction, so a session that migrates locks a file beside the database,
+//! `FILE.cutover-lock`, and removes it in the end. Never the database itself: closing it would drop the locks that SQLite holds on it
+//! for this process.
+//!
+//! The journal mode stays as it is, foreign keys are not enforced (SQLite's default: table changes by copying would else delete rows), and
+//! a file that is not there is not made. What a script may take is `timeout` for each of its statements; SQLite is asked every few
+//! thousand steps of its machine.
+
+mod alone;
+mod ledger;
+mod lock;
+mod schema;
+mod session;
+mod wire;
+
+use async_trait::async_trait;
+use cutover_shared::fleet::ErrorClass;
+use secrecy::ExposeSecret as _;
+use sqlx::ConnectOptions as _;
+use sqlx::sqlite::SqliteConnectOptions;
+
+use self::lock::Lock;
+use self::session::SqliteSession;
+use self::wire::Wire;
+use super::super::driver::{Driver, Purpose, Session, StepError, Target};
+use super::http::Caller;
+use crate::clock::Clock;
+
+/// Opens sessions on SQLite files. Cheap to clone.
+#[derive(Clone)]
+pub struct SqliteDriver {
+    clock: Clock,
+    caller: Caller,
+}
+
+impl SqliteDriver {
+    /// `caller`: for steps that call services.
+    pub fn new(clock: Clock, caller: Caller) -> Self {
+        Self { clock, caller }
+    }
+}
+
+#[async_trait]
+impl Driver for SqliteDriver {
+    async fn open(&self, target: &Target, purpose: Purpose) -> Result<Box<dyn Session>, StepError> {
+        let path = target.url.expose_secret();
+        let file = path.strip_prefix("sqlite://").or(path.strip_prefix("sqlite:")).unwrap_or(path);
+        let lock = match purpose {
+            Purpose::Look => None,
+            Purpose::Migrate => Some(Lock::take(file.into()).await?),
+        };
+        let options = SqliteConnectOptions::new()
+            .filename(file)
+            .create_if_missing(false)
+            .foreign_keys(false)
+            .statement_cache_capacity(1)
+            .disable_statement_logging();
+        let connection = options.connect().await.map_err(|error| {
+            let error = wire::failed(&error, None);
+            StepError { class: ErrorClass::Connection, ..error }
+        })?;
+        let mut wire = Wire::new(connection, self.clock.clone()).await?;
+        let (ledger, has_table) = ledger::read(&mut wire).await?;
+        Ok(Box::new(SqliteSession {
+            wire,
+            lock,
+            ledger,
+            has_table,
+            target: target.clone(),
+            caller: self.caller.clone(),
+        }))
+    }
+}

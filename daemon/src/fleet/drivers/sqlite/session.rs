@@ -1,0 +1,339 @@
+//! An open SQLite file.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use cutover_shared::fleet::{ErrorClass, Way};
+
+use super::super::super::driver::{Ledger, LedgerRow, Schema, Session, StepAsk, StepEnd, StepError, Target};
+use super::super::super::migration::{HttpStep, Script, Step};
+use super::super::http::Caller;
+use super::super::script::{Dialect, no_transactions};
+use super::super::standing::{Standing, standing};
+use super::ledger::{self, CREATE, mark};
+use super::lock::Lock;
+use super::schema;
+use super::wire::{Broken, Wire, failed, number, place, text};
+use crate::sql_name::Sql;
+
+/// What reading the ledger may take.
+pub(super) const LOOK: Duration = Duration::from_secs(30);
+
+/// Steps of one transaction, and bytes of their texts.
+const STEPS_AT_ONCE: usize = 32;
+const BYTES_AT_ONCE: usize = 256 * 1024;
+
+/// Said before the last statement of several steps.
+const COMMITTING: &str = "cutover_migrations commits";
+
+/// An open file.
+pub(super) struct SqliteSession {
+    pub(super) wire: Wire,
+    /// None: it was opened to look only.
+    pub(super) lock: Option<Lock>,
+    pub(super) ledger: Ledger,
+    pub(super) has_table: bool,
+    pub(super) target: Target,
+    pub(super) caller: Caller,
+}
+
+/// How far several steps came.
+#[derive(Default)]
+struct Course {
+    /// Of each step that was begun: statements before its script, and its row's time.
+    begun: Vec<(usize, i64)>,
+    committing: bool,
+    /// What the `verify` query of a single step answered, and after how many statements.
+    value: Option<(usize, Option<String>)>,
+}
+
+#[async_trait]
+impl Session for SqliteSession {
+    fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    async fn schema(&mut self) -> Result<Schema, StepError> {
+        schema::read(&mut self.wire).await
+    }
+
+    async fn step(&mut self, ask: &StepAsk<'_>) -> Result<StepEnd, StepError> {
+        self.must_migrate()?;
+        let begun = match standing(&self.ledger, ask)? {
+            Standing::Already => return Ok(StepEnd::Already),
+            Standing::Fresh => None,
+            Standing::Begun(part) => Some(part),
+        };
+        if ask.stop.is_cancelled() {
+            return Ok(StepEnd::Stopped);
+        }
+        match ask.step {
+            Step::Http(step) => self.called(ask, step).await,
+            Step::Sql(script) => {
+                no_transactions(script, Dialect::Sqlite)?;
+                if script.chunk.is_some() {
+                    self.in_chunks(ask, script, begun).await
+                } else if script.transaction {
+                    let ends = self.at_once(&[(ask, script)]).await;
+                    ends.into_iter().next().unwrap_or(Ok(StepEnd::Stopped))
+                } else {
+                    self.alone(ask, script, begun).await
+                }
+            }
+        }
+    }
+
+    async fn steps(&mut self, asks: &[StepAsk<'_>]) -> Vec<Result<StepEnd, StepError>> {
+        let mut ends = Vec::with_capacity(asks.len());
+        // Steps that have to be run one by one, because SQLite took their common transaction back.
+        let mut single = 0;
+        while let Some(rest) = asks.get(ends.len()..).filter(|rest| !rest.is_empty()) {
+            let group =
+                if ends.len() < single || self.lock.is_none() { Vec::new() } else { self.group(rest) };
+            if group.len() < 2 {
+                let Some(ask) = rest.first() else { break };
+                ends.push(self.step(ask).await);
+            } else {
+                let some = self.at_once(&group).await;
+                single = if some.is_empty() { ends.len() + group.len() } else { single };
+                ends.extend(some);
+            }
+            if ends.last().is_some_and(|end| !matches!(end, Ok(StepEnd::Done | StepEnd::Already))) {
+                break;
+            }
+        }
+        ends
+    }
+
+    async fn is_done(&mut self, ask: &StepAsk<'_>) -> Result<Option<bool>, StepError> {
+        let done = matches!(standing(&self.ledger, ask)?, Standing::Already);
+        match ask.step {
+            Step::Http(step) if !done => self.caller.is_done(&self.target, ask, step, None).await,
+            _ => Ok(Some(done)),
+        }
+    }
+
+    async fn number(&mut self, query: &str) -> Result<f64, StepError> {
+        let mut value = None;
+        let said = self.wire.say(Sql::written(query), Duration::from_secs(5), |done, row| {
+            if done == 0 && value.is_none() {
+                value = text(row, 0).and_then(|text| text.parse::<f64>().ok());
+            }
+        });
+        said.await.map_err(|broken| failed(&broken.error, None))?;
+        value.filter(|value| value.is_finite()).ok_or_else(|| {
+            StepError::new(ErrorClass::MigrationBug, "the query of load does not answer with one number")
+        })
+    }
+
+    async fn close(self: Box<Self>) {
+        self.wire.close().await;
+        drop(self.lock);
+    }
+}
+
+impl SqliteSession {
+    fn must_migrate(&self) -> Result<(), StepError> {
+        match self.lock {
+            Some(_) => Ok(()),
+            None => Err(StepError::new(ErrorClass::MigrationBug, "the session was opened to look only")),
+        }
+    }
+
+    /// The longest beginning of the steps that can share a transaction.
+    fn group<'a, 'b>(&self, asks: &'a [StepAsk<'b>]) -> Vec<(&'a StepAsk<'b>, &'b Script)> {
+        let mut bytes = 0;
+        let one = |ask: &'a StepAsk<'b>| match ask.step {
+            Step::Sql(script)
+                if script.transaction
+                    && script.chunk.is_none()
+                    && script.verify.is_none()
+                    && !ask.stop.is_cancelled()
+                    && no_transactions(script, Dialect::Sqlite).is_ok()
+                    && matches!(standing(&self.ledger, ask), Ok(Standing::Fresh)) =>
+            {
+                bytes += script.text.len();
+                (bytes <= BYTES_AT_ONCE).then_some((ask, script))
+            }
+            _ => None,
+        };
+        asks.iter().take(STEPS_AT_ONCE).map_while(one).collect()
+    }
+
+    /// What begins a transaction.
+    pub(super) fn opening(&self, ask: &StepAsk<'_>, script: &Script) -> Sql {
+        let wait = script.lock_timeout.unwrap_or(ask.lock_timeout).as_millis().clamp(1, 2_147_483_647);
+        let wait = Sql::whole(i64::try_from(wait).unwrap_or(i64::from(i32::MAX)));
+        let begin = Sql::fill("PRAGMA busy_timeout = {}; BEGIN IMMEDIATE;\n", &[&wait]);
+        if self.has_table { begin } else { begin.then(&Sql::text(CREATE)) }
+    }
+
+    /// Runs steps in one transaction. Nothing where SQLite took all of it back, though a later one failed: then they are to be run
+    /// one by one.
+    async fn at_once(&mut self, group: &[(&StepAsk<'_>, &Script)]) -> Vec<Result<StepEnd, StepError>> {
+        let Some((first, script)) = group.first() else { return Vec::new() };
+        let mut message = self.opening(first, script);
+        let mut patience = Duration::ZERO;
+        for (ask, script) in group {
+            message = message
+                .then(&Sql::text("SAVEPOINT cutover_step;\n"))
+                .then(&ledger::write(ask))
+                .then(&Sql::written(&script.text))
+                .then(&Sql::text("\n;\n"));
+            if let Some(query) = &script.verify {
+                // Read before anything is committed: the rest is sent only then.
+                message = message.then(&Sql::written(query)).then(&Sql::text("\n;\n"));
+            } else {
+                message = message.then(&Sql::text("RELEASE cutover_step;\n"));
+            }
+            patience += allowance(ask, script);
+            ask.faults.point("fleet.step.before").await;
+        }
+        let verify = script.verify.as_deref();
+        let end = Sql::fill("SELECT {};\nCOMMIT;", &[&Sql::plain_literal(COMMITTING)]);
+        if verify.is_none() {
+            message = message.then(&end);
+        }
+        let mut course = Course::default();
+        let mut said = self
+            .wire
+            .say(message, patience, |done, row| {
+                let first = text(row, 0);
+                let next = group.get(course.begun.len()).map(|(ask, _)| mark(ask.migration.version));
+                if next.is_some() && first == next {
+                    let at = text(row, 1).and_then(|at| at.parse().ok()).unwrap_or_default();
+                    course.begun.push((done + 1, at));
+                } else if first.as_deref() == Some(COMMITTING) {
+                    course.committing = true;
+                } else if course.value.as_ref().is_none_or(|(at, _)| *at != done) {
+                    course.value = Some((done, first));
+                }
+            })
+            .await;
+        if let (Some(query), Ok(done)) = (verify, &said) {
+            let value = course
+                .value
+                .as_ref()
+                .filter(|(at, _)| at + 1 == *done)
+                .and_then(|(_, value)| value.as_deref());
+            if !matches!(value, Some("1" | "true")) {
+                self.rollback().await;
+                return vec![Err(untrue(&script.file, query))];
+            }
+            course.committing = true;
+            said = self.wire.say(Sql::text("RELEASE cutover_step; COMMIT;"), patience, |_, _| {}).await;
+        }
+        for (ask, _) in group {
+            ask.faults.point("fleet.step.committed").await;
+        }
+        match said {
+            Ok(_) => {
+                self.has_table = true;
+                for ((ask, _), (_, at)) in group.iter().zip(&course.begun) {
+                    self.keep(ask, *at);
+                }
+                group.iter().map(|_| Ok(StepEnd::Done)).collect()
+            }
+            Err(broken) => self.half(group, &course, broken).await,
+        }
+    }
+
+    /// A transaction that did not get to its end.
+    async fn half(
+        &mut self,
+        group: &[(&StepAsk<'_>, &Script)],
+        course: &Course,
+        broken: Broken,
+    ) -> Vec<Result<StepEnd, StepError>> {
+        if course.committing {
+            self.rollback().await;
+            let error = failed(&broken.error, None);
+            let error = if error.class == ErrorClass::Connection { error.unclear() } else { error };
+            return vec![Err(error)];
+        }
+        let failing = course.begun.len().saturating_sub(1);
+        let Some((_, script)) = group.get(failing) else { return Vec::new() };
+        let statement = course.begun.last().and_then(|(before, _)| broken.done.checked_sub(*before));
+        let error = failed(&broken.error, Some(&place(script, statement)));
+        // Our own row is there already: somebody else was here since the ledger was read.
+        let is_guard =
+            number(&broken.error) == Some(1555) && error.text.contains("cutover_migrations.version");
+        if failing == 0 || is_guard {
+            self.rollback().await;
+            if is_guard {
+                let text = "the tenant's ledger was changed by somebody else meanwhile: try again";
+                return vec![Err(StepError::new(ErrorClass::SchemaMismatch, text))];
+            }
+            return vec![Err(error)];
+        }
+        let keep = Sql::text("ROLLBACK TO cutover_step; RELEASE cutover_step; COMMIT;");
+        if self.wire.run(keep, LOOK).await.is_err() {
+            self.rollback().await;
+            return Vec::new();
+        }
+        self.has_table = true;
+        for ((ask, _), (_, at)) in group.iter().zip(&course.begun).take(failing) {
+            self.keep(ask, *at);
+        }
+        let done = (0..failing).map(|_| Ok(StepEnd::Done));
+        done.chain([Err(error)]).collect()
+    }
+
+    /// Calls services, then writes the row.
+    async fn called(&mut self, ask: &StepAsk<'_>, step: &HttpStep) -> Result<StepEnd, StepError> {
+        if self.caller.run(&self.target, ask, step, None).await? == StepEnd::Stopped {
+            return Ok(StepEnd::Stopped);
+        }
+        let create = Sql::text(if self.has_table { "" } else { CREATE });
+        let message = Sql::text("BEGIN IMMEDIATE;\n").then(&create).then(&ledger::write(ask));
+        self.commit(ask, message).await?;
+        self.has_table = true;
+        self.keep(ask, 0);
+        Ok(StepEnd::Done)
+    }
+
+    /// Ends a transaction that stands open or is in `message`.
+    pub(super) async fn commit(&mut self, ask: &StepAsk<'_>, message: Sql) -> Result<(), StepError> {
+        ask.faults.point("fleet.step.before").await;
+        let said = self.wire.run(message.then(&Sql::text("COMMIT;")), ask.timeout).await;
+        ask.faults.point("fleet.step.committed").await;
+        if said.is_err() {
+            self.rollback().await;
+        }
+        said
+    }
+
+    /// Where SQLite took the transaction back by itself, there is none.
+    pub(super) async fn rollback(&mut self) {
+        let _ = self.wire.run(Sql::text("ROLLBACK;"), LOOK).await;
+    }
+
+    /// The ledger as the step left it.
+    pub(super) fn keep(&mut self, ask: &StepAsk<'_>, at: i64) {
+        let migration = ask.migration;
+        match ask.way {
+            Way::Down => {
+                self.ledger.rows.remove(&migration.version);
+            }
+            Way::Up => {
+                let (id, checksum) = (migration.id.clone(), migration.checksum.clone());
+                let row = LedgerRow { version: migration.version, id, checksum, part: None, at };
+                self.ledger.rows.insert(migration.version, row);
+            }
+        }
+    }
+}
+
+/// What a script may take: its time-out for each of its statements.
+pub(super) fn allowance(ask: &StepAsk<'_>, script: &Script) -> Duration {
+    let statements = u32::try_from(script.statements.len()).unwrap_or(u32::MAX).saturating_add(1);
+    script.timeout.unwrap_or(ask.timeout).saturating_mul(statements)
+}
+
+pub(super) fn untrue(file: &str, query: &str) -> StepError {
+    let query: String = query.split_whitespace().collect::<Vec<_>>().join(" ");
+    StepError::new(
+        ErrorClass::MigrationBug,
+        format!("{file}: the check `{query}` is not true, so nothing was kept"),
+    )
+}

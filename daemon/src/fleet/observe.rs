@@ -1,0 +1,103 @@
+//! Asking an instance how it stands: its version, its schema, and whether that is the one that is expected.
+
+use cutover_shared::fleet::InstanceState;
+
+use super::driver::{Purpose, Schema, StepError};
+use super::kind::Inner;
+use super::schema::difference;
+use crate::run::KindError;
+use crate::store::{FleetOp, InstanceRow, Observation, Op};
+
+/// What was seen of an instance.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    pub observation: Observation,
+    /// The schema that it names: hash and lines.
+    pub schema: Option<(String, String)>,
+    /// Why it could not be asked.
+    pub error: Option<StepError>,
+}
+
+impl Inner {
+    /// Connects, reads ledger and schema, and changes nothing.
+    pub(super) async fn observe(&self, row: &InstanceRow) -> Result<Seen, KindError> {
+        let looked = async {
+            let mut session = self.open(row, Purpose::Look).await?;
+            let version = session.ledger().version();
+            let schema = session.schema().await;
+            session.close().await;
+            Ok((version, schema?))
+        };
+        let at = self.clock.now();
+        let (version, schema) = match looked.await {
+            Ok(seen) => seen,
+            Err(error) => return Ok(away(row, error, at)),
+        };
+        let hash = schema.hash();
+        let expected = match &row.expected_schema {
+            Some(expected) => Some(expected.clone()),
+            None => self
+                .db
+                .fleet_common_schema(row.driver, version)
+                .await
+                .map_err(|error| KindError::new("reading schemas", error))?,
+        };
+        let drift = match expected.filter(|expected| *expected != hash) {
+            Some(expected) => Some(self.drift(&expected, &schema).await?),
+            None => None,
+        };
+        let observation = Observation {
+            tenant: row.tenant.clone(),
+            state: InstanceState::Connected,
+            reason: None,
+            version: Some(version),
+            seen_schema: Some(hash.clone()),
+            expects: false,
+            drift,
+            at,
+        };
+        Ok(Seen { observation, schema: Some((hash, schema.text())), error: None })
+    }
+
+    /// The first line of the difference, and how many more there are.
+    pub(super) async fn drift(&self, expected: &str, seen: &Schema) -> Result<String, KindError> {
+        let kept = self.db.fleet_schema(expected).await;
+        let kept = kept.map_err(|error| KindError::new("reading schemas", error))?;
+        let lines = kept.map(|text| difference(&Schema::of_text(&text), seen)).unwrap_or_default();
+        Ok(match lines.as_slice() {
+            [] => "the schema differs from the one that is expected".to_owned(),
+            [one] => one.clone(),
+            [first, rest @ ..] => format!("{first} and {} more", rest.len()),
+        })
+    }
+}
+
+fn away(row: &InstanceRow, error: StepError, at: i64) -> Seen {
+    let observation = Observation {
+        tenant: row.tenant.clone(),
+        state: InstanceState::Error,
+        reason: Some(error.text.clone()),
+        version: None,
+        seen_schema: None,
+        expects: false,
+        drift: row.drift.clone(),
+        at,
+    };
+    Seen { observation, schema: None, error: Some(error) }
+}
+
+/// What is written of some that were seen; at most 256 at a time.
+pub(super) fn ops(seen: &[Seen], at: i64) -> Vec<Op> {
+    let mut schemas: Vec<(String, String)> = seen.iter().filter_map(|one| one.schema.clone()).collect();
+    schemas.sort_unstable();
+    schemas.dedup();
+    let mut ops: Vec<Op> = Vec::new();
+    if !schemas.is_empty() {
+        ops.push(FleetOp::Schemas { rows: schemas, at }.into());
+    }
+    let rows: Vec<Observation> = seen.iter().map(|one| one.observation.clone()).collect();
+    if !rows.is_empty() {
+        ops.push(FleetOp::Observe { rows }.into());
+    }
+    ops
+}

@@ -1,0 +1,276 @@
+//! The runner (D3, D4): one pass over a fleet run. Chains are tenants, stages are waves.
+
+mod open;
+mod work;
+
+pub(super) use work::times;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use cutover_shared::fleet::{DriverKind, FleetItem, StepStatus};
+use cutover_shared::ids::TenantId;
+
+use super::book::{self, Note};
+use super::halt::{Tally, halt};
+use super::item::{fleet_item, way};
+use super::kind::Inner;
+use super::limit::{Limits, Most};
+use super::live::Load;
+use super::migration::Migration;
+use crate::run::{Chain, Direction, End, Ended, KindError, Pass, Told};
+use crate::store::{FleetOp, InstanceRow, Observation, Op, RunRow, SettingOp, StepRow, StoredItem};
+
+/// Tenants that are asked for at once.
+const ASKED: usize = 1_000;
+
+/// The setting that holds the fleet's target version.
+pub(super) const TARGET: &str = "fleet.target";
+
+/// One pass. What it learns of a tenant on the way is written with the ends of its items.
+pub(super) struct FleetPass {
+    pub(super) inner: Arc<Inner>,
+    pub(super) run: RunRow,
+    pub(super) direction: Direction,
+    pub(super) migrations: Arc<BTreeMap<u32, Migration>>,
+    limits: Limits,
+    memory: Mutex<Memory>,
+    /// The version that the fleet is to have once this pass has begun, and whether it was written.
+    target: Option<u32>,
+}
+
+#[derive(Default)]
+struct Memory {
+    rows: HashMap<TenantId, Arc<InstanceRow>>,
+    /// Earlier attempts.
+    attempts: HashMap<(TenantId, u32), u32>,
+    notes: HashMap<i64, Note>,
+    tallies: BTreeMap<u32, Tally>,
+    pinned: BTreeSet<u32>,
+    schemas: HashSet<String>,
+    target_written: bool,
+}
+
+impl FleetPass {
+    pub(super) fn new(
+        inner: Arc<Inner>,
+        run: RunRow,
+        direction: Direction,
+        migrations: Arc<BTreeMap<u32, Migration>>,
+        tallies: BTreeMap<u32, Tally>,
+        target: Option<u32>,
+    ) -> Self {
+        let settings = &inner.settings;
+        let most = Most { all: settings.parallel, host: settings.per_host, server: settings.per_server };
+        let memory = Mutex::new(Memory { tallies, ..Memory::default() });
+        Self { limits: Limits::new(most), inner, run, direction, migrations, memory, target }
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn row(&self, tenant: &TenantId) -> Option<Arc<InstanceRow>> {
+        self.memory().rows.get(tenant).cloned()
+    }
+
+    /// The number of the next attempt.
+    pub(super) fn attempt(&self, item: &FleetItem) -> u32 {
+        let mut memory = self.memory();
+        let attempts = memory.attempts.entry((item.tenant.clone(), item.version)).or_default();
+        *attempts = attempts.saturating_add(1);
+        *attempts
+    }
+
+    pub(super) fn count(&self, stage: u32, change: impl FnOnce(&mut Tally)) {
+        change(self.memory().tallies.entry(stage).or_default());
+    }
+
+    /// Tells an end with what goes with it.
+    pub(super) async fn tell(&self, told: &Told, item: &StoredItem, how: Ended, note: Note) {
+        self.memory().notes.insert(item.ord, note);
+        told.end(item, how).await;
+    }
+
+    /// Whoever is told to read a server's load does so beside everything else.
+    fn read_load(&self, row: &Arc<InstanceRow>, server: &str) {
+        let (inner, row, server) = (self.inner.clone(), row.clone(), server.to_owned());
+        self.inner.tasks.spawn(async move {
+            let reading = inner.load_of(&row).await;
+            inner.live.answered(&server, reading);
+        });
+    }
+
+    /// What is written once, with the first items of a pass.
+    fn first(&self, items: &[FleetItem], at: i64) -> Vec<Op> {
+        let mut memory = self.memory();
+        let versions: BTreeSet<u32> =
+            items.iter().filter(|item| item.left_out.is_none()).map(|item| item.version).collect();
+        let new: Vec<u32> = versions.difference(&memory.pinned).copied().collect();
+        let mut ops: Vec<Op> = Vec::new();
+        if !new.is_empty() {
+            memory.pinned.extend(&new);
+            ops.push(FleetOp::Pin { versions: new, at }.into());
+        }
+        if let Some(target) = self.target.filter(|_| !memory.target_written) {
+            memory.target_written = true;
+            let (name, value, by) = (TARGET.to_owned(), target.to_string(), self.run.author.clone());
+            ops.push(SettingOp::Set { name, value, at, by: by.as_str().into() }.into());
+        }
+        ops
+    }
+}
+
+#[async_trait]
+impl Pass for FleetPass {
+    async fn prepare(&self, chains: &[Chain]) -> Result<(), KindError> {
+        let mut tenants = Vec::with_capacity(chains.len());
+        for chain in chains {
+            if let Some(item) = chain.items.first() {
+                tenants.push(fleet_item(item)?.tenant);
+            }
+        }
+        let reading = |error| KindError::new("reading instances", error);
+        for part in tenants.chunks(ASKED) {
+            let rows = self.inner.db.fleet_instances_of(part).await.map_err(reading)?;
+            let steps = self.inner.db.fleet_steps_of(part).await.map_err(reading)?;
+            let mut memory = self.memory();
+            memory.rows.extend(rows.into_iter().map(|row| (row.tenant.clone(), Arc::new(row))));
+            memory
+                .attempts
+                .extend(steps.into_iter().map(|step| ((step.tenant, step.version), step.attempt)));
+        }
+        Ok(())
+    }
+
+    fn admit(&self, chain: &Chain) -> Option<Box<dyn Send>> {
+        let items: Vec<FleetItem> = chain.items.iter().filter_map(|item| fleet_item(item).ok()).collect();
+        let Some(first) = items.first() else { return Some(Box::new(())) };
+        // Nobody is connected to.
+        if items.iter().all(|item| item.left_out.is_some()) {
+            return Some(Box::new(()));
+        }
+        if self.inner.settings.load.is_some()
+            && first.driver == DriverKind::Postgres
+            && let Some(row) = self.row(&first.tenant)
+        {
+            match self.inner.live.load(&first.server) {
+                Load::Fine => {}
+                Load::Wait => return None,
+                Load::Ask => {
+                    self.read_load(&row, &first.server);
+                    return None;
+                }
+            }
+        }
+        self.limits.admit(&first.host, &first.server).map(|ticket| Box::new(ticket) as Box<dyn Send>)
+    }
+
+    async fn freed(&self) {
+        if self.inner.settings.load.is_none() {
+            return std::future::pending().await;
+        }
+        self.inner.live.changed().await;
+    }
+
+    fn halt(&self, stage: u32) -> Option<String> {
+        let tally = self.memory().tallies.get(&stage).copied().unwrap_or_default();
+        halt(tally, stage, &self.inner.waves, &self.inner.settings)
+    }
+
+    fn begun(&self, items: &[StoredItem], at: i64) -> Vec<Op> {
+        let items: Vec<FleetItem> = items.iter().filter_map(|item| fleet_item(item).ok()).collect();
+        let mut ops = self.first(&items, at);
+        let rows: Vec<StepRow> = items
+            .iter()
+            .map(|item| {
+                let note = Note { started_at: Some(at), ..self.next_note(item) };
+                book::row(&self.run.id, item, way(item, self.direction), StepStatus::Running, &note, None)
+            })
+            .collect();
+        if !rows.is_empty() {
+            ops.push(FleetOp::Steps { rows }.into());
+        }
+        ops
+    }
+
+    fn left(&self, items: &[StoredItem], _at: i64) -> Vec<Op> {
+        let items = items.iter().filter_map(|item| fleet_item(item).ok());
+        let rows: Vec<StepRow> = items
+            .filter(|item| self.is_tried(item))
+            .map(|item| {
+                let note = self.next_note(&item);
+                book::row(&self.run.id, &item, way(&item, self.direction), StepStatus::Pending, &note, None)
+            })
+            .collect();
+        if rows.is_empty() { Vec::new() } else { vec![FleetOp::Steps { rows }.into()] }
+    }
+
+    async fn work(&self, chain: &Chain, told: &Told) {
+        work::work(self, chain, told).await;
+    }
+
+    fn ended(&self, ends: &[End], at: i64) -> Vec<Op> {
+        let items: Vec<FleetItem> = ends.iter().filter_map(|end| fleet_item(&end.item).ok()).collect();
+        let mut ops = self.first(&items, at);
+        let (mut steps, mut seen, mut schemas) = (Vec::new(), Vec::<Observation>::new(), Vec::new());
+        for end in ends {
+            let Ok(item) = fleet_item(&end.item) else { continue };
+            let mut note = self.memory().notes.remove(&end.item.ord).unwrap_or_default();
+            let way = way(&item, self.direction);
+            let status = match &end.how {
+                Ended::Done => book::after(way),
+                Ended::Failed(_) => StepStatus::Failed,
+                // It stays an intent: what is found out is written then.
+                Ended::Unclear(_) => continue,
+                Ended::Stale(why) | Ended::Skipped(why) | Ended::Unneeded(why) => {
+                    note.error.get_or_insert_with(|| why.clone());
+                    StepStatus::Skipped
+                }
+            };
+            if let Some((hash, lines)) = note.schema.take()
+                && self.memory().schemas.insert(hash.clone())
+            {
+                schemas.push((hash, lines));
+            }
+            if let Some(observation) = note.observation.take() {
+                seen.retain(|earlier| earlier.tenant != observation.tenant);
+                seen.push(observation);
+            }
+            steps.push(book::row(&self.run.id, &item, way, status, &note, Some(at)));
+        }
+        if !schemas.is_empty() {
+            ops.push(FleetOp::Schemas { rows: schemas, at }.into());
+        }
+        if !seen.is_empty() {
+            ops.push(FleetOp::Observe { rows: seen }.into());
+        }
+        if !steps.is_empty() {
+            // An attempt is told as it ended: done, also where it leaves the step to be done again.
+            let history = steps
+                .iter()
+                .map(|step| match step.status {
+                    StepStatus::Pending => StepRow { status: StepStatus::Completed, ..step.clone() },
+                    _ => step.clone(),
+                })
+                .collect();
+            ops.push(FleetOp::Steps { rows: steps }.into());
+            ops.push(FleetOp::History { rows: history }.into());
+        }
+        ops
+    }
+}
+
+impl FleetPass {
+    /// What is known of the attempt that is under way.
+    fn next_note(&self, item: &FleetItem) -> Note {
+        let attempts = self.memory().attempts.get(&(item.tenant.clone(), item.version)).copied();
+        Note { attempt: attempts.unwrap_or(1).max(1), ..Note::default() }
+    }
+
+    /// Somebody has begun it in this pass or an earlier one.
+    fn is_tried(&self, item: &FleetItem) -> bool {
+        self.memory().attempts.get(&(item.tenant.clone(), item.version)).is_some_and(|attempts| *attempts > 0)
+    }
+}

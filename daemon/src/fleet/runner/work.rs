@@ -1,0 +1,399 @@
+//! One tenant's chain: connect, look whether it is as the plan saw it, step by step, and see what the schema has become.
+
+use std::sync::Arc;
+
+use cutover_shared::fleet::{ErrorClass, FleetItem, InstanceState, Way};
+
+use super::super::book::{Note, unreachable};
+use super::super::chain::{Now, foreign, now};
+use super::super::driver::{Ledger, LedgerRow, Session, StepAsk, StepEnd, StepError};
+use super::super::item::{fleet_item, way};
+use super::super::migration::{Migration, Step};
+use super::FleetPass;
+use super::open::waits;
+use crate::run::{Chain, Direction, Ended, Told};
+use crate::store::{InstanceRow, Observation, StoredItem};
+
+/// Steps that are handed to a session together.
+const TOGETHER: usize = 32;
+
+/// Tries of a step whose connection broke before its effect.
+const BROKEN_TRIES: u32 = 2;
+
+/// An item of the chain with what it says.
+struct Link<'a> {
+    item: &'a StoredItem,
+    says: FleetItem,
+    way: Way,
+}
+
+/// How an item ended, before it is told.
+struct Held<'a> {
+    link: &'a Link<'a>,
+    how: Ended,
+    note: Note,
+}
+
+/// Works through a chain.
+pub(super) async fn work(pass: &FleetPass, chain: &Chain, told: &Told) {
+    let mut links = Vec::with_capacity(chain.items.len());
+    for item in &chain.items {
+        match fleet_item(item) {
+            Ok(says) => links.push(Link { item, way: way(&says, pass.direction), says }),
+            Err(error) => return told.end(item, Ended::Failed(error.to_string())).await,
+        }
+    }
+    let Some(first) = links.first() else { return };
+    // In a plan a tenant that is left out has one item, which says why.
+    if links.iter().all(|link| link.says.left_out.is_some()) {
+        for link in &links {
+            let why = link.says.left_out.clone().unwrap_or_default();
+            let class = class_of(&why);
+            if class == Some(ErrorClass::Connection) {
+                pass.count(chain.stage, |tally| tally.unreachable += 1);
+            }
+            pass.tell(told, link.item, Ended::Unneeded(why), Note { class, ..Note::default() }).await;
+        }
+        return;
+    }
+    let Some(row) = pass.row(&first.says.tenant) else {
+        let why = "gone: the instance was removed since the plan".to_owned();
+        return told.end(first.item, Ended::Skipped(why)).await;
+    };
+    let walk = Walk { pass, chain, told, row, links: &links };
+    match pass.inner.open_to_migrate(&walk.row).await {
+        Ok(session) => walk.go(session).await,
+        Err(error) => walk.unreachable(0, &error).await,
+    }
+}
+
+/// The cause that a plan gave for leaving a tenant out.
+fn class_of(left_out: &str) -> Option<ErrorClass> {
+    match left_out.split(':').next() {
+        Some("unreachable") => Some(ErrorClass::Connection),
+        Some("drifted") => Some(ErrorClass::SchemaMismatch),
+        _ => None,
+    }
+}
+
+struct Walk<'a> {
+    pass: &'a FleetPass,
+    chain: &'a Chain,
+    told: &'a Told,
+    row: Arc<InstanceRow>,
+    links: &'a [Link<'a>],
+}
+
+impl<'a> Walk<'a> {
+    /// Nothing more of this tenant can be tried.
+    async fn unreachable(&self, from: usize, error: &StepError) {
+        let pass = self.pass;
+        pass.count(self.chain.stage, |tally| tally.unreachable += 1);
+        for (at, link) in self.links.get(from..).unwrap_or_default().iter().enumerate() {
+            let mut note = Note::of_error(error);
+            if at == 0 && !error.is_taken {
+                note.observation = Some(unreachable(&link.says, &error.text, pass.inner.clock.now()));
+            }
+            let why = format!("unreachable: {}; {}", error.text, error.class.next_step());
+            pass.tell(self.told, link.item, Ended::Skipped(why), note).await;
+        }
+    }
+
+    async fn go(&self, mut session: Box<dyn Session>) {
+        let Some(first) = self.links.first() else { return };
+        if let Some(why) = foreign(&self.pass.migrations, session.ledger()) {
+            self.refuse(first, &why).await;
+            return session.close().await;
+        }
+        match self.drifted(&mut session).await {
+            Ok(None) => {}
+            Ok(Some((why, note))) => {
+                let how = Ended::Skipped(format!("drifted: {why}; {}", ErrorClass::SchemaMismatch.next_step()));
+                self.pass.tell(self.told, first.item, how, note).await;
+                return session.close().await;
+            }
+            Err(error) => return self.unreachable(0, &error).await,
+        }
+        self.steps(session).await;
+    }
+
+    /// The tenant can't be touched.
+    async fn refuse(&self, link: &Link<'_>, why: &str) {
+        let error = StepError::new(ErrorClass::SchemaMismatch, why);
+        self.fail(link, &error, Note::of_error(&error)).await;
+    }
+
+    async fn fail(&self, link: &Link<'_>, error: &StepError, note: Note) {
+        self.pass.count(self.chain.stage, |tally| tally.failed += 1);
+        let note = Note { attempt: note.attempt.max(1), ..note };
+        self.pass.tell(self.told, link.item, Ended::Failed(failure(error)), note).await;
+    }
+
+    /// Whether somebody changed the schema by hand since a step of ours left it.
+    async fn drifted(&self, session: &mut Box<dyn Session>) -> Result<Option<(String, Note)>, StepError> {
+        let Some(expected) = self.row.expected_schema.as_deref() else { return Ok(None) };
+        let seen = session.schema().await?;
+        let hash = seen.hash();
+        if hash == expected {
+            return Ok(None);
+        }
+        let told = self.pass.inner.drift(expected, &seen).await;
+        let why = told.unwrap_or_else(|_| "the schema differs from the one that is expected".to_owned());
+        let observation = Observation {
+            tenant: self.row.tenant.clone(),
+            state: InstanceState::Connected,
+            reason: None,
+            version: Some(session.ledger().version()),
+            seen_schema: Some(hash.clone()),
+            expects: false,
+            drift: Some(why.clone()),
+            at: self.pass.inner.clock.now(),
+        };
+        let note = Note {
+            class: Some(ErrorClass::SchemaMismatch),
+            error: Some(why.clone()),
+            observation: Some(observation),
+            schema: Some((hash, seen.text())),
+            ..Note::default()
+        };
+        Ok(Some((why, note)))
+    }
+
+    async fn steps(&self, mut session: Box<dyn Session>) {
+        let mut at = 0;
+        // Told only once what became of the tenant is known with it.
+        let mut held: Option<Held<'a>> = None;
+        let mut broken = 0;
+        let mut changed = false;
+        let mut lock_waits = waits(self.pass.inner.settings.lock_tries);
+        while let Some(link) = self.links.get(at) {
+            if self.told.stop().is_cancelled() {
+                break;
+            }
+            if let Some(why) = &link.says.left_out {
+                self.tell(held.replace(Held { link, how: Ended::Unneeded(why.clone()), note: Note::default() })).await;
+                at += 1;
+                continue;
+            }
+            let how = match now(&link.says, link.way, session.ledger()) {
+                Now::Run => None,
+                Now::Already => Some(Ended::Done),
+                Now::Blocked => Some(Ended::Skipped(format!("{}one before it is not there", crate::run::BLOCKED))),
+                Now::Moved(why) => Some(Ended::Stale(why)),
+            };
+            if let Some(how) = how {
+                let ends = !matches!(how, Ended::Done);
+                let note = Note { attempt: self.pass.attempt(&link.says), ..Note::default() };
+                self.tell(held.replace(Held { link, how, note })).await;
+                at += 1;
+                if ends {
+                    break;
+                }
+                continue;
+            }
+            let together = self.together(at, session.ledger());
+            let started = self.pass.inner.clock.now();
+            let attempt: Vec<u32> = together.iter().map(|link| self.pass.attempt(&link.says)).collect();
+            self.told.begin(link.item).await;
+            let results = self.run(&mut session, &together).await;
+            let mut last = None;
+            for ((link, result), attempt) in together.iter().copied().zip(results).zip(attempt) {
+                let note = Note { attempt, started_at: Some(started), ..Note::default() };
+                match result {
+                    Ok(StepEnd::Done | StepEnd::Already) => {
+                        changed = true;
+                        broken = 0;
+                        lock_waits = waits(self.pass.inner.settings.lock_tries);
+                        self.tell(held.replace(Held { link, how: Ended::Done, note })).await;
+                        at += 1;
+                    }
+                    other => {
+                        last = Some((link, other, note));
+                        break;
+                    }
+                }
+            }
+            let Some((link, result, note)) = last else { continue };
+            match result {
+                Ok(_) => break,
+                Err(error) if error.is_lock => match lock_waits.next() {
+                    Some(wait) => self.pass.inner.clock.sleep(wait).await,
+                    None => {
+                        self.tell(held.take()).await;
+                        return self.over(session, changed, Some((link, error, note))).await;
+                    }
+                },
+                Err(error) if error.is_unclear || error.class == ErrorClass::Connection => {
+                    broken += 1;
+                    session.close().await;
+                    session = match self.pass.inner.open_to_migrate(&self.row).await {
+                        Ok(session) if broken <= BROKEN_TRIES => session,
+                        Ok(session) => {
+                            self.tell(held.take()).await;
+                            return self.over(session, changed, Some((link, error, note))).await;
+                        }
+                        Err(_) if error.is_unclear => {
+                            self.tell(held.take()).await;
+                            let note = Note { class: Some(error.class), error: Some(error.text.clone()), ..note };
+                            return self.pass.tell(self.told, link.item, Ended::Unclear(error.text), note).await;
+                        }
+                        Err(gone) => {
+                            self.tell(held.take()).await;
+                            return self.unreachable(at, &gone).await;
+                        }
+                    };
+                }
+                Err(error) => {
+                    self.tell(held.take()).await;
+                    return self.over(session, changed, Some((link, error, note))).await;
+                }
+            }
+        }
+        match held {
+            Some(held) => self.last(session, changed, held).await,
+            None => session.close().await,
+        }
+    }
+
+    /// A step failed for good.
+    async fn over(&self, mut session: Box<dyn Session>, changed: bool, failed: Option<(&Link<'_>, StepError, Note)>) {
+        let Some((link, error, note)) = failed else { return };
+        let (observation, schema) = self.seen(&mut session, changed).await;
+        session.close().await;
+        let cause = Note::of_error(&error);
+        let note = Note { class: cause.class, error: cause.error, observation, schema, ..note };
+        self.fail(link, &error, note).await;
+    }
+
+    /// The last item of the chain is told with what became of the tenant.
+    async fn last(&self, mut session: Box<dyn Session>, changed: bool, held: Held<'_>) {
+        let (observation, schema) = self.seen(&mut session, changed).await;
+        session.close().await;
+        let note = Note { observation, schema, ..held.note };
+        self.pass.tell(self.told, held.link.item, held.how, note).await;
+    }
+
+    /// What the tenant is like now. Where a step of ours has changed it, that is what is expected from now on.
+    async fn seen(
+        &self,
+        session: &mut Box<dyn Session>,
+        changed: bool,
+    ) -> (Option<Observation>, Option<(String, String)>) {
+        let schema = if changed { session.schema().await.ok() } else { None };
+        let seen = schema.map(|schema| (schema.hash(), schema.text()));
+        let observation = Observation {
+            tenant: self.row.tenant.clone(),
+            state: InstanceState::Connected,
+            reason: None,
+            version: Some(session.ledger().version()),
+            seen_schema: seen.as_ref().map(|(hash, _)| hash.clone()),
+            expects: seen.is_some(),
+            drift: None,
+            at: self.pass.inner.clock.now(),
+        };
+        (Some(observation), seen)
+    }
+
+    async fn tell(&self, held: Option<Held<'_>>) {
+        if let Some(held) = held {
+            self.pass.tell(self.told, held.link.item, held.how, held.note).await;
+        }
+    }
+
+    /// This item, and those after it that can be handed over with it: short ones, as the ledger will be by then.
+    fn together(&self, at: usize, ledger: &Ledger) -> Vec<&'a Link<'a>> {
+        let mut ledger = ledger.clone();
+        let mut chosen: Vec<&'a Link<'a>> = Vec::new();
+        for link in self.links.get(at..).unwrap_or_default().iter().take(TOGETHER) {
+            let Some(migration) = self.pass.migrations.get(&link.says.version) else { break };
+            let is_short = matches!(
+                migration.step(link.way, link.says.driver),
+                Some(Step::Sql(script)) if script.transaction && script.chunk.is_none()
+            );
+            let is_next = link.says.left_out.is_none() && now(&link.says, link.way, &ledger) == Now::Run;
+            if !chosen.is_empty() && !(is_short && is_next) {
+                break;
+            }
+            chosen.push(link);
+            if !is_short {
+                break;
+            }
+            follow(&mut ledger, migration, link.way);
+        }
+        chosen
+    }
+
+    async fn run(
+        &self,
+        session: &mut Box<dyn Session>,
+        together: &[&Link<'_>],
+    ) -> Vec<Result<StepEnd, StepError>> {
+        let (inner, pass) = (&self.pass.inner, self.pass);
+        let mut asks = Vec::with_capacity(together.len());
+        for link in together {
+            let known = pass.migrations.get(&link.says.version);
+            let step = known.and_then(|migration| Some((migration, migration.step(link.way, link.says.driver)?)));
+            let Some((migration, step)) = step else {
+                let text = format!("{} has no way {} here", link.says.migration, link.way.word());
+                return vec![Err(StepError::new(ErrorClass::MigrationBug, text))];
+            };
+            let wanted = if pass.direction == Direction::Apply { link.says.checksum.as_str() } else { step.checksum() };
+            if step.checksum() != wanted {
+                let text = format!("{} is not what was planned any more", link.says.migration);
+                return vec![Err(StepError::new(ErrorClass::MigrationBug, text))];
+            }
+            let (timeout, lock_timeout) = times(step, &inner.settings);
+            asks.push(StepAsk {
+                tenant: &link.says.tenant,
+                external_user: self.row.external_user.as_deref(),
+                run: &pass.run.id,
+                migration,
+                step,
+                way: link.way,
+                timeout,
+                lock_timeout,
+                stop: self.told.stop(),
+                faults: &inner.faults,
+            });
+        }
+        session.steps(&asks).await
+    }
+}
+
+/// What one statement may take, and how long it may wait for a lock.
+pub(in super::super) fn times(
+    step: Step<'_>,
+    settings: &super::super::settings::Settings,
+) -> (std::time::Duration, std::time::Duration) {
+    match step {
+        Step::Sql(script) => (
+            script.timeout.unwrap_or(settings.timeout),
+            script.lock_timeout.unwrap_or(settings.lock_timeout),
+        ),
+        Step::Http(step) => (step.timeout.unwrap_or(settings.timeout), settings.lock_timeout),
+    }
+}
+
+/// The ledger after a step.
+fn follow(ledger: &mut Ledger, migration: &Migration, way: Way) {
+    match way {
+        Way::Up => {
+            let row = LedgerRow {
+                version: migration.version,
+                id: migration.id.clone(),
+                checksum: migration.checksum.clone(),
+                part: None,
+                at: 0,
+            };
+            ledger.rows.insert(migration.version, row);
+        }
+        Way::Down => {
+            ledger.rows.remove(&migration.version);
+        }
+    }
+}
+
+/// The reason of a failed item: what all tenants with the same cause have in common.
+fn failure(error: &StepError) -> String {
+    format!("{}: {}", error.class.word(), error.text)
+}

@@ -1,0 +1,286 @@
+//! The pass over a kind whose items go in chains. Intents of whole chains are durable before they begin, and some chains ahead of
+//! time, so that a free place never waits for the store; outcomes are written as they come, many in one unit.
+
+mod feed;
+mod write;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use self::feed::Feed;
+use self::write::{Heard, intents, outcomes, put_back};
+use super::approval::ApprovedPlan;
+use super::chain::{Chain, Chained, Pass, Told, Word};
+use super::drive::{Halt, lease, passed, stand, states};
+use super::engine::Inner;
+use super::kind::Direction;
+use super::progress::pace;
+use crate::store::{Lane, RunRow, UNIT_ROWS, Unit};
+
+/// Chains that were read: whoever finds no place lets those behind pass.
+const READ: usize = 1_024;
+
+/// Chains whose intents are durable and which wait for a place, at the most.
+const READY: usize = 64;
+
+/// How often a pass looks whether its run was told to stand, while chains take their time.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// One pass over all items that are to be taken.
+pub(super) async fn pass(
+    inner: &Inner,
+    row: &RunRow,
+    plan: &ApprovedPlan,
+    kind: &dyn Chained,
+    direction: Direction,
+) -> Result<(), Halt> {
+    let pass = kind.pass(row, direction).await?;
+    let (words, heard) = mpsc::channel(UNIT_ROWS);
+    let mut course = Course {
+        desk: Desk { inner, row, plan, direction, pass },
+        feed: Feed::new(inner, row, kind, direction),
+        read: VecDeque::new(),
+        ready: VecDeque::new(),
+        words,
+        heard: Heard::default(),
+        stop: CancellationToken::new(),
+        flight: JoinSet::new(),
+        under_way: 0,
+        stage: 0,
+        taken: 0,
+        start: inner.clock.monotonic(),
+        standing: None,
+        unclear: false,
+    };
+    let outcome = course.run(heard).await;
+    if outcome.is_err() {
+        // The store or the kind does not answer: what is under way ends where it can, and is asked about later.
+        course.stop.cancel();
+        while course.flight.join_next().await.is_some() {}
+    }
+    outcome?;
+    match course.standing {
+        // What is unclear is asked about before anything else.
+        None if course.unclear => Err(Halt::Moved),
+        None => passed(inner, row, direction).await,
+        Some(Standing::Moved) => Err(Halt::Moved),
+        Some(Standing::Halted(why)) => {
+            stand(inner, row, Some(why)).await?;
+            Err(Halt::Moved)
+        }
+    }
+}
+
+/// Why no further chain begins.
+enum Standing {
+    /// The run is to stand, or stands already.
+    Moved,
+    /// Too much went wrong.
+    Halted(String),
+}
+
+/// What everything is written with.
+#[derive(Clone)]
+struct Desk<'a> {
+    inner: &'a Inner,
+    row: &'a RunRow,
+    plan: &'a ApprovedPlan,
+    direction: Direction,
+    pass: Arc<dyn Pass>,
+}
+
+struct Course<'a> {
+    desk: Desk<'a>,
+    feed: Feed<'a>,
+    read: VecDeque<Chain>,
+    /// Their intents are durable.
+    ready: VecDeque<Chain>,
+    words: mpsc::Sender<Word>,
+    /// What chains have said and is not written yet.
+    heard: Heard,
+    stop: CancellationToken,
+    flight: JoinSet<()>,
+    under_way: usize,
+    /// Of the chains under way and ready.
+    stage: u32,
+    /// Items that were taken, for a run that is paced.
+    taken: u64,
+    start: Duration,
+    standing: Option<Standing>,
+    /// Some items stayed intents.
+    unclear: bool,
+}
+
+type Written<'a> = Option<BoxFuture<'a, Result<(), Halt>>>;
+type Taken<'a> = Option<BoxFuture<'a, Result<Vec<Chain>, Halt>>>;
+
+impl<'a> Course<'a> {
+    async fn run(&mut self, mut said: mpsc::Receiver<Word>) -> Result<(), Halt> {
+        let mut looked = self.desk.inner.clock.monotonic();
+        let (mut writing, mut taking): (Written<'a>, Taken<'a>) = (None, None);
+        loop {
+            self.look(&mut looked).await?;
+            let mut wait = LOOK;
+            if self.standing.is_none() {
+                self.begin();
+                if taking.is_none() {
+                    (taking, wait) = self.take().await?;
+                }
+            }
+            if writing.is_none() && !self.heard.is_empty() {
+                let heard = std::mem::take(&mut self.heard);
+                self.unclear |= heard.unclear;
+                writing = Some(outcomes(self.desk.clone(), heard).boxed());
+            }
+            let idle = self.under_way == 0 && writing.is_none() && taking.is_none();
+            if idle && self.standing.is_some() {
+                return put_back(&self.desk, self.ready.drain(..).collect()).await;
+            }
+            if idle && self.ready.is_empty() && self.read.is_empty() && self.feed.has_ended() {
+                return Ok(());
+            }
+            let pass = self.desk.pass.clone();
+            let waits_for_place = self.standing.is_none() && !self.ready.is_empty();
+            tokio::select! {
+                Some(word) = said.recv(), if self.heard.has_room() => {
+                    self.hear(word);
+                    while self.heard.has_room() && let Ok(word) = said.try_recv() {
+                        self.hear(word);
+                    }
+                }
+                written = on(&mut writing) => {
+                    writing = None;
+                    written?;
+                }
+                taken = on(&mut taking) => {
+                    taking = None;
+                    match taken {
+                        Ok(chains) => self.ready.extend(chains),
+                        Err(Halt::Moved) => self.stand(Standing::Moved),
+                        Err(other) => return Err(other),
+                    }
+                }
+                () = pass.freed(), if waits_for_place => {}
+                () = self.desk.inner.clock.sleep(wait) => {}
+            }
+        }
+    }
+
+    /// Whether the run was told to stand; and its lease goes on.
+    async fn look(&mut self, looked: &mut Duration) -> Result<(), Halt> {
+        let Desk { inner, plan, direction, .. } = &self.desk;
+        if inner.is_held(plan.run()) {
+            self.stand(Standing::Moved);
+            return Ok(());
+        }
+        let now = inner.clock.monotonic();
+        if now.saturating_sub(*looked) < LOOK || matches!(self.standing, Some(Standing::Moved)) {
+            return Ok(());
+        }
+        *looked = now;
+        if inner.row(plan.run()).await?.state != states(*direction).0 {
+            self.stand(Standing::Moved);
+            return Ok(());
+        }
+        Ok(inner.db.write(Lane::Run, Unit::new().with(lease(inner, plan.run()))).await?)
+    }
+
+    /// The run is to stand now: chains end after what they are at.
+    fn stand(&mut self, why: Standing) {
+        self.standing = Some(why);
+        self.stop.cancel();
+    }
+
+    /// Lets chains go for which there is a place.
+    fn begin(&mut self) {
+        let mut at = 0;
+        while let Some(next) = self.ready.get(at) {
+            if let Some(why) = self.desk.pass.halt(next.stage) {
+                // What is under way goes to its end.
+                self.standing = Some(Standing::Halted(why));
+                return;
+            }
+            let Some(ticket) = self.desk.pass.admit(next) else {
+                at += 1;
+                continue;
+            };
+            let Some(chain) = self.ready.remove(at) else { return };
+            self.under_way += 1;
+            let told = Told::new(self.words.clone(), self.stop.clone());
+            let pass = self.desk.pass.clone();
+            self.flight.spawn(async move {
+                let work = std::panic::AssertUnwindSafe(pass.work(&chain, &told)).catch_unwind().await;
+                drop(ticket);
+                match work {
+                    Ok(()) => told.over(&chain).await,
+                    Err(_) => told.lost(&chain).await,
+                }
+            });
+        }
+    }
+
+    /// Writes intents of the next chains; how long to wait before a paced run may take more.
+    async fn take(&mut self) -> Result<(Taken<'a>, Duration), Halt> {
+        while self.read.len() < READ && !self.feed.has_ended() {
+            let chains = self.feed.next().await?;
+            self.desk.pass.prepare(&chains).await?;
+            self.read.extend(chains);
+        }
+        let paced = self.desk.row.rate.is_some();
+        if let Some(rate) = self.desk.row.rate {
+            let elapsed = self.desk.inner.clock.monotonic().saturating_sub(self.start);
+            let wait = pace(self.taken, elapsed, rate);
+            if !wait.is_zero() {
+                return Ok((None, wait.min(LOOK)));
+            }
+        }
+        let most = if paced { 1 } else { READY };
+        let (mut chosen, mut rows) = (Vec::new(), 0);
+        while let Some(next) = self.read.front() {
+            if self.under_way + self.ready.len() + chosen.len() == 0 {
+                self.stage = next.stage;
+            }
+            let is_full = !chosen.is_empty() && rows + next.items.len() > UNIT_ROWS;
+            if next.stage != self.stage || is_full || self.ready.len() + chosen.len() >= most {
+                break;
+            }
+            rows += next.items.len();
+            chosen.extend(self.read.pop_front());
+        }
+        if chosen.is_empty() {
+            return Ok((None, LOOK));
+        }
+        self.taken += rows as u64;
+        Ok((Some(intents(self.desk.clone(), chosen).boxed()), LOOK))
+    }
+
+    fn hear(&mut self, word: Word) {
+        if !matches!(word, Word::Begin(_) | Word::End(_)) {
+            self.under_way = self.under_way.saturating_sub(1);
+            // Tasks that have ended give their memory back.
+            while self.flight.try_join_next().is_some() {}
+        }
+        if let Word::Lost { chain } = &word {
+            // A mistake of ours, and it would be made again: a person has to see it.
+            tracing::error!(chain, "a chain broke off; its items are asked about");
+            let why = format!("{chain} broke off by a mistake of ours; the daemon's log tells where");
+            self.standing.get_or_insert(Standing::Halted(why));
+        }
+        self.heard.take(word);
+    }
+}
+
+/// The end of a future that may not be there; of one that is not, never.
+async fn on<T>(future: &mut Option<BoxFuture<'_, T>>) -> T {
+    match future {
+        Some(future) => future.await,
+        None => std::future::pending().await,
+    }
+}
