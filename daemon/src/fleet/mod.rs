@@ -7,6 +7,7 @@ pub mod credential;
 pub mod driver;
 pub mod drivers;
 mod halt;
+pub mod instance;
 mod item;
 pub mod kind;
 mod limit;
