@@ -11,7 +11,7 @@ use crate::instance::private_dir;
 
 pub mod keyring;
 
-pub use keyring::{KeyError, KeyFile, read_keyring, seal_key_file};
+pub use keyring::{KeyError, KeyFile, add_key, read_keyring, seal_key_file};
 
 /// What to make, and where.
 #[derive(Clone, Debug, Default)]

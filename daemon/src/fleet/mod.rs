@@ -8,6 +8,7 @@ pub mod driver;
 pub mod drivers;
 pub mod error;
 mod halt;
+pub mod instance;
 mod item;
 pub mod kind;
 mod limit;

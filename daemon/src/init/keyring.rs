@@ -37,6 +37,8 @@ pub enum KeyError {
     Line { path: PathBuf, line: usize, why: &'static str },
     #[error("{} holds no key; bring back the one from the backup", path.display())]
     Empty { path: PathBuf },
+    #[error("{} can hold no further key; remove keys that nothing is sealed with any more", path.display())]
+    Full { path: PathBuf },
     #[error("the system gave no random bytes for a new key")]
     Random,
     #[error("can't use the seal key {}: {source}", path.display())]
@@ -57,14 +59,46 @@ pub(super) fn make(path: &Path) -> Result<KeyFile, KeyError> {
     if let Some(folder) = path.parent() {
         private_dir(folder).map_err(failed)?;
     }
-    let mut key = Zeroizing::new([0_u8; 32]);
-    rand::rngs::SysRng.try_fill_bytes(key.as_mut_slice()).map_err(|_| KeyError::Random)?;
-    let line = Zeroizing::new(format!("k1:{}\n", Zeroizing::new(STANDARD.encode(key.as_slice())).as_str()));
+    let line = fresh("k1")?;
     match super::place_file(path, line.as_bytes(), false) {
         Ok(()) => Ok(KeyFile::Made),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(KeyFile::Kept),
         Err(source) => Err(failed(source)),
     }
+}
+
+/// A line with a new key.
+fn fresh(id: &str) -> Result<Zeroizing<String>, KeyError> {
+    let mut key = Zeroizing::new([0_u8; 32]);
+    rand::rngs::SysRng.try_fill_bytes(key.as_mut_slice()).map_err(|_| KeyError::Random)?;
+    let encoded = Zeroizing::new(STANDARD.encode(key.as_slice()));
+    Ok(Zeroizing::new(format!("{id}:{}\n", encoded.as_str())))
+}
+
+/// Adds a new key, which is the current one from then on, and answers with it once it is durable. All others stay: they open what
+/// they sealed. Nobody else may write the file meanwhile.
+///
+/// # Errors
+/// As [`read_keyring`]; the file is as it was then.
+pub fn add_key(path: &Path) -> Result<SealKey, KeyError> {
+    let failed = |source| KeyError::Io { path: path.to_owned(), source };
+    let known = read_keyring(path)?;
+    let number = (known.len() + 1..).find(|number| known.iter().all(|(id, _)| *id != format!("k{number}")));
+    let id = format!("k{}", number.unwrap_or(1));
+    let line = fresh(&id)?;
+    // Room for all of it at once: bytes that are moved would leave a copy behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(LARGEST).unwrap_or(0) + line.len() + 1));
+    fs::File::open(path).and_then(|file| file.take(LARGEST).read_to_end(&mut bytes)).map_err(failed)?;
+    if !bytes.ends_with(b"\n") {
+        bytes.push(b'\n');
+    }
+    bytes.extend_from_slice(line.as_bytes());
+    if bytes.len() as u64 > LARGEST {
+        return Err(KeyError::Full { path: path.to_owned() });
+    }
+    super::place_file(path, &bytes, true).map_err(failed)?;
+    let mut ring = read_keyring(path)?;
+    ring.pop().filter(|(last, _)| *last == id).ok_or_else(|| KeyError::Empty { path: path.to_owned() })
 }
 
 /// All keys of a file, the current one last.

@@ -1,5 +1,7 @@
 //! Secrets at rest: XChaCha20-Poly1305, key id in the envelope, owner id as associated data.
 
+use std::sync::{Arc, PoisonError, RwLock};
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD as BASE64;
 use chacha20poly1305::aead::{Aead, Payload};
@@ -35,6 +37,9 @@ pub enum SealError {
     /// What was sealed is not text.
     #[error("the sealed value is not text")]
     NotText,
+    /// A key of this name is in the ring already, and another one.
+    #[error("key `{0}` is in the keyring already, and another one")]
+    KeyTaken(String),
 }
 
 struct NamedKey {
@@ -44,26 +49,58 @@ struct NamedKey {
 
 /// The keys that seal and open. The last one of the ring seals; all of them open.
 pub struct Seal {
-    oldest: NamedKey,
-    newer: Vec<NamedKey>,
+    oldest: Arc<NamedKey>,
+    /// Grows when a key is added while the daemon runs; nothing is ever taken out.
+    newer: RwLock<Vec<Arc<NamedKey>>>,
 }
 
 impl std::fmt::Debug for Seal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_list().entries(self.keys().map(|key| &key.id)).finish()
+        f.debug_list().entries(self.keys().iter().map(|key| &key.id)).finish()
     }
 }
 
 impl Seal {
     /// A seal over a keyring: (id, key) pairs, the current one last.
     pub fn new(ring: Vec<(String, SecretBox<[u8; 32]>)>) -> Result<Self, SealError> {
-        let mut keys = ring.into_iter().map(|(id, bytes)| NamedKey { id, bytes });
+        let mut keys = ring.into_iter().map(|(id, bytes)| Arc::new(NamedKey { id, bytes }));
         let oldest = keys.next().ok_or(SealError::NoKey)?;
-        Ok(Self { oldest, newer: keys.collect() })
+        Ok(Self { oldest, newer: RwLock::new(keys.collect()) })
     }
 
-    fn keys(&self) -> impl Iterator<Item = &NamedKey> {
-        std::iter::once(&self.oldest).chain(&self.newer)
+    fn keys(&self) -> Vec<Arc<NamedKey>> {
+        let newer = self.newer.read().unwrap_or_else(PoisonError::into_inner);
+        std::iter::once(&self.oldest).chain(newer.iter()).cloned().collect()
+    }
+
+    fn current(&self) -> Arc<NamedKey> {
+        let newer = self.newer.read().unwrap_or_else(PoisonError::into_inner);
+        newer.last().unwrap_or(&self.oldest).clone()
+    }
+
+    /// The id of the key that seals.
+    pub fn current_key(&self) -> String {
+        self.current().id.clone()
+    }
+
+    /// From now on this key seals, for everybody who holds this seal. It must be in the file by then: what it seals could not be
+    /// opened after a restart.
+    ///
+    /// # Errors
+    /// [`SealError::KeyTaken`]: what an older key of this name sealed could not be opened any more.
+    pub fn add(&self, id: String, bytes: SecretBox<[u8; 32]>) -> Result<(), SealError> {
+        let mut newer = self.newer.write().unwrap_or_else(PoisonError::into_inner);
+        if self.oldest.id == id || newer.iter().any(|key| key.id == id) {
+            return Err(SealError::KeyTaken(id));
+        }
+        newer.push(Arc::new(NamedKey { id, bytes }));
+        Ok(())
+    }
+
+    /// The id of the key that sealed an envelope.
+    pub fn key_of(envelope: &str) -> Option<&str> {
+        let mut parts = envelope.splitn(3, '.');
+        parts.next().filter(|format| *format == FORMAT).and(parts.next())
     }
 
     /// The key that seals now.
@@ -73,9 +110,9 @@ impl Seal {
 
     /// Seals `plain` for `owner`. The envelope is ASCII text: `s1.KEYID.BASE64`.
     pub fn seal(&self, owner: &str, plain: &[u8]) -> Result<String, SealError> {
-        let key = self.newer.last().unwrap_or(&self.oldest);
+        let key = self.current();
         let nonce: [u8; NONCE] = rand::random();
-        let sealed = cipher(key)
+        let sealed = cipher(&key)
             .encrypt(&XNonce::from(nonce), Payload { msg: plain, aad: owner.as_bytes() })
             .map_err(|_| SealError::Broken)?;
         let mut envelope = Vec::with_capacity(NONCE + sealed.len());
@@ -92,11 +129,12 @@ impl Seal {
         };
         let key = self
             .keys()
+            .into_iter()
             .find(|key| key.id == id)
             .ok_or_else(|| SealError::UnknownKey(id.chars().take(40).collect()))?;
         let bytes = BASE64.decode(body).map_err(|_| SealError::Format)?;
         let (nonce, sealed) = bytes.split_first_chunk::<NONCE>().ok_or(SealError::Format)?;
-        cipher(key)
+        cipher(&key)
             .decrypt(&XNonce::from(*nonce), Payload { msg: sealed, aad: owner.as_bytes() })
             .map_err(|_| SealError::Broken)
     }

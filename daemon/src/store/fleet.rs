@@ -170,7 +170,7 @@ pub enum FleetOp {
         rows: Vec<(String, String)>,
         at: i64,
     },
-    /// The owners of these were told.
+    /// The owners of these were told; one that is connected by now is left as it is, so that its next outage is told.
     Notified {
         tenants: Vec<TenantId>,
         at: i64,

@@ -35,7 +35,10 @@ fn of_piece(piece: &Piece<'_>, found: &mut Vec<String>) {
 fn scan(tokens: &[Token<'_>], found: &mut Vec<String>) {
     for at in 0..tokens.len() {
         let rest = tokens.get(at..).unwrap_or_default();
-        let is_column = at.checked_sub(1).and_then(|before| tokens.get(before)).is_some_and(|before| before.kind == TokenKind::Dot);
+        let is_column = at
+            .checked_sub(1)
+            .and_then(|before| tokens.get(before))
+            .is_some_and(|before| before.kind == TokenKind::Dot);
         if is_column {
             continue;
         }
@@ -49,10 +52,14 @@ fn scan(tokens: &[Token<'_>], found: &mut Vec<String>) {
             }
             [truncate, ..] if truncate.is("truncate") => {
                 let skip = 1 + usize::from(rest.get(1).is_some_and(|token| token.is("table")));
-                found.extend(names(rest.get(skip..).unwrap_or_default()).map(|name| format!("rows of {name}")));
+                found.extend(
+                    names(rest.get(skip..).unwrap_or_default()).map(|name| format!("rows of {name}")),
+                );
             }
             [delete, from, ..] if delete.is("delete") && from.is("from") => {
-                found.extend(names(rest.get(2..).unwrap_or_default()).take(1).map(|name| format!("rows of {name}")));
+                found.extend(
+                    names(rest.get(2..).unwrap_or_default()).take(1).map(|name| format!("rows of {name}")),
+                );
             }
             _ => {}
         }
@@ -93,7 +100,10 @@ fn columns(rest: &[Token<'_>], found: &mut Vec<String>) {
 
 /// Without `IF EXISTS` and `ONLY`.
 fn after_words<'a, 't>(mut rest: &'a [Token<'t>]) -> &'a [Token<'t>] {
-    if let [first, second, more @ ..] = rest && first.is("if") && second.is("exists") {
+    if let [first, second, more @ ..] = rest
+        && first.is("if")
+        && second.is("exists")
+    {
         rest = more;
     }
     match rest {

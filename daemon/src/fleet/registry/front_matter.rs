@@ -57,15 +57,22 @@ pub(super) fn front_matter(
     found: &Tokens<'_>,
     findings: &mut Vec<LintFinding>,
 ) -> FrontMatter {
-    let mut refuse = |line, message: String, help: String| findings.push(mistake(file, line, RULE, message, help));
+    let mut refuse =
+        |line, message: String, help: String| findings.push(mistake(file, line, RULE, message, help));
     let (entries, first, head) = entries(text, &mut refuse);
     for comment in found.comments.iter().filter(|comment| comment.at >= head) {
-        if let Some(key) = key_of(comment.text).and_then(|(key, _)| KEYS.into_iter().find(|known| *known == key)) {
+        if let Some(key) =
+            key_of(comment.text).and_then(|(key, _)| KEYS.into_iter().find(|known| *known == key))
+        {
             // A description harms nobody; a time-out that is not obeyed does.
             if key != "description" {
                 let line = Lines::of(text).at(comment.at);
                 let message = format!("`{key}:` stands below the first statement, where it is not read");
-                refuse(line, message, "move it to the head of the file, or write it without the colon".to_owned());
+                refuse(
+                    line,
+                    message,
+                    "move it to the head of the file, or write it without the colon".to_owned(),
+                );
             }
         }
     }
@@ -104,7 +111,8 @@ pub(super) fn front_matter(
         (Some((_, line)), _) if matter.is_outside => refuse(
             line,
             "`chunk` and `transaction: none` together".to_owned(),
-            "remove `transaction: none`: each chunk has its own transaction, with its cursor in the ledger".to_owned(),
+            "remove `transaction: none`: each chunk has its own transaction, with its cursor in the ledger"
+                .to_owned(),
         ),
         (Some((rows, line)), cursor) => {
             for name in ["cursor", "chunk"].into_iter().filter(|name| !says(found, name)) {
@@ -115,7 +123,8 @@ pub(super) fn front_matter(
                         .to_owned(),
                 );
             }
-            matter.chunk = Some(Chunk { rows, start: cursor.map_or_else(|| "0".to_owned(), |(value, _)| value) });
+            matter.chunk =
+                Some(Chunk { rows, start: cursor.map_or_else(|| "0".to_owned(), |(value, _)| value) });
         }
         (None, Some((_, line))) => {
             refuse(line, "`cursor` without `chunk`".to_owned(), "write `-- chunk: 1000`, too".to_owned());
@@ -165,7 +174,11 @@ fn entries(text: &str, refuse: &mut impl FnMut(u32, String, String)) -> (Vec<Ent
             entries.push(Entry { key: known, value: value.to_owned(), line: number });
         } else if let Some(near) = crate::near::nearest(key, KEYS) {
             let message = format!("`{key}` is not known");
-            refuse(number, message, format!("did you mean `{near}`? A remark has no colon after its first word"));
+            refuse(
+                number,
+                message,
+                format!("did you mean `{near}`? A remark has no colon after its first word"),
+            );
         } else {
             first = first.or_else(|| Some(comment.trim().to_owned()));
         }
@@ -190,7 +203,8 @@ fn transaction(value: &str) -> Result<bool, Wrong> {
         "one" => Ok(false),
         _ => Err((
             format!("`{value}` is neither `one` nor `none`"),
-            "write `none` for statements that PostgreSQL refuses in a transaction; else remove the line".to_owned(),
+            "write `none` for statements that PostgreSQL refuses in a transaction; else remove the line"
+                .to_owned(),
         )),
     }
 }
@@ -227,9 +241,11 @@ fn chunk(value: &str) -> Result<u32, Wrong> {
 
 /// One query.
 fn verify(value: &str) -> Result<String, Wrong> {
-    let help = || "write one query whose single value is true, such as SELECT count(*) = 0 FROM t WHERE c IS NULL";
+    let help =
+        || "write one query whose single value is true, such as SELECT count(*) = 0 FROM t WHERE c IS NULL";
     let found = tokens(value);
-    let pieces = split(value, &found).map_err(|SplitMistake { message, help, .. }| (message, help.to_owned()))?;
+    let pieces =
+        split(value, &found).map_err(|SplitMistake { message, help, .. }| (message, help.to_owned()))?;
     match pieces.as_slice() {
         [query] if ["select", "with", "values", "table"].iter().any(|word| query.begins(&[word])) => {
             Ok(query.text.to_owned())
@@ -244,9 +260,10 @@ fn says(found: &Tokens<'_>, name: &str) -> bool {
     use squawk_lexer::TokenKind::Colon;
     found.tokens.windows(2).enumerate().any(|(at, pair)| {
         let [colon, word] = pair else { return false };
-        let is_cast = at.checked_sub(1).and_then(|before| found.tokens.get(before)).is_some_and(|before| {
-            before.kind == Colon && before.end() == colon.at
-        });
+        let is_cast = at
+            .checked_sub(1)
+            .and_then(|before| found.tokens.get(before))
+            .is_some_and(|before| before.kind == Colon && before.end() == colon.at);
         colon.kind == Colon && word.at == colon.end() && word.text == name && !is_cast
     })
 }

@@ -41,7 +41,8 @@ pub fn history(registry: &Registry, recorded: &[MigrationRow]) -> Vec<LintFindin
             && migration.version < newest.version
             && !known.contains_key(&migration.version)
         {
-            let next = registry.migrations.iter().map(|other| other.version).max().unwrap_or(newest.version) + 1;
+            let next =
+                registry.migrations.iter().map(|other| other.version).max().unwrap_or(newest.version) + 1;
             findings.push(mistake(
                 &first_file(&files_of(migration), &migration.id),
                 1,
@@ -90,7 +91,8 @@ fn first_file(files: &[MigrationFile], id: &str) -> String {
 }
 
 fn edited(was: &BTreeMap<String, String>, is: &BTreeMap<String, String>, id: &str) -> Vec<LintFinding> {
-    const HELP: &str = "put the file back as it was, and write the change as a new migration with a higher number";
+    const HELP: &str =
+        "put the file back as it was, and write the change as a new migration with a higher number";
     let mut findings = Vec::new();
     for (ending, text) in was {
         let file = format!("{id}{ending}");
@@ -123,7 +125,8 @@ pub(super) fn difference(was: &str, is: &str) -> (u32, String) {
     let end = was.iter().rev().zip(is.iter().rev()).take_while(|(a, b)| a == b).count();
     let shown = |sign: char, lines: &[&str]| {
         let count = lines.len().saturating_sub(end);
-        let mut shown: Vec<String> = lines.iter().take(count.min(SHOWN)).map(|line| format!("{sign} {line}")).collect();
+        let mut shown: Vec<String> =
+            lines.iter().take(count.min(SHOWN)).map(|line| format!("{sign} {line}")).collect();
         if count > SHOWN {
             shown.push(format!("{sign} ... {} more lines", count - SHOWN));
         }

@@ -82,8 +82,9 @@ pub(super) struct ReadStep {
 /// Reads a file; its mistakes go to `findings`, and with one there may be no step.
 pub(super) fn http_step(file: &str, text: String, findings: &mut Vec<LintFinding>) -> Option<ReadStep> {
     let lines = Lines::of(&text);
-    let mut refuse =
-        |at: usize, message: String, help: String| findings.push(mistake(file, lines.at(at), RULE, message, help));
+    let mut refuse = |at: usize, message: String, help: String| {
+        findings.push(mistake(file, lines.at(at), RULE, message, help))
+    };
     let written: Written = match toml::from_str(&text) {
         Ok(written) => written,
         Err(error) => {
@@ -170,7 +171,10 @@ fn read_call(keys: [Option<String>; 4], args: &toml::Table) -> Result<(CallTo, V
         }
     };
     if let Some(given) = GIVEN.iter().find(|given| args.contains_key(**given)) {
-        return Err((format!("`{given}` stands in args"), "remove it: the daemon adds it to each call".to_owned()));
+        return Err((
+            format!("`{given}` stands in args"),
+            "remove it: the daemon adds it to each call".to_owned(),
+        ));
     }
     Ok((to, object(args)?))
 }
@@ -198,7 +202,11 @@ fn address(url: String) -> Result<CallTo, Wrong> {
 }
 
 fn object(table: &toml::Table) -> Result<Value, Wrong> {
-    table.iter().map(|(key, value)| Ok((key.clone(), json(value)?))).collect::<Result<_, _>>().map(Value::Object)
+    table
+        .iter()
+        .map(|(key, value)| Ok((key.clone(), json(value)?)))
+        .collect::<Result<_, _>>()
+        .map(Value::Object)
 }
 
 /// JSON has neither dates nor numbers that are none.
@@ -206,12 +214,15 @@ fn json(value: &toml::Value) -> Result<Value, Wrong> {
     Ok(match value {
         toml::Value::String(text) => Value::from(text.as_str()),
         toml::Value::Integer(number) => Value::from(*number),
-        toml::Value::Float(number) => serde_json::Number::from_f64(*number).map(Value::Number).ok_or_else(|| {
-            (format!("{number} can't be written as JSON"), "write a number".to_owned())
-        })?,
+        toml::Value::Float(number) => serde_json::Number::from_f64(*number)
+            .map(Value::Number)
+            .ok_or_else(|| (format!("{number} can't be written as JSON"), "write a number".to_owned()))?,
         toml::Value::Boolean(flag) => Value::from(*flag),
         toml::Value::Datetime(date) => {
-            return Err((format!("{date} is a date, which JSON does not have"), "write it in quotes".to_owned()));
+            return Err((
+                format!("{date} is a date, which JSON does not have"),
+                "write it in quotes".to_owned(),
+            ));
         }
         toml::Value::Array(items) => Value::Array(items.iter().map(json).collect::<Result<_, _>>()?),
         toml::Value::Table(table) => object(table)?,

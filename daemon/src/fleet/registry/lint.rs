@@ -68,7 +68,19 @@ fn script(script: &Script, is_down: bool, findings: &mut Vec<LintFinding>) {
                  (pg_index.indisvalid): a broken try leaves an invalid one",
             ));
         }
-        if script.chunk.is_none() && changes_all(piece) && !target(piece).is_some_and(|table| new.contains(&table)) {
+        if piece.begins(&["cluster"]) || piece.begins(&["vacuum"]) && piece.says("full") {
+            findings.push(warning(
+                &script.file,
+                piece.line,
+                "table-copy",
+                "the table is locked against reads and writes for as long as it is copied",
+                "use pg_repack from outside, or plain VACUUM",
+            ));
+        }
+        if script.chunk.is_none()
+            && changes_all(piece)
+            && !target(piece).is_some_and(|table| new.contains(&table))
+        {
             findings.push(warning(
                 &script.file,
                 piece.line,

@@ -174,11 +174,18 @@ fn migration(
         return None;
     }
     for (file, replaced) in &replaces {
-        let mut refuse = |message: String, help: &str| mistakes.push(mistake(file, 1, "replaces", message, help));
+        let mut refuse =
+            |message: String, help: &str| mistakes.push(mistake(file, 1, "replaces", message, help));
         if replaces.iter().any(|(_, other)| other != replaced) {
-            refuse("both of its files say `replaces`, and not the same".to_owned(), "write it into one of them");
+            refuse(
+                "both of its files say `replaces`, and not the same".to_owned(),
+                "write it into one of them",
+            );
         } else if !before.iter().any(|earlier| earlier.id == *replaced) {
-            refuse(format!("{replaced} is no earlier migration"), "name one with a lower number, by its id: 002_add_tags");
+            refuse(
+                format!("{replaced} is no earlier migration"),
+                "name one with a lower number, by its id: 002_add_tags",
+            );
         } else if let Some(other) = before.iter().find(|other| other.replaces.as_ref() == Some(replaced)) {
             let message = format!("{replaced} is replaced by {} already", other.id);
             refuse(message, "name that one, which is replaced then as well");
@@ -227,8 +234,10 @@ pub fn row(migration: &Migration, at: i64) -> MigrationRow {
 /// The migration that was recorded. `replaces` is not looked up: the one it names is in another record.
 pub fn recorded(row: &MigrationRow) -> Result<Migration, RecordError> {
     let fail = |why: String| RecordError { id: row.id.clone(), why };
-    let files: Vec<MigrationFile> = serde_json::from_str(&row.files).map_err(|error| fail(error.to_string()))?;
-    let files: Vec<(String, Vec<u8>)> = files.into_iter().map(|file| (file.name, file.text.into_bytes())).collect();
+    let files: Vec<MigrationFile> =
+        serde_json::from_str(&row.files).map_err(|error| fail(error.to_string()))?;
+    let files: Vec<(String, Vec<u8>)> =
+        files.into_iter().map(|file| (file.name, file.text.into_bytes())).collect();
     let registry = read(&files);
     if let Some(wrong) = registry.mistakes.iter().find(|finding| finding.rule != "replaces") {
         return Err(fail(format!("{}:{}: {}", wrong.file, wrong.line, wrong.message)));

@@ -50,7 +50,8 @@ pub(super) fn named(file: &str) -> Named {
     };
     let Some(form) = form else { return Named::Ignored };
     // A TOML file without a number or a way is some tool's configuration.
-    let is_meant = form == Form::Sql || lower.starts_with(|c: char| c.is_ascii_digit()) || way(&lower).is_some();
+    let is_meant =
+        form == Form::Sql || lower.starts_with(|c: char| c.is_ascii_digit()) || way(&lower).is_some();
     match exact(file, form) {
         Ok(name) => Named::Migration(name),
         Err(_) if !is_meant => Named::Ignored,
@@ -90,7 +91,8 @@ fn exact(file: &str, form: Form) -> Result<FileName, String> {
         return Err("versions begin with 1".to_owned());
     }
     let is_word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
-    let name = rest.strip_prefix('_').filter(|name| name.chars().all(is_word) && !name.trim_matches('_').is_empty());
+    let name =
+        rest.strip_prefix('_').filter(|name| name.chars().all(is_word) && !name.trim_matches('_').is_empty());
     let Some(name) = name else {
         return Err("after the number come `_` and a name of a to z, 0 to 9 and `_`".to_owned());
     };
@@ -115,7 +117,8 @@ fn mend(lower: &str, form: Form) -> String {
     let stem = stem.strip_suffix(&format!(".{way}")).unwrap_or(stem);
     let digits = stem.len() - stem.trim_start_matches(|c: char| c.is_ascii_digit()).len();
     let (number, rest) = stem.split_at(digits);
-    let name: Vec<&str> = rest.split(|c: char| !c.is_ascii_alphanumeric()).filter(|part| !part.is_empty()).collect();
+    let name: Vec<&str> =
+        rest.split(|c: char| !c.is_ascii_alphanumeric()).filter(|part| !part.is_empty()).collect();
     let better = format!("{number:0>3}_{}.{way}.{end}", name.join("_"));
     match exact(&better, form) {
         Ok(_) if digits > 0 => format!("name it {better}, or move it out of the folder"),

@@ -25,9 +25,10 @@ pub(super) fn script(file: &str, text: String, findings: &mut Vec<LintFinding>) 
         Vec::new()
     });
     for piece in &pieces {
-        findings.extend(refused(piece, !matter.is_outside).map(|wrong| {
-            mistake(file, piece.line, wrong.rule, wrong.message, wrong.help)
-        }));
+        findings.extend(
+            refused(piece, !matter.is_outside)
+                .map(|wrong| mistake(file, piece.line, wrong.rule, wrong.message, wrong.help)),
+        );
     }
     let statements =
         pieces.iter().map(|piece| Statement { text: piece.text.to_owned(), line: piece.line }).collect();
@@ -85,7 +86,9 @@ fn refused(piece: &Piece<'_>, in_transaction: bool) -> Option<Refused> {
             },
         });
     }
-    if piece.begins(&["copy"]) && piece.tokens.windows(2).any(|pair| matches!(pair, [a, b] if a.is("from") && b.is("stdin"))) {
+    if piece.begins(&["copy"])
+        && piece.tokens.windows(2).any(|pair| matches!(pair, [a, b] if a.is("from") && b.is("stdin")))
+    {
         return Some(Refused {
             rule: "statement",
             message: "COPY FROM STDIN has no input here".to_owned(),

@@ -25,8 +25,7 @@ impl<'t> Piece<'t> {
 
     /// The first words, for as long as they are these.
     pub(super) fn begins(&self, words: &[&str]) -> bool {
-        self.tokens.len() >= words.len()
-            && self.tokens.iter().zip(words).all(|(token, word)| token.is(word))
+        self.tokens.len() >= words.len() && self.tokens.iter().zip(words).all(|(token, word)| token.is(word))
     }
 
     /// Whether one of its tokens is this word, without quotes.
@@ -131,7 +130,9 @@ fn after(body: Body, before: &[Token<'_>], token: &Token<'_>) -> Body {
         Body::None if token.is_any(&["function", "procedure"]) && is_created() => Body::Function,
         Body::Trigger if token.is("begin") => Body::InTrigger,
         // As SQLite itself tells a trigger's end: a CASE in it ends without a semicolon before.
-        Body::InTrigger if token.is("end") && before.last().is_some_and(|last| last.kind == TokenKind::Semi) => {
+        Body::InTrigger
+            if token.is("end") && before.last().is_some_and(|last| last.kind == TokenKind::Semi) =>
+        {
             Body::None
         }
         Body::Function if token.is("atomic") && before.last().is_some_and(|last| last.is("begin")) => {

@@ -59,7 +59,8 @@ impl Token<'_> {
 
     /// What stands between the dollar quotes, where the token is such a text.
     pub(super) fn dollar_quoted(&self) -> Option<&str> {
-        let TokenKind::Literal { kind: LiteralKind::DollarQuotedString { terminated: true } } = self.kind else {
+        let TokenKind::Literal { kind: LiteralKind::DollarQuotedString { terminated: true } } = self.kind
+        else {
             return None;
         };
         let tag = self.text.get(1..)?.find('$')? + 2;

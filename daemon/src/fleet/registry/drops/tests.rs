@@ -21,7 +21,6 @@ fn what_is_dropped_is_named() {
             &["column app.notes.slug", "column app.notes.b"],
         ),
         ("ALTER TABLE notes * DROP COLUMN a", &["column notes.a"]),
-        ("ALTER TABLE only DROP COLUMN a", &["column only.a"]),
         ("TRUNCATE a, ONLY b, c * RESTART IDENTITY", &["rows of a", "rows of b", "rows of c"]),
         ("TRUNCATE TABLE a", &["rows of a"]),
         ("DELETE FROM ONLY notes WHERE a = 1", &["rows of notes"]),

@@ -65,7 +65,12 @@ fn each_mistake_has_its_line_and_its_mend() {
         ("-- timeout: 5", 1, "`timeout`: `5` is no length of time", "30s, 5m"),
         ("-- timeout: 0s", 1, "`timeout`: `0s` is out of range", "more than 0"),
         ("-- lock_timeout: 8d", 1, "`lock_timeout`: `8d` is out of range", "at most 7d"),
-        ("-- timeout: 99999999999999999999d", 1, "`timeout`: `99999999999999999999d` is no length of time", "30s"),
+        (
+            "-- timeout: 99999999999999999999d",
+            1,
+            "`timeout`: `99999999999999999999d` is no length of time",
+            "30s",
+        ),
         ("-- timeout:", 1, "`timeout` has no value", "write one"),
         ("-- timeout: 1s\n-- timeout: 2s", 2, "`timeout` stands there twice", "remove one"),
         ("-- chunk: x\n", 1, "`chunk`: `x` is no number of rows", "from 1 to 1000000"),
@@ -108,7 +113,9 @@ fn a_key_in_a_text_is_no_front_matter() {
 
 #[test]
 fn lengths_are_as_the_configuration_writes_them() {
-    for (text, millis) in [("1ms", 1), ("30s", 30_000), ("5m", 300_000), ("2h", 7_200_000), ("7d", 604_800_000)] {
+    for (text, millis) in
+        [("1ms", 1), ("30s", 30_000), ("5m", 300_000), ("2h", 7_200_000), ("7d", 604_800_000)]
+    {
         assert_eq!(length(text).unwrap(), Duration::from_millis(millis), "{text}");
     }
 }

@@ -44,7 +44,10 @@ fn an_edited_file_is_refused_with_the_difference() {
     let edited = ("001_a.up.sql", "CREATE TABLE a (\n  b text NOT NULL,\n  c int\n);\n");
     let found = findings(&[FIRST, SECOND], 2, &[edited, SECOND]);
     assert_eq!(found.len(), 1);
-    assert_eq!((found[0].file.as_str(), found[0].line, found[0].rule.as_str()), ("001_a.up.sql", 2, "edited"));
+    assert_eq!(
+        (found[0].file.as_str(), found[0].line, found[0].rule.as_str()),
+        ("001_a.up.sql", 2, "edited")
+    );
     assert!(found[0].mistake);
     assert_eq!(
         found[0].message,

@@ -71,7 +71,11 @@ fn each_mistake_has_its_line() {
         ("deploy = true\n[verify]\nquery = \"a\"", 2, "missing field `expect`"),
         ("deploy = true\n[verify]\nquery = \"a\"\nexpect = {}", 2, "`expect` is empty"),
         ("deploy = true\n[verify]\nexpect = { a = 1 }", 2, "one of query, mutation, action and url"),
-        ("deploy = true\n[verify]\nquery = \"a\"\npaged = true\nexpect = { a = 1 }", 4, "unknown field `paged`"),
+        (
+            "deploy = true\n[verify]\nquery = \"a\"\npaged = true\nexpect = { a = 1 }",
+            4,
+            "unknown field `paged`",
+        ),
     ] {
         let (_, findings) = read(text);
         let [finding] = findings.as_slice() else { unreachable!("{text}: {findings:?}") };

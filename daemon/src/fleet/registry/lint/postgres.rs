@@ -13,14 +13,17 @@ use crate::fleet::registry::finding::warning;
 use crate::fleet::registry::split::Piece;
 use crate::fleet::registry::token::Lines;
 
+/// What the rules are about; rows as text, and what is SQLite's alone, are not looked at.
+const DDL: [&str; 5] = ["alter", "create", "drop", "truncate", "reindex"];
+
 /// The parser goes down into brackets by calling itself.
 const DEEPEST: usize = 500;
 
-/// A longer text is rows, and its syntax tree would take hundreds of times as much.
-const LONGEST: usize = 1024 * 1024;
+/// Tokens of one statement: an expression costs the square of its length.
+const LONGEST: usize = 5_000;
 
 /// Of the thread that parses: address space, of which only what is used is memory.
-const STACK: usize = 512 * 1024 * 1024;
+const STACK: usize = 256 * 1024 * 1024;
 
 /// Rules and the safer form. Left out are matters of taste (types of columns, `IF EXISTS` in a transaction), and what the runner
 /// does itself: time-outs, transactions.
@@ -85,7 +88,6 @@ const RULES: &[(Rule, &str)] = &[
     (Rule::BanTruncateCascade, "name the tables that are to be emptied, without CASCADE"),
     (Rule::BanDropDatabase, "remove it: the tenant's database is what is migrated"),
     (Rule::BanAlterDomainWithAddConstraint, "write the CHECK as a constraint of the tables, NOT VALID first"),
-    (Rule::PreferRepack, "VACUUM FULL and CLUSTER lock the table for as long as they copy it: use pg_repack, or plain VACUUM"),
     (Rule::IdentifierTooLong, "write at most 63 bytes: PostgreSQL cuts the rest away silently"),
     (
         Rule::PreferRobustStmts,
@@ -108,24 +110,33 @@ pub(super) fn lint(
     is_down: bool,
 ) -> Vec<LintFinding> {
     let lines = Lines::of(&script.text);
-    let ranges: Vec<Range<usize>> = pieces.iter().map(Piece::range).collect();
-    let is_deep = pieces.iter().any(|piece| depth(piece) > DEEPEST);
-    let found = if is_deep || script.text.len() > LONGEST {
-        None
-    } else {
-        let text = script.text.as_str();
-        let rules = rules(script.transaction, is_down);
-        apart(|| violations(text, &ranges, rules, script.transaction))
-    };
-    let Some(found) = found else {
-        let message = "it is too long or too deep for PostgreSQL's rules: nobody looked for locks in it";
-        return vec![warning(&script.file, 1, "not-looked-at", message, "cut it into several migrations")];
-    };
     let mut findings = Vec::new();
+    let mut refuse = |line| {
+        let message = "it is too long or too deep for PostgreSQL's rules: nobody looked for locks in it";
+        findings.push(warning(
+            &script.file,
+            line,
+            "not-looked-at",
+            message,
+            "write it as several statements",
+        ));
+    };
+    let (ddl, other): (Vec<&Piece<'_>>, Vec<&Piece<'_>>) =
+        pieces.iter().partition(|piece| piece.tokens.first().is_some_and(|token| token.is_any(&DDL)));
+    let (large, ddl): (Vec<&Piece<'_>>, Vec<&Piece<'_>>) =
+        ddl.into_iter().partition(|piece| piece.tokens.len() > LONGEST || depth(piece) > DEEPEST);
+    large.iter().for_each(|piece| refuse(piece.line));
+    let text = blanked(&script.text, large.iter().chain(&other).map(|piece| piece.range()));
+    let ranges: Vec<Range<usize>> = ddl.iter().map(|piece| piece.range()).collect();
+    let rules = rules(script.transaction, is_down);
+    let found = apart(|| violations(text, &ranges, rules, script.transaction)).unwrap_or_else(|| {
+        refuse(1);
+        Vec::new()
+    });
     for Found { rule, at, message } in found {
-        let piece = pieces.iter().zip(&ranges).find(|(_, range)| range.contains(&at)).map(|(piece, _)| piece);
-        let is_new = piece.and_then(target).is_some_and(|table| new.contains(&table));
-        if is_new && rule != Rule::IdentifierTooLong {
+        let piece = ddl.iter().find(|piece| piece.range().contains(&at));
+        let is_new = piece.and_then(|piece| target(piece)).is_some_and(|table| new.contains(&table));
+        if is_new && !matches!(rule, Rule::IdentifierTooLong | Rule::PreferRobustStmts) {
             continue;
         }
         // Ours says more.
@@ -171,19 +182,24 @@ fn apart<T: Send>(work: impl FnOnce() -> T + Send) -> Option<T> {
     })
 }
 
-fn violations(text: &str, ranges: &[Range<usize>], rules: Vec<Rule>, in_transaction: bool) -> Vec<Found> {
-    // What is not PostgreSQL's is blanked out, so that it can't spoil what comes after it.
+/// The text with blanks where these are, so that offsets and lines stay.
+fn blanked(text: &str, ranges: impl Iterator<Item = Range<usize>>) -> String {
     let mut bytes = text.as_bytes().to_vec();
     for range in ranges {
-        let is_foreign =
-            text.get(range.clone()).is_none_or(|statement| !SourceFile::parse(statement).errors().is_empty());
-        if is_foreign {
-            for byte in bytes.get_mut(range.clone()).unwrap_or_default().iter_mut().filter(|byte| **byte != b'\n') {
-                *byte = b' ';
-            }
+        for byte in bytes.get_mut(range).unwrap_or_default().iter_mut().filter(|byte| **byte != b'\n') {
+            *byte = b' ';
         }
     }
-    let Ok(text) = String::from_utf8(bytes) else { return Vec::new() };
+    // Whole statements are blanked, so that no letter is cut.
+    String::from_utf8(bytes).unwrap_or_default()
+}
+
+fn violations(text: String, ranges: &[Range<usize>], rules: Vec<Rule>, in_transaction: bool) -> Vec<Found> {
+    // What is not PostgreSQL's would spoil what comes after it.
+    let is_foreign = |range: &&Range<usize>| {
+        text.get((*range).clone()).is_none_or(|statement| !SourceFile::parse(statement).errors().is_empty())
+    };
+    let text = blanked(&text, ranges.iter().filter(is_foreign).cloned());
     let parsed = SourceFile::parse(&text);
     let mut linter = Linter::from(rules);
     linter.settings.assume_in_transaction = in_transaction;

@@ -23,9 +23,16 @@ fn names_of_migrations() {
 
 #[test]
 fn what_has_nothing_to_do_with_us_is_ignored() {
-    for file in
-        ["README.md", ".hidden.sql", ".002_x.up.sql.swp", "002_x.up.sql~", "squawk.toml", "002_x.up.sql.orig", "notes", ""]
-    {
+    for file in [
+        "README.md",
+        ".hidden.sql",
+        ".002_x.up.sql.swp",
+        "002_x.up.sql~",
+        "squawk.toml",
+        "002_x.up.sql.orig",
+        "notes",
+        "",
+    ] {
         assert_eq!(named(file), Named::Ignored, "{file}");
     }
 }

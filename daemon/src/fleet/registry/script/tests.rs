@@ -24,14 +24,28 @@ fn a_script_is_its_statements_with_their_lines() {
 #[test]
 fn transactions_are_ours() {
     for text in [
-        "BEGIN", "begin transaction", "START TRANSACTION", "COMMIT", "END", "ROLLBACK TO a", "ABORT", "SAVEPOINT a",
-        "RELEASE a", "PREPARE TRANSACTION 'a'", "SET TRANSACTION READ ONLY", "ATTACH 'a' AS b",
+        "BEGIN",
+        "begin transaction",
+        "START TRANSACTION",
+        "COMMIT",
+        "END",
+        "ROLLBACK TO a",
+        "ABORT",
+        "SAVEPOINT a",
+        "RELEASE a",
+        "PREPARE TRANSACTION 'a'",
+        "SET TRANSACTION READ ONLY",
+        "ATTACH 'a' AS b",
     ] {
         for head in ["", "-- transaction: none\n"] {
             let (_, findings) = read(&format!("{head}SELECT 1;\n{text};"));
             assert_eq!(findings.len(), 1, "{text}");
             let line = if head.is_empty() { 2 } else { 3 };
-            assert_eq!((findings[0].rule.as_str(), findings[0].line), ("transaction-control", line), "{text}");
+            assert_eq!(
+                (findings[0].rule.as_str(), findings[0].line),
+                ("transaction-control", line),
+                "{text}"
+            );
             assert!(findings[0].mistake);
         }
     }
@@ -40,10 +54,18 @@ fn transactions_are_ours() {
 #[test]
 fn what_postgresql_refuses_in_a_transaction_needs_none() {
     for text in [
-        "CREATE INDEX CONCURRENTLY a ON b (c)", "create unique index concurrently if not exists a on b (c)",
-        "DROP INDEX CONCURRENTLY a", "REINDEX INDEX CONCURRENTLY a", "REINDEX (VERBOSE) TABLE CONCURRENTLY a",
-        "VACUUM ANALYZE a", "CREATE DATABASE a", "DROP DATABASE a", "ALTER SYSTEM SET a = 1", "REINDEX DATABASE a",
-        "ALTER TABLE a DETACH PARTITION b CONCURRENTLY", "CREATE TABLESPACE a LOCATION 'b'",
+        "CREATE INDEX CONCURRENTLY a ON b (c)",
+        "create unique index concurrently if not exists a on b (c)",
+        "DROP INDEX CONCURRENTLY a",
+        "REINDEX INDEX CONCURRENTLY a",
+        "REINDEX (VERBOSE) TABLE CONCURRENTLY a",
+        "VACUUM ANALYZE a",
+        "CREATE DATABASE a",
+        "DROP DATABASE a",
+        "ALTER SYSTEM SET a = 1",
+        "REINDEX DATABASE a",
+        "ALTER TABLE a DETACH PARTITION b CONCURRENTLY",
+        "CREATE TABLESPACE a LOCATION 'b'",
     ] {
         let (_, findings) = read(&format!("{text};"));
         assert_eq!(findings.len(), 1, "{text}");
@@ -56,9 +78,15 @@ fn what_postgresql_refuses_in_a_transaction_needs_none() {
 #[test]
 fn what_postgresql_takes_in_a_transaction_is_taken() {
     for text in [
-        "ALTER TYPE a ADD VALUE 'b'", "CREATE INDEX a ON b (c)", "REFRESH MATERIALIZED VIEW CONCURRENTLY a",
-        "SET LOCAL lock_timeout = '1s'", "CREATE TABLE begin_at (a text)", "COPY a TO STDOUT",
-        "PREPARE a AS SELECT 1", "INSERT INTO a VALUES ('VACUUM concurrently')", "PRAGMA foreign_keys = ON",
+        "ALTER TYPE a ADD VALUE 'b'",
+        "CREATE INDEX a ON b (c)",
+        "REFRESH MATERIALIZED VIEW CONCURRENTLY a",
+        "SET LOCAL lock_timeout = '1s'",
+        "CREATE TABLE begin_at (a text)",
+        "COPY a TO STDOUT",
+        "PREPARE a AS SELECT 1",
+        "INSERT INTO a VALUES ('VACUUM concurrently')",
+        "PRAGMA foreign_keys = ON",
         "CREATE TABLE a (b INTEGER PRIMARY KEY AUTOINCREMENT) STRICT, WITHOUT ROWID",
     ] {
         assert!(read(&format!("{text};")).1.is_empty(), "{text}");

@@ -14,7 +14,8 @@ fn refused(text: &str) -> (u32, String) {
 
 #[test]
 fn semicolons_end_statements_and_comments_around_them_are_left_out() {
-    let text = "-- head\n\nCREATE TABLE a (b text); -- after\n/* before */ INSERT INTO a VALUES (1) ;;\n ; SELECT 1";
+    let text =
+        "-- head\n\nCREATE TABLE a (b text); -- after\n/* before */ INSERT INTO a VALUES (1) ;;\n ; SELECT 1";
     assert_eq!(texts(text), ["CREATE TABLE a (b text)", "INSERT INTO a VALUES (1)", "SELECT 1"]);
     let lines: Vec<u32> = pieces(text).iter().map(|piece| piece.line).collect();
     assert_eq!(lines, [3, 4, 5]);
@@ -91,7 +92,8 @@ fn part() -> impl Strategy<Value = String> {
         "[a-z;'\" ]{0,6}".prop_map(|text| format!(" /* {text} /* ; */ */ ")),
         "[a-z;'\"$ ]{0,6}".prop_map(|text| format!(" --{text}\n")),
         "[a-z; ]{0,6}".prop_map(|text| format!(" ( {text} ) ")),
-        "[a-z;\\\\']{0,4}".prop_map(|text| format!(" E'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))),
+        "[a-z;\\\\']{0,4}"
+            .prop_map(|text| format!(" E'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))),
     ]
 }
 

@@ -251,7 +251,8 @@ const PUT_SCHEMAS: &str = "INSERT INTO fleet_schemas (hash, lines, seen_at)
      SELECT value->>0, value->>1, $2 FROM json_each($1) WHERE true ON CONFLICT DO NOTHING";
 
 const NOTIFIED: &str =
-    "UPDATE fleet_instances SET notified_at = $2 WHERE tenant_id IN (SELECT value FROM json_each($1))";
+    "UPDATE fleet_instances SET notified_at = $2
+      WHERE state <> 'connected' AND tenant_id IN (SELECT value FROM json_each($1))";
 
 const PLACE: &str = "WITH new AS MATERIALIZED (SELECT value->>0 AS tenant, value->>1 AS place FROM json_each($1))
      UPDATE fleet_instances SET place_in_waves = new.place FROM new WHERE fleet_instances.tenant_id = new.tenant";

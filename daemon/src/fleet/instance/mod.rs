@@ -1,0 +1,407 @@
+//! Instances (D2): tenants' databases, what is known of them, and their credentials, which are sealed for their tenant.
+
+mod notify;
+mod order;
+mod place;
+mod retest;
+mod rotate;
+mod view;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex};
+
+use cutover_shared::fleet::{DriverKind, Hidden, InstanceDetail, InstanceState, InstanceView, NewInstance};
+use cutover_shared::ids::TenantId;
+use futures::StreamExt as _;
+use secrecy::{SecretBox, SecretString};
+use serde_json::json;
+use tokio::sync::Notify;
+
+pub use self::order::places;
+pub use self::place::{Place, PlaceError, place};
+pub use self::retest::Retested;
+pub use self::rotate::Rotated;
+pub use self::view::Sight;
+use super::credential;
+use super::driver::Schema;
+use super::kind::Inner;
+use super::observe::{Seen, ops};
+use super::runner::TARGET;
+use super::schema::difference;
+use crate::audit::Who;
+use crate::client::Client;
+use crate::run::KindError;
+use crate::seal::{Seal, SealError};
+use crate::store::{
+    FleetOp, InstanceFilter, InstanceRow, Lane, MigrationRow, ReadError, StepRow, UNIT_ROWS, Unit, WriteError,
+};
+
+/// Instances that are read at a time, and asked before what was seen is written.
+const PAGE: u32 = 256;
+
+/// Of what was seen, at a time: each has an observation and may have a schema.
+const SEEN: usize = UNIT_ROWS / 2;
+
+/// Instances in a receipt; the list has the others.
+const SHOWN: usize = 1_000;
+
+/// Bytes of a tenant's id, an external id, a deploy key.
+const LONGEST_ID: usize = 256;
+const LONGEST_KEY: usize = 4096;
+
+/// Why something was not done with instances. No variant holds anything secret.
+#[derive(Debug, thiserror::Error)]
+pub enum InstanceError {
+    /// A row can't be taken; none of its unit was.
+    #[error("{tenant}: {what}; {mend}")]
+    Refused { tenant: TenantId, what: String, mend: String },
+    #[error("{given} instances at once are too many; hand in at most {UNIT_ROWS}")]
+    TooMany { given: usize },
+    #[error("there is no instance of {0}; `cutover fleet instance add` makes one")]
+    Unknown(TenantId),
+    #[error("{tenant} can't be asked: {reason}; mend the address or the server, then try again")]
+    Unreachable { tenant: TenantId, reason: String },
+    /// The file with the keys is as it was.
+    #[error("no key was added: {0}")]
+    Ring(String),
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    #[error(transparent)]
+    Asked(#[from] KindError),
+}
+
+/// Adds a key to the file of the ring and answers with it once it is durable: its id and its bytes, or why not.
+pub type Ring = Arc<dyn Fn() -> Result<(String, SecretBox<[u8; 32]>), String> + Send + Sync>;
+
+/// What became of rows that were handed in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Added {
+    pub added: u64,
+    pub replaced: u64,
+}
+
+/// Instances. Cheap to clone.
+#[derive(Clone)]
+pub struct Instances {
+    inner: Arc<Inner>,
+    client: Client,
+    ring: Ring,
+    state: Arc<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// By how much the distance between two tests of an instance in `error` has grown. Forgotten with the daemon.
+    pace: Mutex<HashMap<TenantId, u32>>,
+    /// Only one key is added at a time.
+    rotation: tokio::sync::Mutex<()>,
+    rotated: Notify,
+}
+
+impl Instances {
+    /// `client`: tells owners; `ring`: where a new key is made durable.
+    pub fn new(inner: Arc<Inner>, client: Client, ring: Ring) -> Self {
+        Self { inner, client, ring, state: Arc::default() }
+    }
+
+    /// Adds or replaces instances, all of them or none; at most 256.
+    ///
+    /// # Errors
+    /// [`InstanceError::Refused`] names the first row that can't be taken.
+    pub async fn add(
+        &self,
+        rows: &[NewInstance],
+        from_application: bool,
+        who: &Who,
+    ) -> Result<Added, InstanceError> {
+        if rows.len() > UNIT_ROWS {
+            return Err(InstanceError::TooMany { given: rows.len() });
+        }
+        let at = self.inner.clock.now();
+        let mut seen = HashSet::new();
+        let mut new = Vec::with_capacity(rows.len());
+        for row in rows {
+            let place = checked(row)?;
+            if !seen.insert(&row.tenant) {
+                return Err(refused(row, "it stands there twice", "remove one of the rows"));
+            }
+            new.push(self.sealed(row, place, from_application, at)?);
+        }
+        if new.is_empty() {
+            return Ok(Added::default());
+        }
+        let tenants: Vec<TenantId> = rows.iter().map(|row| row.tenant.clone()).collect();
+        let known = self.inner.db.fleet_instances_of(&tenants).await?.len();
+        let told: Vec<_> = new
+            .iter()
+            .map(|row| json!({"tenant": row.tenant, "driver": row.driver, "place": row.place, "key": row.key_id}))
+            .collect();
+        let subject = if let [only] = new.as_slice() {
+            format!("instance {}", only.tenant)
+        } else {
+            format!("{} instances", new.len())
+        };
+        let audit = who.did(at, "fleet.instance.add", subject, json!({"instances": told}));
+        let unit = Unit::new().with(FleetOp::Instances { rows: new }).with(audit);
+        self.inner.db.write(Lane::Handler, unit).await?;
+        Ok(Added { added: (rows.len() - known.min(rows.len())) as u64, replaced: known as u64 })
+    }
+
+    fn sealed(
+        &self,
+        row: &NewInstance,
+        place: Place,
+        from_application: bool,
+        at: i64,
+    ) -> Result<InstanceRow, InstanceError> {
+        let secret = |hidden: &Hidden| SecretString::from(hidden.0.clone());
+        let (url, key) = (secret(&row.url), row.key.as_ref().map(secret));
+        let sealed = credential::close(&self.inner.seal, &row.tenant, &url, key.as_ref())?;
+        Ok(InstanceRow {
+            tenant: row.tenant.clone(),
+            external_user: row.external_user.clone(),
+            driver: row.driver,
+            place: place.place,
+            host: place.host,
+            server: place.server,
+            key_id: Seal::key_of(&sealed).unwrap_or_default().to_owned(),
+            sealed,
+            from_application,
+            state: InstanceState::New,
+            reason: None,
+            version: 0,
+            expected_schema: None,
+            seen_schema: None,
+            drift: None,
+            place_in_waves: places(&row.tenant, &self.inner.settings.canary),
+            checked_at: None,
+            notified_at: None,
+            added_at: at,
+        })
+    }
+
+    /// Forgets an instance and its steps; its history stays, and its database is not touched.
+    ///
+    /// # Errors
+    /// It is not there.
+    pub async fn remove(&self, tenant: &TenantId, who: &Who) -> Result<(), InstanceError> {
+        let row = self.row(tenant).await?;
+        let at = self.inner.clock.now();
+        let detail = json!({"driver": row.driver, "place": row.place, "version": row.version});
+        let audit = who.did(at, "fleet.instance.remove", format!("instance {tenant}"), detail);
+        let unit = Unit::new().with(FleetOp::Remove { tenants: vec![tenant.clone()] }).with(audit);
+        Ok(self.inner.db.write(Lane::Handler, unit).await?)
+    }
+
+    /// All that is known of an instance.
+    ///
+    /// # Errors
+    /// It is not there.
+    pub async fn detail(&self, tenant: &TenantId) -> Result<InstanceDetail, InstanceError> {
+        let row = self.row(tenant).await?;
+        let steps = self.inner.db.fleet_steps(tenant).await?;
+        let drift = match &row.drift {
+            Some(_) => self.difference(&row).await?,
+            None => Vec::new(),
+        };
+        let (target, migrations) = self.ground().await?;
+        Ok(self.sight(target, &migrations).detail(row, &steps, drift))
+    }
+
+    /// Connects and reads version and schema: of this tenant, or of all in `error`. The views of those that were asked, at most
+    /// 1,000.
+    ///
+    /// # Errors
+    /// It is not there. That a database can't be reached is no error: the view says so.
+    pub async fn test(&self, tenant: Option<&TenantId>) -> Result<Vec<InstanceView>, InstanceError> {
+        let mut asked = Vec::new();
+        if let Some(tenant) = tenant {
+            let row = self.row(tenant).await?;
+            asked.push(tenant.clone());
+            self.look(vec![row]).await?;
+        } else {
+            let all = self.in_error().await?;
+            asked.extend(all.iter().take(SHOWN).map(|row| row.tenant.clone()));
+            self.look(all).await?;
+        }
+        self.views(&asked).await
+    }
+
+    /// Takes the schema as it is now for the one that is expected.
+    ///
+    /// # Errors
+    /// It is not there, or can't be reached.
+    pub async fn accept(&self, tenant: &TenantId, who: &Who) -> Result<InstanceView, InstanceError> {
+        let row = self.row(tenant).await?;
+        let mut seen = self.inner.observe(&row).await?;
+        let at = self.inner.clock.now();
+        if let Some(error) = &seen.error {
+            let reason = error.text.clone();
+            self.write(std::slice::from_ref(&seen)).await?;
+            return Err(InstanceError::Unreachable { tenant: tenant.clone(), reason });
+        }
+        seen.observation.expects = true;
+        let drift = seen.observation.drift.take();
+        let detail = json!({"difference": drift, "was": row.expected_schema, "schema": seen.observation.seen_schema});
+        let audit = who.did(at, "fleet.instance.accept", format!("instance {tenant}"), detail);
+        let unit = Unit::new().with_all(ops(&[seen], at)).with(audit);
+        self.inner.db.write(Lane::Handler, unit).await?;
+        let mut views = self.views(std::slice::from_ref(tenant)).await?;
+        views.pop().ok_or_else(|| InstanceError::Unknown(tenant.clone()))
+    }
+
+    /// Gives every instance its place in the order of waves, where the canary tenants are others than before. How many moved.
+    ///
+    /// # Errors
+    /// The store can't be read or written.
+    pub async fn follow_canary(&self) -> Result<u64, InstanceError> {
+        let mut moved = 0;
+        let mut after: Option<(u32, TenantId)> = None;
+        loop {
+            let from = after.as_ref().map(|(place, tenant)| (*place, tenant.as_str()));
+            let rows = self.inner.db.fleet_instances(&InstanceFilter::default(), from, PAGE).await?;
+            let Some(last) = rows.last() else { return Ok(moved) };
+            after = Some((last.place_in_waves, last.tenant.clone()));
+            let rows: Vec<(TenantId, u32)> = rows
+                .into_iter()
+                .map(|row| (row.place_in_waves, places(&row.tenant, &self.inner.settings.canary), row.tenant))
+                .filter(|(was, is, _)| was != is)
+                .map(|(_, is, tenant)| (tenant, is))
+                .collect();
+            moved += rows.len() as u64;
+            if !rows.is_empty() {
+                self.inner.db.write(Lane::Run, Unit::new().with(FleetOp::Places { rows })).await?;
+            }
+        }
+    }
+
+    async fn row(&self, tenant: &TenantId) -> Result<InstanceRow, InstanceError> {
+        let mut rows = self.inner.db.fleet_instances_of(std::slice::from_ref(tenant)).await?;
+        rows.pop().ok_or_else(|| InstanceError::Unknown(tenant.clone()))
+    }
+
+    /// All in `error`, by their place.
+    async fn in_error(&self) -> Result<Vec<InstanceRow>, InstanceError> {
+        let filter = InstanceFilter { state: Some(InstanceState::Error), ..InstanceFilter::default() };
+        let mut all: Vec<InstanceRow> = Vec::new();
+        loop {
+            let from = all.last().map(|row| (row.place_in_waves, row.tenant.as_str()));
+            let rows = self.inner.db.fleet_instances(&filter, from, PAGE).await?;
+            if rows.is_empty() {
+                return Ok(all);
+            }
+            all.extend(rows);
+        }
+    }
+
+    /// Asks these, some at once, and writes what was seen. Those that could not be reached.
+    async fn look(&self, rows: Vec<InstanceRow>) -> Result<HashSet<TenantId>, InstanceError> {
+        let mut away = HashSet::new();
+        let mut rows = rows.into_iter();
+        loop {
+            let part: Vec<InstanceRow> = rows.by_ref().take(SEEN).collect();
+            if part.is_empty() {
+                return Ok(away);
+            }
+            let asks = part.into_iter().map(|row| {
+                let inner = self.inner.clone();
+                Box::pin(async move { inner.observe(&row).await })
+            });
+            let parallel = self.inner.settings.parallel.max(1);
+            let seen: Vec<Result<Seen, KindError>> =
+                futures::stream::iter(asks).buffer_unordered(parallel).collect().await;
+            let seen: Vec<Seen> = seen.into_iter().collect::<Result<_, _>>()?;
+            self.write(&seen).await?;
+            away.extend(
+                seen.into_iter().filter(|one| one.error.is_some()).map(|one| one.observation.tenant),
+            );
+        }
+    }
+
+    async fn write(&self, seen: &[Seen]) -> Result<(), InstanceError> {
+        let unit = Unit::new().with_all(ops(seen, self.inner.clock.now()));
+        Ok(self.inner.db.write(Lane::Handler, unit).await?)
+    }
+
+    async fn views(&self, tenants: &[TenantId]) -> Result<Vec<InstanceView>, InstanceError> {
+        let mut rows = self.inner.db.fleet_instances_of(tenants).await?;
+        rows.sort_by(|a, b| (a.place_in_waves, &a.tenant.0).cmp(&(b.place_in_waves, &b.tenant.0)));
+        let mut steps: HashMap<TenantId, Vec<StepRow>> = HashMap::new();
+        for step in self.inner.db.fleet_steps_of(tenants).await? {
+            steps.entry(step.tenant.clone()).or_default().push(step);
+        }
+        let (target, migrations) = self.ground().await?;
+        let sight = self.sight(target, &migrations);
+        let view = |row: InstanceRow| {
+            let steps = steps.remove(&row.tenant).unwrap_or_default();
+            sight.view(&sight.standing(row, &steps))
+        };
+        Ok(rows.into_iter().map(view).collect())
+    }
+
+    /// The target and the recorded migrations.
+    async fn ground(&self) -> Result<(u32, Vec<MigrationRow>), InstanceError> {
+        let target = self.inner.db.setting(TARGET).await?;
+        let target = target.and_then(|(value, ..)| value.parse().ok()).unwrap_or(0);
+        Ok((target, self.inner.db.fleet_migrations().await?))
+    }
+
+    fn sight<'a>(&'a self, target: u32, migrations: &'a [MigrationRow]) -> Sight<'a> {
+        Sight { target, migrations, waves: &self.inner.waves }
+    }
+
+    /// What was seen last against what is expected.
+    async fn difference(&self, row: &InstanceRow) -> Result<Vec<String>, InstanceError> {
+        let db = &self.inner.db;
+        let expected = match &row.expected_schema {
+            Some(expected) => Some(expected.clone()),
+            None => db.fleet_common_schema(row.driver, row.version).await?,
+        };
+        let (Some(expected), Some(seen)) = (expected, &row.seen_schema) else { return Ok(Vec::new()) };
+        let (expected, seen) = (db.fleet_schema(&expected).await?, db.fleet_schema(seen).await?);
+        let (Some(expected), Some(seen)) = (expected, seen) else { return Ok(Vec::new()) };
+        Ok(difference(&Schema::of_text(&expected), &Schema::of_text(&seen)))
+    }
+}
+
+fn refused(row: &NewInstance, what: impl Into<String>, mend: impl Into<String>) -> InstanceError {
+    // The id may be what is wrong.
+    let tenant = TenantId::from(row.tenant.0.chars().filter(|c| !c.is_control()).take(80).collect::<String>());
+    InstanceError::Refused { tenant, what: what.into(), mend: mend.into() }
+}
+
+/// The place of a row that can be taken.
+fn checked(row: &NewInstance) -> Result<Place, InstanceError> {
+    let is_id = |text: &str| {
+        (1..=LONGEST_ID).contains(&text.len()) && text.trim() == text && !text.chars().any(char::is_control)
+    };
+    if !is_id(row.tenant.as_str()) {
+        return Err(refused(row, "this is no id of a tenant", "write the id that the application gave it"));
+    }
+    if row.external_user.as_deref().is_some_and(|user| !is_id(user)) {
+        return Err(refused(row, "its external id is none", "write it, or leave it out"));
+    }
+    match (row.driver, &row.key) {
+        (DriverKind::Http, None) => {
+            return Err(refused(row, "it has no deploy key", "hand in the deployment's key, too"));
+        }
+        (DriverKind::Postgres | DriverKind::Sqlite, Some(_)) => {
+            return Err(refused(row, "only a deployment has a key", "leave the key out"));
+        }
+        (DriverKind::Http, Some(Hidden(key)))
+            if key.is_empty() || key.len() > LONGEST_KEY || !key.bytes().all(|b| b.is_ascii_graphic()) =>
+        {
+            // The deploy key travels in a header.
+            return Err(refused(row, "its deploy key can't be one", "hand it in as the deployment shows it"));
+        }
+        (DriverKind::Postgres | DriverKind::Sqlite | DriverKind::Http, _) => {}
+    }
+    place(row.driver, &row.url.0).map_err(|error| refused(row, error.what, error.mend))
+}
+
+#[cfg(test)]
+mod tests;
