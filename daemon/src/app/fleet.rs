@@ -11,9 +11,12 @@ use crate::clock::Clock;
 use crate::config::{Config, FleetApplication, FleetDeploy};
 use crate::faults::Faults;
 use crate::fleet::drivers::Drivers;
+use crate::fleet::drivers::application::ApplicationList;
+use crate::fleet::instance::{Instances, Ring};
 use crate::fleet::kind::Inner;
 use crate::fleet::live::Live;
 use crate::fleet::wave::Waves;
+use crate::init::{add_key, seal_key_file};
 use crate::seal::Seal;
 use crate::store::Db;
 use crate::fleet::settings::{Application, ApplicationColumns, Deploy, Http, Load, Notify, Settings};
@@ -81,6 +84,7 @@ pub(super) fn fleet_parts(
     let (most, every) = settings.load.as_ref().map_or((f64::MAX, Duration::MAX), |load| (load.most, load.every));
     Ok(Arc::new(Inner {
         drivers: Drivers::new(settings.http.clone(), Client::new()?, clock.clone()),
+        application: settings.application.as_ref().map(ApplicationList::new).transpose()?,
         live: Live::new(clock.clone(), most, every),
         waves: Waves::new(&settings.waves),
         tasks: TaskTracker::new(),
@@ -90,4 +94,11 @@ pub(super) fn fleet_parts(
         faults: faults.clone(),
         settings,
     }))
+}
+
+/// Instances, with the file that their keys are in.
+pub(super) fn instances(config: &Config, inner: Arc<Inner>) -> Result<Instances, Failure> {
+    let path = seal_key_file(&config.state_dir);
+    let ring: Ring = Arc::new(move || add_key(&path).map_err(|error| error.to_string()));
+    Ok(Instances::new(inner, Client::new()?, ring))
 }

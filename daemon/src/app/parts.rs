@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use cutover_shared::mapping::Mode;
 
 use super::credentials::Credentials;
-use super::fleet::fleet_parts;
+use super::fleet::{fleet_parts, instances};
 use super::gits::gits;
 use super::imports::imports;
 use super::measured::Measured;
@@ -163,6 +163,7 @@ pub(super) async fn build(
         app_slug: credentials.slug.clone(),
     };
     let engine = Engine::new(db.clone(), clock.clone(), faults.clone(), brake.clone(), settings, gate, kinds);
+    let instances = instances(config, fleet_parts.clone())?;
     let fleet = Fleet::new(fleet_parts, engine.clone());
     let planner = Planner {
         db: db.clone(),
@@ -263,6 +264,7 @@ pub(super) async fn build(
         context: OperatorContext::new(db.clone(), clock.clone(), host, asker),
         identity,
         fleet,
+        instances,
         importer: Importer::new(db.clone(), seal.clone(), clock.clone()),
         records_planner: RecordsPlanner { db: db.clone(), engine: engine.clone() },
         inbox,

@@ -73,6 +73,14 @@ pub(super) fn spawn(
     let sandboxes = built.sandboxes.clone();
     until_stop(shutdown, "sandboxes", async move { sandboxes.work().await });
     until_stop(shutdown, "sandboxes in use", built.gits.clone().work());
+    let instances = parts.instances.clone();
+    until_stop(shutdown, "instances away", async move {
+        if let Err(error) = instances.follow_canary().await {
+            tracing::error!(%error, "the canary list of the fleet could not be followed; the next start tries again");
+        }
+        instances.retest_work().await;
+    });
+    until_stop(shutdown, "instances sealed again", parts.instances.clone().reseal_work());
     until_stop(shutdown, "plan expiry", expire(parts.clone()));
     until_stop(
         shutdown,

@@ -14,6 +14,7 @@ use tokio_util::task::TaskTracker;
 use super::book::{self, Note};
 use super::driver::{Purpose, StepAsk};
 use super::drivers::Drivers;
+use super::drivers::application::ApplicationList;
 use super::halt::Tally;
 use super::item::{self, fleet_item, way};
 use super::live::Live;
@@ -39,6 +40,8 @@ pub struct Inner {
     pub faults: Faults,
     pub settings: Settings,
     pub drivers: Drivers,
+    /// Where a tenant's version is written back that came from there.
+    pub application: Option<ApplicationList>,
     pub live: Live,
     pub waves: Waves,
     /// Readings of load.

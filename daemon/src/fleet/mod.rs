@@ -25,6 +25,7 @@ pub mod wave;
 
 use std::sync::Arc;
 
+use self::drivers::application::ApplicationList;
 use crate::run::Engine;
 
 /// The fleet, as doors see it. Cheap to clone.
@@ -35,6 +36,11 @@ pub struct Fleet {
 }
 
 impl Fleet {
+    /// The application's list of its tenants' databases, where one is configured.
+    pub fn application(&self) -> Option<&ApplicationList> {
+        self.inner.application.as_ref()
+    }
+
     /// Over what its kind of run works with.
     pub fn new(inner: Arc<kind::Inner>, engine: Engine) -> Self {
         Self { inner, engine }

@@ -157,7 +157,7 @@ async fn a_retry_takes_one_group_and_what_it_held_up() {
     let again = life.engine.ended(&run.id).await;
     let counts = &again.progress.counts;
     assert_eq!((counts.failed, counts.skipped, counts.done), (1, 0, 19));
-    let detail = life.fleet.detail(&tenant(3)).await.unwrap();
+    let detail = life.instances.detail(&tenant(3)).await.unwrap();
     assert_eq!(detail.steps.iter().map(|step| step.attempt).collect::<Vec<_>>(), [2, 1]);
     let unknown = life.fleet.retry(&run.id, "nothing", &ana()).await.unwrap_err();
     assert!(unknown.to_string().contains("no failed tenant of group"));
@@ -187,7 +187,7 @@ async fn who_is_away_or_was_changed_by_hand_is_named_and_the_others_are_done() {
     let select = Select::understand(super::Fleet::FIELDS, &ask, 0).unwrap();
     let away = life.fleet.instances(&select, &ask).await.unwrap();
     assert_eq!((away.total, away.rows[0].tenant.clone(), away.rows[0].state), (1, tenant(6), InstanceState::Error));
-    let detail = life.fleet.detail(&tenant(5)).await.unwrap();
+    let detail = life.instances.detail(&tenant(5)).await.unwrap();
     assert!(detail.drift.iter().any(|line| line.starts_with('+') && line.contains("colour")), "{:?}", detail.drift);
     // The next plan leaves both out and says why.
     let next = life.fleet.plan(&FleetScope::All, Some(2), false, &ana()).await.unwrap();

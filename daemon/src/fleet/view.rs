@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use cutover_shared::filter::INSTANCES;
 use cutover_shared::fleet::{
     DriverKind, FLEET, FailureGroup, FleetFault, FleetItem, FleetResult, FleetStatus, FleetSummary, HistoryEntry,
-    InstanceDetail, InstanceView, LintFinding, MigrationFile, MigrationView, PlanGroup, StepStatus, WaveView, Way,
+    InstanceView, LintFinding, MigrationFile, MigrationView, PlanGroup, WaveView, Way,
 };
 use cutover_shared::ids::{RunId, TenantId};
 use cutover_shared::page::{Page, PageAsk};
@@ -13,15 +13,14 @@ use cutover_shared::run::{ItemState, RunView};
 use cutover_shared::window::{Window, WindowAsk};
 
 use super::Fleet;
-use super::driver::Schema;
 use super::error::FleetError;
+use super::instance::Sight;
 use super::item::fleet_item;
 use super::migration::Migration;
 use super::registry;
-use super::schema::difference;
 use super::wave::PLACES;
 use crate::audit::Who;
-use crate::store::{FailureRow, InstanceStanding, Select, StoredItem};
+use crate::store::{FailureRow, Select, StoredItem};
 
 /// Bytes of one step's text that a plan shows.
 const SHOWN: usize = 16 * 1024;
@@ -65,7 +64,7 @@ impl Fleet {
             failures: db.fleet_failures().await?.into_iter().map(failure).collect(),
             throttles: self.inner.live.throttles(),
             run,
-            old_key: db.fleet_other_key(&self.inner.seal.key_id()).await?,
+            old_key: db.fleet_other_key(&self.inner.seal.current_key()).await?,
         })
     }
 
@@ -93,43 +92,16 @@ impl Fleet {
     /// # Errors
     /// The filter can't be understood, or the store can't be read.
     pub async fn instances(&self, select: &Select, ask: &WindowAsk) -> Result<Window<InstanceView>, FleetError> {
-        let known = self.versions().await?;
+        let migrations = self.inner.db.fleet_migrations().await?;
         let target = self.target().await?.unwrap_or(0);
         let ends = self.inner.waves.ends();
         let window = self.inner.db.fleet_window(select, target, &ends, ask.offset, ask.rows()).await?;
-        Ok(window.map(|standing| self.show(standing, &known, target)))
+        let sight = Sight { target, migrations: &migrations, waves: &self.inner.waves };
+        Ok(window.map(|standing| sight.view(&standing)))
     }
 
     /// The fields that instances are filtered and sorted by.
     pub const FIELDS: &'static cutover_shared::filter::Fields = &INSTANCES;
-
-    async fn versions(&self) -> Result<BTreeSet<u32>, FleetError> {
-        Ok(self.inner.db.fleet_migrations().await?.into_iter().map(|row| row.version).collect())
-    }
-
-    fn show(&self, standing: InstanceStanding, known: &BTreeSet<u32>, target: u32) -> InstanceView {
-        let InstanceStanding { row, status, failed } = standing;
-        InstanceView {
-            wave: self.inner.waves.wave(row.place_in_waves),
-            pending: pending(row.version, target, known),
-            status,
-            class: failed.as_ref().and_then(|step| step.class),
-            error: failed.as_ref().and_then(|step| step.error.clone()),
-            failed: failed.map(|step| step.migration),
-            tenant: row.tenant,
-            external_user: row.external_user,
-            driver: row.driver,
-            place: row.place,
-            server: row.server,
-            state: row.state,
-            reason: row.reason,
-            version: row.version,
-            drift: row.drift,
-            from_application: row.from_application,
-            key: row.key_id,
-            checked_at: row.checked_at,
-        }
-    }
 
     /// A tenant's version, and how many migrations are still to come for it; none where no database of it is known.
     ///
@@ -137,72 +109,11 @@ impl Fleet {
     /// The store can't be read.
     pub async fn stands(&self, tenant: &TenantId) -> Result<Option<(u32, u32)>, FleetError> {
         let Some(row) = self.inner.instance(tenant).await? else { return Ok(None) };
+        let migrations = self.inner.db.fleet_migrations().await?;
         let target = self.target().await?.unwrap_or(0);
-        Ok(Some((row.version, pending(row.version, target, &self.versions().await?))))
-    }
-
-    /// One instance in a list's form.
-    ///
-    /// # Errors
-    /// There is none, or the store can't be read.
-    pub async fn instance(&self, tenant: &TenantId) -> Result<InstanceView, FleetError> {
-        let text = format!("tenant:\"{}\"", tenant.as_str().replace('"', ""));
-        let ask = WindowAsk { filter: text, limit: 500, ..WindowAsk::default() };
-        let none = || FleetError::NoInstance(tenant.clone());
-        let select = Select::understand(&INSTANCES, &ask, self.inner.clock.now()).map_err(|_| none())?;
-        let found = self.instances(&select, &ask).await?;
-        found.rows.into_iter().find(|one| one.tenant == *tenant).ok_or_else(none)
-    }
-
-    /// All that is known of an instance.
-    ///
-    /// # Errors
-    /// There is none, or the store can't be read.
-    pub async fn detail(&self, tenant: &TenantId) -> Result<InstanceDetail, FleetError> {
-        let instance = self.instance(tenant).await?;
-        let row = self.inner.instance(tenant).await?.ok_or_else(|| FleetError::NoInstance(tenant.clone()))?;
-        let target = self.target().await?.unwrap_or(0);
-        let steps = self.inner.db.fleet_steps(tenant).await?;
-        let mut told: BTreeMap<u32, HistoryEntry> = BTreeMap::new();
-        for migration in self.inner.db.fleet_migrations().await? {
-            if migration.version > target.max(row.version) {
-                continue;
-            }
-            let has = migration.version <= row.version;
-            let status = if has {
-                StepStatus::Completed
-            } else {
-                StepStatus::Pending
-            };
-            told.insert(migration.version, unrun(tenant, migration.id, migration.version, status));
-        }
-        for step in steps {
-            told.insert(step.version, entry(step));
-        }
-        let drift = match (&row.drift, &row.expected_schema, &row.seen_schema) {
-            (Some(_), expected, Some(seen)) => self.difference(&row, expected.as_deref(), seen).await?,
-            _ => Vec::new(),
-        };
-        Ok(InstanceDetail { instance, steps: told.into_values().collect(), drift })
-    }
-
-    async fn difference(
-        &self,
-        row: &crate::store::InstanceRow,
-        expected: Option<&str>,
-        seen: &str,
-    ) -> Result<Vec<String>, FleetError> {
-        let db = &self.inner.db;
-        let expected = match expected {
-            Some(expected) => Some(expected.to_owned()),
-            None => db.fleet_common_schema(row.driver, row.version).await?,
-        };
-        let Some(expected) = expected else { return Ok(Vec::new()) };
-        let (old, new) = (db.fleet_schema(&expected).await?, db.fleet_schema(seen).await?);
-        Ok(match (old, new) {
-            (Some(old), Some(new)) => difference(&Schema::of_text(&old), &Schema::of_text(&new)),
-            _ => Vec::new(),
-        })
+        let sight = Sight { target, migrations: &migrations, waves: &self.inner.waves };
+        let view = sight.view(&sight.standing(row, &[]));
+        Ok(Some((view.version, view.pending)))
     }
 
     /// The migrations of the folder, oldest first.
@@ -372,14 +283,6 @@ impl Fleet {
     }
 }
 
-/// Migrations between a version and the target.
-fn pending(version: u32, target: u32, known: &BTreeSet<u32>) -> u32 {
-    if version >= target {
-        return 0;
-    }
-    u32::try_from(known.range(version.saturating_add(1)..=target).count()).unwrap_or(u32::MAX)
-}
-
 /// Whether a failed item is of a group: its reason is the class and the text that the group was made of.
 fn is_of(group: &str, migration: &str, reason: &str) -> bool {
     use cutover_shared::fleet::ErrorClass;
@@ -407,44 +310,4 @@ fn cut(text: &str) -> String {
     }
     let end = text.floor_char_boundary(SHOWN);
     format!("{}\n... and {} bytes more", text.get(..end).unwrap_or_default(), text.len() - end)
-}
-
-fn entry(step: crate::store::StepRow) -> HistoryEntry {
-    HistoryEntry {
-        seq: 0,
-        tenant: step.tenant,
-        migration: step.migration,
-        version: step.version,
-        way: step.way,
-        status: step.status,
-        class: step.class,
-        error: step.error,
-        attempt: step.attempt,
-        run: step.run,
-        started_at: step.started_at,
-        completed_at: step.completed_at,
-    }
-}
-
-/// A step that no run of ours has touched.
-fn unrun(
-    tenant: &TenantId,
-    migration: String,
-    version: u32,
-    status: StepStatus,
-) -> HistoryEntry {
-    HistoryEntry {
-        seq: 0,
-        tenant: tenant.clone(),
-        migration,
-        version,
-        way: Way::Up,
-        status,
-        class: None,
-        error: None,
-        attempt: 0,
-        run: RunId(String::new()),
-        started_at: None,
-        completed_at: None,
-    }
 }

@@ -103,11 +103,6 @@ impl Seal {
         parts.next().filter(|format| *format == FORMAT).and(parts.next())
     }
 
-    /// The key that seals now.
-    pub fn key_id(&self) -> String {
-        self.newer.last().unwrap_or(&self.oldest).id.clone()
-    }
-
     /// Seals `plain` for `owner`. The envelope is ASCII text: `s1.KEYID.BASE64`.
     pub fn seal(&self, owner: &str, plain: &[u8]) -> Result<String, SealError> {
         let key = self.current();

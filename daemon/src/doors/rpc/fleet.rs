@@ -6,6 +6,7 @@ use cutover_shared::fleet::{FleetAct, FleetAnswer, FleetQuery, FleetReceipt};
 
 use super::{Parts, window};
 use crate::audit::Who;
+use crate::fleet::instance::{Added, Rotated, Taken};
 
 pub(super) async fn query(parts: &Parts, query: FleetQuery) -> Result<FleetAnswer, RpcError> {
     let fleet = &parts.fleet;
@@ -15,7 +16,7 @@ pub(super) async fn query(parts: &Parts, query: FleetQuery) -> Result<FleetAnswe
             let select = window::select(parts, &INSTANCES, &ask)?;
             FleetAnswer::Instances(fleet.instances(&select, &ask).await?)
         }
-        FleetQuery::Instance { tenant } => FleetAnswer::Instance(Box::new(fleet.detail(&tenant).await?)),
+        FleetQuery::Instance { tenant } => FleetAnswer::Instance(Box::new(parts.instances.detail(&tenant).await?)),
         FleetQuery::Registry => FleetAnswer::Registry(fleet.migrations().await?),
         FleetQuery::History { tenant, page } => {
             FleetAnswer::History(fleet.history(tenant.as_ref(), &page).await?)
@@ -27,7 +28,7 @@ pub(super) async fn query(parts: &Parts, query: FleetQuery) -> Result<FleetAnswe
 }
 
 pub(super) async fn act(parts: &Parts, act: FleetAct, who: &Who) -> Result<FleetReceipt, RpcError> {
-    let fleet = &parts.fleet;
+    let (fleet, instances) = (&parts.fleet, &parts.instances);
     Ok(match act {
         FleetAct::Plan { scope, to, refresh } => {
             FleetReceipt::Planned(Box::new(fleet.plan(&scope, to, refresh, who).await?))
@@ -36,12 +37,26 @@ pub(super) async fn act(parts: &Parts, act: FleetAct, who: &Who) -> Result<Fleet
             FleetReceipt::Planned(Box::new(fleet.rollback(&scope, to, refresh, who).await?))
         }
         FleetAct::Retry { run, group } => FleetReceipt::Run(Box::new(fleet.retry(&run, &group, who).await?)),
-        _ => {
-            return Err(RpcError::new(
-                cutover_shared::error::ErrorCode::Internal,
-                "instances are not built yet",
-                "wait",
-            ));
+        FleetAct::Add { rows } => {
+            let Added { added, replaced } = instances.add(&rows, false, who).await?;
+            FleetReceipt::Added { added, replaced }
+        }
+        FleetAct::Remove { tenant } => {
+            instances.remove(&tenant, who).await?;
+            FleetReceipt::Removed { tenant }
+        }
+        FleetAct::Test { tenant } => FleetReceipt::Tested(instances.test(tenant.as_ref()).await?),
+        FleetAct::Accept { tenant } => {
+            FleetReceipt::Accepted(Box::new(instances.accept(&tenant, who).await?))
+        }
+        FleetAct::RotateKey => {
+            let Rotated { key, left } = instances.rotate_key(who).await?;
+            FleetReceipt::Rotating { key, left }
+        }
+        FleetAct::FromApplication => {
+            let Taken { added, replaced, left_out } =
+                instances.from_application(fleet.application(), who).await?;
+            FleetReceipt::FromApplication { added, replaced, left_out }
         }
     })
 }

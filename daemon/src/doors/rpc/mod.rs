@@ -34,6 +34,7 @@ pub use self::set_up::SetUp;
 use crate::audit::HeadFile;
 use crate::clock::Clock;
 use crate::fleet::Fleet;
+use crate::fleet::instance::Instances;
 use crate::flows::doctor::Doctor;
 use crate::flows::drill::Drills;
 use crate::flows::import::Imports;
@@ -80,6 +81,8 @@ pub struct Parts {
     pub hooks_planner: HooksPlanner,
     pub records_planner: RecordsPlanner,
     pub fleet: Fleet,
+    /// Tenants' databases and how to get in.
+    pub instances: Instances,
     pub importer: Importer,
     pub kill: KillSwitch,
     pub rollouts: Rollouts,

@@ -1,5 +1,6 @@
 //! Instances (D2): tenants' databases, what is known of them, and their credentials, which are sealed for their tenant.
 
+mod application;
 mod notify;
 mod order;
 mod place;
@@ -17,6 +18,7 @@ use secrecy::{SecretBox, SecretString};
 use serde_json::json;
 use tokio::sync::Notify;
 
+pub use self::application::Taken;
 pub use self::order::places;
 pub use self::place::{Place, PlaceError, place};
 pub use self::retest::Retested;
@@ -24,6 +26,7 @@ pub use self::rotate::Rotated;
 pub use self::view::Sight;
 use super::credential;
 use super::driver::Schema;
+use super::drivers::application::ApplicationError;
 use super::kind::Inner;
 use super::observe::{Seen, ops};
 use super::runner::TARGET;
@@ -64,6 +67,10 @@ pub enum InstanceError {
     /// The file with the keys is as it was.
     #[error("no key was added: {0}")]
     Ring(String),
+    #[error("the application's table of tenants' databases is not configured; write the section [fleet.application]")]
+    NoApplication,
+    #[error(transparent)]
+    Application(#[from] ApplicationError),
     #[error(transparent)]
     Seal(#[from] SealError),
     #[error(transparent)]
@@ -237,7 +244,7 @@ impl Instances {
     /// It is not there, or can't be reached.
     pub async fn accept(&self, tenant: &TenantId, who: &Who) -> Result<InstanceView, InstanceError> {
         let row = self.row(tenant).await?;
-        let mut seen = self.inner.observe(&row).await?;
+        let mut seen = self.inner.observe(&row, true).await?;
         let at = self.inner.clock.now();
         if let Some(error) = &seen.error {
             let reason = error.text.clone();
@@ -309,7 +316,7 @@ impl Instances {
             }
             let asks = part.into_iter().map(|row| {
                 let inner = self.inner.clone();
-                Box::pin(async move { inner.observe(&row).await })
+                Box::pin(async move { inner.observe(&row, true).await })
             });
             let parallel = self.inner.settings.parallel.max(1);
             let seen: Vec<Result<Seen, KindError>> =

@@ -203,6 +203,7 @@ impl<'a> Walk<'a> {
                     Ok(StepEnd::Done | StepEnd::Already) => {
                         changed = true;
                         broken = 0;
+                        self.write_back(link).await;
                         lock_waits = waits(self.pass.inner.settings.lock_tries);
                         self.tell(held.replace(Held { link, how: Ended::Done, note })).await;
                         at += 1;
@@ -252,6 +253,26 @@ impl<'a> Walk<'a> {
         match held {
             Some(held) => self.last(session, changed, held).await,
             None => session.close().await,
+        }
+    }
+
+    /// Tells the application which version its tenant has now. The tenant's own ledger is the truth: a version that can't be written
+    /// is written by the next step, or by whoever takes the instances from there again.
+    async fn write_back(&self, link: &Link<'_>) {
+        let Some(list) = self.pass.inner.application.as_ref().filter(|_| self.row.from_application) else { return };
+        let (old, new) = match link.way == link.says.way {
+            true => (link.says.from, link.says.to),
+            false => (link.says.to, link.says.from),
+        };
+        let tenant = &link.says.tenant;
+        let mut wrote = list.write_version(tenant, Some(old), new).await;
+        if old == 0 && matches!(wrote, Ok(false)) {
+            wrote = list.write_version(tenant, None, new).await;
+        }
+        match wrote {
+            Ok(true) => {}
+            Ok(false) => tracing::warn!(%tenant, old, new, "the application's schemaVersion is another; it was left alone"),
+            Err(error) => tracing::warn!(%tenant, new, %error, "the application's schemaVersion could not be written"),
         }
     }
 

@@ -17,6 +17,7 @@ use crate::faults::Faults;
 use crate::fleet::Fleet;
 use crate::fleet::credential;
 use crate::fleet::drivers::Drivers;
+use crate::fleet::instance::{Instances, Ring};
 use crate::fleet::kind::{FleetKind, Inner};
 use crate::fleet::live::Live;
 use crate::fleet::settings::{Settings, sample};
@@ -37,6 +38,7 @@ pub(super) struct Life {
     pub(super) db: Db,
     pub(super) engine: Engine,
     pub(super) fleet: Fleet,
+    pub(super) instances: Instances,
 }
 
 /// Places of the tenants: the first two are canaries, then two for each of the 10 %, then the others.
@@ -112,6 +114,7 @@ impl World {
         let clock = Clock::system();
         let inner = Arc::new(Inner {
             drivers: Drivers::new(settings.http.clone(), Client::new().unwrap(), clock.clone()),
+            application: None,
             live: Live::new(clock.clone(), f64::MAX, std::time::Duration::MAX),
             waves: Waves::new(&settings.waves),
             tasks: TaskTracker::new(),
@@ -133,7 +136,9 @@ impl World {
             Arc::new(OpenGate),
             vec![kind],
         );
-        Life { db, engine: engine.clone(), fleet: Fleet::new(inner, engine) }
+        let ring: Ring = Arc::new(|| Err("no ring".to_owned()));
+        let instances = Instances::new(inner.clone(), Client::new().unwrap(), ring);
+        Life { db, engine: engine.clone(), fleet: Fleet::new(inner, engine), instances }
     }
 
     /// Enters tenants as instances.
