@@ -36,6 +36,7 @@ pub fn leads_to(command: &str) -> Option<(Screen, String)> {
 fn fleet(verb: &str, rest: &[&str]) -> String {
     let named = match (verb, rest) {
         ("instance", ["show" | "test" | "accept", tenant, ..]) if !tenant.starts_with('-') => Some(*tenant),
+        ("history", [tenant, ..]) if !tenant.starts_with('-') => Some(*tenant),
         _ => option("--tenant", rest),
     };
     let filter = match named {
@@ -101,7 +102,7 @@ mod tests {
             ("cutover fleet instance list --filter status:failed", Screen::Fleet, "status:failed"),
             ("cutover fleet instance show acme", Screen::Fleet, "tenant:\"acme\""),
             ("cutover fleet instance test -- -acme", Screen::Fleet, ""),
-            ("cutover fleet history --tenant 'a b'", Screen::Fleet, "tenant:\"a b\""),
+            ("cutover fleet history 'a b'", Screen::Fleet, "tenant:\"a b\""),
             ("cutover fleet rollback --tenant acme --to 3", Screen::Fleet, "tenant:\"acme\""),
         ] {
             assert_eq!(leads_to(command), Some((screen, filter.to_owned())), "{command}");

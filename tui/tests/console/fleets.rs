@@ -117,7 +117,7 @@ fn the_history_is_turned_over_page_by_page() {
     console.wait(SECOND);
     assert!(shown(&console).contains("page 2"), "{}", shown(&console));
     console.press(&["C"]);
-    assert_eq!(copied(&console), "cutover fleet history --tenant tenant-00005 --after 4");
+    assert_eq!(copied(&console), "cutover fleet history --after 4 tenant-00005");
     // There is no third page.
     console.press(&["right"]);
     assert!(shown(&console).contains("page 2"));

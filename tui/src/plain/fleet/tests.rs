@@ -59,6 +59,10 @@ fn a_wave_is_halted_where_the_reason_says_so_and_those_before_it_are_over() {
     assert_eq!(moves_in(&held), Some(3));
     // No run: nobody's turn.
     assert_eq!(states(&with(RunState::Done)), [Done, Findings, Ahead, Ahead]);
+    // Old failures of a later wave do not make it the one that is halted.
+    let mut older = sample::status();
+    older.waves[3].failed = 2;
+    assert_eq!(moves_in(&older), Some(2));
     // A reason that names no wave leads to the last that failed.
     let mut other = sample::status();
     other.run.as_mut().unwrap().reason = Some("the store is full".into());

@@ -102,7 +102,7 @@ pub fn layer_twin(layer: &Layer) -> Option<String> {
         Layer::History { tenant, pages, .. } => {
             let after =
                 pages.last().map_or(String::new(), |after| format!(" {}", shell_option("--after", after)));
-            Some(format!("cutover fleet history {}{after}", shell_option("--tenant", tenant.as_str())))
+            Some(format!("cutover fleet history{after} {}", shell_argument(tenant.as_str())))
         }
         Layer::Timeline { name, .. } => Some(format!("cutover rollout timeline {name}")),
         _ => None,

@@ -95,6 +95,14 @@ fn a_dry_run_of_a_run_of_the_fleet_goes_its_way_again() {
     assert_eq!(again(&run).unwrap().twin, "cutover fleet rollback --tenant a:b --to 4");
     run.scope = "canary".into();
     assert_eq!(again(&run), None, "there is no such scope");
+    // On the list of runs too, where the mapping has a scope of the same name.
+    let on_runs = |run: &RunView| {
+        let bench = Bench::ready(World::default());
+        super::super::plan::selected(&bench.state, Some(&Subject::Run(Box::new(run.clone()))))
+    };
+    assert!(refusal(on_runs(&run)).contains("can't be planned again"));
+    run.scope = "tenant:acme".into();
+    assert_eq!(plan(on_runs(&run)).twin, "cutover fleet rollback --tenant acme --to 4");
     run.kind = "map".into();
     run.scope = "all".into();
     assert_eq!(again(&run), None);
