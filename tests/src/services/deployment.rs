@@ -113,14 +113,18 @@ async fn function(
     };
     let path = body["path"].as_str().unwrap_or_default();
     let Some(version) = world.version else {
-        return failed(&format!("Could not find public function for '{path}'. Did you forget to run `npx convex dev`?"));
+        return failed(&format!(
+            "Could not find public function for '{path}'. Did you forget to run `npx convex dev`?"
+        ));
     };
     if let Some(key) = body["args"]["idempotencyKey"].as_str() {
         *world.keys.entry(key.to_owned()).or_default() += 1;
     }
     let value = match (kind.as_str(), path) {
         ("query", "functions:ping") => json!({"version": version}),
-        (_, _) if world.fault == Fault::Function => return failed("Server Error\nUncaught Error: no such note"),
+        (_, _) if world.fault == Fault::Function => {
+            return failed("Server Error\nUncaught Error: no such note");
+        }
         ("mutation", "notes:addTags") => {
             let some = world.untagged.min(2);
             world.untagged -= some;
@@ -154,7 +158,9 @@ async fn hook(State(world): Shared, Json(body): Json<Value>) -> (StatusCode, Jso
     let mut world = world.lock().unwrap_or_else(PoisonError::into_inner);
     world.posts.push(("hook".to_owned(), body));
     match world.fault {
-        Fault::Status(status) => (StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY), Json(json!({}))),
+        Fault::Status(status) => {
+            (StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY), Json(json!({})))
+        }
         _ => (StatusCode::OK, Json(json!({"ok": true}))),
     }
 }

@@ -63,11 +63,21 @@ async fn table(database: &Database, updated: &str) {
     database.psql(&made).await.unwrap();
 }
 
-async fn add(database: &Database, tenant: &str, url: &str, key: Option<&str>, iv: usize, hex: bool, status: &str) {
+async fn add(
+    database: &Database,
+    tenant: &str,
+    url: &str,
+    key: Option<&str>,
+    iv: usize,
+    hex: bool,
+    status: &str,
+) {
     let url = seal(url, iv, hex);
     let key = key.map(|key| seal(key, iv, hex));
     let (sealed, ivs, tags) = match &key {
-        Some(key) => (format!("'{}'", key[0]), format!("{}:{}", url[1], key[1]), format!("{}:{}", url[2], key[2])),
+        Some(key) => {
+            (format!("'{}'", key[0]), format!("{}:{}", url[1], key[1]), format!("{}:{}", url[2], key[2]))
+        }
         None => ("NULL".to_owned(), url[1].clone(), url[2].clone()),
     };
     let sql = format!(
@@ -110,7 +120,13 @@ async fn connected_rows_are_opened_in_pages_and_the_others_named() {
         .iter()
         .map(|row| {
             let key = row.instance.key.as_ref().map(|key| key.0.as_str());
-            (row.instance.tenant.0.as_str(), row.instance.driver, row.instance.url.0.as_str(), key, row.version)
+            (
+                row.instance.tenant.0.as_str(),
+                row.instance.driver,
+                row.instance.url.0.as_str(),
+                key,
+                row.version,
+            )
         })
         .collect();
     assert_eq!(
@@ -122,7 +138,8 @@ async fn connected_rows_are_opened_in_pages_and_the_others_named() {
         ]
     );
     assert_eq!(rows[1].instance.external_user.as_deref(), Some("clerk-a"));
-    let reasons: Vec<_> = left_out.iter().map(|(tenant, reason)| (tenant.0.as_str(), reason.as_str())).collect();
+    let reasons: Vec<_> =
+        left_out.iter().map(|(tenant, reason)| (tenant.0.as_str(), reason.as_str())).collect();
     assert_eq!(
         reasons,
         [
@@ -148,7 +165,11 @@ async fn the_version_is_written_only_over_the_one_that_was_read() {
         for tenant in ["a", "b"] {
             add(&database, tenant, "https://a", Some("k"), 12, true, "connected").await;
         }
-        let before = ask(&database, r#"SELECT md5(("userDatabaseConfig".*)::text) FROM "userDatabaseConfig" WHERE "userId" = 'b'"#).await;
+        let before = ask(
+            &database,
+            r#"SELECT md5(("userDatabaseConfig".*)::text) FROM "userDatabaseConfig" WHERE "userId" = 'b'"#,
+        )
+        .await;
         let list = ApplicationList::new(&settings(&database)).unwrap();
         let a = TenantId("a".into());
         assert_eq!(list.write_version(&a, Some(2), 4).await, Ok(false), "somebody else was there");
@@ -158,9 +179,16 @@ async fn the_version_is_written_only_over_the_one_that_was_read() {
         let row = |column: &str| format!(r#"SELECT {column} FROM "userDatabaseConfig" WHERE "userId" = 'a'"#);
         assert_eq!(ask(&database, &row(r#""schemaVersion" || note || "clerkId""#)).await, "4theirsclerk-a");
         assert_eq!(ask(&database, &row(is_now)).await, "true", "{updated}");
-        database.psql(r#"UPDATE "userDatabaseConfig" SET "schemaVersion" = NULL WHERE "userId" = 'a'"#).await.unwrap();
+        database
+            .psql(r#"UPDATE "userDatabaseConfig" SET "schemaVersion" = NULL WHERE "userId" = 'a'"#)
+            .await
+            .unwrap();
         assert_eq!(list.write_version(&a, None, 1).await, Ok(true));
-        let after = ask(&database, r#"SELECT md5(("userDatabaseConfig".*)::text) FROM "userDatabaseConfig" WHERE "userId" = 'b'"#).await;
+        let after = ask(
+            &database,
+            r#"SELECT md5(("userDatabaseConfig".*)::text) FROM "userDatabaseConfig" WHERE "userId" = 'b'"#,
+        )
+        .await;
         assert_eq!(before, after, "no other row");
         list.close().await;
     }
@@ -173,7 +201,8 @@ async fn what_can_not_be_used_is_said_without_secrets() {
     let list = ApplicationList::new(&fine).unwrap();
     let error = list.page(None, 10).await.unwrap_err();
     assert_eq!(error, ApplicationError::Refused("relation \"userDatabaseConfig\" does not exist".into()));
-    let gone = Application { database: database.url.replace("/test_", "/nowhere_").into(), ..settings(&database) };
+    let gone =
+        Application { database: database.url.replace("/test_", "/nowhere_").into(), ..settings(&database) };
     let error = ApplicationList::new(&gone).unwrap().page(None, 10).await.unwrap_err();
     assert_eq!(error, ApplicationError::Unavailable);
     let bad = |change: fn(&mut Application)| {

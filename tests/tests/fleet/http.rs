@@ -53,11 +53,17 @@ async fn failures_are_told_apart() {
     let asks = Asks::default();
     let mut session = open(KIND, &there.url()).await;
     for (fault, class, unclear, text) in [
-        (Fault::Function, ErrorClass::MigrationBug, false, "failed: Server Error Uncaught Error: no such note"),
+        (
+            Fault::Function,
+            ErrorClass::MigrationBug,
+            false,
+            "failed: Server Error Uncaught Error: no such note",
+        ),
         (Fault::Status(500), ErrorClass::Connection, true, "out of order (HTTP 500)"),
-        (Fault::Status(403), ErrorClass::Connection, true, "the key is not accepted (HTTP 403)"),
+        (Fault::Status(403), ErrorClass::Connection, false, "the key is not accepted (HTTP 403)"),
+        (Fault::Status(504), ErrorClass::TimeOut, true, "gave up waiting"),
         (Fault::Status(404), ErrorClass::SchemaMismatch, false, "deploy again"),
-        (Fault::Status(302), ErrorClass::Connection, true, "elsewhere"),
+        (Fault::Status(302), ErrorClass::Connection, false, "elsewhere"),
     ] {
         there.world(|world| world.fault = fault);
         let error = asks.up(&mut session, KIND, &tags(2)).await.unwrap_err();
@@ -112,7 +118,10 @@ async fn a_deploy_command_has_the_key_in_its_environment_only() {
             "echo no such $CONVEX_DEPLOY_KEY at $CUTOVER_DEPLOYMENT_URL for acme >&2; exit 3".to_owned(),
             Some((ErrorClass::MigrationBug, "ended with 3: no such [redacted] at [redacted] for TENANT")),
         ),
-        ("yes | head -c 3000000 >&2; echo; exit 1".to_owned(), Some((ErrorClass::MigrationBug, "ended with 1"))),
+        (
+            "yes | head -c 3000000 >&2; echo; exit 1".to_owned(),
+            Some((ErrorClass::MigrationBug, "ended with 1")),
+        ),
         ("sleep 60 & sleep 60".to_owned(), Some((ErrorClass::TimeOut, "did not end within 1 s"))),
     ] {
         let argv = ["/bin/sh", "-c", &script, "deploy"].map(str::to_owned).to_vec();
@@ -120,7 +129,8 @@ async fn a_deploy_command_has_the_key_in_its_environment_only() {
         let mut session = drivers.open(KIND, &target(&there.url()), Purpose::Migrate).await.unwrap();
         let step = http(1, |step| {
             step.deploy = true;
-            step.timeout = Some(std::time::Duration::from_secs(if script.starts_with("sleep") { 1 } else { 20 }));
+            step.timeout =
+                Some(std::time::Duration::from_secs(if script.starts_with("sleep") { 1 } else { 20 }));
             // Has a call, so it is not done by its version alone.
             step.calls = vec![function(FunctionKind::Query, "notes:untagged", false)];
         });
@@ -135,7 +145,10 @@ async fn a_deploy_command_has_the_key_in_its_environment_only() {
         }
     }
     let seen = std::fs::read_to_string(seen).unwrap();
-    assert!(seen.contains(&format!("CONVEX_DEPLOY_KEY={DEPLOY_KEY}")) && seen.contains("CUTOVER_DEPLOYMENT_URL=http://"));
+    assert!(
+        seen.contains(&format!("CONVEX_DEPLOY_KEY={DEPLOY_KEY}"))
+            && seen.contains("CUTOVER_DEPLOYMENT_URL=http://")
+    );
     assert!(!seen.contains("HOME=") && !seen.contains("CARGO"), "{seen}");
 }
 
@@ -149,7 +162,11 @@ async fn after_a_crash_it_is_found_out_whether_a_step_is_done() {
     for (left, migration, expected) in [
         (0, http(2, |step| (step.calls, step.verify) = (call(), check())), Some(true)),
         (5, http(2, |step| (step.calls, step.verify) = (call(), check())), None),
-        (5, http(2, |step| (step.calls, step.verify, step.idempotent) = (call(), check(), true)), Some(false)),
+        (
+            5,
+            http(2, |step| (step.calls, step.verify, step.idempotent) = (call(), check(), true)),
+            Some(false),
+        ),
         (5, http(2, |step| (step.calls, step.idempotent) = (call(), true)), Some(false)),
         // The version tells of the deploy, not of the calls.
         (5, http(2, |step| (step.calls, step.deploy) = (call(), true)), None),
@@ -182,7 +199,8 @@ async fn a_tenant_with_a_database_calls_services_and_keeps_the_row() {
     let there = deployment(Some(1)).await;
     let database = database().await;
     let mut session = open(DriverKind::Postgres, &database.url).await;
-    let hook = || Call { to: CallTo::Url(format!("{}/hook", there.url())), args: json!({"a": 1}), paged: false };
+    let hook =
+        || Call { to: CallTo::Url(format!("{}/hook", there.url())), args: json!({"a": 1}), paged: false };
     let step = http(1, |step| step.calls = vec![hook()]);
     let asks = Asks::default();
     there.world(|world| world.fault = Fault::Status(500));

@@ -16,8 +16,10 @@ pub async fn database() -> Database {
 /// One text of the database.
 pub async fn ask(database: &Database, sql: &str) -> String {
     let mut connection = database.connect().await.unwrap();
-    let value: Option<String> =
-        sqlx::query_scalar(AssertSqlSafe(format!("SELECT ({sql})::text"))).fetch_one(&mut connection).await.unwrap();
+    let value: Option<String> = sqlx::query_scalar(AssertSqlSafe(format!("SELECT ({sql})::text")))
+        .fetch_one(&mut connection)
+        .await
+        .unwrap();
     connection.close().await.unwrap();
     value.unwrap_or_default()
 }
@@ -103,9 +105,13 @@ async fn errors_name_the_line_and_no_value() {
     let database = database().await;
     let mut session = open(KIND, &database.url).await;
     let asks = Asks::default();
-    asks.up(&mut session, KIND, &sql(1, "CREATE TABLE k (id int PRIMARY KEY);\nINSERT INTO k VALUES (1);\n", None))
-        .await
-        .unwrap();
+    asks.up(
+        &mut session,
+        KIND,
+        &sql(1, "CREATE TABLE k (id int PRIMARY KEY);\nINSERT INTO k VALUES (1);\n", None),
+    )
+    .await
+    .unwrap();
     for (up, text, class) in [
         (
             "SELECT 1;\nINSERT INTO k VALUES (1);\n",
@@ -117,8 +123,16 @@ async fn errors_name_the_line_and_no_value() {
             "0002_m2.up.sql:3: invalid input syntax for type integer: \"\u{2026}\" (22P02)",
             ErrorClass::MigrationBug,
         ),
-        ("CREATE TABLE k ();\n", "0002_m2.up.sql:1: relation \"k\" already exists (42P07)", ErrorClass::SchemaMismatch),
-        ("SELECT 1;\nSELEC 1;\n", "0002_m2.up.sql:2: syntax error at or near \"SELEC\" (42601)", ErrorClass::MigrationBug),
+        (
+            "CREATE TABLE k ();\n",
+            "0002_m2.up.sql:1: relation \"k\" already exists (42P07)",
+            ErrorClass::SchemaMismatch,
+        ),
+        (
+            "SELECT 1;\nSELEC 1;\n",
+            "0002_m2.up.sql:2: syntax error at or near \"SELEC\" (42601)",
+            ErrorClass::MigrationBug,
+        ),
         (
             "SELECT 1;\nCOMMIT;\n",
             "0002_m2.up.sql:2: a migration must not begin or end transactions: it is run in one, or, with `transaction: none`, each \
@@ -144,7 +158,10 @@ async fn a_check_that_is_not_true_takes_the_step_back() {
     let asks = Asks::default();
     let wrong = checked("SELECT count(*) = 2\n  FROM v");
     let error = asks.up(&mut session, KIND, &wrong).await.unwrap_err();
-    assert_eq!(error.text, "0001_m1.up.sql: the check `SELECT count(*) = 2 FROM v` is not true, so nothing was kept");
+    assert_eq!(
+        error.text,
+        "0001_m1.up.sql: the check `SELECT count(*) = 2 FROM v` is not true, so nothing was kept"
+    );
     assert_eq!(ask(&database, TABLES).await, "");
     let right = checked("SELECT count(*) = 1 FROM v;");
     assert_eq!(asks.up(&mut session, KIND, &right).await, Ok(StepEnd::Done));
@@ -157,7 +174,11 @@ async fn what_a_step_sets_for_the_session_does_not_reach_the_next() {
     let database = database().await;
     let mut session = open(KIND, &database.url).await;
     let all = [
-        sql(1, "CREATE SCHEMA other;\nSELECT pg_catalog.set_config('search_path', '', false);\nCREATE TEMP TABLE x (id int);\n", None),
+        sql(
+            1,
+            "CREATE SCHEMA other;\nSELECT pg_catalog.set_config('search_path', '', false);\nCREATE TEMP TABLE x (id int);\n",
+            None,
+        ),
         sql(2, "CREATE TABLE here (id int);\nCREATE TEMP TABLE x (id int);\n", None),
         sql(3, "CREATE TYPE mood AS ENUM ('sad');\nSELECT 'sad'::mood, 'cutover_migrations 4';\n", None),
     ];
@@ -184,7 +205,10 @@ async fn time_outs_are_told_from_mistakes() {
         script.timeout = Some(std::time::Duration::from_millis(50));
     });
     let error = asks.up(&mut session, KIND, &slow).await.unwrap_err();
-    assert_eq!((error.class, error.is_lock, error.code.as_deref()), (ErrorClass::TimeOut, false, Some("57014")));
+    assert_eq!(
+        (error.class, error.is_lock, error.code.as_deref()),
+        (ErrorClass::TimeOut, false, Some("57014"))
+    );
     assert_eq!(asks.up(&mut session, KIND, &blocked).await, Ok(StepEnd::Done));
     session.close().await;
 }

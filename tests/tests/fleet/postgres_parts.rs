@@ -38,7 +38,11 @@ async fn chunks_go_on_at_their_cursor() {
     assert!(error.text.contains("begun with another text"), "{error}");
     assert_eq!(Asks::default().up(&mut session, KIND, &step).await, Ok(StepEnd::Done));
     session.close().await;
-    assert_eq!(ask(&database, "SELECT count(*) FROM notes WHERE slug ~ '^[^+]*[+]$'").await, "10", "each row once");
+    assert_eq!(
+        ask(&database, "SELECT count(*) FROM notes WHERE slug ~ '^[^+]*[+]$'").await,
+        "10",
+        "each row once"
+    );
     assert_eq!(versions(&*look(KIND, &database.url).await), [1, 2]);
 }
 
@@ -47,10 +51,9 @@ async fn a_cursor_that_does_not_move_ends_the_step() {
     let database = database().await;
     let mut session = open(KIND, &database.url).await;
     let asks = Asks::default();
-    for (text, start, expected) in [
-        ("SELECT 7;\n", "0", "does not move"),
-        ("SELECT 'x';\n", "0", "not a whole number"),
-    ] {
+    for (text, start, expected) in
+        [("SELECT 7;\n", "0", "does not move"), ("SELECT 'x';\n", "0", "not a whole number")]
+    {
         let step = chunked(1, text, 3, start);
         let error = asks.up(&mut session, KIND, &step).await.unwrap_err();
         assert_eq!(error.class, ErrorClass::MigrationBug);
@@ -95,7 +98,11 @@ async fn statements_alone_are_counted_and_not_run_twice() {
     assert_eq!((part.statements, part.way), (1, Way::Up));
     assert_eq!(Asks::default().up(&mut session, KIND, &step).await, Ok(StepEnd::Done));
     session.close().await;
-    assert_eq!(ask(&database, "SELECT count(*) FROM pg_index WHERE indrelid = 'notes'::regclass AND indisvalid").await, "3");
+    assert_eq!(
+        ask(&database, "SELECT count(*) FROM pg_index WHERE indrelid = 'notes'::regclass AND indisvalid")
+            .await,
+        "3"
+    );
 }
 
 /// As a crash leaves it: the statement was begun, and nothing says how it ended.

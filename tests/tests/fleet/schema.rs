@@ -74,7 +74,10 @@ async fn every_change_by_hand_shows() {
         ("ALTER POLICY own ON notes USING (owner = 2)", "policy own"),
         ("CREATE SEQUENCE lonely", "lonely relation sequence"),
         ("CREATE UNLOGGED TABLE fast ()", "table unlogged"),
-        ("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'users_email_key'::regclass", "(invalid)"),
+        (
+            "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'users_email_key'::regclass",
+            "(invalid)",
+        ),
         ("CREATE SCHEMA other CREATE TABLE t (id int)", "other.t"),
     ] {
         database.psql(change).await.unwrap();

@@ -35,13 +35,16 @@ async fn file() -> File {
 
 async fn ask(path: &str, sql: &str) -> String {
     let mut connection = connect(path).await;
-    let value: Option<String> =
-        sqlx::query_scalar(AssertSqlSafe(format!("SELECT CAST(({sql}) AS TEXT)"))).fetch_one(&mut connection).await.unwrap();
+    let value: Option<String> = sqlx::query_scalar(AssertSqlSafe(format!("SELECT CAST(({sql}) AS TEXT)")))
+        .fetch_one(&mut connection)
+        .await
+        .unwrap();
     connection.close().await.unwrap();
     value.unwrap_or_default()
 }
 
-const TABLES: &str = "SELECT group_concat(name, ' ') FROM (SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name)";
+const TABLES: &str =
+    "SELECT group_concat(name, ' ') FROM (SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name)";
 
 #[tokio::test]
 async fn five_steps_go_up_and_down_with_their_ledger() {
@@ -97,7 +100,8 @@ async fn a_check_that_is_not_true_takes_the_step_back() {
     let checked = |query: &str| {
         with(sql(1, "INSERT INTO own VALUES (2);\n", None), |script| script.verify = Some(query.to_owned()))
     };
-    let error = Asks::default().up(&mut session, KIND, &checked("SELECT count(*) = 3 FROM own")).await.unwrap_err();
+    let error =
+        Asks::default().up(&mut session, KIND, &checked("SELECT count(*) = 3 FROM own")).await.unwrap_err();
     assert!(error.text.contains("is not true"), "{error}");
     assert_eq!(ask(&file.path, "SELECT count(*) FROM own").await, "1");
     let right = checked("SELECT count(*) = 2 FROM own");
@@ -116,7 +120,8 @@ async fn a_file_that_is_not_there_is_not_made_and_another_is_no_database() {
         assert!(!error.text.contains("planted"), "{error}");
     }
     assert!(!Path::new(&nowhere).exists());
-    std::fs::write(&nowhere, "no database at all, but long enough to be looked at as if it were one").unwrap();
+    std::fs::write(&nowhere, "no database at all, but long enough to be looked at as if it were one")
+        .unwrap();
     let error = drivers(None).open(KIND, &target(&nowhere), Purpose::Look).await.err().unwrap();
     assert_eq!(error.class, ErrorClass::Connection, "{error}");
 }
@@ -169,9 +174,15 @@ async fn chunks_and_statements_alone_go_on_where_the_ledger_says() {
     let mut session = open(KIND, &file.path).await;
     assert_eq!(session.ledger().rows[&2].part.as_ref().unwrap().cursor.as_deref(), Some("4"));
     assert_eq!(Asks::default().up(&mut session, KIND, &chunks).await, Ok(StepEnd::Done));
-    assert_eq!(ask(&file.path, "SELECT count(*) || ' ' || max(times) || ' ' || min(times) FROM n").await, "10 1 1");
+    assert_eq!(
+        ask(&file.path, "SELECT count(*) || ' ' || max(times) || ' ' || min(times) FROM n").await,
+        "10 1 1"
+    );
 
-    let statements = alone(3, "PRAGMA foreign_keys = ON;\nINSERT INTO own VALUES (7);\nINSERT INTO own VALUES (8);\nVACUUM;\n");
+    let statements = alone(
+        3,
+        "PRAGMA foreign_keys = ON;\nINSERT INTO own VALUES (7);\nINSERT INTO own VALUES (8);\nVACUUM;\n",
+    );
     let stopping = Asks::stopping("fleet.chunk.after", 2);
     assert_eq!(stopping.up(&mut session, KIND, &statements).await, Ok(StepEnd::Stopped));
     session.close().await;
@@ -187,8 +198,10 @@ async fn chunks_and_statements_alone_go_on_where_the_ledger_says() {
 async fn a_script_that_takes_too_long_is_broken_off() {
     let file = file().await;
     let mut session = open(KIND, &file.path).await;
-    let endless = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n)\nSELECT count(*) FROM n;\n";
-    let endless = with(sql(1, endless, None), |script| script.timeout = Some(std::time::Duration::from_millis(50)));
+    let endless =
+        "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n)\nSELECT count(*) FROM n;\n";
+    let endless =
+        with(sql(1, endless, None), |script| script.timeout = Some(std::time::Duration::from_millis(50)));
     let error = Asks::default().up(&mut session, KIND, &endless).await.unwrap_err();
     assert_eq!((error.class, error.is_lock), (ErrorClass::TimeOut, false));
     assert_eq!(error.text, "0001_m1.up.sql:1: it took longer than it may (9)");

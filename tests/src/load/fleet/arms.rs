@@ -61,13 +61,19 @@ impl Server {
             let mut connection = PgConnection::connect(url).await.map_err(failed)?;
             let count: i64 = sqlx::query_scalar(TABLES).fetch_one(&mut connection).await.map_err(failed)?;
             let rows: i64 = if ours {
-                sqlx::query_scalar("SELECT count(*) FROM cutover_migrations").fetch_one(&mut connection).await.map_err(failed)?
+                sqlx::query_scalar("SELECT count(*) FROM cutover_migrations")
+                    .fetch_one(&mut connection)
+                    .await
+                    .map_err(failed)?
             } else {
                 i64::from(MIGRATIONS)
             };
             connection.close().await.map_err(failed)?;
             if count != i64::from(MIGRATIONS * 2) || rows != i64::from(MIGRATIONS) {
-                return Err(FleetLoadError::Arm(format!("a tenant ended with {count} of {} things", MIGRATIONS * 2)));
+                return Err(FleetLoadError::Arm(format!(
+                    "a tenant ended with {count} of {} things",
+                    MIGRATIONS * 2
+                )));
             }
         }
         Ok(())
@@ -200,7 +206,8 @@ async fn sessions(kind: DriverKind, tenants: &[String], parallel: usize) -> Resu
 fn migration(version: u32) -> Migration {
     let text = up(version);
     let lines = (1..).zip(text.lines());
-    let statements = lines.map(|(line, text)| Statement { text: text.trim_end_matches(';').to_owned(), line }).collect();
+    let statements =
+        lines.map(|(line, text)| Statement { text: text.trim_end_matches(';').to_owned(), line }).collect();
     let id = format!("{version:04}_m{version}");
     let script = Script {
         file: format!("{id}.up.sql"),
@@ -236,7 +243,10 @@ async fn made(dir: &Path, files: usize) -> Result<Vec<String>, FleetLoadError> {
     let template = dir.join("template.db");
     let options = SqliteConnectOptions::new().filename(&template).create_if_missing(true);
     let mut connection = options.connect().await.map_err(failed)?;
-    sqlx::raw_sql("CREATE TABLE own (id INTEGER PRIMARY KEY)").execute(&mut connection).await.map_err(failed)?;
+    sqlx::raw_sql("CREATE TABLE own (id INTEGER PRIMARY KEY)")
+        .execute(&mut connection)
+        .await
+        .map_err(failed)?;
     connection.close().await.map_err(failed)?;
     let copy = |number: usize| {
         let path = dir.join(format!("{number}.db"));

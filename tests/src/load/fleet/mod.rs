@@ -56,7 +56,10 @@ pub async fn run(load: FleetLoad, out: &mut impl Write) -> Result<Report, FleetL
     let server = arms::Server::start().await?;
     let sqlx = peers::sqlx(load.sqlx.clone());
     if sqlx.is_none() {
-        let _ = writeln!(out, "no `sqlx` on PATH: its arm is left out (`cargo install sqlx-cli --no-default-features -F postgres`)");
+        let _ = writeln!(
+            out,
+            "no `sqlx` on PATH: its arm is left out (`cargo install sqlx-cli --no-default-features -F postgres`)"
+        );
     }
     let mut best = Best::default();
     for round in 0..load.rounds {
@@ -80,7 +83,8 @@ pub async fn run(load: FleetLoad, out: &mut impl Write) -> Result<Report, FleetL
                     let Some(program) = &sqlx else { continue };
                     let tenants = server.tenants("sqlx", load.databases).await?;
                     let source = peers::source(&load.folder)?;
-                    best.sqlx = best.sqlx.max(peers::migrate(program, source.path(), &tenants, load.parallel)?);
+                    best.sqlx =
+                        best.sqlx.max(peers::migrate(program, source.path(), &tenants, load.parallel)?);
                     best.sqlx_again =
                         best.sqlx_again.max(peers::migrate(program, source.path(), &tenants, load.parallel)?);
                     server.check(&tenants, false).await?;
@@ -88,7 +92,8 @@ pub async fn run(load: FleetLoad, out: &mut impl Write) -> Result<Report, FleetL
                 }
             }
         }
-        best.bare_files = best.bare_files.max(arms::bare_files(&load.folder, load.files, load.parallel).await?);
+        best.bare_files =
+            best.bare_files.max(arms::bare_files(&load.folder, load.files, load.parallel).await?);
         best.our_files = best.our_files.max(arms::our_files(&load.folder, load.files, load.parallel).await?);
     }
     let bar = |least: f64| Bar::AtLeast(if load.small { least / 4.0 } else { least });

@@ -1,7 +1,7 @@
 //! Values as the application seals them: AES-256-GCM, with iv and tag in columns of their own, all in hex or all in base64.
 
-use aes_gcm::aead::consts::{U12, U16};
 use aes_gcm::aead::Aead;
+use aes_gcm::aead::consts::{U12, U16};
 use aes_gcm::aes::Aes256;
 use aes_gcm::{AesGcm, KeyInit};
 use base64::Engine as _;
@@ -44,7 +44,8 @@ pub(super) struct Opener {
 impl Opener {
     pub(super) fn new(key: &SecretString) -> Result<Self, KeyError> {
         let text = key.expose_secret().trim();
-        let bytes = Zeroizing::new(decoded(text, is_hex(text, KEY)).filter(|key| key.len() == KEY).ok_or(KeyError)?);
+        let bytes =
+            Zeroizing::new(decoded(text, is_hex(text, KEY)).filter(|key| key.len() == KEY).ok_or(KeyError)?);
         Ok(Self {
             twelve: Box::new(AesGcm::new_from_slice(&bytes).map_err(|_| KeyError)?),
             sixteen: Box::new(AesGcm::new_from_slice(&bytes).map_err(|_| KeyError)?),
@@ -133,7 +134,8 @@ mod tests {
 
     #[test]
     fn keys_are_read_in_both_manners() {
-        for key in [hex(&KEY_BYTES), base64(&KEY_BYTES), base64(&KEY_BYTES).trim_end_matches('=').to_owned()] {
+        for key in [hex(&KEY_BYTES), base64(&KEY_BYTES), base64(&KEY_BYTES).trim_end_matches('=').to_owned()]
+        {
             assert!(Opener::new(&SecretString::from(key)).is_ok());
         }
         for key in ["", "short", &"g".repeat(64), &"a".repeat(63)] {

@@ -35,7 +35,9 @@ const CONNECTED: &str = "connected";
 /// Why the list can't be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ApplicationError {
-    #[error("the address of the application's database can't be read: write it as postgres://USER:PASSWORD@HOST/NAME")]
+    #[error(
+        "the address of the application's database can't be read: write it as postgres://USER:PASSWORD@HOST/NAME"
+    )]
     Address,
     #[error("fleet.application: {0}")]
     Name(#[from] NameError),
@@ -82,6 +84,10 @@ impl ApplicationList {
     /// # Errors
     /// `Address`, `Name` and `Key`: what the configuration says can't be used.
     pub fn new(settings: &Application) -> Result<Self, ApplicationError> {
+        let scheme = settings.database.expose_secret().split_once("://").map(|(scheme, _)| scheme);
+        if !matches!(scheme, Some("postgres" | "postgresql")) {
+            return Err(ApplicationError::Address);
+        }
         let options = PgConnectOptions::from_str(settings.database.expose_secret())
             // The cause may hold the password.
             .map_err(|_| ApplicationError::Address)?
@@ -158,7 +164,9 @@ impl ApplicationList {
 
     /// A row with its values opened, or why not.
     fn taken(&self, tenant: &str, row: &PgRow) -> Result<ApplicationRow, String> {
-        let text = |column: usize| row.try_get::<Option<String>, _>(column).map_err(|_| "a column is not text".to_owned());
+        let text = |column: usize| {
+            row.try_get::<Option<String>, _>(column).map_err(|_| "a column is not text".to_owned())
+        };
         let needed = |column: usize, what: &str| {
             text(column)?.filter(|text| !text.is_empty()).ok_or_else(|| format!("it has no {what}"))
         };
@@ -256,7 +264,13 @@ fn write(table: &Sql, columns: &ApplicationColumns) -> Result<Statement, NameErr
                 ", {} = (jsonb_populate_record(t, jsonb_build_object({}, \
                  CASE WHEN pg_typeof(t.{})::text LIKE 'timestamp%' OR pg_typeof(t.{})::text = 'date' THEN to_jsonb(now()) \
                  ELSE to_jsonb(floor(extract(epoch FROM now()) * 1000)::bigint) END))).{}",
-                &[&column, &Sql::literal(columns.updated_at.as_deref().unwrap_or_default()), &column, &column, &column],
+                &[
+                    &column,
+                    &Sql::literal(columns.updated_at.as_deref().unwrap_or_default()),
+                    &column,
+                    &column,
+                    &column,
+                ],
             );
             made
         }

@@ -40,7 +40,7 @@ impl Caller {
         Self { client, clock, http }
     }
 
-    /// Runs a whole step: the deploy, the calls, the check. `version`: what the deployment tells, where the tenant is one; none for a
+    /// Runs the calls of a step, and its check; a deploy comes before. `version`: what the deployment tells, where the tenant is one; none for a
     /// tenant's SQL database, which has no functions and is not deployed.
     pub(in super::super) async fn run(
         &self,
@@ -50,12 +50,9 @@ impl Caller {
         version: Option<u32>,
     ) -> Result<StepEnd, StepError> {
         let place = version.map(|_| Place { url: target.url.expose_secret(), key: target.key.as_ref() });
-        if step.deploy {
-            let Some(place) = place else {
-                let text = format!("{}: only a deployment can be deployed", step.file);
-                return Err(StepError::new(ErrorClass::MigrationBug, text));
-            };
-            self.deploy(place, ask, step).await?;
+        if step.deploy && place.is_none() {
+            let text = format!("{}: only a deployment can be deployed", step.file);
+            return Err(StepError::new(ErrorClass::MigrationBug, text));
         }
         for (number, call) in step.calls.iter().enumerate() {
             // What is not idempotent must not begin again from the top, so it is not left half-way.
@@ -120,10 +117,8 @@ impl Caller {
                 args.insert("cursor".to_owned(), cursor.clone());
             }
             let sent = self.send(place, step, call, args, step.timeout.unwrap_or(ask.timeout)).await;
-            // A call that got no answer may have been heard.
-            let answer = sent.map_err(|error| at(step, error)).map_err(|error| match error.class {
-                ErrorClass::TimeOut | ErrorClass::Connection if !step.idempotent => error.unclear(),
-                _ => error,
+            let answer = sent.map_err(|error| at(step, error)).map_err(|error| {
+                if !step.idempotent && may_be_heard(&error) { error.unclear() } else { error }
             })?;
             if !call.paged || answer.get("isDone").and_then(Value::as_bool) == Some(true) {
                 return Ok(StepEnd::Done);
@@ -243,6 +238,14 @@ pub(super) fn idempotency_key(ask: &StepAsk<'_>, call: usize, cursor: &Value) ->
         hash.update([0]);
     }
     hex(&hash.finalize())
+}
+
+/// No answer, or one of a server in trouble: the call may have been heard. Every other answer says what became of it.
+fn may_be_heard(error: &StepError) -> bool {
+    match &error.code {
+        None => matches!(error.class, ErrorClass::TimeOut | ErrorClass::Connection),
+        Some(code) => code.starts_with('5') || code == "408",
+    }
 }
 
 /// With the file that it is about.

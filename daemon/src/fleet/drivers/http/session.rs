@@ -77,6 +77,25 @@ impl HttpSession {
         Ok(())
     }
 
+    /// Deploys, and sees that the version is there before anything is called that needs it.
+    async fn deploy(&mut self, ask: &StepAsk<'_>, step: &HttpStep) -> Result<(), StepError> {
+        let place = Place { url: self.target.url.expose_secret(), key: self.target.key.as_ref() };
+        self.caller.deploy(place, ask, step).await?;
+        let before = std::mem::take(&mut self.ledger);
+        self.look().await?;
+        // Steps of this session that the version does not tell of.
+        self.ledger.rows.extend(before.rows.into_iter().filter(|(_, row)| !row.id.is_empty()));
+        if ask.way == Way::Up && self.version < ask.migration.version {
+            let (seen, needed) = (self.version, ask.migration.version);
+            let text = format!(
+                "{}: deployed, and it still says that its version is {seen}, not {needed}",
+                step.file
+            );
+            return Err(StepError::new(ErrorClass::SchemaMismatch, text));
+        }
+        Ok(())
+    }
+
     fn step_of<'a>(ask: &StepAsk<'a>) -> Result<&'a HttpStep, StepError> {
         match ask.step {
             Step::Http(step) => Ok(step),
@@ -110,23 +129,13 @@ impl Session for HttpSession {
             return Ok(StepEnd::Stopped);
         }
         ask.faults.point("fleet.step.before").await;
+        if step.deploy {
+            self.deploy(ask, step).await?;
+        }
         let end = self.caller.run(&self.target, ask, step, Some(self.version)).await?;
         ask.faults.point("fleet.step.committed").await;
         if end == StepEnd::Stopped {
             return Ok(end);
-        }
-        if step.deploy {
-            let before = std::mem::take(&mut self.ledger);
-            self.look().await?;
-            if ask.way == Way::Up && self.version < version {
-                let text = format!(
-                    "{}: deployed, and it still says that its version is {}, not {version}",
-                    step.file, self.version
-                );
-                return Err(StepError::new(ErrorClass::SchemaMismatch, text));
-            }
-            // Steps of this session that the version does not tell of.
-            self.ledger.rows.extend(before.rows.into_iter().filter(|(_, row)| !row.id.is_empty()));
         }
         match ask.way {
             Way::Up => {

@@ -243,7 +243,9 @@ impl PostgresSession {
             Way::Up => place.add(ask),
             Way::Down => place.remove(ask),
         });
-        self.commit(ask, message).await?;
+        // The calls were made: without the row they must not be made again unasked.
+        let may_again = step.idempotent;
+        self.commit(ask, message).await.map_err(|error| if may_again { error } else { error.unclear() })?;
         self.has_table = true;
         self.keep(ask, 0);
         Ok(StepEnd::Done)

@@ -286,7 +286,9 @@ impl SqliteSession {
         }
         let create = Sql::text(if self.has_table { "" } else { CREATE });
         let message = Sql::text("BEGIN IMMEDIATE;\n").then(&create).then(&ledger::write(ask));
-        self.commit(ask, message).await?;
+        // The calls were made: without the row they must not be made again unasked.
+        let may_again = step.idempotent;
+        self.commit(ask, message).await.map_err(|error| if may_again { error } else { error.unclear() })?;
         self.has_table = true;
         self.keep(ask, 0);
         Ok(StepEnd::Done)
