@@ -82,12 +82,17 @@ fn fresh(id: &str) -> Result<Zeroizing<String>, KeyError> {
 /// As [`read_keyring`]; the file is as it was then.
 pub fn add_key(path: &Path) -> Result<SealKey, KeyError> {
     let failed = |source| KeyError::Io { path: path.to_owned(), source };
+    if path.symlink_metadata().map_err(failed)?.is_symlink() {
+        // Writing would put a file in the place of the link.
+        return Err(failed(io::Error::other("it is a link; add the key where it leads")));
+    }
     let known = read_keyring(path)?;
     let number = (known.len() + 1..).find(|number| known.iter().all(|(id, _)| *id != format!("k{number}")));
     let id = format!("k{}", number.unwrap_or(1));
     let line = fresh(&id)?;
     // Room for all of it at once: bytes that are moved would leave a copy behind.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(LARGEST).unwrap_or(0) + line.len() + 1));
+    let mut bytes =
+        Zeroizing::new(Vec::with_capacity(usize::try_from(LARGEST).unwrap_or(0) + line.len() + 1));
     fs::File::open(path).and_then(|file| file.take(LARGEST).read_to_end(&mut bytes)).map_err(failed)?;
     if !bytes.ends_with(b"\n") {
         bytes.push(b'\n');

@@ -140,3 +140,41 @@ fn a_keyring_keeps_its_order_and_says_which_line_is_wrong() {
 
 const STANDARD_32_ONES: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
 const STANDARD_32_TWOS: &str = "AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI=";
+
+#[test]
+fn an_added_key_is_the_last_and_the_others_stay() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("seal.key");
+    // Without a line end, with a remark, and with a number that is taken.
+    fs::write(&path, format!("# ours\nk1:{STANDARD_32_ONES}\nk3:{STANDARD_32_TWOS}")).unwrap();
+    fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+    let (id, key) = add_key(&path).unwrap();
+    assert_eq!(id, "k4");
+    let ring = read_keyring(&path).unwrap();
+    let ids: Vec<&str> = ring.iter().map(|(id, _)| id.as_str()).collect();
+    assert_eq!(ids, ["k1", "k3", "k4"]);
+    assert_eq!(ring[2].1.expose_secret(), key.expose_secret());
+    assert_ne!(ring[2].1.expose_secret(), ring[0].1.expose_secret());
+    assert!(fs::read_to_string(&path).unwrap().starts_with("# ours\n"));
+    assert_eq!(mode(&path), 0o600);
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "a draft was left behind");
+    assert_eq!(add_key(&path).unwrap().0, "k5");
+}
+
+#[test]
+fn no_key_is_added_to_what_is_no_ring() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("seal.key");
+    assert!(matches!(add_key(&path), Err(KeyError::Io { .. } | KeyError::Missing { .. })));
+    fs::write(&path, "broken").unwrap();
+    fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+    assert!(matches!(add_key(&path), Err(KeyError::Line { .. })));
+    assert_eq!(fs::read_to_string(&path).unwrap(), "broken");
+    let full = format!("k1:{STANDARD_32_ONES}\n{}", "# remark\n".repeat(7_275));
+    fs::write(&path, &full).unwrap();
+    assert!(matches!(add_key(&path), Err(KeyError::Full { .. })));
+    assert_eq!(fs::read_to_string(&path).unwrap(), full);
+    let link = dir.path().join("link.key");
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    assert!(matches!(add_key(&link), Err(KeyError::Io { .. })));
+}

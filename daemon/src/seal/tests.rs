@@ -45,3 +45,24 @@ fn an_added_key_opens_the_old_and_keeps_fingerprints() {
     assert_eq!(old.fingerprint(&secret), both.fingerprint(&secret));
     assert_eq!(old.open("o", &both.seal("o", b"x").unwrap()), Err(SealError::UnknownKey("k2".into())));
 }
+
+#[test]
+fn a_key_that_is_added_seals_at_once_and_for_everybody() {
+    let seal = std::sync::Arc::new(seal());
+    let other = seal.clone();
+    let envelope = seal.seal("o", b"x").unwrap();
+    let (print, secret) = (seal.fingerprint(&SecretString::from("a")), SecretString::from("a"));
+    assert_eq!(seal.current_key(), "k1");
+    seal.add("k2".into(), secrecy::SecretBox::new(Box::new([2; 32]))).unwrap();
+    let new = other.seal("o", b"x").unwrap();
+    assert_eq!((Seal::key_of(&envelope), Seal::key_of(&new)), (Some("k1"), Some("k2")));
+    assert_eq!(other.current_key(), "k2");
+    for envelope in [&envelope, &new] {
+        assert_eq!(other.open("o", envelope).unwrap(), b"x");
+    }
+    assert_eq!(other.fingerprint(&secret), print);
+    let again = |id: &str| seal.add(id.into(), secrecy::SecretBox::new(Box::new([3; 32])));
+    assert_eq!(again("k1"), Err(SealError::KeyTaken("k1".into())));
+    assert_eq!(again("k2"), Err(SealError::KeyTaken("k2".into())));
+    assert_eq!(Seal::key_of("x1.k1.AA"), None);
+}

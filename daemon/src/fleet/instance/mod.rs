@@ -253,7 +253,8 @@ impl Instances {
         }
         seen.observation.expects = true;
         let drift = seen.observation.drift.take();
-        let detail = json!({"difference": drift, "was": row.expected_schema, "schema": seen.observation.seen_schema});
+        let detail =
+            json!({"difference": drift, "was": row.expected_schema, "schema": seen.observation.seen_schema});
         let audit = who.did(at, "fleet.instance.accept", format!("instance {tenant}"), detail);
         let unit = Unit::new().with_all(ops(&[seen], at)).with(audit);
         self.inner.db.write(Lane::Handler, unit).await?;
@@ -323,9 +324,7 @@ impl Instances {
                 futures::stream::iter(asks).buffer_unordered(parallel).collect().await;
             let seen: Vec<Seen> = seen.into_iter().collect::<Result<_, _>>()?;
             self.write(&seen).await?;
-            away.extend(
-                seen.into_iter().filter(|one| one.error.is_some()).map(|one| one.observation.tenant),
-            );
+            away.extend(seen.into_iter().filter(|one| one.error.is_some()).map(|one| one.observation.tenant));
         }
     }
 
@@ -377,7 +376,8 @@ impl Instances {
 
 fn refused(row: &NewInstance, what: impl Into<String>, mend: impl Into<String>) -> InstanceError {
     // The id may be what is wrong.
-    let tenant = TenantId::from(row.tenant.0.chars().filter(|c| !c.is_control()).take(80).collect::<String>());
+    let tenant =
+        TenantId::from(row.tenant.0.chars().filter(|c| !c.is_control()).take(80).collect::<String>());
     InstanceError::Refused { tenant, what: what.into(), mend: mend.into() }
 }
 

@@ -62,7 +62,8 @@ impl Sight<'_> {
         } else {
             StepStatus::Completed
         };
-        let failed = steps.iter().filter(|step| step.status == StepStatus::Failed).max_by_key(|step| step.version);
+        let failed =
+            steps.iter().filter(|step| step.status == StepStatus::Failed).max_by_key(|step| step.version);
         InstanceStanding { row, status, failed: failed.cloned() }
     }
 
@@ -75,7 +76,9 @@ impl Sight<'_> {
                 migration.version <= self.target.max(row.version)
                     || steps.iter().any(|step| step.version == migration.version)
             })
-            .map(|migration| entry(&row, migration, steps.iter().find(|step| step.version == migration.version)))
+            .map(|migration| {
+                entry(&row, migration, steps.iter().find(|step| step.version == migration.version))
+            })
             .collect();
         let standing = self.standing(row, steps);
         InstanceDetail { instance: self.view(&standing), steps: entries, drift }

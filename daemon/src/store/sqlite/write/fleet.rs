@@ -250,8 +250,7 @@ const ADD_HISTORY: &str =
 const PUT_SCHEMAS: &str = "INSERT INTO fleet_schemas (hash, lines, seen_at)
      SELECT value->>0, value->>1, $2 FROM json_each($1) WHERE true ON CONFLICT DO NOTHING";
 
-const NOTIFIED: &str =
-    "UPDATE fleet_instances SET notified_at = $2
+const NOTIFIED: &str = "UPDATE fleet_instances SET notified_at = $2
       WHERE state <> 'connected' AND tenant_id IN (SELECT value FROM json_each($1))";
 
 const PLACE: &str = "WITH new AS MATERIALIZED (SELECT value->>0 AS tenant, value->>1 AS place FROM json_each($1))

@@ -141,8 +141,11 @@ async fn what_could_not_be_seen_changes_nothing_that_was() {
     assert_eq!((row.drift.as_deref(), row.checked_at, row.notified_at), (Some("+ table x"), Some(60), None));
 
     let down = Observation { state: InstanceState::Error, reason: Some("refused".into()), ..seen("acme") };
-    write(&db, FleetOp::Notified { tenants: vec!["acme".into()], at: 70 }).await;
+    // Whose notice comes when it can be reached again: the next outage is told all the same.
+    write(&db, FleetOp::Notified { tenants: vec!["acme".into()], at: 65 }).await;
+    assert_eq!(the(&db, "acme").await.notified_at, None);
     write(&db, FleetOp::Observe { rows: vec![down] }).await;
+    write(&db, FleetOp::Notified { tenants: vec!["acme".into()], at: 70 }).await;
     let found = the(&db, "acme").await;
     let expected = InstanceRow {
         state: InstanceState::Error,
