@@ -54,6 +54,7 @@ async fn house(settings: Settings) -> House {
 
 fn inner(db: &Db, clock: &Clock, seal: Seal, settings: Settings) -> Arc<Inner> {
     Arc::new(Inner {
+        application: None,
         db: db.clone(),
         seal: Arc::new(seal),
         clock: clock.clone(),
