@@ -31,7 +31,7 @@ const DAEMON: &[(&str, &[&str], &str)] = &[
         "app",
         &[
             "doors", "flows", "gateway", "mapping", "run", "audit", "seal", "github", "git", "locks",
-            "store", "config", "init", "instance", "log", "rollout", "sandbox", "shutdown",
+            "store", "config", "fleet", "init", "instance", "log", "rollout", "sandbox", "shutdown",
         ],
         "the composition root is the only place that names every part",
     ),
@@ -67,6 +67,11 @@ const DAEMON: &[(&str, &[&str], &str)] = &[
         &["run", "audit", "store"],
         "an area: decisions stand on the brake, changes are written with their audit record",
     ),
+    (
+        "fleet",
+        &["run", "audit", "seal", "store"],
+        "an area: tenants' databases, their credentials sealed, their runs the engine's",
+    ),
     ("run", &["audit", "store"], "each act and chunk is one unit with its audit record"),
     (
         "audit",
@@ -95,7 +100,7 @@ const NAMES: &[&str] =
     &["PostgresCatalog", "PostgresNames", "RepoPlace", "MirrorNames", "InstallationCopy", "IntegrationCopy"];
 
 /// Areas. None names another: what needs two is a flow.
-const AREAS: &[&str] = &["gateway", "mapping", "rollout"];
+const AREAS: &[&str] = &["fleet", "gateway", "mapping", "rollout"];
 
 /// The arrows of the command line.
 const TUI: &[(&str, &[&str], &str)] = &[
