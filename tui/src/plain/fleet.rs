@@ -13,10 +13,7 @@ pub(super) fn summary(plan: &FleetSummary, style: Style) -> String {
     let mut block = Block::new();
     let way = if plan.way == Some(Way::Down) { "back to" } else { "up to" };
     block.line("Version", format!("{way} {:04}", plan.target));
-    block.line(
-        "Tenants",
-        format!("{}: {} have it already", number(plan.tenants), number(plan.at_target)),
-    );
+    block.line("Tenants", format!("{}: {} have it already", number(plan.tenants), number(plan.at_target)));
     block.line("Changes", format!("{} would get {} steps", tenants(plan.changes), number(plan.steps)));
     if plan.waves.len() > 1 {
         let waves: Vec<String> = plan.waves.iter().map(|count| number(*count)).collect();

@@ -28,7 +28,10 @@ pub(in crate::cli) struct Plan {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(group = clap::ArgGroup::new("whom").required(true))]
+#[command(
+    group = clap::ArgGroup::new("whom").required(true),
+    override_usage = "cutover fleet rollback --to VERSION --tenant TENANT|--wave N|--all [OPTIONS]"
+)]
 pub(in crate::cli) struct Rollback {
     /// The version that stays: 3, 0003 or 0003_add_tags; 0 takes every migration back
     #[arg(long, value_name = "VERSION", value_parser = a_version)]
@@ -74,9 +77,10 @@ struct Look {
 fn a_version(text: &str) -> Result<u32, String> {
     let digits = text.split_once('_').map_or(text, |(digits, _)| digits);
     let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-    is_number.then(|| digits.parse().ok()).flatten().ok_or_else(|| {
-        "a version is a number or the name of a migration: 5, 0005, 0005_add_tags".to_owned()
-    })
+    is_number
+        .then(|| digits.parse().ok())
+        .flatten()
+        .ok_or_else(|| "a version is a number or the name of a migration: 5, 0005, 0005_add_tags".to_owned())
 }
 
 fn scope(tenant: Option<String>, wave: Option<u32>) -> FleetScope {

@@ -12,11 +12,11 @@ use crate::session::Session;
 const COLUMNS: &[Column] = &[
     Column::words("MIGRATION"),
     Column::words("CHECKSUM"),
-    Column::words("FOR"),
+    Column::long("FOR"),
     Column::words("DOWN"),
     Column::number("TENANTS"),
     Column::words("STATE"),
-    Column::text("ABOUT"),
+    Column::long("ABOUT"),
 ];
 
 pub(super) async fn run(session: &mut Session<'_>) -> Verdict {
@@ -41,7 +41,7 @@ fn row(migration: &MigrationView) -> Vec<Cell> {
     let down = if migration.has_down { Cell::from("yes") } else { Cell::toned("no", Tone::Warn) };
     vec![
         migration.id.as_str().into(),
-        migration.checksum.chars().take(12).collect::<String>().into(),
+        migration.checksum.chars().take(8).collect::<String>().into(),
         drivers.join(" ").into(),
         down,
         number(migration.tenants).into(),

@@ -47,18 +47,25 @@ fn text(status: &FleetStatus, now: i64, style: Style) -> String {
         None => format!("not set, the newest is {head}: `cutover fleet plan --to VERSION`"),
     };
     block.line("Target", target);
-    block.line(
-        "Databases",
-        format!("{}: {} connected", number(status.instances), number(status.connected)),
-    );
+    block.line("Databases", format!("{}: {} connected", number(status.instances), number(status.connected)));
     let mut bad = |key, count: u64, what: &str, tone| {
         if count > 0 {
             block.toned(key, format!("{} {what}", tenants(count)), tone);
         }
     };
     bad("Outdated", status.outdated, "below the target", Tone::Warn);
-    bad("Unreachable", status.error, "can't be reached: `fleet status --filter state:error`", Tone::Bad);
-    bad("Drifted", status.drifted, "with a schema changed by hand: `fleet status --filter drifted:yes`", Tone::Warn);
+    bad(
+        "Unreachable",
+        status.error,
+        "can't be reached: `cutover fleet status --filter state:error`",
+        Tone::Bad,
+    );
+    bad(
+        "Drifted",
+        status.drifted,
+        "with a schema changed by hand: `cutover fleet status --filter drifted:yes`",
+        Tone::Warn,
+    );
     bad("Old key", status.old_key, "sealed with an older key", Tone::Warn);
     if let Some(run) = &status.run {
         block.line("Run", format!("{}  {}", run.id, plain::moving_line(run)));
@@ -127,9 +134,7 @@ fn waves(waves: &[WaveView], style: Style) -> String {
     if waves.is_empty() {
         return String::new();
     }
-    let bad = |count: u64| {
-        Cell::toned(number(count), if count > 0 { Tone::Bad } else { Tone::Plain })
-    };
+    let bad = |count: u64| Cell::toned(number(count), if count > 0 { Tone::Bad } else { Tone::Plain });
     let row = |wave: &WaveView| {
         let share = plain::percent(wave.at_target, wave.tenants);
         vec![

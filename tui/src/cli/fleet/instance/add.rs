@@ -35,7 +35,12 @@ const LONGEST: u64 = 64 * 1024;
 const MOST: u64 = 64 * 1024 * 1024;
 
 #[derive(Debug, clap::Args)]
-#[command(group = clap::ArgGroup::new("from").required(true))]
+#[command(
+    group = clap::ArgGroup::new("from").required(true),
+    override_usage = "\
+cutover fleet instance add TENANT --driver DRIVER --from-file FILE|--stdin
+       cutover fleet instance add --file FILE"
+)]
 pub(in crate::cli) struct Args {
     /// The tenant whose database it is
     #[arg(required_unless_present = "file", conflicts_with = "file")]
@@ -62,7 +67,10 @@ pub(super) async fn run(args: Args, session: &mut Session<'_>) -> Verdict {
         return many(file, session).await;
     }
     let (Some(tenant), Some(driver)) = (args.tenant, args.driver) else {
-        return Err(Failure::usage("no tenant or no driver was given", "`cutover fleet instance add --help`"));
+        return Err(Failure::usage(
+            "no tenant or no driver was given",
+            "`cutover fleet instance add --help`",
+        ));
     };
     let (text, name) = match &args.from_file {
         Some(path) => (read(path, LONGEST)?, path.display().to_string()),
@@ -127,7 +135,11 @@ fn read(path: &Path, most: u64) -> Result<String, Failure> {
     let file = std::fs::File::open(path).map_err(|error| told(&error))?;
     let mut text = String::new();
     let bytes = file.take(most + 1).read_to_string(&mut text).map_err(|error| told(&error))?;
-    if u64::try_from(bytes).is_ok_and(|bytes| bytes <= most) { Ok(text) } else { Err(told(&"it is too large")) }
+    if u64::try_from(bytes).is_ok_and(|bytes| bytes <= most) {
+        Ok(text)
+    } else {
+        Err(told(&"it is too large"))
+    }
 }
 
 async fn from_stdin(session: &mut Session<'_>) -> Result<String, Failure> {

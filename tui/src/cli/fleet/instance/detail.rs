@@ -32,7 +32,8 @@ fn text(detail: &InstanceDetail, now: i64, style: Style) -> String {
     if let Some(reason) = &one.reason {
         block.toned("Because", reason, Tone::Bad);
     }
-    let asked = one.checked_at.map_or_else(|| "never".to_owned(), |at| format!("{} ({})", time(at), age(now, at)));
+    let asked =
+        one.checked_at.map_or_else(|| "never".to_owned(), |at| format!("{} ({})", time(at), age(now, at)));
     block.line("Asked", asked);
     let pending = match one.pending {
         0 => String::new(),

@@ -18,7 +18,7 @@ use super::super::list::Layout;
 use super::super::{Outcome, Verdict};
 use super::{act, tenants, version};
 use crate::failure::Failure;
-use crate::plain::{Cell, Column, Table, Tone, age, clean};
+use crate::plain::{Cell, Column, Table, Tone, clean};
 use crate::session::Session;
 
 #[derive(Debug, Subcommand)]
@@ -97,7 +97,6 @@ const COLUMNS: &[Column] = &[
     Column::words("VERSION"),
     Column::words("STATUS"),
     Column::number("WAVE"),
-    Column::words("ASKED"),
     Column::long("NOTE"),
 ];
 
@@ -111,11 +110,11 @@ pub(super) async fn list(choice: &Choice, session: &mut Session<'_>) -> Verdict 
             _ => None,
         },
     };
-    let layout = Layout { noun: INSTANCES.noun, columns: COLUMNS, row };
+    let layout = Layout { noun: INSTANCES.noun, columns: COLUMNS, row: |one, _| row(one) };
     windows(session, choice, layout, windowed).await
 }
 
-fn row(instance: &InstanceView, now: i64) -> Vec<Cell> {
+fn row(instance: &InstanceView) -> Vec<Cell> {
     vec![
         instance.tenant.as_str().into(),
         instance.server.as_str().into(),
@@ -123,7 +122,6 @@ fn row(instance: &InstanceView, now: i64) -> Vec<Cell> {
         version(instance.version).into(),
         Cell::toned(instance.status.word(), status_tone(instance.status)),
         instance.wave.to_string().into(),
-        instance.checked_at.map_or_else(|| "never".to_owned(), |at| age(now, at)).into(),
         note(instance).into(),
     ]
 }
@@ -143,12 +141,11 @@ async fn test(tenant: Option<TenantId>, session: &mut Session<'_>) -> Verdict {
     let FleetReceipt::Tested(tested) = act(session, FleetAct::Test { tenant }).await? else {
         return Err(Failure::unexpected("fleet instance test"));
     };
-    let now = session.now();
     session.out.answer(&json!({ "rows": tested }), |style| {
         if tested.is_empty() {
             return "none is in error: nothing was asked\n".to_owned();
         }
-        let rows: Vec<Vec<Cell>> = tested.iter().map(|one| row(one, now)).collect();
+        let rows: Vec<Vec<Cell>> = tested.iter().map(row).collect();
         Table::whole(COLUMNS, &rows, style)
     })?;
     let is_found = tested.iter().any(|one| one.state == InstanceState::Error || one.drift.is_some());
@@ -170,7 +167,8 @@ async fn remove(tenant: TenantId, session: &mut Session<'_>) -> Verdict {
     let FleetReceipt::Removed { tenant } = &receipt else {
         return Err(Failure::unexpected("fleet instance remove"));
     };
-    let text = format!("{}: database and credential are forgotten; the history stays\n", clean(tenant.as_str()));
+    let text =
+        format!("{}: database and credential are forgotten; the history stays\n", clean(tenant.as_str()));
     session.out.answer(&receipt, |_| text)?;
     Ok(Outcome::Done)
 }

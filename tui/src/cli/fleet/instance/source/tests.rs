@@ -37,9 +37,13 @@ fn a_mistake_is_told_without_what_was_written() {
 
 #[test]
 fn rows_come_from_csv_and_from_json_lines() {
-    let text = "tenant,driver,url,key,external_user\nacme,postgres,postgres://h/a,,\n beta , http ,https://b,k,u1\n";
+    let text =
+        "tenant,driver,url,key,external_user\nacme,postgres,postgres://h/a,,\n beta , http ,https://b,k,u1\n";
     let rows = csv(text).unwrap();
-    assert_eq!((rows[0].tenant.as_str(), rows[0].key.is_none(), &rows[0].external_user), ("acme", true, &None));
+    assert_eq!(
+        (rows[0].tenant.as_str(), rows[0].key.is_none(), &rows[0].external_user),
+        ("acme", true, &None)
+    );
     assert_eq!((rows[1].driver, rows[1].external_user.as_deref()), (DriverKind::Http, Some("u1")));
     let text = "{\"tenant\":\"acme\",\"driver\":\"postgres\",\"url\":\"postgres://h/a\"}\n\n\
                 {\"tenant\":\"beta\",\"driver\":\"http\",\"url\":\"https://b\",\"key\":\"k\",\"external_user\":\"u1\"}";
