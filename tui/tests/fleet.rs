@@ -12,8 +12,9 @@ use cutover_shared::fleet::{
 };
 use cutover_shared::rpc::{Act, Answer, Query, Receipt};
 use cutover_shared::run::{Counts, RunAct, RunAnswer, RunQuery, RunState, RunView};
+use support::fleet_daemon as fleet;
 use support::sample::{DIGEST, ID};
-use support::{Daemon, Reply, fleet};
+use support::{Daemon, Reply};
 
 fn daemon() -> Daemon {
     Daemon::start()

@@ -2,7 +2,7 @@
 //! through [`clean`], so that no name can move a cursor.
 
 mod block;
-mod fleet;
+mod fleet_plan;
 mod human;
 pub mod rollout;
 mod run;

@@ -30,7 +30,7 @@ pub(in crate::cli) struct Plan {
 #[derive(Debug, clap::Args)]
 #[command(
     group = clap::ArgGroup::new("whom").required(true),
-    override_usage = "cutover fleet rollback --to VERSION --tenant TENANT|--wave N|--all [OPTIONS]"
+    override_usage = "cutover fleet rollback [OPTIONS] --to VERSION --tenant T|--wave N|--all"
 )]
 pub(in crate::cli) struct Rollback {
     /// The version that stays: 3, 0003 or 0003_add_tags; 0 takes every migration back

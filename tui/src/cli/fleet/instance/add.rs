@@ -38,7 +38,7 @@ const MOST: u64 = 64 * 1024 * 1024;
 #[command(
     group = clap::ArgGroup::new("from").required(true),
     override_usage = "\
-cutover fleet instance add TENANT --driver DRIVER --from-file FILE|--stdin
+cutover fleet instance add TENANT --driver D --from-file FILE|--stdin
        cutover fleet instance add --file FILE"
 )]
 pub(in crate::cli) struct Args {
