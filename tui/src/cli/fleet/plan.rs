@@ -132,7 +132,7 @@ async fn planned(wanted: FleetAct, whole: bool, session: &mut Session<'_>) -> Ve
 /// `12 postgres tenants from 0003 to 0005: acme, beta, ...` and what they get.
 fn group(group: &PlanGroup, whole: bool, style: Style) -> String {
     let driver = group.driver.word();
-    let names: Vec<&str> = group.examples.iter().map(|tenant| tenant.as_str()).collect();
+    let names: Vec<&str> = group.examples.iter().map(TenantId::as_str).collect();
     let shown = u64::try_from(names.len()).unwrap_or(u64::MAX);
     let more = if group.tenants > shown { ", ..." } else { "" };
     let title = format!(
