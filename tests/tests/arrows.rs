@@ -38,16 +38,16 @@ const DAEMON: &[(&str, &[&str], &str)] = &[
     (
         "doors",
         &[
-            "flows", "gateway", "mapping", "rollout", "run", "audit", "seal", "github", "git", "sandbox",
-            "store",
+            "flows", "fleet", "gateway", "mapping", "rollout", "run", "audit", "seal", "github", "git",
+            "sandbox", "store",
         ],
         "a door authorises and delegates to a flow, an area or the platform; never to another door's insides",
     ),
     (
         "flows",
         &[
-            "gateway", "mapping", "rollout", "run", "audit", "seal", "github", "git", "locks", "sandbox",
-            "store",
+            "fleet", "gateway", "mapping", "rollout", "run", "audit", "seal", "github", "git", "locks",
+            "sandbox", "store",
         ],
         "a use case that crosses areas; the only place where areas meet",
     ),
