@@ -1,9 +1,11 @@
 //! The runner (D3, D4): one pass over a fleet run. Chains are tenants, stages are waves.
 
+mod hand;
 mod open;
+mod see;
 mod work;
 
-pub(super) use work::times;
+pub(super) use hand::times;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
