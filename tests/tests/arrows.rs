@@ -31,23 +31,23 @@ const DAEMON: &[(&str, &[&str], &str)] = &[
         "app",
         &[
             "doors", "flows", "gateway", "mapping", "run", "audit", "seal", "github", "git", "locks",
-            "store", "config", "init", "instance", "log", "rollout", "sandbox", "shutdown",
+            "store", "config", "fleet", "init", "instance", "log", "rollout", "sandbox", "shutdown",
         ],
         "the composition root is the only place that names every part",
     ),
     (
         "doors",
         &[
-            "flows", "gateway", "mapping", "rollout", "run", "audit", "seal", "github", "git", "sandbox",
-            "store",
+            "flows", "fleet", "gateway", "mapping", "rollout", "run", "audit", "seal", "github", "git",
+            "sandbox", "store",
         ],
         "a door authorises and delegates to a flow, an area or the platform; never to another door's insides",
     ),
     (
         "flows",
         &[
-            "gateway", "mapping", "rollout", "run", "audit", "seal", "github", "git", "locks", "sandbox",
-            "store",
+            "fleet", "gateway", "mapping", "rollout", "run", "audit", "seal", "github", "git", "locks",
+            "sandbox", "store",
         ],
         "a use case that crosses areas; the only place where areas meet",
     ),
@@ -66,6 +66,11 @@ const DAEMON: &[(&str, &[&str], &str)] = &[
         "rollout",
         &["run", "audit", "store"],
         "an area: decisions stand on the brake, changes are written with their audit record",
+    ),
+    (
+        "fleet",
+        &["run", "audit", "seal", "store"],
+        "an area: tenants' own databases are migrated by a kind of run; their credentials are sealed",
     ),
     ("run", &["audit", "store"], "each act and chunk is one unit with its audit record"),
     (
@@ -95,7 +100,7 @@ const NAMES: &[&str] =
     &["PostgresCatalog", "PostgresNames", "RepoPlace", "MirrorNames", "InstallationCopy", "IntegrationCopy"];
 
 /// Areas. None names another: what needs two is a flow.
-const AREAS: &[&str] = &["gateway", "mapping", "rollout"];
+const AREAS: &[&str] = &["fleet", "gateway", "mapping", "rollout"];
 
 /// The arrows of the command line.
 const TUI: &[(&str, &[&str], &str)] = &[

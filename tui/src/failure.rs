@@ -14,7 +14,7 @@ pub(crate) enum Failure {
     Told(RpcError),
     /// An upload with mistakes; nothing was taken. `bad_count` may be more than the rows that are listed.
     Upload { file: String, bad: Vec<BadRow>, bad_count: u64 },
-    /// Mistakes in the console's settings, each with its place.
+    /// Mistakes, each with its place: in the console's settings, in migrations.
     Settings { lines: Vec<String>, error: RpcError },
     /// The arguments make no sense; the parser's own words, already laid out.
     Arguments { text: String, message: String, hint: String },

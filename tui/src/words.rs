@@ -3,6 +3,7 @@
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use cutover_shared::app::Feature;
 use cutover_shared::catalog::DdlFormat;
+use cutover_shared::fleet::DriverKind;
 use cutover_shared::import::{ProbeStep, Wanted};
 use cutover_shared::mapping::Mode;
 use cutover_shared::rollout::{Ring, RolloutName, Side, WorthDecision};
@@ -27,6 +28,10 @@ pub fn role() -> impl TypedValueParser<Value = Role> {
 
 pub fn feature() -> impl TypedValueParser<Value = Feature> {
     word(Feature::ALL, Feature::word, Feature::from_word)
+}
+
+pub fn driver() -> impl TypedValueParser<Value = DriverKind> {
+    word(DriverKind::ALL, DriverKind::word, DriverKind::from_word)
 }
 
 pub fn mode() -> impl TypedValueParser<Value = Mode> {

@@ -8,6 +8,7 @@ use cutover_shared::app::{AppAct, Code};
 use cutover_shared::catalog::{CatalogAct, CatalogFormat, Contents};
 use cutover_shared::context::{ContextAct, Place};
 use cutover_shared::error::{ErrorCode, RpcError};
+use cutover_shared::fleet::{FleetAct, FleetScope};
 use cutover_shared::hooks::HooksAct;
 use cutover_shared::ids::{ActKey, InstallationId};
 use cutover_shared::import::{ImportAct, Wanted};
@@ -31,7 +32,7 @@ use tokio::net::{UnixListener, UnixStream};
 use super::stage::{EXE, Stage, audit, plan, set_going, show, until_audited, until_state};
 
 /// Kinds of acts.
-const ACTS: usize = 46;
+const ACTS: usize = 55;
 
 /// Counts every act. Exhaustive on purpose: whoever adds one adds it to [`every_act`], too.
 fn ordinal(act: &Act) -> usize {
@@ -97,6 +98,17 @@ fn ordinal(act: &Act) -> usize {
             RolloutAct::PlanRecords { .. } => 43,
             RolloutAct::Ring { .. } => 44,
             RolloutAct::Decide { .. } => 45,
+        },
+        Act::Fleet(act) => match act {
+            FleetAct::Plan { .. } => 46,
+            FleetAct::Rollback { .. } => 47,
+            FleetAct::Add { .. } => 48,
+            FleetAct::Remove { .. } => 49,
+            FleetAct::Test { .. } => 50,
+            FleetAct::Accept { .. } => 51,
+            FleetAct::RotateKey => 52,
+            FleetAct::FromApplication => 53,
+            FleetAct::Retry { .. } => 54,
         },
     }
 }
@@ -189,6 +201,15 @@ fn every_act(run: &cutover_shared::run::RunView, installation: InstallationId) -
         }),
         Act::Rollout(RolloutAct::Outcomes(OutcomeBatch { id: "e2e".into(), outcomes: Vec::new() })),
         Act::Rollout(RolloutAct::PlanRecords { scope: MapScope::All }),
+        Act::Fleet(FleetAct::Plan { scope: FleetScope::All, to: Some(1), refresh: true }),
+        Act::Fleet(FleetAct::Rollback { scope: FleetScope::All, to: 0, refresh: true }),
+        Act::Fleet(FleetAct::Add { rows: Vec::new() }),
+        Act::Fleet(FleetAct::Remove { tenant: "acme".into() }),
+        Act::Fleet(FleetAct::Test { tenant: None }),
+        Act::Fleet(FleetAct::Accept { tenant: "acme".into() }),
+        Act::Fleet(FleetAct::RotateKey),
+        Act::Fleet(FleetAct::FromApplication),
+        Act::Fleet(FleetAct::Retry { run: id(), group: "e2e".into() }),
     ]
 }
 
@@ -255,6 +276,10 @@ const LOOKS: &[&str] = &[
     "workflow show",
     "workflow test",
     "workflow dispatches",
+    "fleet status",
+    "fleet history",
+    "fleet lint",
+    "fleet registry",
     "rollout list",
     "rollout show",
     "rollout members",
@@ -293,6 +318,15 @@ async fn the_command_line_refuses_a_viewer_every_verb_that_changes_something() {
         &["map", "spot-check"],
         &["hooks", "plan", "--all"],
         &["hooks", "apply", id, "--approve", digest, "--override", "e2e"],
+        &["fleet", "plan", "--to", "1"],
+        &["fleet", "apply", id, "--approve", digest, "--override", "e2e"],
+        &["fleet", "rollback", "--to", "0", "--all"],
+        &["fleet", "retry", id, "--group", "e2e"],
+        &["fleet", "instance", "test"],
+        &["fleet", "instance", "accept", "acme"],
+        &["fleet", "instance", "remove", "acme"],
+        &["fleet", "instance", "rotate-key"],
+        &["fleet", "instance", "from-application"],
         &["mode", "set", "on"],
         &["run", "approve", id, "--digest", digest, "--override", "e2e"],
         &["run", "pause", id],

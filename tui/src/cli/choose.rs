@@ -25,6 +25,13 @@ pub(super) struct Choice {
     window: Window,
 }
 
+impl Choice {
+    /// Some rows or another order are wanted.
+    pub fn is_chosen(&self) -> bool {
+        self.filter.is_some() || self.sort.is_some()
+    }
+}
+
 /// How a list is asked for in windows.
 pub(super) struct Windowed<'f, T> {
     pub fields: &'static Fields,

@@ -34,7 +34,8 @@ pub(super) async fn follow(session: &mut Session<'_>, id: &RunId, patience: Pati
     Ok(outcome)
 }
 
-async fn until_settled(
+/// Follows `id` until it ends, or until somebody must decide.
+pub(super) async fn until_settled(
     session: &mut Session<'_>,
     id: &RunId,
     patience: Patience,

@@ -79,7 +79,7 @@ pub(super) struct Apply {
     rate: Option<u32>,
     /// Return at once; the run goes on
     #[arg(long)]
-    detach: bool,
+    pub detach: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -177,12 +177,18 @@ impl Csv {
 
 /// Approves where asked, sets the plan going, and follows it unless detached. A plan of any kind.
 pub(super) async fn apply(args: Apply, session: &mut Session<'_>) -> Verdict {
+    let detach = args.detach;
+    let view = start(args, session).await?;
+    run::after_start(session, &view, detach).await
+}
+
+/// Approves where asked, and sets the plan going.
+pub(super) async fn start(args: Apply, session: &mut Session<'_>) -> Result<RunView, Failure> {
     let id = reference::resolve(session, &args.plan).await?;
     if let Some(digest) = args.approve {
         approve(session, &id, Digest(digest), args.override_reason).await?;
     }
-    let view = run::receipt(session.step("apply", Act::Run(RunAct::Apply { id, rate: args.rate })).await?)?;
-    run::after_start(session, &view, args.detach).await
+    run::receipt(session.step("apply", Act::Run(RunAct::Apply { id, rate: args.rate })).await?)
 }
 
 /// Approves, unless somebody has approved the same digest already.

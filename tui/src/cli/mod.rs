@@ -8,6 +8,7 @@ mod completions;
 mod console;
 mod context;
 mod doctor;
+mod fleet;
 mod follow;
 mod hooks;
 mod import;
@@ -85,6 +86,9 @@ enum Verb {
     /// Plan, apply and check the mapping of repositories to installations
     #[command(subcommand)]
     Map(map::Verb),
+    /// Tenants' own databases: plan, apply and take back their migrations
+    #[command(subcommand)]
+    Fleet(fleet::Verb),
     /// Webhooks that the old OAuth app left at repositories: find and remove them after the move
     #[command(subcommand)]
     Hooks(hooks::Verb),
@@ -234,6 +238,7 @@ async fn dispatch(verb: Verb, session: &mut Session<'_>) -> Verdict {
         Verb::Tenant(verb) => tenant::run(verb, session).await,
         Verb::Project(verb) => project::run(verb, session).await,
         Verb::Map(verb) => map::run(verb, session).await,
+        Verb::Fleet(verb) => fleet::run(verb, session).await,
         Verb::Hooks(verb) => hooks::run(verb, session).await,
         Verb::Mode(verb) => mode::run(verb, session).await,
         Verb::Run(verb) => run::run(verb, session).await,

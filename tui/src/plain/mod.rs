@@ -3,6 +3,7 @@
 
 mod block;
 pub mod fleet;
+mod fleet_plan;
 mod human;
 pub mod rollout;
 mod run;

@@ -1,5 +1,6 @@
 //! Runs as text.
 
+use cutover_shared::fleet::FleetSummary;
 use cutover_shared::hooks::HooksSummary;
 use cutover_shared::mapping::{MappingCounts, PlanSummary};
 use cutover_shared::run::{
@@ -7,7 +8,7 @@ use cutover_shared::run::{
 };
 use cutover_shared::sandbox_record::{RecordVerdict, RecordsSummary, SANDBOX_RECORDS};
 
-use super::{Block, Cell, Column, Style, Table, Tone, age, decimal, number, percent, span, time};
+use super::{Block, Cell, Column, Style, Table, Tone, age, decimal, fleet_plan, number, percent, span, time};
 
 /// The kind that removes old webhooks.
 const OLD_HOOKS: &str = "old_hooks";
@@ -229,6 +230,11 @@ fn summary(run: &RunView, now: i64, style: Style) -> String {
         && let Ok(plan) = serde_json::from_value::<RecordsSummary>(run.summary.clone())
     {
         return records_summary(&plan, style);
+    }
+    if run.kind == cutover_shared::fleet::FLEET
+        && let Ok(plan) = serde_json::from_value::<FleetSummary>(run.summary.clone())
+    {
+        return fleet_plan::summary(&plan, style);
     }
     let Some(facts) = run.summary.as_object().filter(|facts| !facts.is_empty()) else { return String::new() };
     let mut block = Block::new();

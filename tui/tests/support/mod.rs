@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+pub mod fleet_daemon;
 pub mod rollout;
 pub mod sample;
 
