@@ -220,7 +220,8 @@ impl Play {
         check(planned.stdout.is_empty() && planned.stderr.contains(file), "no plan was made, and the file is named")?;
         let linted = self.stage.show(&[3], &["fleet", "lint"]).await?;
         let added = text.lines().nth(1).unwrap_or_default();
-        check(linted.stderr.contains(&format!("+ {added}")), "the line that was added is shown")?;
+        let shows = |said: &str| said.lines().any(|line| line.trim() == format!("+ {added}"));
+        check(shows(&planned.stderr) && shows(&linted.stderr), "the line that was added is shown as a line")?;
         let edited: Vec<LintFinding> = self.lint().await?.into_iter().filter(|one| one.mistake).collect();
         check(
             matches!(edited.as_slice(), [one] if one.rule == "edited" && one.file == file && one.line == 2),
