@@ -70,7 +70,7 @@ const DAEMON: &[(&str, &[&str], &str)] = &[
     (
         "fleet",
         &["run", "audit", "seal", "store"],
-        "an area: tenants' own databases are migrated by a kind of run; their credentials are sealed",
+        "an area: tenants' databases, their credentials sealed, their runs the engine's",
     ),
     ("run", &["audit", "store"], "each act and chunk is one unit with its audit record"),
     (

@@ -1,6 +1,6 @@
 //! Asking an instance how it stands: its version, its schema, and whether that is the one that is expected.
 
-use cutover_shared::fleet::InstanceState;
+use cutover_shared::fleet::{DriverKind, InstanceState};
 
 use super::driver::{Purpose, Schema, StepError};
 use super::kind::Inner;
@@ -49,6 +49,7 @@ impl Inner {
             Ok(seen) => seen,
             Err(error) => return Ok(away(row, error, at)),
         };
+        let version = known_version(row, version);
         let Some(schema) = schema else { return Ok(Seen::answered(row, version, at)) };
         let hash = schema.hash();
         let expected = match &row.expected_schema {
@@ -87,6 +88,13 @@ impl Inner {
             [first, rest @ ..] => format!("{first} and {} more", rest.len()),
         })
     }
+}
+
+/// The version that counts. A deployment tells which code it runs, and nothing of the calls that go with it: once a step of ours
+/// was there, our own record stands.
+pub(super) fn known_version(row: &InstanceRow, told: u32) -> u32 {
+    let is_ours = row.driver == DriverKind::Http && row.expected_schema.is_some();
+    if is_ours { row.version } else { told }
 }
 
 fn away(row: &InstanceRow, error: StepError, at: i64) -> Seen {

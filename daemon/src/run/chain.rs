@@ -74,7 +74,7 @@ pub trait Pass: Send + Sync {
     /// Ends when [`Pass::admit`] may answer otherwise without any chain having ended.
     async fn freed(&self);
 
-    /// Why no further chain of this stage may begin.
+    /// Why no further chain of this stage may begin: by what happened in it, and in those before it.
     fn halt(&self, stage: u32) -> Option<String>;
 
     /// What our store keeps about items that were begun; written soon after.

@@ -27,9 +27,15 @@ pub fn sql(version: u32, up: &str, down: Option<&str>) -> Migration {
         up: Ways { sql: Some(script(&format!("{id}.up.sql"), up)), http: None },
         down: Ways { sql: down.map(|down| script(&format!("{id}.down.sql"), down)), http: None },
         replaces: None,
-        checksum: format!("sum of {up}"),
+        checksum: sum(up),
         id,
     }
+}
+
+/// As long as a digest.
+fn sum(text: &str) -> String {
+    use sha2::Digest as _;
+    sha2::Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn script(file: &str, text: &str) -> Script {
@@ -47,7 +53,7 @@ fn script(file: &str, text: &str) -> Script {
     Script {
         file: file.to_owned(),
         text: text.to_owned(),
-        checksum: format!("sum of {text}"),
+        checksum: sum(text),
         statements,
         transaction: true,
         timeout: None,

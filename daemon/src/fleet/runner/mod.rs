@@ -1,9 +1,11 @@
 //! The runner (D3, D4): one pass over a fleet run. Chains are tenants, stages are waves.
 
+mod hand;
 mod open;
+mod see;
 mod work;
 
-pub(super) use work::times;
+pub(super) use hand::times;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -175,8 +177,10 @@ impl Pass for FleetPass {
     }
 
     fn halt(&self, stage: u32) -> Option<String> {
-        let tally = self.memory().tallies.get(&stage).copied().unwrap_or_default();
-        halt(tally, stage, &self.inner.waves, &self.inner.settings)
+        // An earlier wave may have ended with its last failures, or a daemon with it.
+        let memory = self.memory();
+        let mut waves = memory.tallies.range(..=stage);
+        waves.find_map(|(wave, tally)| halt(*tally, *wave, &self.inner.waves, &self.inner.settings))
     }
 
     fn begun(&self, items: &[StoredItem], at: i64) -> Vec<Op> {

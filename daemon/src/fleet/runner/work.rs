@@ -2,29 +2,26 @@
 
 use std::sync::Arc;
 
-use cutover_shared::fleet::{ErrorClass, FleetItem, InstanceState, Way};
+use cutover_shared::fleet::{ErrorClass, FleetItem, Way};
 
 use super::super::book::{Note, unreachable};
 use super::super::chain::{Now, foreign, now};
-use super::super::driver::{Ledger, LedgerRow, Session, StepAsk, StepEnd, StepError};
+use super::super::driver::{Ledger, Session, StepEnd, StepError};
 use super::super::item::{fleet_item, way};
-use super::super::migration::{Migration, Step};
 use super::FleetPass;
+use super::hand::follow;
 use super::open::waits;
-use crate::run::{Chain, Direction, Ended, Told};
-use crate::store::{InstanceRow, Observation, StoredItem};
-
-/// Steps that are handed to a session together.
-const TOGETHER: usize = 32;
+use crate::run::{Chain, Ended, Told};
+use crate::store::{InstanceRow, StoredItem};
 
 /// Tries of a step whose connection broke before its effect.
 const BROKEN_TRIES: u32 = 2;
 
 /// An item of the chain with what it says.
-struct Link<'a> {
+pub(super) struct Link<'a> {
     item: &'a StoredItem,
-    says: FleetItem,
-    way: Way,
+    pub(super) says: FleetItem,
+    pub(super) way: Way,
 }
 
 /// How an item ended, before it is told.
@@ -76,12 +73,13 @@ fn class_of(left_out: &str) -> Option<ErrorClass> {
     }
 }
 
-struct Walk<'a> {
-    pass: &'a FleetPass,
+/// One tenant, and the steps that it is to get.
+pub(super) struct Walk<'a> {
+    pub(super) pass: &'a FleetPass,
     chain: &'a Chain,
-    told: &'a Told,
-    row: Arc<InstanceRow>,
-    links: &'a [Link<'a>],
+    pub(super) told: &'a Told,
+    pub(super) row: Arc<InstanceRow>,
+    pub(super) links: &'a [Link<'a>],
 }
 
 impl<'a> Walk<'a> {
@@ -129,42 +127,13 @@ impl<'a> Walk<'a> {
         self.pass.tell(self.told, link.item, Ended::Failed(failure(error)), note).await;
     }
 
-    /// Whether somebody changed the schema by hand since a step of ours left it.
-    async fn drifted(&self, session: &mut Box<dyn Session>) -> Result<Option<(String, Note)>, StepError> {
-        let Some(expected) = self.row.expected_schema.as_deref() else { return Ok(None) };
-        let seen = session.schema().await?;
-        let hash = seen.hash();
-        if hash == expected {
-            return Ok(None);
-        }
-        let told = self.pass.inner.drift(expected, &seen).await;
-        let why = told.unwrap_or_else(|_| "the schema differs from the one that is expected".to_owned());
-        let observation = Observation {
-            tenant: self.row.tenant.clone(),
-            state: InstanceState::Connected,
-            reason: None,
-            version: Some(session.ledger().version()),
-            seen_schema: Some(hash.clone()),
-            expects: false,
-            drift: Some(why.clone()),
-            at: self.pass.inner.clock.now(),
-        };
-        let note = Note {
-            class: Some(ErrorClass::SchemaMismatch),
-            error: Some(why.clone()),
-            observation: Some(observation),
-            schema: Some((hash, seen.text())),
-            ..Note::default()
-        };
-        Ok(Some((why, note)))
-    }
-
     async fn steps(&self, mut session: Box<dyn Session>) {
         let mut at = 0;
         // Told only once what became of the tenant is known with it.
         let mut held: Option<Held<'a>> = None;
         let mut broken = 0;
         let mut changed = false;
+        let mut ledger = self.known(session.ledger());
         let mut lock_waits = waits(self.pass.inner.settings.lock_tries);
         while let Some(link) = self.links.get(at) {
             if self.told.stop().is_cancelled() {
@@ -175,7 +144,7 @@ impl<'a> Walk<'a> {
                 at += 1;
                 continue;
             }
-            let how = match now(&link.says, link.way, session.ledger()) {
+            let how = match now(&link.says, link.way, &ledger) {
                 Now::Run => None,
                 Now::Already => Some(Ended::Done),
                 Now::Blocked => Some(Ended::Skipped(format!("{}one before it is not there", crate::run::BLOCKED))),
@@ -191,11 +160,14 @@ impl<'a> Walk<'a> {
                 }
                 continue;
             }
-            let together = self.together(at, session.ledger());
+            let together = self.together(at, &ledger);
             let started = self.pass.inner.clock.now();
             let attempt: Vec<u32> = together.iter().map(|link| self.pass.attempt(&link.says)).collect();
             self.told.begin(link.item).await;
             let results = self.run(&mut session, &together).await;
+            if !self.is_deployment() {
+                ledger = session.ledger().clone();
+            }
             let mut last = None;
             for ((link, result), attempt) in together.iter().copied().zip(results).zip(attempt) {
                 let note = Note { attempt, started_at: Some(started), ..Note::default() };
@@ -204,6 +176,9 @@ impl<'a> Walk<'a> {
                         changed = true;
                         broken = 0;
                         self.write_back(link).await;
+                        if let Some(migration) = self.pass.migrations.get(&link.says.version) {
+                            follow(&mut ledger, migration, link.way);
+                        }
                         lock_waits = waits(self.pass.inner.settings.lock_tries);
                         self.tell(held.replace(Held { link, how: Ended::Done, note })).await;
                         at += 1;
@@ -221,17 +196,22 @@ impl<'a> Walk<'a> {
                     Some(wait) => self.pass.inner.clock.sleep(wait).await,
                     None => {
                         self.tell(held.take()).await;
-                        return self.over(session, changed, Some((link, error, note))).await;
+                        return self.over(session, &ledger, changed, (link, error, note)).await;
                     }
                 },
                 Err(error) if error.is_unclear || error.class == ErrorClass::Connection => {
                     broken += 1;
                     session.close().await;
                     session = match self.pass.inner.open_to_migrate(&self.row).await {
-                        Ok(session) if broken <= BROKEN_TRIES => session,
+                        Ok(session) if broken <= BROKEN_TRIES => {
+                            if !self.is_deployment() {
+                                ledger = session.ledger().clone();
+                            }
+                            session
+                        }
                         Ok(session) => {
                             self.tell(held.take()).await;
-                            return self.over(session, changed, Some((link, error, note))).await;
+                            return self.over(session, &ledger, changed, (link, error, note)).await;
                         }
                         Err(_) if error.is_unclear => {
                             self.tell(held.take()).await;
@@ -246,12 +226,12 @@ impl<'a> Walk<'a> {
                 }
                 Err(error) => {
                     self.tell(held.take()).await;
-                    return self.over(session, changed, Some((link, error, note))).await;
+                    return self.over(session, &ledger, changed, (link, error, note)).await;
                 }
             }
         }
         match held {
-            Some(held) => self.last(session, changed, held).await,
+            Some(held) => self.last(session, &ledger, changed, held).await,
             None => session.close().await,
         }
     }
@@ -277,9 +257,14 @@ impl<'a> Walk<'a> {
     }
 
     /// A step failed for good.
-    async fn over(&self, mut session: Box<dyn Session>, changed: bool, failed: Option<(&Link<'_>, StepError, Note)>) {
-        let Some((link, error, note)) = failed else { return };
-        let (observation, schema) = self.seen(&mut session, changed).await;
+    async fn over(
+        &self,
+        mut session: Box<dyn Session>,
+        ledger: &Ledger,
+        changed: bool,
+        (link, error, note): (&Link<'_>, StepError, Note),
+    ) {
+        let (observation, schema) = self.seen(&mut session, ledger, changed).await;
         session.close().await;
         let cause = Note::of_error(&error);
         let note = Note { class: cause.class, error: cause.error, observation, schema, ..note };
@@ -287,129 +272,16 @@ impl<'a> Walk<'a> {
     }
 
     /// The last item of the chain is told with what became of the tenant.
-    async fn last(&self, mut session: Box<dyn Session>, changed: bool, held: Held<'_>) {
-        let (observation, schema) = self.seen(&mut session, changed).await;
+    async fn last(&self, mut session: Box<dyn Session>, ledger: &Ledger, changed: bool, held: Held<'_>) {
+        let (observation, schema) = self.seen(&mut session, ledger, changed).await;
         session.close().await;
         let note = Note { observation, schema, ..held.note };
         self.pass.tell(self.told, held.link.item, held.how, note).await;
     }
 
-    /// What the tenant is like now. Where a step of ours has changed it, that is what is expected from now on.
-    async fn seen(
-        &self,
-        session: &mut Box<dyn Session>,
-        changed: bool,
-    ) -> (Option<Observation>, Option<(String, String)>) {
-        let schema = if changed { session.schema().await.ok() } else { None };
-        let seen = schema.map(|schema| (schema.hash(), schema.text()));
-        let observation = Observation {
-            tenant: self.row.tenant.clone(),
-            state: InstanceState::Connected,
-            reason: None,
-            version: Some(session.ledger().version()),
-            seen_schema: seen.as_ref().map(|(hash, _)| hash.clone()),
-            expects: seen.is_some(),
-            drift: None,
-            at: self.pass.inner.clock.now(),
-        };
-        (Some(observation), seen)
-    }
-
     async fn tell(&self, held: Option<Held<'_>>) {
         if let Some(held) = held {
             self.pass.tell(self.told, held.link.item, held.how, held.note).await;
-        }
-    }
-
-    /// This item, and those after it that can be handed over with it: short ones, as the ledger will be by then.
-    fn together(&self, at: usize, ledger: &Ledger) -> Vec<&'a Link<'a>> {
-        let mut ledger = ledger.clone();
-        let mut chosen: Vec<&'a Link<'a>> = Vec::new();
-        for link in self.links.get(at..).unwrap_or_default().iter().take(TOGETHER) {
-            let Some(migration) = self.pass.migrations.get(&link.says.version) else { break };
-            let is_short = matches!(
-                migration.step(link.way, link.says.driver),
-                Some(Step::Sql(script)) if script.transaction && script.chunk.is_none()
-            );
-            let is_next = link.says.left_out.is_none() && now(&link.says, link.way, &ledger) == Now::Run;
-            if !chosen.is_empty() && !(is_short && is_next) {
-                break;
-            }
-            chosen.push(link);
-            if !is_short {
-                break;
-            }
-            follow(&mut ledger, migration, link.way);
-        }
-        chosen
-    }
-
-    async fn run(
-        &self,
-        session: &mut Box<dyn Session>,
-        together: &[&Link<'_>],
-    ) -> Vec<Result<StepEnd, StepError>> {
-        let (inner, pass) = (&self.pass.inner, self.pass);
-        let mut asks = Vec::with_capacity(together.len());
-        for link in together {
-            let known = pass.migrations.get(&link.says.version);
-            let step = known.and_then(|migration| Some((migration, migration.step(link.way, link.says.driver)?)));
-            let Some((migration, step)) = step else {
-                let text = format!("{} has no way {} here", link.says.migration, link.way.word());
-                return vec![Err(StepError::new(ErrorClass::MigrationBug, text))];
-            };
-            let wanted = if pass.direction == Direction::Apply { link.says.checksum.as_str() } else { step.checksum() };
-            if step.checksum() != wanted {
-                let text = format!("{} is not what was planned any more", link.says.migration);
-                return vec![Err(StepError::new(ErrorClass::MigrationBug, text))];
-            }
-            let (timeout, lock_timeout) = times(step, &inner.settings);
-            asks.push(StepAsk {
-                tenant: &link.says.tenant,
-                external_user: self.row.external_user.as_deref(),
-                run: &pass.run.id,
-                migration,
-                step,
-                way: link.way,
-                timeout,
-                lock_timeout,
-                stop: self.told.stop(),
-                faults: &inner.faults,
-            });
-        }
-        session.steps(&asks).await
-    }
-}
-
-/// What one statement may take, and how long it may wait for a lock.
-pub(in super::super) fn times(
-    step: Step<'_>,
-    settings: &super::super::settings::Settings,
-) -> (std::time::Duration, std::time::Duration) {
-    match step {
-        Step::Sql(script) => (
-            script.timeout.unwrap_or(settings.timeout),
-            script.lock_timeout.unwrap_or(settings.lock_timeout),
-        ),
-        Step::Http(step) => (step.timeout.unwrap_or(settings.timeout), settings.lock_timeout),
-    }
-}
-
-/// The ledger after a step.
-fn follow(ledger: &mut Ledger, migration: &Migration, way: Way) {
-    match way {
-        Way::Up => {
-            let row = LedgerRow {
-                version: migration.version,
-                id: migration.id.clone(),
-                checksum: migration.checksum.clone(),
-                part: None,
-                at: 0,
-            };
-            ledger.rows.insert(migration.version, row);
-        }
-        Way::Down => {
-            ledger.rows.remove(&migration.version);
         }
     }
 }

@@ -40,8 +40,8 @@ impl Place {
 
     pub(super) fn create(&self) -> Sql {
         Sql::fill(
-            "CREATE TABLE IF NOT EXISTS {} (version bigint PRIMARY KEY, id text NOT NULL, checksum text NOT NULL, \
-             run_id text NOT NULL, part_way text, part_done bigint, part_cursor text, part_begun boolean, \
+            "CREATE TABLE IF NOT EXISTS {} (version bigint PRIMARY KEY, id varchar(100) NOT NULL, checksum varchar(64) NOT NULL, \
+             run_id varchar(64) NOT NULL, part_way varchar(4), part_done bigint, part_cursor varchar(240), part_begun boolean, \
              applied_at bigint NOT NULL);\n",
             &[&self.0],
         )

@@ -4,7 +4,8 @@
 //! `version bigint PRIMARY KEY, id text, checksum text` (SHA-256 over the ways up), `run_id text, applied_at bigint` (epoch milliseconds by
 //! `clock_timestamp()`), and for a step that has no single transaction and is not at its end `part_way text` (`up`, `down`),
 //! `part_done bigint` (statements or chunks that are done), `part_cursor text`, `part_begun boolean` (the next statement may have been
-//! begun). The first step makes it, in its own transaction.
+//! begun). The first step makes it, in its own transaction. Its texts are bounded (`id` 100, `part_cursor` 240 characters), so that no row can
+//! outgrow a page: PostgreSQL then makes no table beside it for long values, which each tenant would pay for.
 //!
 //! **Round trips.** Opening is one message: the lock, the place of the ledger, and its rows. A ledger that is not there yet makes the last
 //! statement of it fail, which says just that; the lock is the session's and outlasts the failure. (The server's log gets one line from it

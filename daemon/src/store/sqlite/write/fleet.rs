@@ -78,7 +78,7 @@ async fn run(
 }
 
 /// The same rows in parts in which no tenant comes twice: an `UPDATE ... FROM` takes any one of several. Mostly it is one part.
-fn apart<'a, T>(all: &'a [T], tenant: impl Fn(&T) -> &TenantId) -> Vec<Vec<&'a T>> {
+fn apart<T>(all: &[T], tenant: impl Fn(&T) -> &TenantId) -> Vec<Vec<&T>> {
     let mut parts: Vec<Vec<&T>> = Vec::new();
     let mut times = std::collections::HashMap::new();
     for row in all {

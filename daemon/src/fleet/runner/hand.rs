@@ -1,0 +1,106 @@
+//! Handing steps to a session: which go together, and with which times.
+
+use cutover_shared::fleet::{ErrorClass, Way};
+
+use super::super::chain::{Now, now};
+use super::super::driver::{Ledger, LedgerRow, Session, StepAsk, StepEnd, StepError};
+use super::super::migration::{Migration, Step};
+use super::work::{Link, Walk};
+use crate::run::Direction;
+
+/// Steps that are handed to a session together.
+const TOGETHER: usize = 32;
+
+impl<'a> Walk<'a> {
+    /// This item, and those after it that can be handed over with it: short ones, as the ledger will be by then.
+    pub(super) fn together(&self, at: usize, ledger: &Ledger) -> Vec<&'a Link<'a>> {
+        let mut ledger = ledger.clone();
+        let mut chosen: Vec<&'a Link<'a>> = Vec::new();
+        for link in self.links.get(at..).unwrap_or_default().iter().take(TOGETHER) {
+            let Some(migration) = self.pass.migrations.get(&link.says.version) else { break };
+            let is_short = matches!(
+                migration.step(link.way, link.says.driver),
+                Some(Step::Sql(script)) if script.transaction && script.chunk.is_none()
+            );
+            let is_next = link.says.left_out.is_none() && now(&link.says, link.way, &ledger) == Now::Run;
+            if !chosen.is_empty() && !(is_short && is_next) {
+                break;
+            }
+            chosen.push(link);
+            if !is_short {
+                break;
+            }
+            follow(&mut ledger, migration, link.way);
+        }
+        chosen
+    }
+
+    pub(super) async fn run(
+        &self,
+        session: &mut Box<dyn Session>,
+        together: &[&Link<'_>],
+    ) -> Vec<Result<StepEnd, StepError>> {
+        let (inner, pass) = (&self.pass.inner, self.pass);
+        let mut asks = Vec::with_capacity(together.len());
+        for link in together {
+            let known = pass.migrations.get(&link.says.version);
+            let step = known.and_then(|migration| Some((migration, migration.step(link.way, link.says.driver)?)));
+            let Some((migration, step)) = step else {
+                let text = format!("{} has no way {} here", link.says.migration, link.way.word());
+                return vec![Err(StepError::new(ErrorClass::MigrationBug, text))];
+            };
+            let wanted = if pass.direction == Direction::Apply { link.says.checksum.as_str() } else { step.checksum() };
+            if step.checksum() != wanted {
+                let text = format!("{} is not what was planned any more", link.says.migration);
+                return vec![Err(StepError::new(ErrorClass::MigrationBug, text))];
+            }
+            let (timeout, lock_timeout) = times(step, &inner.settings);
+            asks.push(StepAsk {
+                tenant: &link.says.tenant,
+                external_user: self.row.external_user.as_deref(),
+                run: &pass.run.id,
+                migration,
+                step,
+                way: link.way,
+                timeout,
+                lock_timeout,
+                stop: self.told.stop(),
+                faults: &inner.faults,
+            });
+        }
+        session.steps(&asks).await
+    }
+}
+
+/// What one statement may take, and how long it may wait for a lock.
+pub(in super::super) fn times(
+    step: Step<'_>,
+    settings: &super::super::settings::Settings,
+) -> (std::time::Duration, std::time::Duration) {
+    match step {
+        Step::Sql(script) => (
+            script.timeout.unwrap_or(settings.timeout),
+            script.lock_timeout.unwrap_or(settings.lock_timeout),
+        ),
+        Step::Http(step) => (step.timeout.unwrap_or(settings.timeout), settings.lock_timeout),
+    }
+}
+
+/// The ledger after a step.
+pub(super) fn follow(ledger: &mut Ledger, migration: &Migration, way: Way) {
+    match way {
+        Way::Up => {
+            let row = LedgerRow {
+                version: migration.version,
+                id: migration.id.clone(),
+                checksum: migration.checksum.clone(),
+                part: None,
+                at: 0,
+            };
+            ledger.rows.insert(migration.version, row);
+        }
+        Way::Down => {
+            ledger.rows.remove(&migration.version);
+        }
+    }
+}

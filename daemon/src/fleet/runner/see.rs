@@ -1,0 +1,77 @@
+//! What a tenant is like: before its first step, and after its last.
+
+use cutover_shared::fleet::{DriverKind, ErrorClass, InstanceState};
+
+use super::super::book::Note;
+use super::super::driver::{Ledger, Session, StepError};
+use super::super::observe::known_version;
+use super::work::Walk;
+use crate::store::Observation;
+
+impl Walk<'_> {
+    /// Whether somebody changed the schema by hand since a step of ours left it.
+    pub(super) async fn drifted(&self, session: &mut Box<dyn Session>) -> Result<Option<(String, Note)>, StepError> {
+        let Some(expected) = self.row.expected_schema.as_deref() else { return Ok(None) };
+        let seen = session.schema().await?;
+        let hash = seen.hash();
+        if hash == expected {
+            return Ok(None);
+        }
+        let told = self.pass.inner.drift(expected, &seen).await;
+        let why = told.unwrap_or_else(|_| "the schema differs from the one that is expected".to_owned());
+        let observation = Observation {
+            tenant: self.row.tenant.clone(),
+            state: InstanceState::Connected,
+            reason: None,
+            version: Some(known_version(&self.row, session.ledger().version())),
+            seen_schema: Some(hash.clone()),
+            expects: false,
+            drift: Some(why.clone()),
+            at: self.pass.inner.clock.now(),
+        };
+        let note = Note {
+            class: Some(ErrorClass::SchemaMismatch),
+            error: Some(why.clone()),
+            observation: Some(observation),
+            schema: Some((hash, seen.text())),
+            ..Note::default()
+        };
+        Ok(Some((why, note)))
+    }
+
+    pub(super) fn is_deployment(&self) -> bool {
+        self.row.driver == DriverKind::Http
+    }
+
+    /// The ledger that counts: of a deployment our own record, once a step of ours was there.
+    pub(super) fn known(&self, told: &Ledger) -> Ledger {
+        if !self.is_deployment() {
+            return told.clone();
+        }
+        let mut ledger = Ledger::of_version(known_version(&self.row, told.version()));
+        ledger.rows.retain(|version, _| self.pass.migrations.contains_key(version));
+        ledger
+    }
+
+    /// What the tenant is like now. Where a step of ours has changed it, that is what is expected from now on.
+    pub(super) async fn seen(
+        &self,
+        session: &mut Box<dyn Session>,
+        ledger: &Ledger,
+        changed: bool,
+    ) -> (Option<Observation>, Option<(String, String)>) {
+        let schema = if changed { session.schema().await.ok() } else { None };
+        let seen = schema.map(|schema| (schema.hash(), schema.text()));
+        let observation = Observation {
+            tenant: self.row.tenant.clone(),
+            state: InstanceState::Connected,
+            reason: None,
+            version: Some(ledger.version()),
+            seen_schema: seen.as_ref().map(|(hash, _)| hash.clone()),
+            expects: seen.is_some(),
+            drift: None,
+            at: self.pass.inner.clock.now(),
+        };
+        (Some(observation), seen)
+    }
+}
