@@ -175,6 +175,16 @@ const TUI: &[(&str, &[&str], &str)] = &[
 /// Files that decide and do nothing else: they name only each other, the wire types and harmless crates. A folder stands for
 /// all in it.
 const PURE: &[&str] = &[
+    "fleet/migration",
+    "fleet/registry/checksum",
+    "fleet/registry/drops",
+    "fleet/registry/finding",
+    "fleet/registry/front_matter",
+    "fleet/registry/http_step",
+    "fleet/registry/name",
+    "fleet/registry/split",
+    "fleet/registry/token",
+    "fleet/wave",
     "gateway/app/manifest",
     "doors/http/allow",
     "gateway/context/part",
@@ -236,6 +246,7 @@ const PURE: &[&str] = &[
     "run/progress",
     "run/canonical",
     "hex",
+    "near",
 ];
 
 /// Words that have no business in a pure file.

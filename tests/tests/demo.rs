@@ -7,6 +7,8 @@
     reason = "a test that can't go on has failed"
 )]
 
+#[path = "demo/fleet.rs"]
+mod fleet;
 #[path = "demo/gateway.rs"]
 mod gateway;
 #[path = "demo/signals.rs"]

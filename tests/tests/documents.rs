@@ -293,6 +293,7 @@ fn the_fields_of_filters_are_written_down() {
         ("webhook list", filter::DELIVERIES),
         ("workflow list", filter::WORKFLOWS),
         ("workflow dispatches", filter::DISPATCHES),
+        ("fleet instance list", filter::INSTANCES),
         ("audit list", filter::AUDIT),
     ] {
         let star = |field: &filter::Field| if field.is_name { "*" } else { "" };

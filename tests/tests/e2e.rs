@@ -32,6 +32,8 @@ mod door;
 mod examples;
 #[path = "e2e/fetch.rs"]
 mod fetch;
+#[path = "e2e/fleet.rs"]
+mod fleet;
 #[path = "e2e/git_api.rs"]
 mod git_api;
 #[path = "e2e/hostile.rs"]

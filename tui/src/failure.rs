@@ -119,9 +119,15 @@ impl Failure {
             text += &bad_rows(file, bad, *bad_count);
         }
         let room = style.measure() - 2;
-        let told = wrap(&format!("error: {}", clean(&error.message)), room).join("\n  ");
+        // The first line is a sentence; what follows is a difference, which is not wrapped.
+        let mut message = error.message.lines();
+        let sentence = format!("error: {}", clean(message.next().unwrap_or_default()));
+        let told = wrap(&sentence, room).join("\n  ");
         text += &told.replacen("error:", &style.paint("error:", Tone::Bad), 1);
         text.push('\n');
+        for line in message {
+            text += &format!("    {}\n", clean(line));
+        }
         if !error.hint.is_empty() {
             text += &format!("  {}\n", wrap(&clean(&error.hint), room).join("\n  "));
         }

@@ -72,6 +72,14 @@ pub fn after(way: Way) -> StepStatus {
     }
 }
 
+/// How a step is kept that ended so: what a way down has left is to be gone up again.
+pub fn kept(row: StepRow) -> StepRow {
+    match row.status {
+        StepStatus::Pending => StepRow { way: Way::Up, started_at: None, completed_at: None, ..row },
+        _ => row,
+    }
+}
+
 /// The version of a tenant after an item's effect.
 pub fn version_after(item: &FleetItem, way: Way) -> u32 {
     match (item.way, way) {

@@ -50,7 +50,10 @@ pub enum FleetError {
 
 fn named(findings: &[LintFinding]) -> String {
     let told = findings.iter().take(NAMED).map(|one| format!("{}:{}: {}", one.file, one.line, one.message));
-    let mut text = told.collect::<Vec<_>>().join("; ");
+    let told: Vec<String> = told.collect();
+    // A difference has lines of its own.
+    let between = if told.iter().any(|one| one.contains('\n')) { "\n" } else { "; " };
+    let mut text = told.join(between);
     if findings.len() > NAMED {
         text += &format!("; and {} more", findings.len() - NAMED);
     }

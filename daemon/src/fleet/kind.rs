@@ -218,7 +218,7 @@ impl Elsewhere for FleetKind {
             at,
         };
         vec![
-            FleetOp::Steps { rows: vec![step] }.into(),
+            FleetOp::Steps { rows: vec![book::kept(step)] }.into(),
             FleetOp::History { rows: vec![history] }.into(),
             FleetOp::Observe { rows: vec![seen] }.into(),
         ]

@@ -2,7 +2,7 @@
 
 mod world;
 
-use cutover_shared::fleet::{DriverKind, FleetScope, FleetSummary, InstanceState, StepStatus, Way};
+use cutover_shared::fleet::{Cell, DriverKind, FleetScope, FleetSummary, InstanceState, StepStatus, Way};
 use cutover_shared::page::PageAsk;
 use cutover_shared::run::{ItemState, Reversibility, RunState};
 use cutover_shared::window::WindowAsk;
@@ -68,6 +68,9 @@ async fn a_fleet_goes_up_in_waves_stands_still_when_asked_again_and_comes_back()
     let history = life.fleet.history(Some(&tenant(3)), &PageAsk::default()).await.unwrap().rows;
     let told: Vec<_> = history.iter().map(|one| (one.version, one.way, one.status)).collect();
     let done = StepStatus::Completed;
+    let now = life.db.fleet_steps(&tenant(3)).await.unwrap();
+    let told_now: Vec<_> = now.iter().map(|step| (step.version, step.way, step.status, step.completed_at)).collect();
+    assert_eq!(told_now, [(1, Way::Up, StepStatus::Pending, None), (2, Way::Up, StepStatus::Pending, None)]);
     // The undo found version 2 gone already, and says so as done.
     assert_eq!(told, [(1, Way::Down, done), (2, Way::Down, done), (2, Way::Down, done), (2, Way::Up, done), (1, Way::Up, done)]);
     assert!(crate::audit::verify(&life.db, None).await.unwrap().intact);
@@ -122,6 +125,9 @@ async fn a_failing_migration_halts_its_wave_and_another_takes_its_place() {
     }
     let result = life.fleet.result(&second.id).await.unwrap();
     assert_eq!((result.total, result.succeeded, result.failed), (10, 10, 0), "{:?}", result.errors);
+    // That the third was replaced is no stain on anybody.
+    let cells = life.fleet.status().await.unwrap().cells;
+    assert_eq!(cells, [Cell { version: 4, status: StepStatus::Completed, tenants: 10 }]);
     // What has no way down can't be undone, and nothing is touched.
     let refused = life.engine.undo(&second.id, None, &ana()).await.unwrap_err().to_string();
     assert!(refused.contains("nothing was touched") && refused.contains("0004_emails has no way down"), "{refused}");

@@ -96,6 +96,7 @@ impl Prepared {
             options.seed,
             stage.sim.api_base(),
         ));
+        let fleet = super::fleet::plant(&stage).await?;
         let dir = stage.home.dir();
         say(&format!("2. A home: configuration, seal key and state in {}", dir.display()));
         let daemon = stage.start_daemon().await?;
@@ -106,6 +107,8 @@ impl Prepared {
             "4. The application's catalog: {} repositories of {} projects, imported; their tokens sealed on arrival",
             receipt["repositories"], receipt["projects"],
         ));
+        fleet.add(&stage).await?;
+        say(&format!("5. A small fleet: {} tenants with a database of their own", fleet.tenants));
         let second = second_terminal(&front.exe, &stage.home.socket(), "");
         stage.home.write("second-terminal.txt", format!("{second}\n").as_bytes())?;
         say(&format!(

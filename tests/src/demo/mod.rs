@@ -3,6 +3,7 @@
 //! outlives a killed daemon.
 
 pub mod console;
+mod fleet;
 mod gateway;
 mod keeper;
 mod mapping;
@@ -35,14 +36,16 @@ pub enum Scenario {
     BadCanary,
     /// The kill switch under traffic, with the store gone, through a crash, and again and again; needs --headless.
     Kill,
+    /// Migrations over 300 tenants' own databases: a wave that halts, the mend, a tenant that goes back; needs --headless.
+    Fleet,
 }
 
 /// The whole migration on a made-up GitHub, in one command and one temporary folder.
 #[derive(Debug, Parser)]
 #[command(name = "cutover-demo", version, max_term_width = 100)]
 pub struct Options {
-    /// Tenants of the application.
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    /// Tenants of the application; 300 in the scenario fleet, where nothing else is said.
+    #[arg(long, default_value_t = 50, default_value_if("scenario", "fleet", "300"), value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub tenants: u32,
     /// Repositories of their projects; fewer than four have no middle to be killed in.
     #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(4..=1_000_000))]
@@ -62,6 +65,9 @@ pub struct Options {
     /// Scenario kill: from one flip to the next; half of it everything is killed. 0: at once. 10 flips every 30 s take 5 min.
     #[arg(long, value_name = "SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=3_600))]
     pub every: u64,
+    /// Scenario fleet: so many of the tenants have a real PostgreSQL database; its programs must be installed.
+    #[arg(long, value_name = "TENANTS", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=1_000))]
+    pub postgres: u32,
     /// Work in this folder and leave it there; else a temporary one that goes away.
     #[arg(long, value_name = "DIR")]
     pub keep: Option<PathBuf>,
@@ -81,6 +87,10 @@ pub enum DemoError {
     Sim(#[from] SimError),
     #[error("the world: {0}")]
     World(#[from] WorldError),
+    #[error("a tenant's database: {0}")]
+    Sql(#[from] sqlx::Error),
+    #[error(transparent)]
+    Postgres(#[from] crate::services::PostgresError),
     #[error("the catalog: {0}")]
     Catalog(#[from] csv::Error),
     #[error("{0}")]
@@ -122,6 +132,7 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
                 Scenario::Canary => rollout::canary::play(&options).await,
                 Scenario::BadCanary => rollout::bad::play(&options).await,
                 Scenario::Kill => rollout::kill::play(&options).await,
+                Scenario::Fleet => fleet::play(&options).await,
             };
             played.map(|summary| (summary, 0))
         } else {

@@ -103,6 +103,18 @@ impl Stage {
         Ok(said)
     }
 
+    /// The same, and what it answered, as an operator sees it.
+    pub(super) async fn show(&mut self, codes: &[i32], args: &[&str]) -> Result<Said, DemoError> {
+        let said = self.run(codes, args).await?;
+        for line in said.stdout.lines().chain(said.stderr.lines()) {
+            say(format!("      {line}").trim_end());
+        }
+        if said.code != 0 {
+            say(&format!("      (exit {})", said.code));
+        }
+        Ok(said)
+    }
+
     /// The same with `--json`, and what it printed.
     pub(super) async fn ask(&mut self, codes: &[i32], args: &[&str]) -> Result<Value, DemoError> {
         let all: Vec<&str> = args.iter().copied().chain(["--json"]).collect();

@@ -260,7 +260,7 @@ pub fn findings(mistake: bool) -> Vec<LintFinding> {
         "CREATE INDEX CONCURRENTLY, in a migration of its own with `transaction: none`",
     );
     let edited =
-        finding(1, "edited", true, "it was run and then edited", "put it back, and write a new migration");
+        finding(1, "edited", true, "it was run and then edited:\n- a;\n+ b;", "put it back, and write a new migration");
     if mistake { vec![warning, edited] } else { vec![warning] }
 }
 

@@ -259,7 +259,7 @@ impl Pass for FleetPass {
                     _ => step.clone(),
                 })
                 .collect();
-            ops.push(FleetOp::Steps { rows: steps }.into());
+            ops.push(FleetOp::Steps { rows: steps.into_iter().map(book::kept).collect() }.into());
             ops.push(FleetOp::History { rows: history }.into());
         }
         ops

@@ -90,13 +90,19 @@ const ERRORS: &[Column] =
 fn told(result: &FleetResult, style: Style) -> String {
     let mut block = Block::new();
     let tone = if result.failed > 0 { Tone::Bad } else { Tone::Good };
-    let figures = format!(
+    let mut figures = format!(
         "{}: {} succeeded, {} failed, {} skipped",
         tenants(result.total),
         number(result.succeeded),
         number(result.failed),
         number(result.skipped),
     );
+    // Of a run that was paused or cancelled on its way.
+    let over = result.succeeded.saturating_add(result.failed).saturating_add(result.skipped);
+    let open = result.total.saturating_sub(over);
+    if open > 0 {
+        figures += &format!(", {} not reached", number(open));
+    }
     block.toned("Result", figures, tone);
     let mut groups: BTreeMap<(&str, &str), (u64, &str)> = BTreeMap::new();
     for fault in &result.errors {

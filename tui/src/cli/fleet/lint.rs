@@ -49,7 +49,10 @@ pub(super) async fn run(args: Args, session: &mut Session<'_>) -> Verdict {
 fn lines(finding: &LintFinding) -> Vec<String> {
     let kind = if finding.mistake { "mistake" } else { "warning" };
     let LintFinding { file, line, rule, message, help, .. } = finding;
-    let mut lines = vec![format!("{file}:{line}: {kind}: {rule}: {message}")];
+    let mut message = message.lines();
+    let sentence = message.next().unwrap_or_default();
+    let mut lines = vec![format!("{file}:{line}: {kind}: {rule}: {sentence}")];
+    lines.extend(message.map(|line| format!("    {line}")));
     if !help.is_empty() {
         lines.push(format!("  {help}"));
     }

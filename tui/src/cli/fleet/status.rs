@@ -39,7 +39,8 @@ fn text(status: &FleetStatus, now: i64, style: Style) -> String {
         None => block.toned("Migrations", "none: `fleet.folder` is not set", Tone::Warn),
     };
     if let Some(mistake) = &status.registry_mistake {
-        block.toned("Mistake", mistake, Tone::Bad);
+        // A difference is what `fleet lint` shows.
+        block.toned("Mistake", mistake.lines().next().unwrap_or_default(), Tone::Bad);
     }
     let head = status.head.map_or_else(|| "no migration".to_owned(), version);
     let target = match status.target {

@@ -44,6 +44,8 @@ pub fn headline(status: &FleetStatus, now: i64) -> Headline {
         return line;
     }
     if let Some(mistake) = &status.registry_mistake {
+        // A difference is what `fleet lint` shows.
+        let mistake = mistake.lines().next().unwrap_or_default();
         let mut line = line("REFUSED", format!("nothing can be planned: {mistake}"), Tone::Bad);
         line.next = Some("`cutover fleet lint` names file and line".to_owned());
         return line;

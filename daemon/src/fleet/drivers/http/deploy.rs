@@ -40,7 +40,7 @@ impl Caller {
         let deployed = match &self.http.deploy {
             None => Err(StepError::new(
                 ErrorClass::MigrationBug,
-                "a deploy is asked for, and `fleet.http.deploy` says nothing of how",
+                "a deploy is asked for, and neither `fleet.deploy_command` nor `fleet.deploy_url` says how",
             )),
             Some(Deploy::Command { argv }) => self.command(place, argv, ask, timeout).await,
             Some(Deploy::Call { url, token }) => {

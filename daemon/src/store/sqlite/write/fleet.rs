@@ -228,10 +228,11 @@ const PUT_STEPS: &str =
             attempt = excluded.attempt, run_id = excluded.run_id, started_at = excluded.started_at,
             completed_at = excluded.completed_at";
 
-// Only where it differs: most steps go from running to completed beside others of the same tenant.
+// Only where it differs: most steps go from running to completed beside others of the same tenant. Skipped without a class is a step
+// that a later one replaces: nothing is wrong with that tenant.
 const MARK: &str = "WITH now AS MATERIALIZED
           (SELECT want.tenant AS tenant, max(s.version) FILTER (WHERE s.status = 'failed') AS failed,
-                  coalesce(max(s.status = 'skipped') + 2 * max(s.status = 'running') + 4 * max(s.status = 'failed'), 0) AS marks
+                  coalesce(max(s.status = 'skipped' AND s.class IS NOT NULL) + 2 * max(s.status = 'running') + 4 * max(s.status = 'failed'), 0) AS marks
              FROM (SELECT DISTINCT value->>0 AS tenant FROM json_each($1)) AS want
              LEFT JOIN fleet_steps AS s INDEXED BY fleet_steps_marks
                     ON s.tenant_id = want.tenant AND s.status IN ('failed', 'running', 'skipped')

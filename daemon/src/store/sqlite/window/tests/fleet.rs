@@ -47,8 +47,10 @@ fn instances() -> impl Strategy<Value = Vec<One>> {
     let one = (row, steps).prop_map(|(row, steps)| {
         let step = |(version, (status, error)): (u32, (StepStatus, Option<String>))| {
             let is_failed = status == StepStatus::Failed;
+            // Without a class it is one that another replaces.
+            let is_left_out = status == StepStatus::Skipped && error.is_some();
             StepRow {
-                class: is_failed.then_some(ErrorClass::TimeOut),
+                class: (is_failed || is_left_out).then_some(ErrorClass::TimeOut),
                 error: error.filter(|_| is_failed),
                 ..step(row.tenant.as_str(), version, status)
             }
@@ -70,11 +72,13 @@ impl One {
 
     fn status(&self) -> StepStatus {
         let some = |status| self.steps.iter().any(|step| step.status == status);
+        let is_left_out =
+            self.steps.iter().any(|step| step.status == StepStatus::Skipped && step.class.is_some());
         [
             (some(StepStatus::Failed), StepStatus::Failed),
             (some(StepStatus::Running), StepStatus::Running),
             (self.row.version < TARGET, StepStatus::Pending),
-            (some(StepStatus::Skipped), StepStatus::Skipped),
+            (is_left_out, StepStatus::Skipped),
         ]
         .into_iter()
         .find_map(|(is, status)| is.then_some(status))
