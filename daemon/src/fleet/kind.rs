@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use cutover_shared::fleet::{DriverKind, FLEET, FleetItem, FleetScope, FleetSummary, InstanceState, StepStatus, Way};
+use cutover_shared::fleet::{
+    DriverKind, FLEET, FleetItem, FleetScope, FleetSummary, InstanceState, StepStatus, Way,
+};
 use cutover_shared::ids::{RunId, TenantId};
 use cutover_shared::run::{EffectClass, ItemState, Reversibility};
 use tokio_util::task::TaskTracker;
@@ -92,9 +94,15 @@ impl Kind for FleetKind {
             for item in &items {
                 let item = fleet_item(item)?;
                 let back = way(&item, Direction::Undo);
-                let there = migrations.get(&item.version).is_some_and(|m| m.step(back, item.driver).is_some());
+                let there =
+                    migrations.get(&item.version).is_some_and(|m| m.step(back, item.driver).is_some());
                 if !there {
-                    missing.insert(format!("{} has no way {} for {} databases", item.migration, back.word(), item.driver));
+                    missing.insert(format!(
+                        "{} has no way {} for {} databases",
+                        item.migration,
+                        back.word(),
+                        item.driver
+                    ));
                 }
             }
         }
@@ -268,7 +276,9 @@ impl FleetKind {
     async fn tally(&self, run: &RunRow, wave: u32, summary: &FleetSummary) -> Result<Tally, KindError> {
         let at = usize::try_from(wave.saturating_sub(1)).unwrap_or(usize::MAX);
         let tenants = summary.waves.get(at).copied().unwrap_or(0);
-        let Some(places) = self.0.waves.places(wave) else { return Ok(Tally { tenants, ..Tally::default() }) };
+        let Some(places) = self.0.waves.places(wave) else {
+            return Ok(Tally { tenants, ..Tally::default() });
+        };
         let (from, to) = item::keys(&places);
         let since = run.resumed_at.or(run.started_at).unwrap_or(0);
         let counts = self.0.db.items_between(&run.id, &from, &to, since).await;

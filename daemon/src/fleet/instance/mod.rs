@@ -32,9 +32,7 @@ use crate::audit::Who;
 use crate::client::Client;
 use crate::run::KindError;
 use crate::seal::{Seal, SealError};
-use crate::store::{
-    FleetOp, InstanceFilter, InstanceRow, Lane, ReadError, UNIT_ROWS, Unit, WriteError,
-};
+use crate::store::{FleetOp, InstanceFilter, InstanceRow, Lane, ReadError, UNIT_ROWS, Unit, WriteError};
 
 /// Instances that are read at a time, and asked before what was seen is written.
 const PAGE: u32 = 256;
@@ -64,7 +62,9 @@ pub enum InstanceError {
     /// The file with the keys is as it was.
     #[error("no key was added: {0}")]
     Ring(String),
-    #[error("the application's table of tenants' databases is not configured; write the section [fleet.application]")]
+    #[error(
+        "the application's table of tenants' databases is not configured; write the section [fleet.application]"
+    )]
     NoApplication,
     #[error(transparent)]
     Application(#[from] ApplicationError),
@@ -289,7 +289,6 @@ impl Instances {
         rows.pop().ok_or_else(|| InstanceError::Unknown(tenant.clone()))
     }
 }
-
 
 fn refused(row: &NewInstance, what: impl Into<String>, mend: impl Into<String>) -> InstanceError {
     // The id may be what is wrong.

@@ -75,15 +75,8 @@ enum Arm {
     Sqlx(usize),
 }
 
-const ARMS: [Arm; 7] = [
-    Arm::Bare(8),
-    Arm::Product,
-    Arm::Sqlx(8),
-    Arm::Bare(16),
-    Arm::Sessions,
-    Arm::Sqlx(4),
-    Arm::Bare(4),
-];
+const ARMS: [Arm; 7] =
+    [Arm::Bare(8), Arm::Product, Arm::Sqlx(8), Arm::Bare(16), Arm::Sessions, Arm::Sqlx(4), Arm::Bare(4)];
 
 /// Measures all arms, in turns, and holds ours against the others.
 ///
@@ -144,7 +137,9 @@ impl Bench<'_> {
                 let again = peers::migrate(program, source.path(), &tenants, parallel)?;
                 best.sqlx(first, again)
             }
-            (Arm::Bare(parallel) | Arm::Sqlx(parallel), _) => best.bare(arms::bare(&tenants, parallel).await?),
+            (Arm::Bare(parallel) | Arm::Sqlx(parallel), _) => {
+                best.bare(arms::bare(&tenants, parallel).await?)
+            }
         };
         self.server.check(&tenants, matches!(arm, Arm::Product | Arm::Sessions)).await?;
         self.server.drop(&tenants).await?;
@@ -208,7 +203,9 @@ impl Best {
 
     fn report(&self, databases: usize, small: bool, report: &mut Report) {
         let bar = |least: f64| Bar::AtLeast(if small { least / 4.0 } else { least });
-        let mut add = |what: &str, value, unit, bar| report.add(format!("{databases} databases: {what}"), value, unit, bar);
+        let mut add = |what: &str, value, unit, bar| {
+            report.add(format!("{databases} databases: {what}"), value, unit, bar)
+        };
         let ours = &self.ours;
         add("apply", ours.apply, "tenants/s", Bar::None);
         add("plan and apply", ours.whole, "tenants/s", Bar::None);
@@ -226,7 +223,8 @@ impl Best {
     }
 
     fn report_files(&self, files: usize, small: bool, report: &mut Report) {
-        let mut add = |what: &str, value, unit, bar| report.add(format!("{files} files: {what}"), value, unit, bar);
+        let mut add =
+            |what: &str, value, unit, bar| report.add(format!("{files} files: {what}"), value, unit, bar);
         add("apply", self.ours.apply, "tenants/s", Bar::None);
         add("plan and apply", self.ours.whole, "tenants/s", Bar::None);
         add("nothing to do", self.ours.again, "tenants/s", Bar::None);
