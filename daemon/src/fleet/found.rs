@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use cutover_shared::fleet::FleetItem;
+use cutover_shared::fleet::{FleetItem, StepStatus};
 use cutover_shared::ids::RunId;
 use futures::StreamExt as _;
 use tokio_util::sync::CancellationToken;
@@ -11,10 +11,10 @@ use tokio_util::sync::CancellationToken;
 use super::driver::{Session, StepAsk};
 use super::item::{fleet_item, way};
 use super::kind::Inner;
-use super::migration::Migration;
+use super::migration::{Migration, Step};
 use super::runner::times;
 use crate::run::{Direction, KindError, Resolved};
-use crate::store::{InstanceRow, StoredItem};
+use crate::store::{InstanceRow, ReadError, StepRow, StoredItem};
 
 type Answer = Result<Resolved, KindError>;
 
@@ -95,6 +95,13 @@ impl Inner {
         let Some((migration, step)) = known.and_then(|m| Some((m, m.step(way, says.driver)?))) else {
             return Resolved::Unknown(format!("{} is not recorded any more", says.migration));
         };
+        if matches!(step, Step::Http(_)) {
+            match self.was_begun(run, says).await {
+                Ok(true) => {}
+                Ok(false) => return Resolved::NotDone,
+                Err(error) => return Resolved::Unknown(error.to_string()),
+            }
+        }
         let (timeout, lock_timeout) = times(step, &self.settings);
         let stop = CancellationToken::new();
         let ask = StepAsk {
@@ -117,5 +124,12 @@ impl Inner {
             ),
             Err(error) => Resolved::Unknown(error.text),
         }
+    }
+
+    /// Whether our book has this run's step over HTTP as begun: it was written before the first call.
+    async fn was_begun(&self, run: &RunId, says: &FleetItem) -> Result<bool, ReadError> {
+        let steps = self.db.fleet_steps(&says.tenant).await?;
+        let is_it = |step: &StepRow| step.version == says.version && step.run == *run;
+        Ok(steps.iter().any(|step| is_it(step) && step.status == StepStatus::Running))
     }
 }

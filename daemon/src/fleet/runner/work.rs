@@ -10,9 +10,10 @@ use super::super::driver::{Ledger, Session, StepEnd, StepError};
 use super::super::item::{fleet_item, way};
 use super::FleetPass;
 use super::hand::follow;
+use super::super::migration::Step;
 use super::open::waits;
-use crate::run::{Chain, Ended, Told};
-use crate::store::{InstanceRow, StoredItem};
+use crate::run::{Chain, Ended, Pass as _, Told};
+use crate::store::{InstanceRow, Lane, StoredItem, Unit};
 
 /// Tries of a step whose connection broke before its effect.
 const BROKEN_TRIES: u32 = 2;
@@ -171,7 +172,9 @@ impl<'a> Walk<'a> {
             let together = self.together(at, &ledger);
             let started = self.pass.inner.clock.now();
             let attempt: Vec<u32> = together.iter().map(|link| self.pass.attempt(&link.says)).collect();
-            self.told.begin(link.item).await;
+            if !self.begins(link).await {
+                break;
+            }
             let results = self.run(&mut session, &together).await;
             if !self.is_deployment() {
                 ledger = session.ledger().clone();
@@ -246,6 +249,24 @@ impl<'a> Walk<'a> {
             Some(held) => self.last(session, &ledger, changed, held).await,
             None => session.close().await,
         }
+    }
+
+    /// Says that a step is begun. What is called over HTTP can't be taken back and leaves no mark: our book has it before the first
+    /// call, so that after a crash nobody is asked about steps that were not come to. False: the store does not take it.
+    async fn begins(&self, link: &Link<'_>) -> bool {
+        let pass = self.pass;
+        let known = pass.migrations.get(&link.says.version);
+        let step = known.and_then(|migration| migration.step(link.way, link.says.driver));
+        if !matches!(step, Some(Step::Http(_))) {
+            self.told.begin(link.item).await;
+            return true;
+        }
+        let ops = pass.begun(std::slice::from_ref(link.item), pass.inner.clock.now());
+        let written = pass.inner.db.write(Lane::Run, Unit::new().with_all(ops)).await;
+        if let Err(error) = &written {
+            tracing::warn!(%error, tenant = %link.says.tenant, "a step is not begun: the store does not take it");
+        }
+        written.is_ok()
     }
 
     /// Tells the application which version its tenant has now. The tenant's own ledger is the truth: a version that can't be written
