@@ -12,6 +12,7 @@ use super::error::FleetError;
 use super::settings::{Settings, sample};
 use crate::faults::Faults;
 use crate::faults::crash::{live_until, runtime};
+use crate::run::{Direction, Resolved};
 use crate::store::Select;
 
 const TENANTS: usize = 10;
@@ -235,6 +236,42 @@ async fn who_is_away_or_was_changed_by_hand_is_named_and_the_others_are_done() {
     assert_eq!((summary.unreachable, summary.drifted, summary.changes, summary.at_target), (1, 1, 0, 8));
     let left = life.db.items(&next.id, Some(ItemState::Pending), None, 10).await.unwrap();
     assert_eq!(left.len(), 2);
+}
+
+#[tokio::test]
+async fn after_a_crash_each_tenant_answers_for_all_its_steps_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = World::new(dir.path(), 4).await;
+    let life = world.life(Faults::none()).await;
+    world.enter(&life, 4).await;
+    let first = life.going(1).await;
+    assert_eq!(life.engine.ended(&first.id).await.state, RunState::Done);
+    let items = async |run| life.db.items(run, None, None, 100).await.unwrap();
+    let mut asked = items(&first.id).await;
+    let second = life.fleet.plan(&FleetScope::All, Some(2), false, &ana()).await.unwrap();
+    asked.extend(items(&second.id).await);
+    asked.sort_by(|one, other| one.key.cmp(&other.key));
+    std::fs::rename(world.file(2), world.file(20)).unwrap();
+    let inner = &life.fleet.inner;
+    let answers = inner.found_out(&second.id, Direction::Apply, &asked, 8).await;
+    let told: Vec<_> = asked.iter().zip(answers).map(|(item, answer)| (item.key.clone(), answer.unwrap())).collect();
+    assert_eq!(told.len(), 8);
+    for (pair, at) in told.chunks(2).zip(0..) {
+        let [(_, first), (key, second)] = pair else { panic!("{pair:?}") };
+        assert!(key.contains(tenant(at).as_str()), "{key}");
+        if at == 2 {
+            assert!(matches!(first, Resolved::Unknown(why) if why.starts_with("unreachable: ")), "{first:?}");
+            assert_eq!(first, second);
+        } else {
+            assert_eq!((first, second), (&Resolved::Done, &Resolved::NotDone), "{key}");
+        }
+    }
+    // One session a tenant: while somebody else has its lock, nothing can be told of it, and nothing is waited for twice.
+    let row = inner.instance(&tenant(1)).await.unwrap().unwrap();
+    let held = inner.open_to_migrate(&row).await.unwrap();
+    let answers = inner.found_out(&second.id, Direction::Apply, &asked[2..4], 8).await;
+    assert!(answers.iter().all(|one| matches!(one, Ok(Resolved::Unknown(why)) if why.contains("another daemon"))), "{answers:?}");
+    held.close().await;
 }
 
 #[tokio::test]

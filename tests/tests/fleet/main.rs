@@ -3,6 +3,7 @@
 
 mod application;
 mod http;
+mod killed;
 mod postgres;
 mod postgres_parts;
 mod schema;
