@@ -411,17 +411,30 @@ pub struct MigrationFile {
 pub enum FleetQuery {
     Status,
     /// Instances, filtered and sorted ([`crate::filter::INSTANCES`]).
-    Instances { ask: WindowAsk },
-    Instance { tenant: TenantId },
+    Instances {
+        ask: WindowAsk,
+    },
+    Instance {
+        tenant: TenantId,
+    },
     Registry,
     /// Attempts, newest first; of one tenant or of all.
-    History { tenant: Option<TenantId>, page: PageAsk },
+    History {
+        tenant: Option<TenantId>,
+        page: PageAsk,
+    },
     /// What a plan does to each group of tenants.
-    Groups { run: RunId },
+    Groups {
+        run: RunId,
+    },
     /// The result of a run, by tenants.
-    Result { run: RunId },
+    Result {
+        run: RunId,
+    },
     /// Mistakes and warnings; of these files, or of the daemon's folder.
-    Lint { files: Option<Vec<MigrationFile>> },
+    Lint {
+        files: Option<Vec<MigrationFile>>,
+    },
 }
 
 /// Answers about the fleet.
@@ -453,21 +466,40 @@ pub struct InstanceDetail {
 #[serde(rename_all = "snake_case")]
 pub enum FleetAct {
     /// Plans the way up to a version; none: to the one that was set before.
-    Plan { scope: FleetScope, to: Option<u32>, refresh: bool },
+    Plan {
+        scope: FleetScope,
+        to: Option<u32>,
+        refresh: bool,
+    },
     /// Plans the way back to a version.
-    Rollback { scope: FleetScope, to: u32, refresh: bool },
-    Add { rows: Vec<NewInstance> },
-    Remove { tenant: TenantId },
+    Rollback {
+        scope: FleetScope,
+        to: u32,
+        refresh: bool,
+    },
+    Add {
+        rows: Vec<NewInstance>,
+    },
+    Remove {
+        tenant: TenantId,
+    },
     /// Connects and reads version and schema; of all instances in `error` where no tenant is named.
-    Test { tenant: Option<TenantId> },
+    Test {
+        tenant: Option<TenantId>,
+    },
     /// Takes the schema as it is for the one that is expected.
-    Accept { tenant: TenantId },
+    Accept {
+        tenant: TenantId,
+    },
     /// Adds a key to the ring and seals every credential again, in the background.
     RotateKey,
     /// Takes instances from the application's table.
     FromApplication,
     /// Takes the failed tenants of one group of a run once more.
-    Retry { run: RunId, group: String },
+    Retry {
+        run: RunId,
+        group: String,
+    },
 }
 
 /// Receipts of acts on the fleet.
@@ -476,15 +508,27 @@ pub enum FleetAct {
 pub enum FleetReceipt {
     Planned(Box<RunView>),
     Run(Box<RunView>),
-    Added { added: u64, replaced: u64 },
-    Removed { tenant: TenantId },
+    Added {
+        added: u64,
+        replaced: u64,
+    },
+    Removed {
+        tenant: TenantId,
+    },
     /// Those that were asked.
     Tested(Vec<InstanceView>),
     Accepted(Box<InstanceView>),
     /// Key that seals from now on, and credentials that are still to be sealed again.
-    Rotating { key: String, left: u64 },
+    Rotating {
+        key: String,
+        left: u64,
+    },
     /// `left_out`: rows that could not be taken, with the reason.
-    FromApplication { added: u64, replaced: u64, left_out: Vec<String> },
+    FromApplication {
+        added: u64,
+        replaced: u64,
+        left_out: Vec<String>,
+    },
 }
 
 impl FleetReceipt {

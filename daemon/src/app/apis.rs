@@ -23,7 +23,8 @@ use crate::doors::http::ofrep::OfrepParts;
 use crate::doors::http::outcomes::OutcomeParts;
 use crate::doors::http::workflow::WorkflowParts;
 use crate::doors::http::{
-    Rates, callback, context, flags, git, github, integrations, migration, migrations, oauth, ofrep, outcomes, workflow,
+    Rates, callback, context, flags, git, github, integrations, migration, migrations, oauth, ofrep,
+    outcomes, workflow,
 };
 use crate::doors::rpc::Parts;
 use crate::flows::alert::Alerts;
@@ -135,10 +136,7 @@ pub(super) fn build(
         db: parts.db.clone(),
         clock: parts.clock.clone(),
     })))
-    .merge(migrations::routes(Arc::new(migrations::Parts {
-        auth: auth.clone(),
-        fleet: parts.fleet.clone(),
-    })))
+    .merge(migrations::routes(Arc::new(migrations::Parts { auth: auth.clone(), fleet: parts.fleet.clone() })))
     .merge(workflow::routes(Arc::new(WorkflowParts {
         triggers: parts.triggers.clone(),
         db: parts.db.clone(),

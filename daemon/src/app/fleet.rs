@@ -15,11 +15,11 @@ use crate::fleet::drivers::application::ApplicationList;
 use crate::fleet::instance::{Instances, Ring};
 use crate::fleet::kind::Inner;
 use crate::fleet::live::Live;
+use crate::fleet::settings::{Application, ApplicationColumns, Deploy, Http, Load, Notify, Settings};
 use crate::fleet::wave::Waves;
 use crate::init::{add_key, seal_key_file};
 use crate::seal::Seal;
 use crate::store::Db;
-use crate::fleet::settings::{Application, ApplicationColumns, Deploy, Http, Load, Notify, Settings};
 
 pub(super) fn fleet_settings(config: &Config) -> Settings {
     let set = config.fleet.clone();
@@ -81,7 +81,8 @@ pub(super) fn fleet_parts(
     faults: &Faults,
 ) -> Result<Arc<Inner>, Failure> {
     let settings = fleet_settings(config);
-    let (most, every) = settings.load.as_ref().map_or((f64::MAX, Duration::MAX), |load| (load.most, load.every));
+    let (most, every) =
+        settings.load.as_ref().map_or((f64::MAX, Duration::MAX), |load| (load.most, load.every));
     Ok(Arc::new(Inner {
         drivers: Drivers::new(settings.http.clone(), Client::new()?, clock.clone()),
         application: settings.application.as_ref().map(ApplicationList::new).transpose()?,

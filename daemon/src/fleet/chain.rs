@@ -132,9 +132,10 @@ pub fn foreign(migrations: &BTreeMap<u32, Migration>, ledger: &Ledger) -> Option
         }
         match migrations.get(&row.version) {
             None => Some(format!("its ledger has {}, which the registry does not have", row.id)),
-            Some(known) if known.id != row.id => {
-                Some(format!("its ledger has {}, the registry calls version {} {}", row.id, row.version, known.id))
-            }
+            Some(known) if known.id != row.id => Some(format!(
+                "its ledger has {}, the registry calls version {} {}",
+                row.id, row.version, known.id
+            )),
             Some(known) if known.checksum != row.checksum => {
                 Some(format!("another {} was run on it than the registry has", row.id))
             }

@@ -26,10 +26,8 @@ pub fn close(
     url: &SecretString,
     key: Option<&SecretString>,
 ) -> Result<String, SealError> {
-    let inside = Inside {
-        url: url.expose_secret().to_owned(),
-        key: key.map(|key| key.expose_secret().to_owned()),
-    };
+    let inside =
+        Inside { url: url.expose_secret().to_owned(), key: key.map(|key| key.expose_secret().to_owned()) };
     let plain = secrecy::zeroize::Zeroizing::new(serde_json::to_vec(&inside).map_err(|_| SealError::Format)?);
     seal.seal(&owner(tenant), &plain)
 }

@@ -101,16 +101,22 @@ impl From<InstanceError> for RpcError {
         use InstanceError as E;
         let text = error.to_string();
         let (code, hint) = match error {
-            E::Refused { .. } | E::TooMany { .. } => (ErrorCode::BadUpload, "nothing of what was handed in was taken"),
-            E::Unknown(_) => (ErrorCode::NotFound, "`cutover fleet instance list` shows those that there are"),
+            E::Refused { .. } | E::TooMany { .. } => {
+                (ErrorCode::BadUpload, "nothing of what was handed in was taken")
+            }
+            E::Unknown(_) => {
+                (ErrorCode::NotFound, "`cutover fleet instance list` shows those that there are")
+            }
             E::NoApplication => (ErrorCode::Usage, "`docs/configuration.md` lists its keys"),
             E::Unreachable { .. } | E::Application(_) => (ErrorCode::Outside, "nothing was changed"),
-            E::Ring(_) | E::Seal(_) => {
-                (ErrorCode::Outside, "look at the file of keys in the state folder; every old key is still there")
-            }
-            E::Read(_) | E::Write(_) | E::Asked(_) => {
-                (ErrorCode::Store, "look at the daemon's log and the disk of the state folder; nothing was half done")
-            }
+            E::Ring(_) | E::Seal(_) => (
+                ErrorCode::Outside,
+                "look at the file of keys in the state folder; every old key is still there",
+            ),
+            E::Read(_) | E::Write(_) | E::Asked(_) => (
+                ErrorCode::Store,
+                "look at the daemon's log and the disk of the state folder; nothing was half done",
+            ),
         };
         Self::new(code, text, hint)
     }

@@ -54,7 +54,8 @@ mod tests {
     use super::*;
 
     fn why(tenants: u64, failed: u64, unreachable: u64) -> Option<String> {
-        let settings = Settings { halt_failures: 5, halt_permille: 50, halt_unreachable_permille: 500, ..sample() };
+        let settings =
+            Settings { halt_failures: 5, halt_permille: 50, halt_unreachable_permille: 500, ..sample() };
         halt(Tally { tenants, failed, unreachable }, 2, &Waves::new(&[100, 1_000]), &settings)
     }
 

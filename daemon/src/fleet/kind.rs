@@ -5,14 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use cutover_shared::fleet::{DriverKind, FLEET, FleetItem, FleetScope, FleetSummary, InstanceState, StepStatus, Way};
+use cutover_shared::fleet::{
+    DriverKind, FLEET, FleetItem, FleetScope, FleetSummary, InstanceState, StepStatus, Way,
+};
 use cutover_shared::ids::{RunId, TenantId};
 use cutover_shared::run::{EffectClass, ItemState, Reversibility};
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::book::{self, Note};
-use super::driver::{Purpose, StepAsk};
+use super::driver::Purpose;
 use super::drivers::Drivers;
 use super::drivers::application::ApplicationList;
 use super::halt::Tally;
@@ -20,7 +21,7 @@ use super::item::{self, fleet_item, way};
 use super::live::Live;
 use super::migration::Migration;
 use super::registry;
-use super::runner::{FleetPass, times};
+use super::runner::FleetPass;
 use super::settings::Settings;
 use super::wave::Waves;
 use crate::clock::Clock;
@@ -93,9 +94,15 @@ impl Kind for FleetKind {
             for item in &items {
                 let item = fleet_item(item)?;
                 let back = way(&item, Direction::Undo);
-                let there = migrations.get(&item.version).is_some_and(|m| m.step(back, item.driver).is_some());
+                let there =
+                    migrations.get(&item.version).is_some_and(|m| m.step(back, item.driver).is_some());
                 if !there {
-                    missing.insert(format!("{} has no way {} for {} databases", item.migration, back.word(), item.driver));
+                    missing.insert(format!(
+                        "{} has no way {} for {} databases",
+                        item.migration,
+                        back.word(),
+                        item.driver
+                    ));
                 }
             }
         }
@@ -172,48 +179,6 @@ impl FleetKind {
         }
         Ok(wrong)
     }
-
-    /// What became of a step, from the tenant's own ledger.
-    async fn found_out(&self, run: &RunId, direction: Direction, says: &FleetItem) -> Result<Resolved, KindError> {
-        let Some(row) = self.0.instance(&says.tenant).await? else {
-            return Ok(Resolved::Unknown("the instance was removed".to_owned()));
-        };
-        let migrations = self.0.recorded().await?;
-        let way = way(says, direction);
-        let known = migrations.get(&says.version);
-        let Some((migration, step)) = known.and_then(|m| Some((m, m.step(way, says.driver)?))) else {
-            return Ok(Resolved::Unknown(format!("{} is not recorded any more", says.migration)));
-        };
-        // The lock is free only once nothing of a dead daemon is under way there.
-        let mut session = match self.0.open_to_migrate(&row).await {
-            Ok(session) => session,
-            Err(error) => return Ok(Resolved::Unknown(format!("unreachable: {}", error.text))),
-        };
-        let (timeout, lock_timeout) = times(step, &self.0.settings);
-        let stop = CancellationToken::new();
-        let ask = StepAsk {
-            tenant: &says.tenant,
-            external_user: row.external_user.as_deref(),
-            run,
-            migration,
-            step,
-            way,
-            timeout,
-            lock_timeout,
-            stop: &stop,
-            faults: &self.0.faults,
-        };
-        let answer = session.is_done(&ask).await;
-        session.close().await;
-        Ok(match answer {
-            Ok(Some(true)) => Resolved::Done,
-            Ok(Some(false)) => Resolved::NotDone,
-            Ok(None) => Resolved::Unknown(
-                "the tenant can't tell whether it happened: look there, then `cutover run settle`".to_owned(),
-            ),
-            Err(error) => Resolved::Unknown(error.text),
-        })
-    }
 }
 
 #[async_trait]
@@ -228,12 +193,19 @@ impl Elsewhere for FleetKind {
         direction: Direction,
         stored: &StoredItem,
     ) -> Result<Resolved, KindError> {
-        let says = fleet_item(stored)?;
-        // Nothing is ever run for it.
-        if says.left_out.is_some() {
-            return Ok(Resolved::NotDone);
-        }
-        self.found_out(run, direction, &says).await
+        let items = std::slice::from_ref(stored);
+        let mut answers = self.0.found_out(run, direction, items, 1).await;
+        answers.pop().unwrap_or_else(|| Ok(Resolved::Unknown("it was not asked about".to_owned())))
+    }
+
+    async fn resolve_all(
+        &self,
+        run: &RunId,
+        direction: Direction,
+        items: &[StoredItem],
+        parallel: usize,
+    ) -> Vec<Result<Resolved, KindError>> {
+        self.0.found_out(run, direction, items, parallel).await
     }
 
     fn record(&self, run: &RunId, direction: Direction, stored: &StoredItem, at: i64) -> Vec<Op> {
@@ -304,7 +276,9 @@ impl FleetKind {
     async fn tally(&self, run: &RunRow, wave: u32, summary: &FleetSummary) -> Result<Tally, KindError> {
         let at = usize::try_from(wave.saturating_sub(1)).unwrap_or(usize::MAX);
         let tenants = summary.waves.get(at).copied().unwrap_or(0);
-        let Some(places) = self.0.waves.places(wave) else { return Ok(Tally { tenants, ..Tally::default() }) };
+        let Some(places) = self.0.waves.places(wave) else {
+            return Ok(Tally { tenants, ..Tally::default() });
+        };
         let (from, to) = item::keys(&places);
         let since = run.resumed_at.or(run.started_at).unwrap_or(0);
         let counts = self.0.db.items_between(&run.id, &from, &to, since).await;

@@ -7,6 +7,7 @@ pub mod credential;
 pub mod driver;
 pub mod drivers;
 pub mod error;
+mod found;
 mod halt;
 pub mod instance;
 mod item;

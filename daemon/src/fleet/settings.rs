@@ -100,28 +100,35 @@ pub struct ApplicationColumns {
     pub updated_at: Option<String>,
 }
 
-/// Settings for tests: the defaults of the configuration.
+/// The defaults of the configuration, without a folder.
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            folder: None,
+            canary: Vec::new(),
+            waves: vec![10, 100, 1_000],
+            parallel: 16,
+            per_host: 16,
+            per_server: 8,
+            halt_failures: 5,
+            halt_permille: 50,
+            halt_unreachable_permille: 500,
+            timeout: Duration::from_secs(60),
+            lock_timeout: Duration::from_secs(2),
+            lock_tries: 5,
+            connect_timeout: Duration::from_secs(5),
+            fresh: Duration::from_secs(300),
+            retest_every: Duration::from_secs(60),
+            load: None,
+            http: Http { deploy: None, ping: "functions:ping".to_owned() },
+            notify: None,
+            application: None,
+        }
+    }
+}
+
+/// Settings for tests.
 #[cfg(test)]
 pub(crate) fn sample() -> Settings {
-    Settings {
-        folder: None,
-        canary: Vec::new(),
-        waves: vec![10, 100, 1_000],
-        parallel: 16,
-        per_host: 16,
-        per_server: 8,
-        halt_failures: 5,
-        halt_permille: 50,
-        halt_unreachable_permille: 500,
-        timeout: Duration::from_secs(60),
-        lock_timeout: Duration::from_secs(2),
-        lock_tries: 5,
-        connect_timeout: Duration::from_secs(5),
-        fresh: Duration::from_secs(300),
-        retest_every: Duration::from_secs(60),
-        load: None,
-        http: Http { deploy: None, ping: "functions:ping".to_owned() },
-        notify: None,
-        application: None,
-    }
+    Settings::default()
 }

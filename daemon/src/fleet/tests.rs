@@ -46,12 +46,18 @@ async fn a_fleet_goes_up_in_waves_stands_still_when_asked_again_and_comes_back()
     let status = life.fleet.status().await.unwrap();
     assert_eq!((status.target, status.head, status.instances, status.outdated), (Some(2), Some(2), 10, 0));
     assert_eq!(status.cells.len(), 1);
-    assert_eq!((status.cells[0].version, status.cells[0].status, status.cells[0].tenants), (2, StepStatus::Completed, 10));
+    assert_eq!(
+        (status.cells[0].version, status.cells[0].status, status.cells[0].tenants),
+        (2, StepStatus::Completed, 10)
+    );
 
     // Nothing is left to do: the target needs no second word.
     let again = life.fleet.plan(&FleetScope::All, None, true, &ana()).await.unwrap();
     let summary: FleetSummary = serde_json::from_value(again.summary.clone()).unwrap();
-    assert_eq!((summary.changes, summary.at_target, summary.asked, again.progress.counts.total()), (0, 10, 10, 0));
+    assert_eq!(
+        (summary.changes, summary.at_target, summary.asked, again.progress.counts.total()),
+        (0, 10, 10, 0)
+    );
 
     // One tenant back, then all by the run's own undo.
     let back = life.fleet.rollback(&FleetScope::Tenant(tenant(3)), 1, false, &ana()).await.unwrap();
@@ -69,10 +75,20 @@ async fn a_fleet_goes_up_in_waves_stands_still_when_asked_again_and_comes_back()
     let told: Vec<_> = history.iter().map(|one| (one.version, one.way, one.status)).collect();
     let done = StepStatus::Completed;
     let now = life.db.fleet_steps(&tenant(3)).await.unwrap();
-    let told_now: Vec<_> = now.iter().map(|step| (step.version, step.way, step.status, step.completed_at)).collect();
+    let told_now: Vec<_> =
+        now.iter().map(|step| (step.version, step.way, step.status, step.completed_at)).collect();
     assert_eq!(told_now, [(1, Way::Up, StepStatus::Pending, None), (2, Way::Up, StepStatus::Pending, None)]);
     // The undo found version 2 gone already, and says so as done.
-    assert_eq!(told, [(1, Way::Down, done), (2, Way::Down, done), (2, Way::Down, done), (2, Way::Up, done), (1, Way::Up, done)]);
+    assert_eq!(
+        told,
+        [
+            (1, Way::Down, done),
+            (2, Way::Down, done),
+            (2, Way::Down, done),
+            (2, Way::Up, done),
+            (1, Way::Up, done)
+        ]
+    );
     assert!(crate::audit::verify(&life.db, None).await.unwrap().intact);
 }
 
@@ -91,7 +107,10 @@ async fn a_failing_migration_halts_its_wave_and_another_takes_its_place() {
     let halted = life.engine.ended(&run.id).await;
     assert_eq!(halted.state, RunState::Paused);
     let why = halted.reason.unwrap();
-    assert!(why.starts_with("wave 2 (10 %) halted: ") && why.contains("more than 5 % (fleet.halt_share)"), "{why}");
+    assert!(
+        why.starts_with("wave 2 (10 %) halted: ") && why.contains("more than 5 % (fleet.halt_share)"),
+        "{why}"
+    );
     assert_eq!(world.state(0).await.1, [1, 2, 3]);
     assert_eq!(world.state(9).await.1, Vec::<i64>::new(), "the last wave was not begun");
     let status = life.fleet.status().await.unwrap();
@@ -119,7 +138,9 @@ async fn a_failing_migration_halts_its_wave_and_another_takes_its_place() {
     assert_eq!(done.state, RunState::Done, "{:?}", done.reason);
     for at in 0..TENANTS {
         let (things, versions) = world.state(at).await;
-        assert!(things.contains(&"users_email_plain".to_owned()) && !things.contains(&"users_email".to_owned()));
+        assert!(
+            things.contains(&"users_email_plain".to_owned()) && !things.contains(&"users_email".to_owned())
+        );
         assert_eq!(versions.contains(&3), at < 2, "tenant {at}: {versions:?}");
         assert_eq!(versions.last(), Some(&4));
     }
@@ -130,7 +151,10 @@ async fn a_failing_migration_halts_its_wave_and_another_takes_its_place() {
     assert_eq!(cells, [Cell { version: 4, status: StepStatus::Completed, tenants: 10 }]);
     // What has no way down can't be undone, and nothing is touched.
     let refused = life.engine.undo(&second.id, None, &ana()).await.unwrap_err().to_string();
-    assert!(refused.contains("nothing was touched") && refused.contains("0004_emails has no way down"), "{refused}");
+    assert!(
+        refused.contains("nothing was touched") && refused.contains("0004_emails has no way down"),
+        "{refused}"
+    );
     let back = life.fleet.rollback(&FleetScope::All, 2, false, &ana()).await.unwrap_err();
     assert!(back.to_string().contains("go back no further than to 4"), "{back}");
 }
@@ -182,7 +206,10 @@ async fn who_is_away_or_was_changed_by_hand_is_named_and_the_others_are_done() {
     std::fs::rename(world.file(6), world.file(60)).unwrap();
     let run = life.going(2).await;
     let ended = life.engine.ended(&run.id).await;
-    assert_eq!((ended.state, ended.progress.counts.done, ended.progress.counts.skipped), (RunState::Done, 8, 2));
+    assert_eq!(
+        (ended.state, ended.progress.counts.done, ended.progress.counts.skipped),
+        (RunState::Done, 8, 2)
+    );
     let result = life.fleet.result(&run.id).await.unwrap();
     assert_eq!((result.succeeded, result.failed, result.skipped), (8, 0, 2));
     let of = |at: usize| result.errors.iter().find(|one| one.user_id == tenant(at)).unwrap().error.clone();
@@ -192,9 +219,16 @@ async fn who_is_away_or_was_changed_by_hand_is_named_and_the_others_are_done() {
     let ask = WindowAsk { filter: "state:error".into(), limit: 10, ..WindowAsk::default() };
     let select = Select::understand(super::Fleet::FIELDS, &ask, 0).unwrap();
     let away = life.fleet.instances(&select, &ask).await.unwrap();
-    assert_eq!((away.total, away.rows[0].tenant.clone(), away.rows[0].state), (1, tenant(6), InstanceState::Error));
+    assert_eq!(
+        (away.total, away.rows[0].tenant.clone(), away.rows[0].state),
+        (1, tenant(6), InstanceState::Error)
+    );
     let detail = life.instances.detail(&tenant(5)).await.unwrap();
-    assert!(detail.drift.iter().any(|line| line.starts_with('+') && line.contains("colour")), "{:?}", detail.drift);
+    assert!(
+        detail.drift.iter().any(|line| line.starts_with('+') && line.contains("colour")),
+        "{:?}",
+        detail.drift
+    );
     // The next plan leaves both out and says why.
     let next = life.fleet.plan(&FleetScope::All, Some(2), false, &ana()).await.unwrap();
     let summary: FleetSummary = serde_json::from_value(next.summary.clone()).unwrap();
@@ -208,10 +242,18 @@ async fn what_a_plan_needs_is_asked_for_by_name() {
     let dir = tempfile::tempdir().unwrap();
     let world = World::new(dir.path(), 1).await;
     let life = world.life(Faults::none()).await;
-    let plan = async |scope: FleetScope, to| life.fleet.plan(&scope, to, false, &ana()).await.unwrap_err().to_string();
-    assert_eq!(plan(FleetScope::All, None).await, "the fleet has no target version yet; the newest migration is 2");
+    let plan = async |scope: FleetScope, to| {
+        life.fleet.plan(&scope, to, false, &ana()).await.unwrap_err().to_string()
+    };
+    assert_eq!(
+        plan(FleetScope::All, None).await,
+        "the fleet has no target version yet; the newest migration is 2"
+    );
     assert_eq!(plan(FleetScope::All, Some(9)).await, "there is no migration 9; the newest is 2");
-    assert_eq!(plan(FleetScope::All, Some(1)).await, "there is nothing to plan: scope all covers no instance");
+    assert_eq!(
+        plan(FleetScope::All, Some(1)).await,
+        "there is nothing to plan: scope all covers no instance"
+    );
     assert_eq!(
         plan(FleetScope::Wave(7), Some(1)).await,
         "there is no wave 7: the waves are 1 (canary), 2 (10 %), 3 (all)"

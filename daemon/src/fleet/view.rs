@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use cutover_shared::filter::INSTANCES;
 use cutover_shared::fleet::{
-    DriverKind, FLEET, FailureGroup, FleetFault, FleetItem, FleetResult, FleetStatus, FleetSummary, HistoryEntry,
-    InstanceView, LintFinding, MigrationFile, MigrationView, PlanGroup, WaveView, Way,
+    DriverKind, FLEET, FailureGroup, FleetFault, FleetItem, FleetResult, FleetStatus, FleetSummary,
+    HistoryEntry, InstanceView, LintFinding, MigrationFile, MigrationView, PlanGroup, WaveView, Way,
 };
 use cutover_shared::ids::{RunId, TenantId};
 use cutover_shared::page::{Page, PageAsk};
@@ -91,7 +91,11 @@ impl Fleet {
     ///
     /// # Errors
     /// The filter can't be understood, or the store can't be read.
-    pub async fn instances(&self, select: &Select, ask: &WindowAsk) -> Result<Window<InstanceView>, FleetError> {
+    pub async fn instances(
+        &self,
+        select: &Select,
+        ask: &WindowAsk,
+    ) -> Result<Window<InstanceView>, FleetError> {
         let migrations = self.inner.db.fleet_migrations().await?;
         let target = self.target().await?.unwrap_or(0);
         let ends = self.inner.waves.ends();
@@ -169,7 +173,11 @@ impl Fleet {
     ///
     /// # Errors
     /// The store can't be read.
-    pub async fn history(&self, tenant: Option<&TenantId>, page: &PageAsk) -> Result<Page<HistoryEntry>, FleetError> {
+    pub async fn history(
+        &self,
+        tenant: Option<&TenantId>,
+        page: &PageAsk,
+    ) -> Result<Page<HistoryEntry>, FleetError> {
         let before = page.after.as_deref().and_then(|after| after.parse().ok());
         let rows = self.inner.db.fleet_history(tenant, before, page.rows()).await?;
         let is_full = rows.len() == usize::try_from(page.rows()).unwrap_or(usize::MAX);
@@ -241,7 +249,9 @@ impl Fleet {
             succeeded: u64::saturating_sub(total, bad + left + open),
             failed: bad,
             skipped: left,
-            errors: faults.map(|(user_id, (error, failed_at))| FleetFault { user_id, error, failed_at }).collect(),
+            errors: faults
+                .map(|(user_id, (error, failed_at))| FleetFault { user_id, error, failed_at })
+                .collect(),
         })
     }
 

@@ -95,9 +95,14 @@ pub(super) enum Word {
     Begin(StoredItem),
     End(End),
     /// The chain has ended; these items were not told of. `broken`: because one before them did not get its effect.
-    Over { rest: Vec<StoredItem>, broken: bool },
+    Over {
+        rest: Vec<StoredItem>,
+        broken: bool,
+    },
     /// It broke off: nobody knows what it had begun, so that what it did not tell of stays an intent.
-    Lost { chain: String },
+    Lost {
+        chain: String,
+    },
 }
 
 /// Where a chain tells how far it is. Its items come in order, each begun and ended.

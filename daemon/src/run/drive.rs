@@ -98,7 +98,9 @@ async fn step(inner: &Inner, id: &RunId) -> Result<bool, RunError> {
             let direction = Direction::from_word(&row.direction);
             match ApprovedPlan::prove(&inner.db, &row).await {
                 Ok(plan) => match kind.effect() {
-                    Effect::Chained(chained) => super::chained::pass(inner, &row, &plan, chained, direction).await,
+                    Effect::Chained(chained) => {
+                        super::chained::pass(inner, &row, &plan, chained, direction).await
+                    }
                     _ => pass(inner, &row, &plan, kind.as_ref(), direction).await,
                 },
                 Err(error @ (RunError::Tampered { .. } | RunError::NotApproved(_))) => {

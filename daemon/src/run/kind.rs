@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use cutover_shared::ids::RunId;
 use cutover_shared::run::{EffectClass, Reversibility};
+use futures::StreamExt as _;
 
 use super::chain::Chained;
 use crate::store::{Op, RunRow, StoredItem};
@@ -181,6 +182,18 @@ pub trait Elsewhere: Send + Sync {
         direction: Direction,
         item: &StoredItem,
     ) -> Result<Resolved, KindError>;
+
+    /// The same for many, answered in their order; `parallel` at once. Kinds whose items share something over there ask it once.
+    async fn resolve_all(
+        &self,
+        run: &RunId,
+        direction: Direction,
+        items: &[StoredItem],
+        parallel: usize,
+    ) -> Vec<Result<Resolved, KindError>> {
+        let questions: Vec<_> = items.iter().map(|item| self.resolve(run, direction, item)).collect();
+        futures::stream::iter(questions).buffered(parallel.max(1)).collect().await
+    }
 
     /// What our store keeps about an effect that is there; committed with the state of the item.
     fn record(&self, run: &RunId, direction: Direction, item: &StoredItem, at: i64) -> Vec<Op>;

@@ -22,8 +22,8 @@ mod view;
 
 pub use self::approval::{ApprovedPlan, GateCheck, GateEvidence, OpenGate};
 pub use self::brake::{Brake, Pull};
-pub use self::chain::{BLOCKED, Chain, Chained, End, Ended, Pass, Place, Told};
 pub use self::canonical::{NotCanonical, canonical};
+pub use self::chain::{BLOCKED, Chain, Chained, End, Ended, Pass, Place, Told};
 pub use self::engine::{Engine, EngineSettings};
 pub use self::error::RunError;
 pub use self::kind::{

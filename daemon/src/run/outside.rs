@@ -7,7 +7,7 @@ use futures::StreamExt as _;
 use super::approval::ApprovedPlan;
 use super::drive::{Halt, chunk_record, lease, states};
 use super::engine::Inner;
-use super::kind::{Acted, Direction, Elsewhere, KindError, Look, Outcome, Outside, Resolved};
+use super::kind::{Acted, Direction, Elsewhere, Look, Outcome, Outside, Resolved};
 use super::local::settled;
 use crate::audit::Who;
 use crate::store::{ItemChange, Lane, Op, RunOp, RunRow, StoredItem, Unit};
@@ -104,9 +104,7 @@ pub(super) async fn resolve_leased(inner: &Inner, row: &RunRow, outside: &dyn El
         if items.is_empty() {
             return Ok(());
         }
-        let questions: Vec<_> = items.iter().map(|item| outside.resolve(&row.id, direction, item)).collect();
-        let answers: Vec<Result<Resolved, KindError>> =
-            futures::stream::iter(questions).buffered(inner.settings.parallel.max(1)).collect().await;
+        let answers = outside.resolve_all(&row.id, direction, &items, inner.settings.parallel).await;
         let (mut changes, mut records, mut silent) = (Vec::new(), Vec::new(), None);
         for (item, answer) in items.iter().zip(answers) {
             changes.push(match answer {

@@ -5,8 +5,8 @@ mod fields;
 mod parse;
 
 pub use fields::{
-    AUDIT, DELIVERIES, DISPATCHES, Field, Fields, INSTALLATIONS, INSTANCES, ITEMS, Kind, LINKS, RUNS, TENANTS, TOKENS,
-    WORKFLOWS,
+    AUDIT, DELIVERIES, DISPATCHES, Field, Fields, INSTALLATIONS, INSTANCES, ITEMS, Kind, LINKS, RUNS,
+    TENANTS, TOKENS, WORKFLOWS,
 };
 pub use parse::parse;
 

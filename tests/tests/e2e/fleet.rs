@@ -17,7 +17,8 @@ use tempfile::TempDir;
 use super::api::{SECRET, parsed, send, token};
 use super::stage::Stage;
 
-const NOTES: &str = "-- Notes of a tenant.\nCREATE TABLE notes (id INTEGER PRIMARY KEY, title TEXT NOT NULL);\n";
+const NOTES: &str =
+    "-- Notes of a tenant.\nCREATE TABLE notes (id INTEGER PRIMARY KEY, title TEXT NOT NULL);\n";
 const TAGS: &str = "-- Tags of notes.\nCREATE TABLE tags (id INTEGER PRIMARY KEY, name TEXT NOT NULL);\n";
 
 /// A daemon with a fleet, and everything that was printed.
@@ -93,17 +94,19 @@ impl Fleet {
         let address = std::fs::read_to_string(self.stage.home.state().join("http.addr")).unwrap();
         let url = format!("http://{}/api/v1/app/migrations", address.trim());
         let bearer = bearer.map(|bearer| format!("Bearer {bearer}"));
-        let headers: Vec<(&str, &str)> = bearer.iter().map(|value| ("authorization", value.as_str())).collect();
+        let headers: Vec<(&str, &str)> =
+            bearer.iter().map(|value| ("authorization", value.as_str())).collect();
         parsed(&send(&Client::new().unwrap(), Method::GET, &url, &headers).await)
     }
 }
 
 async fn tables(database: &Database) -> Vec<String> {
     let mut server = database.connect().await.unwrap();
-    let names = sqlx::query_scalar("SELECT tablename::text FROM pg_tables WHERE schemaname = 'public' ORDER BY 1")
-        .fetch_all(&mut server)
-        .await
-        .unwrap();
+    let names =
+        sqlx::query_scalar("SELECT tablename::text FROM pg_tables WHERE schemaname = 'public' ORDER BY 1")
+            .fetch_all(&mut server)
+            .await
+            .unwrap();
     server.close().await.unwrap();
     names
 }
@@ -132,7 +135,11 @@ async fn an_address_goes_in_and_never_comes_out() {
 
     // All there is to see, with everything logged.
     let plan = fleet.say(0, &["fleet", "plan", "--to", "1", "--sql"]).await;
-    assert!(plan.stdout.contains("CREATE TABLE notes") && plan.stdout.contains("can't be reached"), "{}", plan.stdout);
+    assert!(
+        plan.stdout.contains("CREATE TABLE notes") && plan.stdout.contains("can't be reached"),
+        "{}",
+        plan.stdout
+    );
     // One who is away was left out: not all have it.
     let ended = fleet.go(1, &["fleet", "plan", "--to", "1"]).await;
     let result = &ended["result"];
@@ -163,7 +170,11 @@ async fn an_address_goes_in_and_never_comes_out() {
             fleet.keep(&said);
         }
     }
-    assert_eq!(fleet.found(&[&database.url, &nowhere]), [Path::new(""); 0], "while it runs, write-ahead log and all");
+    assert_eq!(
+        fleet.found(&[&database.url, &nowhere]),
+        [Path::new(""); 0],
+        "while it runs, write-ahead log and all"
+    );
     assert_eq!(daemon.kill().await.unwrap(), Ended::Signal(9));
     assert_eq!(fleet.found(&[&database.url, &nowhere]), [Path::new(""); 0], "after a crash");
     assert!(fleet.stage.log().contains("\"TRACE\""), "the search saw a log of everything");
@@ -230,7 +241,10 @@ async fn a_migration_goes_there_and_back_and_its_tenant_is_told() {
         .collect();
     assert_eq!(told, [("0002_tags", "down"), ("0002_tags", "up"), ("0001_notes", "up")]);
     let (_, beta) = fleet.migrations(Some(&token("beta", soon))).await;
-    assert_eq!((&beta["tenant_id"], &beta["version"], &beta["pending_count"]), (&json!("beta"), &json!(2), &json!(0)));
+    assert_eq!(
+        (&beta["tenant_id"], &beta["version"], &beta["pending_count"]),
+        (&json!("beta"), &json!(2), &json!(0))
+    );
     let (_, nobody) = fleet.migrations(Some(&token("nobody", soon))).await;
     assert_eq!((&nobody["version"], &nobody["history"]), (&Value::Null, &json!([])), "{nobody}");
     assert_eq!(fleet.migrations(None).await.0, 401);
@@ -264,10 +278,11 @@ async fn every_credential_gets_the_new_key_and_still_opens() {
     let rotated = fleet.ask(0, &["fleet", "instance", "rotate-key"]).await;
     let new = rotated["rotating"]["key"].clone();
     assert!(new.is_string() && new != was, "{rotated}");
-    let left = async {
-        while fleet.ask(0, &["fleet", "status"]).await["old_key"] != 0 {}
-    };
-    Clock::system().timeout(Duration::from_secs(60), left).await.expect("a credential has the old key for ever");
+    let left = async { while fleet.ask(0, &["fleet", "status"]).await["old_key"] != 0 {} };
+    Clock::system()
+        .timeout(Duration::from_secs(60), left)
+        .await
+        .expect("a credential has the old key for ever");
     assert_eq!(key(&mut fleet).await, new);
     fleet.say(0, &["fleet", "instance", "test", "acme"]).await;
     assert_eq!(daemon.kill().await.unwrap(), Ended::Signal(9));

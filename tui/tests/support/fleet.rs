@@ -39,6 +39,7 @@ pub fn run(state: RunState) -> RunView {
         drops: vec![("column notes.slug".into(), 12)],
         no_down: vec!["0004_index_slug".into()],
         warnings: 1,
+        ..FleetSummary::default()
     };
     let planned = matches!(state, RunState::Planned);
     RunView {

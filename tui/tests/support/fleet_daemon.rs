@@ -34,6 +34,7 @@ pub fn summary(way: Way) -> FleetSummary {
         },
         no_down: if down { Vec::new() } else { vec!["0005_drop_slug".into()] },
         warnings: 1,
+        ..FleetSummary::default()
     }
 }
 
@@ -259,8 +260,13 @@ pub fn findings(mistake: bool) -> Vec<LintFinding> {
         "this index is built under a lock: nobody writes the table meanwhile",
         "CREATE INDEX CONCURRENTLY, in a migration of its own with `transaction: none`",
     );
-    let edited =
-        finding(1, "edited", true, "it was run and then edited:\n- a;\n+ b;", "put it back, and write a new migration");
+    let edited = finding(
+        1,
+        "edited",
+        true,
+        "it was run and then edited:\n- a;\n+ b;",
+        "put it back, and write a new migration",
+    );
     if mistake { vec![warning, edited] } else { vec![warning] }
 }
 

@@ -15,7 +15,8 @@ use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
 use super::{
-    Parts, app, catalog, context, fleet, hooks, import, map, read_error, rollout, run, token, webhook, workflow,
+    Parts, app, catalog, context, fleet, hooks, import, map, read_error, rollout, run, token, webhook,
+    workflow,
 };
 use crate::audit::Who;
 use crate::hex::hex;

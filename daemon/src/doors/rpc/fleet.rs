@@ -16,7 +16,9 @@ pub(super) async fn query(parts: &Parts, query: FleetQuery) -> Result<FleetAnswe
             let select = window::select(parts, &INSTANCES, &ask)?;
             FleetAnswer::Instances(fleet.instances(&select, &ask).await?)
         }
-        FleetQuery::Instance { tenant } => FleetAnswer::Instance(Box::new(parts.instances.detail(&tenant).await?)),
+        FleetQuery::Instance { tenant } => {
+            FleetAnswer::Instance(Box::new(parts.instances.detail(&tenant).await?))
+        }
         FleetQuery::Registry => FleetAnswer::Registry(fleet.migrations().await?),
         FleetQuery::History { tenant, page } => {
             FleetAnswer::History(fleet.history(tenant.as_ref(), &page).await?)

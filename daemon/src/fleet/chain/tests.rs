@@ -75,7 +75,8 @@ fn item(step: &Planned<'_>) -> FleetItem {
 fn a_replaced_migration_is_left_out_where_it_was_not_run_and_stays_where_it_was() {
     let known = all([migration(1, true, None), migration(2, true, None), migration(3, true, Some(2))]);
     let fresh = up(&known, 0, 3, DriverKind::Postgres).unwrap();
-    let told: Vec<_> = fresh.iter().map(|s| (s.migration.version, s.from, s.to, s.left_out.as_deref())).collect();
+    let told: Vec<_> =
+        fresh.iter().map(|s| (s.migration.version, s.from, s.to, s.left_out.as_deref())).collect();
     assert_eq!(told, [(1, 0, 1, None), (2, 1, 1, Some("replaced by 0003_m")), (3, 1, 3, None)]);
     // Not before the one that replaces it comes.
     assert_eq!(up(&known, 0, 2, DriverKind::Postgres).unwrap()[1].left_out, None);

@@ -1,6 +1,7 @@
 //! Instances (D2): tenants' databases, what is known of them, and their credentials, which are sealed for their tenant.
 
 mod application;
+mod look;
 mod notify;
 mod order;
 mod place;
@@ -13,7 +14,6 @@ use std::sync::{Arc, Mutex};
 
 use cutover_shared::fleet::{DriverKind, Hidden, InstanceDetail, InstanceState, InstanceView, NewInstance};
 use cutover_shared::ids::TenantId;
-use futures::StreamExt as _;
 use secrecy::{SecretBox, SecretString};
 use serde_json::json;
 use tokio::sync::Notify;
@@ -25,19 +25,14 @@ pub use self::retest::Retested;
 pub use self::rotate::Rotated;
 pub use self::view::Sight;
 use super::credential;
-use super::driver::Schema;
 use super::drivers::application::ApplicationError;
 use super::kind::Inner;
-use super::observe::{Seen, ops};
-use super::runner::TARGET;
-use super::schema::difference;
+use super::observe::ops;
 use crate::audit::Who;
 use crate::client::Client;
 use crate::run::KindError;
 use crate::seal::{Seal, SealError};
-use crate::store::{
-    FleetOp, InstanceFilter, InstanceRow, Lane, MigrationRow, ReadError, StepRow, UNIT_ROWS, Unit, WriteError,
-};
+use crate::store::{FleetOp, InstanceFilter, InstanceRow, Lane, ReadError, UNIT_ROWS, Unit, WriteError};
 
 /// Instances that are read at a time, and asked before what was seen is written.
 const PAGE: u32 = 256;
@@ -67,7 +62,9 @@ pub enum InstanceError {
     /// The file with the keys is as it was.
     #[error("no key was added: {0}")]
     Ring(String),
-    #[error("the application's table of tenants' databases is not configured; write the section [fleet.application]")]
+    #[error(
+        "the application's table of tenants' databases is not configured; write the section [fleet.application]"
+    )]
     NoApplication,
     #[error(transparent)]
     Application(#[from] ApplicationError),
@@ -290,87 +287,6 @@ impl Instances {
     async fn row(&self, tenant: &TenantId) -> Result<InstanceRow, InstanceError> {
         let mut rows = self.inner.db.fleet_instances_of(std::slice::from_ref(tenant)).await?;
         rows.pop().ok_or_else(|| InstanceError::Unknown(tenant.clone()))
-    }
-
-    /// All in `error`, by their place.
-    async fn in_error(&self) -> Result<Vec<InstanceRow>, InstanceError> {
-        let filter = InstanceFilter { state: Some(InstanceState::Error), ..InstanceFilter::default() };
-        let mut all: Vec<InstanceRow> = Vec::new();
-        loop {
-            let from = all.last().map(|row| (row.place_in_waves, row.tenant.as_str()));
-            let rows = self.inner.db.fleet_instances(&filter, from, PAGE).await?;
-            if rows.is_empty() {
-                return Ok(all);
-            }
-            all.extend(rows);
-        }
-    }
-
-    /// Asks these, some at once, and writes what was seen. Those that could not be reached.
-    async fn look(&self, rows: Vec<InstanceRow>) -> Result<HashSet<TenantId>, InstanceError> {
-        let mut away = HashSet::new();
-        let mut rows = rows.into_iter();
-        loop {
-            let part: Vec<InstanceRow> = rows.by_ref().take(SEEN).collect();
-            if part.is_empty() {
-                return Ok(away);
-            }
-            let asks = part.into_iter().map(|row| {
-                let inner = self.inner.clone();
-                Box::pin(async move { inner.observe(&row, true).await })
-            });
-            let parallel = self.inner.settings.parallel.max(1);
-            let seen: Vec<Result<Seen, KindError>> =
-                futures::stream::iter(asks).buffer_unordered(parallel).collect().await;
-            let seen: Vec<Seen> = seen.into_iter().collect::<Result<_, _>>()?;
-            self.write(&seen).await?;
-            away.extend(seen.into_iter().filter(|one| one.error.is_some()).map(|one| one.observation.tenant));
-        }
-    }
-
-    async fn write(&self, seen: &[Seen]) -> Result<(), InstanceError> {
-        let unit = Unit::new().with_all(ops(seen, self.inner.clock.now()));
-        Ok(self.inner.db.write(Lane::Handler, unit).await?)
-    }
-
-    async fn views(&self, tenants: &[TenantId]) -> Result<Vec<InstanceView>, InstanceError> {
-        let mut rows = self.inner.db.fleet_instances_of(tenants).await?;
-        rows.sort_by(|a, b| (a.place_in_waves, &a.tenant.0).cmp(&(b.place_in_waves, &b.tenant.0)));
-        let mut steps: HashMap<TenantId, Vec<StepRow>> = HashMap::new();
-        for step in self.inner.db.fleet_steps_of(tenants).await? {
-            steps.entry(step.tenant.clone()).or_default().push(step);
-        }
-        let (target, migrations) = self.ground().await?;
-        let sight = self.sight(target, &migrations);
-        let view = |row: InstanceRow| {
-            let steps = steps.remove(&row.tenant).unwrap_or_default();
-            sight.view(&sight.standing(row, &steps))
-        };
-        Ok(rows.into_iter().map(view).collect())
-    }
-
-    /// The target and the recorded migrations.
-    async fn ground(&self) -> Result<(u32, Vec<MigrationRow>), InstanceError> {
-        let target = self.inner.db.setting(TARGET).await?;
-        let target = target.and_then(|(value, ..)| value.parse().ok()).unwrap_or(0);
-        Ok((target, self.inner.db.fleet_migrations().await?))
-    }
-
-    fn sight<'a>(&'a self, target: u32, migrations: &'a [MigrationRow]) -> Sight<'a> {
-        Sight { target, migrations, waves: &self.inner.waves }
-    }
-
-    /// What was seen last against what is expected.
-    async fn difference(&self, row: &InstanceRow) -> Result<Vec<String>, InstanceError> {
-        let db = &self.inner.db;
-        let expected = match &row.expected_schema {
-            Some(expected) => Some(expected.clone()),
-            None => db.fleet_common_schema(row.driver, row.version).await?,
-        };
-        let (Some(expected), Some(seen)) = (expected, &row.seen_schema) else { return Ok(Vec::new()) };
-        let (expected, seen) = (db.fleet_schema(&expected).await?, db.fleet_schema(seen).await?);
-        let (Some(expected), Some(seen)) = (expected, seen) else { return Ok(Vec::new()) };
-        Ok(difference(&Schema::of_text(&expected), &Schema::of_text(&seen)))
     }
 }
 

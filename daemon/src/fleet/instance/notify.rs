@@ -52,7 +52,8 @@ impl Instances {
     }
 
     async fn post(&self, notify: &Notify, row: &InstanceRow) -> Result<(), String> {
-        let url = reqwest::Url::parse(&notify.url).map_err(|_| "fleet.notify_url is no address".to_owned())?;
+        let url =
+            reqwest::Url::parse(&notify.url).map_err(|_| "fleet.notify_url is no address".to_owned())?;
         let body = json!({
             "event": "instance.unreachable",
             "tenantId": row.tenant,

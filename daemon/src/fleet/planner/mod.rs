@@ -114,8 +114,10 @@ impl Fleet {
         if asked.tenants == 0 {
             return Err(FleetError::Empty(scope.to_string()));
         }
-        let waves: Vec<String> = (1..=self.inner.waves.count()).map(|wave| self.inner.waves.name(wave)).collect();
-        let sums: Vec<(&str, &str)> = migrations.values().map(|m| (m.id.as_str(), m.checksum.as_str())).collect();
+        let waves: Vec<String> =
+            (1..=self.inner.waves.count()).map(|wave| self.inner.waves.name(wave)).collect();
+        let sums: Vec<(&str, &str)> =
+            migrations.values().map(|m| (m.id.as_str(), m.checksum.as_str())).collect();
         let draft = Draft {
             kind: FLEET,
             scope: scope.to_string(),
@@ -136,7 +138,10 @@ impl Fleet {
                 let waves = &self.inner.waves;
                 let places = waves.places(*wave).ok_or_else(|| FleetError::NoWave {
                     wave: *wave,
-                    names: (1..=waves.count()).map(|n| format!("{n} ({})", waves.name(n))).collect::<Vec<_>>().join(", "),
+                    names: (1..=waves.count())
+                        .map(|n| format!("{n} ({})", waves.name(n)))
+                        .collect::<Vec<_>>()
+                        .join(", "),
                 })?;
                 InstanceFilter { places: Some((places.start, places.end)), ..InstanceFilter::default() }
             }

@@ -117,7 +117,8 @@ impl<'a> Steps<'a> {
         let mut lost = BTreeSet::new();
         let mut group_key = format!("{} {}", row.driver, row.version);
         for step in planned {
-            group_key += &format!(" {}{}", step.migration.version, if step.left_out.is_some() { "-" } else { "" });
+            group_key +=
+                &format!(" {}{}", step.migration.version, if step.left_out.is_some() { "-" } else { "" });
             if step.left_out.is_some() {
                 continue;
             }

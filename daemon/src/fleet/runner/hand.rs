@@ -44,12 +44,17 @@ impl<'a> Walk<'a> {
         let mut asks = Vec::with_capacity(together.len());
         for link in together {
             let known = pass.migrations.get(&link.says.version);
-            let step = known.and_then(|migration| Some((migration, migration.step(link.way, link.says.driver)?)));
+            let step =
+                known.and_then(|migration| Some((migration, migration.step(link.way, link.says.driver)?)));
             let Some((migration, step)) = step else {
                 let text = format!("{} has no way {} here", link.says.migration, link.way.word());
                 return vec![Err(StepError::new(ErrorClass::MigrationBug, text))];
             };
-            let wanted = if pass.direction == Direction::Apply { link.says.checksum.as_str() } else { step.checksum() };
+            let wanted = if pass.direction == Direction::Apply {
+                link.says.checksum.as_str()
+            } else {
+                step.checksum()
+            };
             if step.checksum() != wanted {
                 let text = format!("{} is not what was planned any more", link.says.migration);
                 return vec![Err(StepError::new(ErrorClass::MigrationBug, text))];
@@ -78,10 +83,9 @@ pub(in super::super) fn times(
     settings: &super::super::settings::Settings,
 ) -> (std::time::Duration, std::time::Duration) {
     match step {
-        Step::Sql(script) => (
-            script.timeout.unwrap_or(settings.timeout),
-            script.lock_timeout.unwrap_or(settings.lock_timeout),
-        ),
+        Step::Sql(script) => {
+            (script.timeout.unwrap_or(settings.timeout), script.lock_timeout.unwrap_or(settings.lock_timeout))
+        }
         Step::Http(step) => (step.timeout.unwrap_or(settings.timeout), settings.lock_timeout),
     }
 }

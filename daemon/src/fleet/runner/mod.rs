@@ -139,9 +139,7 @@ impl Pass for FleetPass {
             let steps = self.inner.db.fleet_steps_of(part).await.map_err(reading)?;
             let mut memory = self.memory();
             memory.rows.extend(rows.into_iter().map(|row| (row.tenant.clone(), Arc::new(row))));
-            memory
-                .attempts
-                .extend(steps.into_iter().map(|step| ((step.tenant, step.version), step.attempt)));
+            memory.attempts.extend(steps.into_iter().map(|step| ((step.tenant, step.version), step.attempt)));
         }
         Ok(())
     }

@@ -28,8 +28,9 @@ impl Inner {
         row: &InstanceRow,
         purpose: Purpose,
     ) -> Result<Box<dyn Session>, StepError> {
-        let target = credential::open(&self.seal, row)
-            .map_err(|error| StepError::new(ErrorClass::Connection, format!("its credential can't be opened: {error}")))?;
+        let target = credential::open(&self.seal, row).map_err(|error| {
+            StepError::new(ErrorClass::Connection, format!("its credential can't be opened: {error}"))
+        })?;
         let driver = self.drivers.of(row.driver);
         match self.clock.timeout(self.settings.connect_timeout, driver.open(&target, purpose)).await {
             Ok(opened) => opened,

@@ -10,7 +10,10 @@ use crate::store::Observation;
 
 impl Walk<'_> {
     /// Whether somebody changed the schema by hand since a step of ours left it.
-    pub(super) async fn drifted(&self, session: &mut Box<dyn Session>) -> Result<Option<(String, Note)>, StepError> {
+    pub(super) async fn drifted(
+        &self,
+        session: &mut Box<dyn Session>,
+    ) -> Result<Option<(String, Note)>, StepError> {
         let Some(expected) = self.row.expected_schema.as_deref() else { return Ok(None) };
         let seen = session.schema().await?;
         let hash = seen.hash();

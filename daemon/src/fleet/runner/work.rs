@@ -106,7 +106,8 @@ impl<'a> Walk<'a> {
         match self.drifted(&mut session).await {
             Ok(None) => {}
             Ok(Some((why, note))) => {
-                let how = Ended::Skipped(format!("drifted: {why}; {}", ErrorClass::SchemaMismatch.next_step()));
+                let how =
+                    Ended::Skipped(format!("drifted: {why}; {}", ErrorClass::SchemaMismatch.next_step()));
                 self.pass.tell(self.told, first.item, how, note).await;
                 return session.close().await;
             }
@@ -140,14 +141,21 @@ impl<'a> Walk<'a> {
                 break;
             }
             if let Some(why) = &link.says.left_out {
-                self.tell(held.replace(Held { link, how: Ended::Unneeded(why.clone()), note: Note::default() })).await;
+                self.tell(held.replace(Held {
+                    link,
+                    how: Ended::Unneeded(why.clone()),
+                    note: Note::default(),
+                }))
+                .await;
                 at += 1;
                 continue;
             }
             let how = match now(&link.says, link.way, &ledger) {
                 Now::Run => None,
                 Now::Already => Some(Ended::Done),
-                Now::Blocked => Some(Ended::Skipped(format!("{}one before it is not there", crate::run::BLOCKED))),
+                Now::Blocked => {
+                    Some(Ended::Skipped(format!("{}one before it is not there", crate::run::BLOCKED)))
+                }
                 Now::Moved(why) => Some(Ended::Stale(why)),
             };
             if let Some(how) = how {
@@ -215,8 +223,12 @@ impl<'a> Walk<'a> {
                         }
                         Err(_) if error.is_unclear => {
                             self.tell(held.take()).await;
-                            let note = Note { class: Some(error.class), error: Some(error.text.clone()), ..note };
-                            return self.pass.tell(self.told, link.item, Ended::Unclear(error.text), note).await;
+                            let note =
+                                Note { class: Some(error.class), error: Some(error.text.clone()), ..note };
+                            return self
+                                .pass
+                                .tell(self.told, link.item, Ended::Unclear(error.text), note)
+                                .await;
                         }
                         Err(gone) => {
                             self.tell(held.take()).await;
@@ -239,7 +251,9 @@ impl<'a> Walk<'a> {
     /// Tells the application which version its tenant has now. The tenant's own ledger is the truth: a version that can't be written
     /// is written by the next step, or by whoever takes the instances from there again.
     async fn write_back(&self, link: &Link<'_>) {
-        let Some(list) = self.pass.inner.application.as_ref().filter(|_| self.row.from_application) else { return };
+        let Some(list) = self.pass.inner.application.as_ref().filter(|_| self.row.from_application) else {
+            return;
+        };
         let (old, new) = match link.way == link.says.way {
             true => (link.says.from, link.says.to),
             false => (link.says.to, link.says.from),
@@ -251,8 +265,12 @@ impl<'a> Walk<'a> {
         }
         match wrote {
             Ok(true) => {}
-            Ok(false) => tracing::warn!(%tenant, old, new, "the application's schemaVersion is another; it was left alone"),
-            Err(error) => tracing::warn!(%tenant, new, %error, "the application's schemaVersion could not be written"),
+            Ok(false) => {
+                tracing::warn!(%tenant, old, new, "the application's schemaVersion is another; it was left alone")
+            }
+            Err(error) => {
+                tracing::warn!(%tenant, new, %error, "the application's schemaVersion could not be written")
+            }
         }
     }
 

@@ -66,7 +66,10 @@ impl World {
                 .unwrap();
             c.close().await.unwrap();
         }
-        world.write("0001_tags.up.sql", "CREATE TABLE tags (id INTEGER PRIMARY KEY, name TEXT);\nCREATE INDEX tags_name ON tags (name);");
+        world.write(
+            "0001_tags.up.sql",
+            "CREATE TABLE tags (id INTEGER PRIMARY KEY, name TEXT);\nCREATE INDEX tags_name ON tags (name);",
+        );
         world.write("0001_tags.down.sql", "DROP TABLE tags;");
         world.write("0002_notes.up.sql", "CREATE TABLE notes (id INTEGER PRIMARY KEY, tag INTEGER);");
         world.write("0002_notes.down.sql", "DROP TABLE notes;");
@@ -96,7 +99,9 @@ impl World {
     /// Tables and indexes of a tenant, and the versions in its ledger.
     pub(super) async fn state(&self, at: usize) -> (Vec<String>, Vec<i64>) {
         let mut c = self.tenant(at, false).await;
-        let names = sqlx::query("SELECT name FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' AND name <> 'cutover_migrations' ORDER BY name");
+        let names = sqlx::query(
+            "SELECT name FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' AND name <> 'cutover_migrations' ORDER BY name",
+        );
         let names = names.fetch_all(&mut c).await.unwrap().iter().map(|row| row.get(0)).collect();
         let versions = sqlx::query_scalar("SELECT version FROM cutover_migrations ORDER BY version");
         let versions = versions.fetch_all(&mut c).await.unwrap_or_default();

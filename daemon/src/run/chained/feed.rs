@@ -21,7 +21,12 @@ pub(super) struct Feed<'a> {
 }
 
 impl<'a> Feed<'a> {
-    pub(super) fn new(inner: &'a Inner, row: &'a RunRow, kind: &'a dyn Chained, direction: Direction) -> Self {
+    pub(super) fn new(
+        inner: &'a Inner,
+        row: &'a RunRow,
+        kind: &'a dyn Chained,
+        direction: Direction,
+    ) -> Self {
         Self { inner, row, kind, direction, after: None, open: None, ended: false }
     }
 

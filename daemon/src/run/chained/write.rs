@@ -107,8 +107,11 @@ pub(super) async fn outcomes(desk: Desk<'_>, heard: Heard) -> Result<(), Halt> {
 /// Chains that were not begun are as before their intents.
 pub(super) async fn put_back(desk: &Desk<'_>, chains: Vec<Chain>) -> Result<(), Halt> {
     let (_, from) = states(desk.direction);
-    let rows: Vec<_> =
-        chains.iter().flat_map(|chain| &chain.items).map(|item| moved(item, ItemState::Leased, from, None)).collect();
+    let rows: Vec<_> = chains
+        .iter()
+        .flat_map(|chain| &chain.items)
+        .map(|item| moved(item, ItemState::Leased, from, None))
+        .collect();
     for part in rows.chunks(UNIT_ROWS) {
         let (run, at) = (desk.plan.run().clone(), desk.inner.clock.now());
         let unit = Unit::new().with(RunOp::Items { run, at, rows: part.to_vec() });

@@ -300,7 +300,8 @@ fn in_order(did: &[(String, String)], way: &str) {
     let mut last = BTreeMap::<&str, &str>::new();
     for (key, _) in did.iter().filter(|(_, w)| w == way) {
         let before = last.insert(&key[..5], key.as_str());
-        let rises = before.is_none_or(|before| if way == "apply" { before < key.as_str() } else { before > key.as_str() });
+        let rises = before
+            .is_none_or(|before| if way == "apply" { before < key.as_str() } else { before > key.as_str() });
         assert!(rises, "{before:?} then {key}");
     }
 }

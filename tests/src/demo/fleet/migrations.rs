@@ -22,10 +22,7 @@ pub(super) const NOTES: [File; 2] = [
 
 /// What some tenants' rows do not allow.
 pub(super) const UNIQUE: [File; 2] = [
-    (
-        "0002_unique_titles.up.sql",
-        "-- No title twice.\nCREATE UNIQUE INDEX notes_title ON notes (title);\n",
-    ),
+    ("0002_unique_titles.up.sql", "-- No title twice.\nCREATE UNIQUE INDEX notes_title ON notes (title);\n"),
     ("0002_unique_titles.down.sql", "DROP INDEX IF EXISTS notes_title;\n"),
 ];
 

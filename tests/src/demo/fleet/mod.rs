@@ -8,7 +8,8 @@ mod tenants;
 use std::collections::BTreeSet;
 
 use cutover_shared::fleet::{
-    FleetAnswer, FleetQuery, FleetResult, FleetStatus, HistoryEntry, InstanceView, LintFinding, StepStatus, Way,
+    FleetAnswer, FleetQuery, FleetResult, FleetStatus, HistoryEntry, InstanceView, LintFinding, StepStatus,
+    Way,
 };
 use cutover_shared::ids::TenantId;
 use cutover_shared::page::PageAsk;
@@ -85,7 +86,8 @@ impl Play {
     async fn begin(options: &Options) -> Result<Self, DemoError> {
         check(options.tenants >= LEAST, format!("the scenario fleet needs at least {LEAST} tenants"))?;
         let (exe, count) = (std::env::current_exe()?, options.tenants as usize);
-        let (world, catalog, github) = (World::empty(options.seed), Catalog::default(), SimSettings::default());
+        let (world, catalog, github) =
+            (World::empty(options.seed), Catalog::default(), SimSettings::default());
         let mut stage = Stage::of(options, exe, world, catalog, github, |_| String::new()).await?;
         let on_server = count.min(options.postgres as usize);
         let server = if on_server > 0 { Some(Postgres::start().await?) } else { None };
@@ -93,7 +95,8 @@ impl Play {
         std::fs::create_dir_all(&dir)?;
         let names = (1..=count).map(|n| format!("tenant-{n:04}"));
         let tenants = tenants::make(names, &dir, server.as_ref(), on_server).await?;
-        let canary: Vec<&str> = tenants.iter().rev().take(CANARY).map(|tenant| tenant.name.as_str()).collect();
+        let canary: Vec<&str> =
+            tenants.iter().rev().take(CANARY).map(|tenant| tenant.name.as_str()).collect();
         let folder = Folder::configure(&stage.home, &canary)?;
         folder.write(&NOTES)?;
         stage.tell(&format!(
@@ -111,7 +114,10 @@ impl Play {
         let status = play.status().await?;
         check(status.instances == count as u64, format!("all instances are there: {}", status.instances))?;
         let waves: Vec<u64> = status.waves.iter().map(|wave| wave.tenants).collect();
-        check(waves.len() == 3 && waves[..1] == [CANARY as u64], format!("there are three waves: {waves:?}"))?;
+        check(
+            waves.len() == 3 && waves[..1] == [CANARY as u64],
+            format!("there are three waves: {waves:?}"),
+        )?;
         Ok(play)
     }
 
@@ -121,7 +127,10 @@ impl Play {
         self.stage.show(&[0, 1], &["fleet", "lint"]).await?;
         let plan = self.plan(&["fleet", "plan", "--to", "1", "--sql"]).await?;
         let changes = plan.summary["changes"].as_u64();
-        check(changes == Some(self.tenants.len() as u64), format!("the plan changes everybody: {changes:?}"))?;
+        check(
+            changes == Some(self.tenants.len() as u64),
+            format!("the plan changes everybody: {changes:?}"),
+        )?;
         let result = self.apply(&[0], &plan).await?;
         check(
             result.succeeded == self.tenants.len() as u64 && result.failed == 0,
@@ -152,7 +161,8 @@ impl Play {
             .map(|one| (one.tenant.0, usize::try_from(one.wave).unwrap_or(0)))
             .collect();
         for entry in self.history(None).await?.into_iter().filter(|entry| entry.run == plan.id) {
-            let wave = waves.iter().find(|(tenant, _)| *tenant == entry.tenant.0).map_or(0, |(_, wave)| *wave);
+            let wave =
+                waves.iter().find(|(tenant, _)| *tenant == entry.tenant.0).map_or(0, |(_, wave)| *wave);
             let (Some(span), Some(from), Some(to)) =
                 (wave.checked_sub(1).and_then(|at| span.get_mut(at)), entry.started_at, entry.completed_at)
             else {
@@ -181,7 +191,10 @@ impl Play {
         let failed: BTreeSet<String> =
             self.instances("status:failed").await?.into_iter().map(|one| one.tenant.0).collect();
         let last = self.instances("wave:3").await?;
-        check(!failed.is_empty() && failed.len() <= DOUBLES.0, format!("those with doubles failed: {failed:?}"))?;
+        check(
+            !failed.is_empty() && failed.len() <= DOUBLES.0,
+            format!("those with doubles failed: {failed:?}"),
+        )?;
         check(
             last.iter().all(|one| one.version == 1 && one.status != StepStatus::Failed),
             "nobody of the last wave was touched",
@@ -197,7 +210,10 @@ impl Play {
         for tenant in &self.tenants {
             let Titles { doubles, indexed } = tenant.titles().await?;
             let name = &tenant.name;
-            check(!(indexed && (doubles > 0 || last.contains(name) || failed.contains(name))), format!("{name} is whole"))?;
+            check(
+                !(indexed && (doubles > 0 || last.contains(name) || failed.contains(name))),
+                format!("{name} is whole"),
+            )?;
             if indexed {
                 had.insert(name.clone());
             } else if !failed.contains(name) {
@@ -207,17 +223,24 @@ impl Play {
         let told: BTreeSet<String> =
             self.instances("version:2").await?.into_iter().map(|one| one.tenant.0).collect();
         check(had == told, "the daemon's book and the databases agree")?;
-        check(had.len() >= CANARY && untouched >= last.len(), "the canary tenants have it, the last wave does not")?;
+        check(
+            had.len() >= CANARY && untouched >= last.len(),
+            "the canary tenants have it, the last wave does not",
+        )?;
         Ok(Halted { run: plan, failed, had, untouched })
     }
 
     /// The file mended in its place is refused, with the difference.
     async fn edited(&mut self) -> Result<(), DemoError> {
-        self.stage.step("The file mended in its place: it was run already, so it is refused with the difference");
+        self.stage
+            .step("The file mended in its place: it was run already, so it is refused with the difference");
         self.folder.write(&[IN_PLACE])?;
         let (file, text) = IN_PLACE;
         let planned = self.stage.show(&[3], &["fleet", "plan", "--to", "2"]).await?;
-        check(planned.stdout.is_empty() && planned.stderr.contains(file), "no plan was made, and the file is named")?;
+        check(
+            planned.stdout.is_empty() && planned.stderr.contains(file),
+            "no plan was made, and the file is named",
+        )?;
         let linted = self.stage.show(&[3], &["fleet", "lint"]).await?;
         let added = text.lines().nth(1).unwrap_or_default();
         let shows = |said: &str| said.lines().any(|line| line.trim() == format!("+ {added}"));
@@ -233,7 +256,9 @@ impl Play {
 
     /// What was halted is ended, and a new migration stands for the one that can't be: how many tenants never got that one.
     async fn replaced(&mut self, halted: &Halted) -> Result<usize, DemoError> {
-        self.stage.step("The mend as a new migration that replaces the old: the halted run is ended, the fleet goes on");
+        self.stage.step(
+            "The mend as a new migration that replaces the old: the halted run is ended, the fleet goes on",
+        );
         self.folder.write(&REPLACES)?;
         let id = halted.run.id.0.clone();
         self.stage.show(&[0], &["run", "cancel", &id]).await?;
@@ -283,7 +308,10 @@ impl Play {
         }
         for one in &self.tenants {
             let indexed = one.titles().await?.indexed;
-            check(indexed != (one.name == tenant), format!("{}: its index is as its version says", one.name))?;
+            check(
+                indexed != (one.name == tenant),
+                format!("{}: its index is as its version says", one.name),
+            )?;
         }
         self.stage.show(&[0], &["fleet", "history", &tenant]).await?;
         self.stage.show(&[0], &["fleet", "instance", "show", &tenant]).await?;
@@ -358,7 +386,8 @@ impl Play {
     async fn instances(&self, filter: &str) -> Result<Vec<InstanceView>, DemoError> {
         let mut all = Vec::new();
         loop {
-            let ask = WindowAsk { filter: filter.to_owned(), sort: None, offset: all.len() as u64, limit: WINDOW };
+            let ask =
+                WindowAsk { filter: filter.to_owned(), sort: None, offset: all.len() as u64, limit: WINDOW };
             let FleetAnswer::Instances(window) = self.query(FleetQuery::Instances { ask }).await? else {
                 return Err(another());
             };
@@ -375,7 +404,8 @@ impl Play {
         let (mut all, mut page) = (Vec::new(), PageAsk::first(WINDOW));
         loop {
             let tenant = tenant.map(|tenant| TenantId(tenant.to_owned()));
-            let FleetAnswer::History(got) = self.query(FleetQuery::History { tenant, page: page.clone() }).await?
+            let FleetAnswer::History(got) =
+                self.query(FleetQuery::History { tenant, page: page.clone() }).await?
             else {
                 return Err(another());
             };

@@ -40,7 +40,13 @@ pub(super) async fn make(
         };
         let tenant = Tenant { name, place };
         if let Place::File(path) = &tenant.place {
-            SqliteConnectOptions::new().filename(path).create_if_missing(true).connect().await?.close().await?;
+            SqliteConnectOptions::new()
+                .filename(path)
+                .create_if_missing(true)
+                .connect()
+                .await?
+                .close()
+                .await?;
         }
         tenants.push(tenant);
     }
@@ -86,7 +92,8 @@ impl Tenant {
     /// Titles that stand there more than once, and whether the index on them is there: asked of the database itself, and not of
     /// the daemon.
     pub(super) async fn titles(&self) -> Result<Titles, DemoError> {
-        const DOUBLE: &str = "SELECT count(*) FROM (SELECT 1 FROM notes GROUP BY title HAVING count(*) > 1) AS doubles";
+        const DOUBLE: &str =
+            "SELECT count(*) FROM (SELECT 1 FROM notes GROUP BY title HAVING count(*) > 1) AS doubles";
         let (doubles, indexes): (i64, i64) = match &self.place {
             Place::File(path) => {
                 const INDEX: &str = "SELECT count(*) FROM sqlite_master WHERE name = 'notes_title'";

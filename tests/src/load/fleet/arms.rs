@@ -1,4 +1,4 @@
-//! The arms of one process: ours, and loops that keep no status.
+//! The arms of one process that keep no status: bare loops, and our drivers' sessions by themselves; and the databases of all arms.
 
 use std::path::Path;
 use std::str::FromStr as _;
@@ -26,6 +26,9 @@ use crate::services::{Database, Postgres};
 /// What all databases of one measurement must have in the end.
 const TABLES: &str = "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relname ~ '^t[0-9](_name)?$'";
 
+/// Databases that are made or dropped at once.
+const HANDS: usize = 6;
+
 /// The server, with its own database to speak to.
 pub(super) struct Server {
     _cluster: Postgres,
@@ -39,19 +42,40 @@ impl Server {
         Ok(Self { _cluster: cluster, admin })
     }
 
-    /// Makes so many databases from the template, and answers with their addresses.
-    pub(super) async fn tenants(&self, arm: &str, count: usize) -> Result<Vec<String>, FleetLoadError> {
-        let mut admin = self.admin.connect().await?;
+    /// Makes so many databases from the template, runs `sql` in each, and answers with their addresses.
+    pub(super) async fn tenants(
+        &self,
+        arm: &str,
+        count: usize,
+        sql: &'static str,
+    ) -> Result<Vec<String>, FleetLoadError> {
         let (before, after) = self.admin.url.split_once("/test_0").unwrap_or((&self.admin.url, ""));
-        let mut urls = Vec::with_capacity(count);
-        for number in 0..count {
-            let name = format!("{arm}_{number}");
-            // Our own names, without quotes.
-            statement(&mut admin, format!("CREATE DATABASE {name} TEMPLATE template0")).await?;
-            urls.push(format!("{before}/{name}{after}"));
-        }
+        let template = format!("{arm}_template");
+        let mut admin = self.admin.connect().await?;
+        statement(&mut admin, format!("CREATE DATABASE {template} TEMPLATE template0")).await?;
+        let mut connection =
+            PgConnection::connect(&format!("{before}/{template}{after}")).await.map_err(preparing)?;
+        sqlx::raw_sql(sql).execute(&mut connection).await.map_err(preparing)?;
+        connection.close().await.map_err(preparing)?;
+        // Our own names, without quotes.
+        let names: Vec<String> = (0..count).map(|number| format!("{arm}_{number}")).collect();
+        self.each(&names, |name| format!("CREATE DATABASE {name} TEMPLATE {template}")).await?;
+        statement(&mut admin, format!("DROP DATABASE {template}")).await?;
         statement(&mut admin, "CHECKPOINT".to_owned()).await?;
-        Ok(urls)
+        Ok(names.iter().map(|name| format!("{before}/{name}{after}")).collect())
+    }
+
+    /// Says something of each database, some at once.
+    async fn each(&self, names: &[String], sql: impl Fn(&str) -> String) -> Result<(), FleetLoadError> {
+        let part = names.len().div_ceil(HANDS).max(1);
+        let parts = names.chunks(part).map(async |names| {
+            let mut admin = self.admin.connect().await?;
+            for name in names {
+                statement(&mut admin, sql(name)).await?;
+            }
+            admin.close().await.map_err(preparing)
+        });
+        futures::future::try_join_all(parts).await.map(drop)
     }
 
     /// Sees that each has what it must have, and, where it is ours, its ledger.
@@ -80,21 +104,18 @@ impl Server {
     }
 
     pub(super) async fn drop(&self, tenants: &[String]) -> Result<(), FleetLoadError> {
-        let mut admin = self.admin.connect().await?;
-        for url in tenants {
-            let name = url.split(['/', '?']).nth(3).unwrap_or_default();
-            statement(&mut admin, format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await?;
-        }
-        Ok(())
+        let names: Vec<String> =
+            tenants.iter().filter_map(|url| url.split(['/', '?']).nth(3)).map(str::to_owned).collect();
+        self.each(&names, |name| format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await
     }
 }
 
+fn preparing(error: sqlx::Error) -> FleetLoadError {
+    FleetLoadError::Sql("making or dropping databases", error)
+}
+
 async fn statement(connection: &mut PgConnection, sql: String) -> Result<(), FleetLoadError> {
-    sqlx::raw_sql(AssertSqlSafe(sql))
-        .execute(connection)
-        .await
-        .map(|_| ())
-        .map_err(|error| FleetLoadError::Sql("making or dropping databases", error))
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await.map(|_| ()).map_err(preparing)
 }
 
 /// Tenants a second of what is done to each, so many at once.
@@ -132,13 +153,11 @@ pub(super) async fn bare(tenants: &[String], parallel: usize) -> Result<f64, Fle
 }
 
 /// A loop that opens each file and runs all in one transaction.
-pub(super) async fn bare_files(folder: &Path, files: usize, parallel: usize) -> Result<f64, FleetLoadError> {
+pub(super) async fn bare_files(paths: &[String], parallel: usize) -> Result<f64, FleetLoadError> {
     let failed = |error| FleetLoadError::Sql("the bare loop over files", error);
-    let dir = folder_of(folder)?;
-    let paths = made(dir.path(), files).await?;
     let script: String = (1..=MIGRATIONS).map(up).collect();
     let sql = format!("BEGIN IMMEDIATE;\n{script}COMMIT;");
-    rate(&paths, parallel, async |path| {
+    rate(paths, parallel, async |path| {
         let options = SqliteConnectOptions::new().filename(path).disable_statement_logging();
         let mut connection = options.connect().await.map_err(failed)?;
         sqlx::raw_sql(AssertSqlSafe(sql.clone())).execute(&mut connection).await.map_err(failed)?;
@@ -147,19 +166,12 @@ pub(super) async fn bare_files(folder: &Path, files: usize, parallel: usize) -> 
     .await
 }
 
-/// Our sessions on files.
-pub(super) async fn our_files(folder: &Path, files: usize, parallel: usize) -> Result<f64, FleetLoadError> {
-    let dir = folder_of(folder)?;
-    let paths = made(dir.path(), files).await?;
-    sessions(DriverKind::Sqlite, &paths, parallel).await
-}
-
-/// Our sessions on PostgreSQL.
-pub(super) async fn ours(tenants: &[String], parallel: usize) -> Result<f64, FleetLoadError> {
-    sessions(DriverKind::Postgres, tenants, parallel).await
-}
-
-async fn sessions(kind: DriverKind, tenants: &[String], parallel: usize) -> Result<f64, FleetLoadError> {
+/// Our sessions alone: no plan, no run, no status.
+pub(super) async fn sessions(
+    kind: DriverKind,
+    tenants: &[String],
+    parallel: usize,
+) -> Result<f64, FleetLoadError> {
     let client = Client::new().map_err(|error| FleetLoadError::Arm(error.to_string()))?;
     let drivers = Drivers::new(Http { deploy: None, ping: String::new() }, client, Clock::system());
     let migrations: Vec<Migration> = (1..=MIGRATIONS).map(migration).collect();
@@ -232,21 +244,13 @@ fn migration(version: u32) -> Migration {
     }
 }
 
-fn folder_of(folder: &Path) -> Result<tempfile::TempDir, FleetLoadError> {
-    let failed = |error| FleetLoadError::File("making a folder for files", error);
-    tempfile::Builder::new().prefix("fleet-").tempdir_in(folder).map_err(failed)
-}
-
 /// Files that are databases already, from one that is copied.
-async fn made(dir: &Path, files: usize) -> Result<Vec<String>, FleetLoadError> {
+pub(super) async fn made(dir: &Path, files: usize, sql: &'static str) -> Result<Vec<String>, FleetLoadError> {
     let failed = |error| FleetLoadError::Sql("making files", error);
     let template = dir.join("template.db");
     let options = SqliteConnectOptions::new().filename(&template).create_if_missing(true);
     let mut connection = options.connect().await.map_err(failed)?;
-    sqlx::raw_sql("CREATE TABLE own (id INTEGER PRIMARY KEY)")
-        .execute(&mut connection)
-        .await
-        .map_err(failed)?;
+    sqlx::raw_sql(sql).execute(&mut connection).await.map_err(failed)?;
     connection.close().await.map_err(failed)?;
     let copy = |number: usize| {
         let path = dir.join(format!("{number}.db"));

@@ -1,12 +1,19 @@
-//! How many tenants' databases a second get their migrations: our drivers' sessions, a bare loop over the same SQL, and
-//! `sqlx migrate run` by `xargs -P`, in turns within one run.
+//! How many tenants' databases a second get their migrations: the whole of the fleet, a bare loop over the same SQL, and
+//! `sqlx migrate run` by `xargs -P`, in turns within one run. Beside it what the fleet does with outages, and a daemon that is killed.
 
 mod arms;
+pub mod ill;
+pub mod kill;
 mod peers;
+mod product;
 
 use std::io::Write;
 use std::path::PathBuf;
 
+use cutover_shared::fleet::DriverKind;
+
+use self::arms::Server;
+use self::product::{Product, Rates};
 use super::{Bar, Report};
 
 /// Migrations of each tenant: a table and an index.
@@ -15,9 +22,10 @@ pub const MIGRATIONS: u32 = 5;
 /// What is measured, and how much of it.
 #[derive(Clone, Debug)]
 pub struct FleetLoad {
-    pub databases: usize,
+    /// PostgreSQL databases, one measurement each.
+    pub databases: Vec<usize>,
     pub files: usize,
-    pub parallel: usize,
+    /// Times that each arm is measured over the first number of databases, and over the files; over others once.
     pub rounds: usize,
     pub small: bool,
     pub sqlx: Option<PathBuf>,
@@ -35,8 +43,16 @@ pub enum FleetLoadError {
     File(&'static str, std::io::Error),
     #[error("a step failed: {0}")]
     Step(#[from] cutover_daemon::fleet::driver::StepError),
+    #[error(transparent)]
+    Harness(#[from] crate::harness::HarnessError),
+    #[error("the daemon: {0}")]
+    Rpc(#[from] cutover_shared::error::RpcError),
     #[error("{0}")]
     Arm(String),
+}
+
+fn arm(why: impl std::fmt::Display) -> FleetLoadError {
+    FleetLoadError::Arm(why.to_string())
 }
 
 /// The way up of one migration.
@@ -47,80 +63,174 @@ fn up(number: u32) -> String {
     )
 }
 
+/// Files and databases are not quite empty.
+const OWN: &str = "CREATE TABLE own (id bigint PRIMARY KEY)";
+
+/// Who is measured; with how many at once, where that is not ours to say.
+#[derive(Clone, Copy, Debug)]
+enum Arm {
+    Product,
+    Sessions,
+    Bare(usize),
+    Sqlx(usize),
+}
+
+const ARMS: [Arm; 7] =
+    [Arm::Bare(8), Arm::Product, Arm::Sqlx(8), Arm::Bare(16), Arm::Sessions, Arm::Sqlx(4), Arm::Bare(4)];
+
 /// Measures all arms, in turns, and holds ours against the others.
 ///
 /// # Errors
 /// An arm does not get to its end, or the ends differ.
 pub async fn run(load: FleetLoad, out: &mut impl Write) -> Result<Report, FleetLoadError> {
     let mut report = Report::default();
-    let server = arms::Server::start().await?;
     let sqlx = peers::sqlx(load.sqlx.clone());
     if sqlx.is_none() {
-        let _ = writeln!(
-            out,
-            "no `sqlx` on PATH: its arm is left out (`cargo install sqlx-cli --no-default-features -F postgres`)"
-        );
+        let how = "cargo install sqlx-cli --version 0.9.0 --no-default-features --features postgres,rustls";
+        let _ = writeln!(out, "no `sqlx` on PATH: its arm is left out (`{how}`)");
     }
-    let mut best = Best::default();
-    for round in 0..load.rounds {
-        // Each round begins with another arm, so that none always follows the same one.
-        for turn in 0..3 {
-            match (round + turn) % 3 {
-                0 => {
-                    let tenants = server.tenants("bare", load.databases).await?;
-                    best.bare = best.bare.max(arms::bare(&tenants, load.parallel).await?);
-                    server.check(&tenants, false).await?;
-                    server.drop(&tenants).await?;
-                }
-                1 => {
-                    let tenants = server.tenants("ours", load.databases).await?;
-                    best.ours = best.ours.max(arms::ours(&tenants, load.parallel).await?);
-                    best.ours_again = best.ours_again.max(arms::ours(&tenants, load.parallel).await?);
-                    server.check(&tenants, true).await?;
-                    server.drop(&tenants).await?;
-                }
-                _ => {
-                    let Some(program) = &sqlx else { continue };
-                    let tenants = server.tenants("sqlx", load.databases).await?;
-                    let source = peers::source(&load.folder)?;
-                    best.sqlx =
-                        best.sqlx.max(peers::migrate(program, source.path(), &tenants, load.parallel)?);
-                    best.sqlx_again =
-                        best.sqlx_again.max(peers::migrate(program, source.path(), &tenants, load.parallel)?);
-                    server.check(&tenants, false).await?;
-                    server.drop(&tenants).await?;
-                }
+    let server = Server::start().await?;
+    let bench = Bench { load: &load, server, sqlx };
+    for (at, databases) in load.databases.iter().enumerate() {
+        let mut best = Best::default();
+        for round in 0..if at == 0 { load.rounds } else { 1 } {
+            // Each round begins with another arm, so that none always follows the same one.
+            for turn in 0..ARMS.len() {
+                let arm = ARMS[(round * 2 + turn) % ARMS.len()];
+                let took = bench.databases(arm, *databases, &mut best).await?;
+                let _ = writeln!(out, "{databases} databases, {arm:?}: {took}");
             }
         }
-        best.bare_files =
-            best.bare_files.max(arms::bare_files(&load.folder, load.files, load.parallel).await?);
-        best.our_files = best.our_files.max(arms::our_files(&load.folder, load.files, load.parallel).await?);
+        best.report(*databases, load.small, &mut report);
     }
-    let bar = |least: f64| Bar::AtLeast(if load.small { least / 4.0 } else { least });
-    report.add("PostgreSQL, ours", best.ours, "tenants/s", Bar::None);
-    report.add("PostgreSQL, ours, nothing to do", best.ours_again, "tenants/s", Bar::None);
-    report.add("PostgreSQL, bare loop", best.bare, "tenants/s", Bar::None);
-    report.add("ours / bare loop", best.ours / best.bare, "times", bar(0.9));
-    if sqlx.is_some() {
-        report.add("PostgreSQL, sqlx by xargs", best.sqlx, "tenants/s", Bar::None);
-        report.add("PostgreSQL, sqlx by xargs, nothing to do", best.sqlx_again, "tenants/s", Bar::None);
-        report.add("ours / sqlx", best.ours / best.sqlx, "times", bar(1.5));
-        report.add("ours / sqlx, nothing to do", best.ours_again / best.sqlx_again, "times", bar(2.0));
+    let mut best = Best::default();
+    for _ in 0..load.rounds {
+        for arm in [Arm::Bare(8), Arm::Product, Arm::Bare(16), Arm::Sessions] {
+            let took = bench.files(arm, &mut best).await?;
+            let _ = writeln!(out, "{} files, {arm:?}: {took}", load.files);
+        }
     }
-    report.add("SQLite, ours", best.our_files, "tenants/s", Bar::None);
-    report.add("SQLite, bare loop", best.bare_files, "tenants/s", Bar::None);
-    report.add("ours / bare loop on SQLite", best.our_files / best.bare_files, "times", bar(0.5));
+    best.report_files(load.files, load.small, &mut report);
     Ok(report)
+}
+
+/// What all arms are measured with.
+struct Bench<'a> {
+    load: &'a FleetLoad,
+    server: Server,
+    sqlx: Option<PathBuf>,
+}
+
+impl Bench<'_> {
+    /// One arm over databases that are made for it and dropped after it; what it took, as people read it.
+    async fn databases(&self, arm: Arm, count: usize, best: &mut Best) -> Result<String, FleetLoadError> {
+        if matches!(arm, Arm::Sqlx(_)) && self.sqlx.is_none() {
+            return Ok("left out".to_owned());
+        }
+        let tenants = self.server.tenants("tenant", count, OWN).await?;
+        let said = match (arm, &self.sqlx) {
+            (Arm::Product, _) => best.product(self.product(DriverKind::Postgres, &tenants).await?),
+            (Arm::Sessions, _) => best.sessions(arms::sessions(DriverKind::Postgres, &tenants, 8).await?),
+            (Arm::Sqlx(parallel), Some(program)) => {
+                let source = peers::source(&self.load.folder)?;
+                let first = peers::migrate(program, source.path(), &tenants, parallel)?;
+                let again = peers::migrate(program, source.path(), &tenants, parallel)?;
+                best.sqlx(first, again)
+            }
+            (Arm::Bare(parallel) | Arm::Sqlx(parallel), _) => {
+                best.bare(arms::bare(&tenants, parallel).await?)
+            }
+        };
+        self.server.check(&tenants, matches!(arm, Arm::Product | Arm::Sessions)).await?;
+        self.server.drop(&tenants).await?;
+        Ok(said)
+    }
+
+    async fn files(&self, arm: Arm, best: &mut Best) -> Result<String, FleetLoadError> {
+        let folder = product::folder(&self.load.folder)?;
+        let paths = arms::made(folder.path(), self.load.files, OWN).await?;
+        Ok(match arm {
+            Arm::Product => best.product(self.product(DriverKind::Sqlite, &paths).await?),
+            Arm::Sessions => best.sessions(arms::sessions(DriverKind::Sqlite, &paths, 8).await?),
+            Arm::Bare(parallel) | Arm::Sqlx(parallel) => best.bare(arms::bare_files(&paths, parallel).await?),
+        })
+    }
+
+    async fn product(&self, driver: DriverKind, urls: &[String]) -> Result<Rates, FleetLoadError> {
+        let product = Product::new(product::folder(&self.load.folder)?, |settings| settings).await?;
+        product.enter(driver, urls).await?;
+        let rates = product.rates(urls.len()).await?;
+        product.end().await;
+        Ok(rates)
+    }
 }
 
 /// The best round of each arm, in tenants a second.
 #[derive(Default)]
 struct Best {
-    ours: f64,
-    ours_again: f64,
+    ours: Rates,
+    sessions: f64,
     bare: f64,
     sqlx: f64,
     sqlx_again: f64,
-    our_files: f64,
-    bare_files: f64,
+}
+
+impl Best {
+    fn product(&mut self, rates: Rates) -> String {
+        self.ours = Rates {
+            apply: self.ours.apply.max(rates.apply),
+            whole: self.ours.whole.max(rates.whole),
+            again: self.ours.again.max(rates.again),
+        };
+        format!("{:.0}/s, with the plan {:.0}/s, again {:.0}/s", rates.apply, rates.whole, rates.again)
+    }
+
+    fn sessions(&mut self, rate: f64) -> String {
+        self.sessions = self.sessions.max(rate);
+        format!("{rate:.0}/s")
+    }
+
+    fn bare(&mut self, rate: f64) -> String {
+        self.bare = self.bare.max(rate);
+        format!("{rate:.0}/s")
+    }
+
+    fn sqlx(&mut self, first: f64, again: f64) -> String {
+        self.sqlx = self.sqlx.max(first);
+        self.sqlx_again = self.sqlx_again.max(again);
+        format!("{first:.0}/s, again {again:.0}/s")
+    }
+
+    fn report(&self, databases: usize, small: bool, report: &mut Report) {
+        let bar = |least: f64| Bar::AtLeast(if small { least / 4.0 } else { least });
+        let mut add = |what: &str, value, unit, bar| {
+            report.add(format!("{databases} databases: {what}"), value, unit, bar)
+        };
+        let ours = &self.ours;
+        add("apply", ours.apply, "tenants/s", Bar::None);
+        add("plan and apply", ours.whole, "tenants/s", Bar::None);
+        add("nothing to do", ours.again, "tenants/s", Bar::None);
+        add("our sessions alone", self.sessions, "tenants/s", Bar::None);
+        add("bare loop", self.bare, "tenants/s", Bar::None);
+        add("apply / bare loop", ours.apply / self.bare, "times", bar(0.9));
+        if self.sqlx > 0.0 {
+            add("sqlx", self.sqlx, "tenants/s", Bar::None);
+            add("sqlx, nothing to do", self.sqlx_again, "tenants/s", Bar::None);
+            add("apply / sqlx", ours.apply / self.sqlx, "times", bar(1.5));
+            add("plan and apply / sqlx", ours.whole / self.sqlx, "times", bar(1.5));
+            add("ours / sqlx, nothing to do", ours.again / self.sqlx_again, "times", bar(2.0));
+        }
+    }
+
+    fn report_files(&self, files: usize, small: bool, report: &mut Report) {
+        let mut add =
+            |what: &str, value, unit, bar| report.add(format!("{files} files: {what}"), value, unit, bar);
+        add("apply", self.ours.apply, "tenants/s", Bar::None);
+        add("plan and apply", self.ours.whole, "tenants/s", Bar::None);
+        add("nothing to do", self.ours.again, "tenants/s", Bar::None);
+        add("our sessions alone", self.sessions, "tenants/s", Bar::None);
+        add("bare loop", self.bare, "tenants/s", Bar::None);
+        let bar = Bar::AtLeast(if small { 0.125 } else { 0.5 });
+        add("apply / bare loop", self.ours.apply / self.bare, "times", bar);
+    }
 }

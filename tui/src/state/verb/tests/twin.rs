@@ -41,35 +41,10 @@ pub(super) fn parses(twin: &str) -> Vec<String> {
     })
 }
 
-/// Verbs of the fleet, which the command line learns beside this: from then on they are parsed as all others.
-pub(super) const PROMISED: &[&str] = &[
-    "fleet plan",
-    "fleet apply",
-    "fleet rollback",
-    "fleet retry",
-    "fleet status",
-    "fleet history",
-    "fleet instance test",
-    "fleet instance show",
-    "fleet instance list",
-];
-
-pub(super) fn promised(command: &[String]) -> Option<String> {
-    if crate::grammar().find_subcommand("fleet").is_some() {
-        return None;
-    }
-    let command = command.get(1..)?.join(" ");
-    PROMISED.iter().find(|verb| command.starts_with(**verb)).map(|verb| (*verb).to_owned())
-}
-
 fn parse(twin: &str) -> Vec<String> {
     let mut verbs = Vec::new();
     let all = words(twin);
     for command in all.split(|word| word == "&&") {
-        if let Some(verb) = promised(command) {
-            verbs.push(verb);
-            continue;
-        }
         let matches = crate::grammar().try_get_matches_from(command);
         let matches = matches.unwrap_or_else(|error| panic!("{twin}: {error}"));
         let mut path = Vec::new();

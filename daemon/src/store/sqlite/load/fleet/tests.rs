@@ -182,8 +182,7 @@ async fn a_tenants_status_is_the_worst_of_its_steps() {
     write(&db, at(3)).await;
     // One that a later one replaces is nobody's trouble.
     assert_eq!(one().await, (StepStatus::Completed, None));
-    let left_out =
-        StepRow { class: Some(ErrorClass::Connection), ..step("acme", 2, StepStatus::Skipped) };
+    let left_out = StepRow { class: Some(ErrorClass::Connection), ..step("acme", 2, StepStatus::Skipped) };
     write(&db, steps(vec![left_out])).await;
     assert_eq!(one().await, (StepStatus::Skipped, None));
     write(&db, steps(vec![step("acme", 3, StepStatus::Running)])).await;
