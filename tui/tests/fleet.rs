@@ -233,7 +233,7 @@ async fn a_folder_is_linted_where_it_is() {
     insta::assert_snapshot!("fleet_lint_refused", ran.err);
     let error = refused.run(&["fleet", "lint", "--json"]).await.error();
     assert_eq!(error["code"], "bad_upload");
-    assert_eq!(error["mistakes"].as_array().unwrap().len(), 4, "{error}");
+    assert_eq!(error["mistakes"].as_array().unwrap().len(), 6, "{error}");
 }
 
 fn added(daemon: &Daemon) -> Vec<NewInstance> {

@@ -36,6 +36,7 @@ impl Fleet {
             folder.path()
         );
         let stage = Stage::of(20, Some(4), &more).await;
+        stage.reconfigure("app_id = ", "webhook_secret = \"planted-webhook-secret-of-the-fleet\"\napp_id = ");
         stage.reconfigure("[log]\n", "[log]\nlevel = \"trace\"\n");
         Self { stage, folder, printed: String::new() }
     }

@@ -1,7 +1,7 @@
 //! A store with many rows, and how SQLite would look for some of them.
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Row as _, query, raw_sql};
+use sqlx::{ConnectOptions as _, QueryBuilder, Row as _, Sqlite, raw_sql};
 
 use crate::faults::Faults;
 use crate::store::{Db, open};
@@ -18,6 +18,7 @@ pub async fn filled(sql: &'static str) -> (tempfile::TempDir, Db, SqliteConnecti
 
 /// The steps of SQLite's plan.
 pub async fn plan(connection: &mut SqliteConnection, sql: &str) -> Vec<String> {
-    let rows = query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"))).fetch_all(connection).await.unwrap();
+    let mut explain = QueryBuilder::<Sqlite>::new("EXPLAIN QUERY PLAN ");
+    let rows = explain.push(sql).build().fetch_all(connection).await.unwrap();
     rows.iter().map(|row| row.get("detail")).collect()
 }
