@@ -287,18 +287,7 @@ impl Act {
                 | RolloutAct::Outcomes(_)
                 | RolloutAct::PlanRecords { .. } => Role::Operator,
             },
-            Self::Fleet(act) => match act {
-                // A new key is the daemon's own secret.
-                FleetAct::RotateKey => Role::Admin,
-                FleetAct::Plan { .. }
-                | FleetAct::Rollback { .. }
-                | FleetAct::Add { .. }
-                | FleetAct::Remove { .. }
-                | FleetAct::Test { .. }
-                | FleetAct::Accept { .. }
-                | FleetAct::FromApplication
-                | FleetAct::Retry { .. } => Role::Operator,
-            },
+            Self::Fleet(act) => act.least_role(),
             // It spends an installation's calls and leaves an artifact.
             Self::Import(act) => match act {
                 ImportAct::Run { .. } | ImportAct::Record { .. } => Role::Operator,
@@ -369,17 +358,7 @@ impl Act {
                 RolloutAct::Ring { .. } => "rollout.ring",
                 RolloutAct::Decide { .. } => "rollout.decide",
             },
-            Self::Fleet(act) => match act {
-                FleetAct::Plan { .. } => "fleet.plan",
-                FleetAct::Rollback { .. } => "fleet.rollback",
-                FleetAct::Add { .. } => "fleet.instance.add",
-                FleetAct::Remove { .. } => "fleet.instance.remove",
-                FleetAct::Test { .. } => "fleet.instance.test",
-                FleetAct::Accept { .. } => "fleet.instance.accept",
-                FleetAct::RotateKey => "fleet.instance.rotate-key",
-                FleetAct::FromApplication => "fleet.instance.from-application",
-                FleetAct::Retry { .. } => "fleet.retry",
-            },
+            Self::Fleet(act) => act.name(),
             Self::Import(act) => match act {
                 ImportAct::Run { .. } => "import",
                 ImportAct::Record { .. } => "import.record",

@@ -254,7 +254,8 @@ async fn after_a_crash_each_tenant_answers_for_all_its_steps_at_once() {
     std::fs::rename(world.file(2), world.file(20)).unwrap();
     let inner = &life.fleet.inner;
     let answers = inner.found_out(&second.id, Direction::Apply, &asked, 8).await;
-    let told: Vec<_> = asked.iter().zip(answers).map(|(item, answer)| (item.key.clone(), answer.unwrap())).collect();
+    let told: Vec<_> =
+        asked.iter().zip(answers).map(|(item, answer)| (item.key.clone(), answer.unwrap())).collect();
     assert_eq!(told.len(), 8);
     for (pair, at) in told.chunks(2).zip(0..) {
         let [(_, first), (key, second)] = pair else { panic!("{pair:?}") };
@@ -270,7 +271,10 @@ async fn after_a_crash_each_tenant_answers_for_all_its_steps_at_once() {
     let row = inner.instance(&tenant(1)).await.unwrap().unwrap();
     let held = inner.open_to_migrate(&row).await.unwrap();
     let answers = inner.found_out(&second.id, Direction::Apply, &asked[2..4], 8).await;
-    assert!(answers.iter().all(|one| matches!(one, Ok(Resolved::Unknown(why)) if why.contains("another daemon"))), "{answers:?}");
+    assert!(
+        answers.iter().all(|one| matches!(one, Ok(Resolved::Unknown(why)) if why.contains("another daemon"))),
+        "{answers:?}"
+    );
     held.close().await;
 }
 
