@@ -1,23 +1,18 @@
 //! The scenario `fleet`: a migration goes through three waves of tenants' own databases; another meets rows that it does not fit and
 //! halts; the mend goes on as a new migration; one tenant goes back.
 
+mod ask;
 mod migrations;
 mod small;
 mod tenants;
 
 use std::collections::BTreeSet;
 
-use cutover_shared::fleet::{
-    FleetAnswer, FleetQuery, FleetResult, FleetStatus, HistoryEntry, InstanceView, LintFinding, StepStatus,
-    Way,
-};
-use cutover_shared::ids::TenantId;
-use cutover_shared::page::PageAsk;
-use cutover_shared::rpc::{Answer, Query};
+use cutover_shared::fleet::{FleetAnswer, FleetQuery, FleetResult, LintFinding, StepStatus, Way};
 use cutover_shared::run::{RunState, RunView};
-use cutover_shared::window::WindowAsk;
 use cutover_tui::conn::Conn;
 
+use self::ask::another;
 use self::migrations::{Folder, IN_PLACE, NOTES, REPLACES, UNIQUE};
 use self::tenants::{Tenant, Titles};
 use super::stage::{Stage, check};
@@ -38,9 +33,6 @@ const LEAST: u32 = 100;
 /// Tenants of the second wave, and of the last, whose titles stand there twice: more than 5 % of the second, with any number of
 /// tenants that it may have.
 const DOUBLES: (usize, usize) = (4, 3);
-
-/// Rows of one window.
-const WINDOW: u32 = 500;
 
 pub(super) async fn play(options: &Options) -> Result<String, DemoError> {
     let mut play = Play::begin(options).await?;
@@ -360,64 +352,4 @@ impl Play {
             _ => Err(another()),
         }
     }
-
-    async fn query(&self, query: FleetQuery) -> Result<FleetAnswer, DemoError> {
-        match self.conn.query(Query::Fleet(query)).await? {
-            Answer::Fleet(answer) => Ok(answer),
-            _ => Err(another()),
-        }
-    }
-
-    async fn status(&self) -> Result<FleetStatus, DemoError> {
-        match self.query(FleetQuery::Status).await? {
-            FleetAnswer::Status(status) => Ok(*status),
-            _ => Err(another()),
-        }
-    }
-
-    async fn lint(&self) -> Result<Vec<LintFinding>, DemoError> {
-        match self.query(FleetQuery::Lint { files: None }).await? {
-            FleetAnswer::Lint(findings) => Ok(findings),
-            _ => Err(another()),
-        }
-    }
-
-    /// All instances of a filter.
-    async fn instances(&self, filter: &str) -> Result<Vec<InstanceView>, DemoError> {
-        let mut all = Vec::new();
-        loop {
-            let ask =
-                WindowAsk { filter: filter.to_owned(), sort: None, offset: all.len() as u64, limit: WINDOW };
-            let FleetAnswer::Instances(window) = self.query(FleetQuery::Instances { ask }).await? else {
-                return Err(another());
-            };
-            let is_end = window.rows.is_empty();
-            all.extend(window.rows);
-            if is_end || all.len() as u64 >= window.total {
-                return Ok(all);
-            }
-        }
-    }
-
-    /// All attempts, the newest first.
-    async fn history(&self, tenant: Option<&str>) -> Result<Vec<HistoryEntry>, DemoError> {
-        let (mut all, mut page) = (Vec::new(), PageAsk::first(WINDOW));
-        loop {
-            let tenant = tenant.map(|tenant| TenantId(tenant.to_owned()));
-            let FleetAnswer::History(got) =
-                self.query(FleetQuery::History { tenant, page: page.clone() }).await?
-            else {
-                return Err(another());
-            };
-            all.extend(got.rows);
-            match got.next {
-                Some(next) => page.after = Some(next),
-                None => return Ok(all),
-            }
-        }
-    }
-}
-
-fn another() -> DemoError {
-    DemoError::Check("another answer than was asked for".to_owned())
 }
