@@ -69,7 +69,11 @@ async fn main() -> ExitCode {
     if all || options.ill {
         let load = IllLoad { tenants: if small { 200 } else { 1_000 }, folder: options.folder.clone() };
         let measured = ill(&load).await;
-        codes.push(conclude(out, "a fleet of which 10 % are down, 1 % fail and 1 % were changed by hand", measured));
+        codes.push(conclude(
+            out,
+            "a fleet of which 10 % are down, 1 % fail and 1 % were changed by hand",
+            measured,
+        ));
     }
     if all || options.kill {
         let load = KillLoad {
@@ -80,7 +84,8 @@ async fn main() -> ExitCode {
             folder: options.folder,
             program: PathBuf::from(env!("CARGO_BIN_EXE_cutover-demo")),
         };
-        let subject = format!("{} tenants, a daemon killed {} times", load.databases + load.files, load.kills);
+        let subject =
+            format!("{} tenants, a daemon killed {} times", load.databases + load.files, load.kills);
         let measured = killed(&load).await;
         codes.push(conclude(out, &subject, measured));
     }

@@ -43,12 +43,18 @@ impl Server {
     }
 
     /// Makes so many databases from the template, runs `sql` in each, and answers with their addresses.
-    pub(super) async fn tenants(&self, arm: &str, count: usize, sql: &'static str) -> Result<Vec<String>, FleetLoadError> {
+    pub(super) async fn tenants(
+        &self,
+        arm: &str,
+        count: usize,
+        sql: &'static str,
+    ) -> Result<Vec<String>, FleetLoadError> {
         let (before, after) = self.admin.url.split_once("/test_0").unwrap_or((&self.admin.url, ""));
         let template = format!("{arm}_template");
         let mut admin = self.admin.connect().await?;
         statement(&mut admin, format!("CREATE DATABASE {template} TEMPLATE template0")).await?;
-        let mut connection = PgConnection::connect(&format!("{before}/{template}{after}")).await.map_err(preparing)?;
+        let mut connection =
+            PgConnection::connect(&format!("{before}/{template}{after}")).await.map_err(preparing)?;
         sqlx::raw_sql(sql).execute(&mut connection).await.map_err(preparing)?;
         connection.close().await.map_err(preparing)?;
         // Our own names, without quotes.
@@ -109,11 +115,7 @@ fn preparing(error: sqlx::Error) -> FleetLoadError {
 }
 
 async fn statement(connection: &mut PgConnection, sql: String) -> Result<(), FleetLoadError> {
-    sqlx::raw_sql(AssertSqlSafe(sql))
-        .execute(connection)
-        .await
-        .map(|_| ())
-        .map_err(preparing)
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await.map(|_| ()).map_err(preparing)
 }
 
 /// Tenants a second of what is done to each, so many at once.
@@ -165,7 +167,11 @@ pub(super) async fn bare_files(paths: &[String], parallel: usize) -> Result<f64,
 }
 
 /// Our sessions alone: no plan, no run, no status.
-pub(super) async fn sessions(kind: DriverKind, tenants: &[String], parallel: usize) -> Result<f64, FleetLoadError> {
+pub(super) async fn sessions(
+    kind: DriverKind,
+    tenants: &[String],
+    parallel: usize,
+) -> Result<f64, FleetLoadError> {
     let client = Client::new().map_err(|error| FleetLoadError::Arm(error.to_string()))?;
     let drivers = Drivers::new(Http { deploy: None, ping: String::new() }, client, Clock::system());
     let migrations: Vec<Migration> = (1..=MIGRATIONS).map(migration).collect();
@@ -244,10 +250,7 @@ pub(super) async fn made(dir: &Path, files: usize, sql: &'static str) -> Result<
     let template = dir.join("template.db");
     let options = SqliteConnectOptions::new().filename(&template).create_if_missing(true);
     let mut connection = options.connect().await.map_err(failed)?;
-    sqlx::raw_sql(sql)
-        .execute(&mut connection)
-        .await
-        .map_err(failed)?;
+    sqlx::raw_sql(sql).execute(&mut connection).await.map_err(failed)?;
     connection.close().await.map_err(failed)?;
     let copy = |number: usize| {
         let path = dir.join(format!("{number}.db"));

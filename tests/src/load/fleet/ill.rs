@@ -62,14 +62,17 @@ pub async fn ill(load: &IllLoad) -> Result<Report, FleetLoadError> {
     std::fs::write(unique, UNIQUE).map_err(failed)?;
     let paths = arms::made(folder.path(), load.tenants, OWN).await?;
     // Whoever expects so many failures says so: with the usual limits the run halts at the sixth.
-    let bad_times = |settings: Settings| Settings { halt_failures: 1_000_000, halt_permille: 1_000, ..settings };
+    let bad_times =
+        |settings: Settings| Settings { halt_failures: 1_000_000, halt_permille: 1_000, ..settings };
     let product = Product::new(folder, bad_times).await?;
     product.enter(DriverKind::Sqlite, &paths).await?;
     let first = product.apply(&product.plan(1).await?).await?;
     if first.state != RunState::Done {
         return Err(arm(format!("the first migration ended as {}", first.state)));
     }
-    let of = |ill: Ill| paths.iter().enumerate().filter(move |(number, _)| ill_of(*number) == ill).map(|(_, path)| path);
+    let of = |ill: Ill| {
+        paths.iter().enumerate().filter(move |(number, _)| ill_of(*number) == ill).map(|(_, path)| path)
+    };
     for path in of(Ill::Failing) {
         say(path, SAME).await?;
     }
@@ -105,10 +108,12 @@ pub async fn ill(load: &IllLoad) -> Result<Report, FleetLoadError> {
         ("down since the plan, likewise", Ill::DownSincePlan, "unreachable: ", ErrorClass::Connection),
         ("changed by hand, likewise", Ill::Drifted, "drifted: ", ErrorClass::SchemaMismatch),
     ] {
-        let right = of_kind(&named, ill).filter(|why| why.starts_with(word) && why.ends_with(class.next_step()));
+        let right =
+            of_kind(&named, ill).filter(|why| why.starts_with(word) && why.ends_with(class.next_step()));
         report.add(name, right.count() as f64, "", Bar::Is(count(ill)));
     }
-    let right = of_kind(&named, Ill::Failing).filter(|why| why.contains("0003_m3.up.sql:1: UNIQUE constraint failed"));
+    let right = of_kind(&named, Ill::Failing)
+        .filter(|why| why.contains("0003_m3.up.sql:1: UNIQUE constraint failed"));
     report.add("failed, and named with the cause", right.count() as f64, "", Bar::Is(count(Ill::Failing)));
     let next = ErrorClass::MigrationBug.next_step();
     let grouped: u64 = failures.iter().filter(|one| one.next == next).map(|one| one.tenants).sum();

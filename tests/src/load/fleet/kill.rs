@@ -120,13 +120,15 @@ impl Tenants {
         let mut states = Vec::with_capacity(self.databases.len() + self.files.len());
         for url in &self.databases {
             let mut connection = PgConnection::connect(url).await.map_err(failed)?;
-            let lines: Vec<String> = sqlx::query_scalar(POSTGRES_STATE).fetch_all(&mut connection).await.map_err(failed)?;
+            let lines: Vec<String> =
+                sqlx::query_scalar(POSTGRES_STATE).fetch_all(&mut connection).await.map_err(failed)?;
             connection.close().await.map_err(failed)?;
             states.push(lines.join("\n"));
         }
         for path in &self.files {
             let mut connection = SqliteConnection::connect(path).await.map_err(failed)?;
-            let lines: Vec<String> = sqlx::query_scalar(SQLITE_STATE).fetch_all(&mut connection).await.map_err(failed)?;
+            let lines: Vec<String> =
+                sqlx::query_scalar(SQLITE_STATE).fetch_all(&mut connection).await.map_err(failed)?;
             connection.close().await.map_err(failed)?;
             states.push(lines.join("\n"));
         }
@@ -292,10 +294,15 @@ impl Course {
 
     /// Tenants that our book has at the newest version, all of it completed.
     async fn at_newest(&self) -> Result<u64, FleetLoadError> {
-        let Answer::Fleet(FleetAnswer::Status(status)) = self.conn.query(Query::Fleet(FleetQuery::Status)).await? else {
+        let Answer::Fleet(FleetAnswer::Status(status)) =
+            self.conn.query(Query::Fleet(FleetQuery::Status)).await?
+        else {
             return Err(arm("another answer about the fleet"));
         };
-        let at = status.cells.iter().find(|cell| (cell.version, cell.status) == (MIGRATIONS, StepStatus::Completed));
+        let at = status
+            .cells
+            .iter()
+            .find(|cell| (cell.version, cell.status) == (MIGRATIONS, StepStatus::Completed));
         Ok(at.map_or(0, |cell| cell.tenants))
     }
 }

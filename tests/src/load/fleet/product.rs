@@ -116,7 +116,8 @@ impl Product {
 
     /// Enters tenants' databases.
     pub(super) async fn enter(&self, driver: DriverKind, urls: &[String]) -> Result<(), FleetLoadError> {
-        let rows: Vec<NewInstance> = (0..).zip(urls).map(|(number, url)| instance(number, driver, url)).collect();
+        let rows: Vec<NewInstance> =
+            (0..).zip(urls).map(|(number, url)| instance(number, driver, url)).collect();
         for part in rows.chunks(ADDED) {
             self.instances.add(part, false, &who()).await.map_err(arm)?;
         }
@@ -157,7 +158,10 @@ impl Product {
         let again = self.clock.monotonic();
         let summary: FleetSummary = serde_json::from_value(plan.summary).map_err(arm)?;
         if (summary.asked, summary.at_target) != (tenants as u64, tenants as u64) {
-            return Err(arm(format!("the second plan asked {} and left {}", summary.asked, summary.at_target)));
+            return Err(arm(format!(
+                "the second plan asked {} and left {}",
+                summary.asked, summary.at_target
+            )));
         }
         let rate = |took: Duration| tenants as f64 / took.as_secs_f64();
         Ok(Rates { apply: rate(ended - planned), whole: rate(ended - began), again: rate(again - ended) })
@@ -190,7 +194,13 @@ impl Product {
 
 /// A row as an operator hands it in.
 pub(super) fn instance(number: usize, driver: DriverKind, url: &str) -> NewInstance {
-    NewInstance { tenant: tenant(number), external_user: None, driver, url: Hidden(url.to_owned()), key: None }
+    NewInstance {
+        tenant: tenant(number),
+        external_user: None,
+        driver,
+        url: Hidden(url.to_owned()),
+        key: None,
+    }
 }
 
 /// A folder with the bench's migrations, in `migrations`.
@@ -200,7 +210,8 @@ pub(super) fn folder(within: &Path) -> Result<tempfile::TempDir, FleetLoadError>
     let migrations = folder.path().join("migrations");
     std::fs::create_dir(&migrations).map_err(failed)?;
     for number in 1..=MIGRATIONS {
-        std::fs::write(migrations.join(format!("{number:04}_m{number}.up.sql")), super::up(number)).map_err(failed)?;
+        std::fs::write(migrations.join(format!("{number:04}_m{number}.up.sql")), super::up(number))
+            .map_err(failed)?;
     }
     Ok(folder)
 }
