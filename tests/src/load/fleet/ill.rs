@@ -90,7 +90,6 @@ pub async fn ill(load: &IllLoad) -> Result<Report, FleetLoadError> {
     let result = product.fleet.result(&run.id).await.map_err(arm)?;
     let named = product.reasons(&run.id).await?;
     let failures = product.fleet.status().await.map_err(arm)?.failures;
-    product.end().await;
 
     let count = |ill: Ill| of(ill).count() as f64;
     let mut report = Report::default();
@@ -100,6 +99,8 @@ pub async fn ill(load: &IllLoad) -> Result<Report, FleetLoadError> {
     for path in of(Ill::Well) {
         done += f64::from(u8::from(is_at_end(Path::new(path)).await?));
     }
+    // The files go with it.
+    product.end().await;
     report.add("well, and at the newest version", done, "", Bar::Is(count(Ill::Well)));
     report.add("told as done", result.succeeded as f64, "", Bar::Is(count(Ill::Well)));
     for (name, ill, word, class) in [

@@ -34,7 +34,7 @@ const ADDED: usize = 256;
 /// Between two looks at a run.
 const LOOK: Duration = Duration::from_millis(2);
 
-/// A fleet with a store of its own. Its folder goes with it.
+/// A fleet with a store of its own. Its folder goes with it, and the tenants' files in there.
 pub(super) struct Product {
     db: Db,
     engine: Engine,
