@@ -83,7 +83,7 @@ pub(super) struct ReadStep {
 pub(super) fn http_step(file: &str, text: String, findings: &mut Vec<LintFinding>) -> Option<ReadStep> {
     let lines = Lines::of(&text);
     let mut refuse = |at: usize, message: String, help: String| {
-        findings.push(mistake(file, lines.at(at), RULE, message, help))
+        findings.push(mistake(file, lines.at(at), RULE, message, help));
     };
     let written: Written = match toml::from_str(&text) {
         Ok(written) => written,

@@ -23,7 +23,8 @@ impl<'a> Walk<'a> {
                 Some(Step::Sql(script)) if script.transaction && script.chunk.is_none()
             );
             let is_next = link.says.left_out.is_none() && now(&link.says, link.way, &ledger) == Now::Run;
-            if !chosen.is_empty() && !(is_short && is_next) {
+            let goes_along = is_short && is_next;
+            if !(goes_along || chosen.is_empty()) {
                 break;
             }
             chosen.push(link);

@@ -287,10 +287,10 @@ impl<'a> Walk<'a> {
         match wrote {
             Ok(true) => {}
             Ok(false) => {
-                tracing::warn!(%tenant, old, new, "the application's schemaVersion is another; it was left alone")
+                tracing::warn!(%tenant, old, new, "the application's schemaVersion is another; it was left alone");
             }
             Err(error) => {
-                tracing::warn!(%tenant, new, %error, "the application's schemaVersion could not be written")
+                tracing::warn!(%tenant, new, %error, "the application's schemaVersion could not be written");
             }
         }
     }

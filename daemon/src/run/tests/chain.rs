@@ -217,7 +217,7 @@ impl Pass for ToyPass {
         Some(Box::new(Ticket(self.now.clone())))
     }
     async fn freed(&self) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
     fn halt(&self, stage: u32) -> Option<String> {
         let failed = self.world.0.failed.lock().unwrap().get(&stage).copied().unwrap_or(0);
@@ -384,7 +384,7 @@ async fn a_pause_lets_each_chain_end_what_it_is_at_and_puts_the_rest_back() {
     world.open_gate();
     let paused = life.engine.until(&run.id, &[RunState::Paused]).await;
     assert_eq!(paused.progress.counts.leased, 0);
-    assert_eq!(paused.progress.counts.done as usize, world.did().await.len());
+    assert_eq!(usize::try_from(paused.progress.counts.done), Ok(world.did().await.len()));
     if paused.progress.counts.pending > 0 {
         life.engine.resume_run(&run.id, None, &ana()).await.unwrap();
     }

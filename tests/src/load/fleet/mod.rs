@@ -204,7 +204,7 @@ impl Best {
     fn report(&self, databases: usize, small: bool, report: &mut Report) {
         let bar = |least: f64| Bar::AtLeast(if small { least / 4.0 } else { least });
         let mut add = |what: &str, value, unit, bar| {
-            report.add(format!("{databases} databases: {what}"), value, unit, bar)
+            report.add(format!("{databases} databases: {what}"), value, unit, bar);
         };
         let ours = &self.ours;
         add("apply", ours.apply, "tenants/s", Bar::None);

@@ -260,7 +260,7 @@ fn write(table: &Sql, columns: &ApplicationColumns) -> Result<Statement, NameErr
         // Whatever the column is: a time, or milliseconds as JavaScript counts them.
         Some(column) => {
             let column = SqlName::new("column of the last change", column)?.sql();
-            let made = Sql::fill(
+            Sql::fill(
                 ", {} = (jsonb_populate_record(t, jsonb_build_object({}, \
                  CASE WHEN pg_typeof(t.{})::text LIKE 'timestamp%' OR pg_typeof(t.{})::text = 'date' THEN to_jsonb(now()) \
                  ELSE to_jsonb(floor(extract(epoch FROM now()) * 1000)::bigint) END))).{}",
@@ -271,8 +271,7 @@ fn write(table: &Sql, columns: &ApplicationColumns) -> Result<Statement, NameErr
                     &column,
                     &column,
                 ],
-            );
-            made
+            )
         }
     };
     let sql = Sql::fill(
