@@ -83,7 +83,7 @@ async fn two_hundred_sizes_later_the_frame_is_whole() {
             lines.len() == 24
                 && lines[0].starts_with(" demo ")
                 && lines[0].trim_end().ends_with("connected")
-                && lines[1].starts_with(" 1 Overview")
+                && lines[1].starts_with(" 1 Home")
                 && lines[4].starts_with('─')
                 && lines[23].starts_with(" K KILL ")
                 && lines[23].trim_end().ends_with("q quit")
