@@ -4,6 +4,9 @@
 pub const ALL: &[(&str, &str)] = &[
     ("README.md", include_str!("../../runbooks/README.md")),
     ("drill.md", include_str!("../../runbooks/drill.md")),
+    ("fleet-drift.md", include_str!("../../runbooks/fleet-drift.md")),
+    ("fleet-halted.md", include_str!("../../runbooks/fleet-halted.md")),
+    ("fleet-instance-away.md", include_str!("../../runbooks/fleet-instance-away.md")),
     ("github_rate_limit.md", include_str!("../../runbooks/github_rate_limit.md")),
     ("key_rejected.md", include_str!("../../runbooks/key_rejected.md")),
     ("kill.md", include_str!("../../runbooks/kill.md")),
