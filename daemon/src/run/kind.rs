@@ -156,7 +156,7 @@ pub enum Acted {
     Done,
     Stale(String),
     Failed(String),
-    /// No answer: [`Outside::resolve`] finds out.
+    /// No answer: [`Elsewhere::resolve`] finds out.
     Ambiguous(String),
 }
 
