@@ -72,6 +72,15 @@ pub fn after(way: Way) -> StepStatus {
     }
 }
 
+/// A step that was not taken after all stands as it stood: what is to go up waits, what was to go down is still there.
+pub fn untouched(run: &RunId, item: &FleetItem, way: Way, note: &Note) -> StepRow {
+    let status = match way {
+        Way::Up => StepStatus::Pending,
+        Way::Down => StepStatus::Completed,
+    };
+    row(run, item, Way::Up, status, note, None)
+}
+
 /// How a step is kept that ended so: what a way down has left is to be gone up again.
 pub fn kept(row: StepRow) -> StepRow {
     match row.status {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use cutover_shared::fleet::{
-    DriverKind, FLEET, FleetItem, FleetScope, FleetSummary, InstanceState, StepStatus, Way,
+    DriverKind, ErrorClass, FLEET, FleetItem, FleetScope, FleetSummary, InstanceState, StepStatus, Way,
 };
 use cutover_shared::ids::{RunId, TenantId};
 use cutover_shared::run::{EffectClass, ItemState, Reversibility};
@@ -211,7 +211,7 @@ impl Elsewhere for FleetKind {
     fn record(&self, run: &RunId, direction: Direction, stored: &StoredItem, at: i64) -> Vec<Op> {
         let Ok(says) = fleet_item(stored) else { return Vec::new() };
         let way = way(&says, direction);
-        let note = Note { attempt: 1, ..Note::default() };
+        let note = Note { attempt: stored.attempts.max(1), ..Note::default() };
         let step = book::row(run, &says, way, book::after(way), &note, Some(at));
         let history = crate::store::StepRow { status: StepStatus::Completed, ..step.clone() };
         let seen = Observation {
@@ -232,19 +232,24 @@ impl Elsewhere for FleetKind {
         ]
     }
 
-    fn unrecord(&self, run: &RunId, stored: &StoredItem, why: Option<&str>, at: i64) -> Vec<Op> {
+    fn unrecord(
+        &self,
+        run: &RunId,
+        direction: Direction,
+        stored: &StoredItem,
+        why: Option<&str>,
+        at: i64,
+    ) -> Vec<Op> {
         let Ok(says) = fleet_item(stored) else { return Vec::new() };
-        let (status, ended) = match why {
-            Some(_) => (StepStatus::Failed, Some(at)),
-            None => (StepStatus::Pending, None),
+        let way = way(&says, direction);
+        let note = Note { attempt: stored.attempts.max(1), ..Note::default() };
+        let step = match why {
+            None => book::untouched(run, &says, way, &note),
+            Some(why) => {
+                let (class, error) = (Some(ErrorClass::Connection), Some(format!("unknown: {why}")));
+                book::row(run, &says, way, StepStatus::Failed, &Note { class, error, ..note }, Some(at))
+            }
         };
-        let note = Note {
-            attempt: 1,
-            class: why.map(|_| cutover_shared::fleet::ErrorClass::Connection),
-            error: why.map(|why| format!("unknown: {why}")),
-            ..Note::default()
-        };
-        let step = book::row(run, &says, says.way, status, &note, ended);
         vec![FleetOp::Steps { rows: vec![step] }.into()]
     }
 }

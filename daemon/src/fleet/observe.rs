@@ -90,10 +90,11 @@ impl Inner {
     }
 }
 
-/// The version that counts. A deployment tells which code it runs, and nothing of the calls that go with it: once a step of ours
-/// was there, our own record stands.
+/// The version that counts. A deployment tells which code it runs, and nothing of the calls that go with it: once it was seen, our
+/// own record stands.
 pub(super) fn known_version(row: &InstanceRow, told: u32) -> u32 {
-    let is_ours = row.driver == DriverKind::Http && row.expected_schema.is_some();
+    // A record of 0 is ours only where a step of ours has left it so.
+    let is_ours = row.driver == DriverKind::Http && (row.version > 0 || row.expected_schema.is_some());
     if is_ours { row.version } else { told }
 }
 

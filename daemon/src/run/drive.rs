@@ -180,9 +180,16 @@ pub(super) async fn passed(inner: &Inner, row: &RunRow, direction: Direction) ->
     inner.faults.point("run.pass.end").await;
     let left = inner.db.items(&row.id, Some(from), None, 1).await?;
     if !left.is_empty() {
-        // Only an undo leaves items behind: those that the other side refused to take back.
-        let why = left[0].reason.clone().unwrap_or_default();
-        stand(inner, row, Some(format!("some items could not be taken back, the first: {why}"))).await?;
+        let why = match direction {
+            // The other side refused to take them back.
+            Direction::Undo => {
+                let first = left[0].reason.clone().unwrap_or_default();
+                format!("some items could not be taken back, the first: {first}")
+            }
+            // Chains were given up before their end; the log says why.
+            Direction::Apply => "some items were not come to; resume goes on with them".to_owned(),
+        };
+        stand(inner, row, Some(why)).await?;
         return Err(Halt::Moved);
     }
     move_to(inner, row, &[state], RunState::Verifying, RunPatch::default(), json!({})).await?;

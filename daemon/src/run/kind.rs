@@ -199,8 +199,15 @@ pub trait Elsewhere: Send + Sync {
     fn record(&self, run: &RunId, direction: Direction, item: &StoredItem, at: i64) -> Vec<Op>;
 
     /// What our store keeps about an intent without an effect, or of which nothing can be found out.
-    fn unrecord(&self, run: &RunId, item: &StoredItem, why: Option<&str>, at: i64) -> Vec<Op> {
-        let _ = (run, item, why, at);
+    fn unrecord(
+        &self,
+        run: &RunId,
+        direction: Direction,
+        item: &StoredItem,
+        why: Option<&str>,
+        at: i64,
+    ) -> Vec<Op> {
+        let _ = (run, direction, item, why, at);
         Vec::new()
     }
 }

@@ -113,12 +113,12 @@ pub(super) async fn resolve_leased(inner: &Inner, row: &RunRow, outside: &dyn El
                     settled(item.ord, ItemState::Leased, direction, Outcome::Done { before: None })
                 }
                 Ok(Resolved::NotDone) => {
-                    records.extend(outside.unrecord(&row.id, item, None, inner.clock.now()));
+                    records.extend(outside.unrecord(&row.id, direction, item, None, inner.clock.now()));
                     let (ord, to) = (item.ord, from);
                     ItemChange { ord, from: ItemState::Leased, to, before: None, reason: None }
                 }
                 Ok(Resolved::Unknown(why)) => {
-                    records.extend(outside.unrecord(&row.id, item, Some(&why), inner.clock.now()));
+                    records.extend(outside.unrecord(&row.id, direction, item, Some(&why), inner.clock.now()));
                     let (ord, to) = (item.ord, ItemState::Unknown);
                     ItemChange { ord, from: ItemState::Leased, to, before: None, reason: Some(why) }
                 }

@@ -1,7 +1,7 @@
 //! Tenants' own databases through the two programs: an address goes in by standard input and never comes out; plan, apply, rollback,
 //! keys that change, and what a tenant's user is told.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use cutover_daemon::client::Client;
@@ -20,6 +20,9 @@ use super::stage::Stage;
 const NOTES: &str =
     "-- Notes of a tenant.\nCREATE TABLE notes (id INTEGER PRIMARY KEY, title TEXT NOT NULL);\n";
 const TAGS: &str = "-- Tags of notes.\nCREATE TABLE tags (id INTEGER PRIMARY KEY, name TEXT NOT NULL);\n";
+
+/// No place where a secret was found.
+const NOWHERE: [PathBuf; 0] = [];
 
 /// A daemon with a fleet, and everything that was printed.
 struct Fleet {
@@ -170,13 +173,9 @@ async fn an_address_goes_in_and_never_comes_out() {
             fleet.keep(&said);
         }
     }
-    assert_eq!(
-        fleet.found(&[&database.url, &nowhere]),
-        [Path::new(""); 0],
-        "while it runs, write-ahead log and all"
-    );
+    assert_eq!(fleet.found(&[&database.url, &nowhere]), NOWHERE, "while it runs, write-ahead log and all");
     assert_eq!(daemon.kill().await.unwrap(), Ended::Signal(9));
-    assert_eq!(fleet.found(&[&database.url, &nowhere]), [Path::new(""); 0], "after a crash");
+    assert_eq!(fleet.found(&[&database.url, &nowhere]), NOWHERE, "after a crash");
     assert!(fleet.stage.log().contains("\"TRACE\""), "the search saw a log of everything");
 }
 
@@ -289,5 +288,5 @@ async fn every_credential_gets_the_new_key_and_still_opens() {
     let daemon = fleet.stage.daemon().await;
     fleet.say(0, &["fleet", "instance", "test", "acme"]).await;
     assert_eq!(daemon.stop().await.unwrap(), Ended::Code(0));
-    assert_eq!(fleet.found(&[&database.url]), [Path::new(""); 0]);
+    assert_eq!(fleet.found(&[&database.url]), NOWHERE);
 }

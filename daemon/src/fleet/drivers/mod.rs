@@ -1,6 +1,7 @@
 //! The three kinds of tenants' databases.
 
 pub mod application;
+mod group;
 pub mod http;
 pub mod postgres;
 mod script;

@@ -203,7 +203,7 @@ impl Pass for FleetPass {
             .filter(|item| self.is_tried(item))
             .map(|item| {
                 let note = self.next_note(&item);
-                book::row(&self.run.id, &item, way(&item, self.direction), StepStatus::Pending, &note, None)
+                book::untouched(&self.run.id, &item, way(&item, self.direction), &note)
             })
             .collect();
         if rows.is_empty() { Vec::new() } else { vec![FleetOp::Steps { rows }.into()] }

@@ -4,11 +4,12 @@ use cutover_shared::fleet::ErrorClass;
 
 use super::super::super::driver::{Part, StepAsk, StepEnd, StepError};
 use super::super::super::migration::{Script, Statement};
+use super::super::group::allowance;
 use super::super::script::{Dialect, no_transactions, words};
 use super::LOOK;
 use super::error::{At, failed};
 use super::ledger::Place;
-use super::session::{PostgresSession, allowance, milliseconds};
+use super::session::{PostgresSession, milliseconds};
 use super::wire::{silent, text};
 use crate::sql_name::Sql;
 

@@ -4,11 +4,12 @@ use cutover_shared::fleet::{ErrorClass, Way};
 
 use super::super::super::driver::{LedgerRow, Part, StepAsk, StepEnd, StepError};
 use super::super::super::migration::{Chunk, Script};
+use super::super::group::allowance;
 use super::super::script::{Cursor, Dialect, filled, no_transactions};
 use super::error::failed;
 use super::ledger::Place;
 use super::line::{Span, at};
-use super::session::{PostgresSession, WAITING, allowance};
+use super::session::{PostgresSession, WAITING};
 use super::wire::{silent, text};
 use crate::sql_name::Sql;
 

@@ -10,6 +10,7 @@ use super::super::super::driver::{
     Ledger, LedgerRow, Purpose, Schema, Session, StepAsk, StepEnd, StepError, Target,
 };
 use super::super::super::migration::{HttpStep, Script, Step};
+use super::super::group::{allowance, group};
 use super::super::http::Caller;
 use super::super::script::{Dialect, leaves_marks, no_transactions};
 use super::super::standing::{Standing, standing};
@@ -77,7 +78,7 @@ impl Session for PostgresSession {
     async fn steps(&mut self, asks: &[StepAsk<'_>]) -> Vec<Result<StepEnd, StepError>> {
         let mut ends = Vec::with_capacity(asks.len());
         while let Some(rest) = asks.get(ends.len()..).filter(|rest| !rest.is_empty()) {
-            let group = self.group(rest);
+            let group = group(&self.ledger, rest, Dialect::Postgres);
             match (self.place(), group.len()) {
                 (Ok(place), 2..) => ends.extend(self.at_once(&place, &group).await),
                 _ => {
@@ -301,12 +302,6 @@ pub(super) fn untrue(file: &str, query: &str) -> StepError {
         ErrorClass::MigrationBug,
         format!("{file}: the check `{query}` is not true, so nothing was kept"),
     )
-}
-
-/// What the server may take for a step by its own time-outs, which it counts for each statement.
-pub(super) fn allowance(ask: &StepAsk<'_>, script: &Script) -> Duration {
-    let statements = u32::try_from(script.statements.len()).unwrap_or(u32::MAX).saturating_add(1);
-    script.timeout.unwrap_or(ask.timeout).saturating_mul(statements)
 }
 
 /// A time-out as PostgreSQL takes it; none at all would be 0.

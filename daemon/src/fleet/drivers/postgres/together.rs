@@ -5,20 +5,16 @@ use std::time::Duration;
 use cutover_shared::fleet::{ErrorClass, Way};
 
 use super::super::super::driver::{StepAsk, StepEnd, StepError};
-use super::super::super::migration::{Script, Step};
-use super::super::script::{Dialect, leaves_marks, no_transactions};
-use super::super::standing::{Standing, standing};
+use super::super::super::migration::Script;
+use super::super::group::allowance;
+use super::super::script::leaves_marks;
 use super::LOOK;
 use super::error::{answer, failed};
 use super::ledger::{NO_ROW, Place, TABLE, mark};
 use super::line::{Span, at};
-use super::session::{PostgresSession, allowance};
+use super::session::PostgresSession;
 use super::wire::{Broken, text};
 use crate::sql_name::Sql;
-
-/// Steps that go in one message, and bytes of their texts: what was sent can't be told to stop.
-const STEPS_AT_ONCE: usize = 32;
-const BYTES_AT_ONCE: usize = 256 * 1024;
 
 /// One step of a message.
 struct Piece {
@@ -27,26 +23,6 @@ struct Piece {
 }
 
 impl PostgresSession {
-    /// The longest beginning of the steps that can go in one message.
-    pub(super) fn group<'a, 'b>(&self, asks: &'a [StepAsk<'b>]) -> Vec<(&'a StepAsk<'b>, &'b Script)> {
-        let mut bytes = 0;
-        let one = |ask: &'a StepAsk<'b>| match ask.step {
-            Step::Sql(script)
-                if script.transaction
-                    && script.chunk.is_none()
-                    && script.verify.is_none()
-                    && !ask.stop.is_cancelled()
-                    && no_transactions(script, Dialect::Postgres).is_ok()
-                    && matches!(standing(&self.ledger, ask), Ok(Standing::Fresh)) =>
-            {
-                bytes += script.text.len();
-                (bytes <= BYTES_AT_ONCE).then_some((ask, script))
-            }
-            _ => None,
-        };
-        asks.iter().take(STEPS_AT_ONCE).map_while(one).collect()
-    }
-
     /// Runs steps in one message, each in its own transaction with its row.
     pub(super) async fn at_once(
         &mut self,

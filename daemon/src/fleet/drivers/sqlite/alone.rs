@@ -2,10 +2,11 @@
 
 use super::super::super::driver::{LedgerRow, Part, StepAsk, StepEnd, StepError};
 use super::super::super::migration::Script;
+use super::super::group::allowance;
 use super::super::postgres::{not_whole, stands_still};
 use super::super::script::{Cursor, Dialect, filled, words};
 use super::ledger::{self, CREATE};
-use super::session::{LOOK, SqliteSession, allowance, untrue};
+use super::session::{LOOK, SqliteSession, untrue};
 use super::wire::{failed, place, text};
 use crate::sql_name::Sql;
 

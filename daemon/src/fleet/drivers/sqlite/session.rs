@@ -7,6 +7,7 @@ use cutover_shared::fleet::{ErrorClass, Way};
 
 use super::super::super::driver::{Ledger, LedgerRow, Schema, Session, StepAsk, StepEnd, StepError, Target};
 use super::super::super::migration::{HttpStep, Script, Step};
+use super::super::group::{allowance, group};
 use super::super::http::Caller;
 use super::super::script::{Dialect, no_transactions};
 use super::super::standing::{Standing, standing};
@@ -18,10 +19,6 @@ use crate::sql_name::Sql;
 
 /// What reading the ledger may take.
 pub(super) const LOOK: Duration = Duration::from_secs(30);
-
-/// Steps of one transaction, and bytes of their texts.
-const STEPS_AT_ONCE: usize = 32;
-const BYTES_AT_ONCE: usize = 256 * 1024;
 
 /// Said before the last statement of several steps.
 const COMMITTING: &str = "cutover_migrations commits";
@@ -88,8 +85,11 @@ impl Session for SqliteSession {
         // Steps that have to be run one by one, because SQLite took their common transaction back.
         let mut single = 0;
         while let Some(rest) = asks.get(ends.len()..).filter(|rest| !rest.is_empty()) {
-            let group =
-                if ends.len() < single || self.lock.is_none() { Vec::new() } else { self.group(rest) };
+            let group = if ends.len() < single || self.lock.is_none() {
+                Vec::new()
+            } else {
+                group(&self.ledger, rest, Dialect::Sqlite)
+            };
             if group.len() < 2 {
                 let Some(ask) = rest.first() else { break };
                 ends.push(self.step(ask).await);
@@ -138,26 +138,6 @@ impl SqliteSession {
             Some(_) => Ok(()),
             None => Err(StepError::new(ErrorClass::MigrationBug, "the session was opened to look only")),
         }
-    }
-
-    /// The longest beginning of the steps that can share a transaction.
-    fn group<'a, 'b>(&self, asks: &'a [StepAsk<'b>]) -> Vec<(&'a StepAsk<'b>, &'b Script)> {
-        let mut bytes = 0;
-        let one = |ask: &'a StepAsk<'b>| match ask.step {
-            Step::Sql(script)
-                if script.transaction
-                    && script.chunk.is_none()
-                    && script.verify.is_none()
-                    && !ask.stop.is_cancelled()
-                    && no_transactions(script, Dialect::Sqlite).is_ok()
-                    && matches!(standing(&self.ledger, ask), Ok(Standing::Fresh)) =>
-            {
-                bytes += script.text.len();
-                (bytes <= BYTES_AT_ONCE).then_some((ask, script))
-            }
-            _ => None,
-        };
-        asks.iter().take(STEPS_AT_ONCE).map_while(one).collect()
     }
 
     /// What begins a transaction.
@@ -324,12 +304,6 @@ impl SqliteSession {
             }
         }
     }
-}
-
-/// What a script may take: its time-out for each of its statements.
-pub(super) fn allowance(ask: &StepAsk<'_>, script: &Script) -> Duration {
-    let statements = u32::try_from(script.statements.len()).unwrap_or(u32::MAX).saturating_add(1);
-    script.timeout.unwrap_or(ask.timeout).saturating_mul(statements)
 }
 
 pub(super) fn untrue(file: &str, query: &str) -> StepError {
