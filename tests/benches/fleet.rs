@@ -14,7 +14,7 @@ use cutover_tests::load::{RunnerFlags, conclude};
 #[derive(Debug, Parser)]
 #[command(name = "fleet")]
 struct Options {
-    /// Numbers of PostgreSQL databases, each measured by itself.
+    /// Numbers of PostgreSQL databases, each measured by itself; 0: none.
     #[arg(long, value_delimiter = ',', default_value = "100,1000")]
     databases: Vec<usize>,
     /// SQLite files.

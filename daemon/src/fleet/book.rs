@@ -5,8 +5,9 @@ use cutover_shared::ids::RunId;
 use sha2::{Digest as _, Sha256};
 
 use super::driver::StepError;
+use super::runner::Group;
 use crate::hex::hex;
-use crate::store::{Observation, StepRow};
+use crate::store::{Expected, Observation, StepRow};
 
 /// What is told of an item beside its state.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +20,8 @@ pub struct Note {
     pub observation: Option<Observation>,
     /// The schema that the observation names: hash and lines.
     pub schema: Option<(String, String)>,
+    /// Whom the schema stands for too.
+    pub group: Option<Group>,
 }
 
 impl Note {
@@ -105,7 +108,7 @@ pub fn unreachable(item: &FleetItem, why: &str, at: i64) -> Observation {
         reason: Some(why.to_owned()),
         version: None,
         seen_schema: None,
-        expects: false,
+        expected: Expected::AsBefore,
         drift: None,
         at,
     }

@@ -14,6 +14,10 @@ pub struct Tally {
 
 /// Why no further tenant of this wave is begun, and with that none of a later one.
 pub fn halt(tally: Tally, wave: u32, waves: &Waves, settings: &Settings) -> Option<String> {
+    // Asked before each tenant.
+    if tally.failed == 0 && tally.unreachable == 0 {
+        return None;
+    }
     let name = format!("wave {wave} ({})", waves.name(wave));
     let of = |n: u64, permille: u32| {
         let share = n.saturating_mul(1_000).checked_div(tally.tenants).unwrap_or(1_000);

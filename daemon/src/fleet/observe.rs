@@ -6,7 +6,7 @@ use super::driver::{Purpose, Schema, StepError};
 use super::kind::Inner;
 use super::schema::difference;
 use crate::run::KindError;
-use crate::store::{FleetOp, InstanceRow, Observation, Op};
+use crate::store::{Expected, FleetOp, InstanceRow, Observation, Op};
 
 /// What was seen of an instance.
 #[derive(Clone, Debug)]
@@ -26,7 +26,7 @@ impl Seen {
             reason: None,
             version: Some(version),
             seen_schema: None,
-            expects: false,
+            expected: Expected::AsBefore,
             drift: row.drift.clone(),
             at,
         };
@@ -70,7 +70,7 @@ impl Inner {
             reason: None,
             version: Some(version),
             seen_schema: Some(hash.clone()),
-            expects: false,
+            expected: Expected::AsBefore,
             drift,
             at,
         };
@@ -105,7 +105,7 @@ fn away(row: &InstanceRow, error: StepError, at: i64) -> Seen {
         reason: Some(error.text.clone()),
         version: None,
         seen_schema: None,
-        expects: false,
+        expected: Expected::AsBefore,
         drift: row.drift.clone(),
         at,
     };

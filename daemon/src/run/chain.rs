@@ -20,6 +20,8 @@ pub struct Place {
     pub chain: String,
     /// No chain of a later stage begins before every chain of the earlier ones has ended.
     pub stage: u32,
+    /// Chains that wait for the same limits: those of one lane never hold up another's.
+    pub lane: String,
 }
 
 /// Some items of one chain, in the order in which they are taken.
@@ -27,6 +29,7 @@ pub struct Place {
 pub struct Chain {
     pub key: String,
     pub stage: u32,
+    pub lane: String,
     /// Never empty.
     pub items: Vec<StoredItem>,
 }

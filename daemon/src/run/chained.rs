@@ -1,6 +1,7 @@
 //! The pass over a kind whose items go in chains. Intents of whole chains are durable before they begin, and some chains ahead of
 //! time, so that a free place never waits for the store; outcomes are written as they come, many in one unit.
 
+mod choose;
 mod feed;
 mod write;
 
@@ -14,6 +15,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use self::choose::choose;
 use self::feed::Feed;
 use self::write::{Heard, intents, outcomes, put_back};
 use super::approval::ApprovedPlan;
@@ -27,8 +29,8 @@ use crate::store::{Lane, RunRow, UNIT_ROWS, Unit};
 /// Chains that were read: whoever finds no place lets those behind pass.
 const READ: usize = 1_024;
 
-/// Chains whose intents are durable and which wait for a place, at the most.
-const READY: usize = 64;
+/// Chains whose intents are durable and which wait for a place, at the most: after a crash each of them is asked about.
+const READY: usize = 256;
 
 /// How often a pass looks whether its run was told to stand, while chains take their time.
 const LOOK: Duration = Duration::from_millis(250);
@@ -134,10 +136,14 @@ impl<'a> Course<'a> {
                     (taking, wait) = self.take().await?;
                 }
             }
-            if writing.is_none() && !self.heard.is_empty() {
-                let heard = std::mem::take(&mut self.heard);
-                self.unclear |= heard.unclear;
-                writing = Some(outcomes(self.desk.clone(), heard).boxed());
+            let due = self.heard.due(self.desk.inner.clock.monotonic(), self.under_way == 0);
+            if let Some(due) = due.filter(|_| writing.is_none()) {
+                wait = wait.min(due);
+                if due.is_zero() {
+                    let heard = std::mem::take(&mut self.heard);
+                    self.unclear |= heard.unclear;
+                    writing = Some(outcomes(self.desk.clone(), heard).boxed());
+                }
             }
             let idle = self.under_way == 0 && writing.is_none() && taking.is_none();
             if idle && self.standing.is_some() {
@@ -200,13 +206,15 @@ impl<'a> Course<'a> {
 
     /// Lets chains go for which there is a place.
     fn begin(&mut self) {
+        // All that are ready are of one stage.
+        let halt = self.ready.front().and_then(|next| self.desk.pass.halt(next.stage));
+        if let Some(why) = halt {
+            // What is under way goes to its end.
+            self.standing = Some(Standing::Halted(why));
+            return;
+        }
         let mut at = 0;
         while let Some(next) = self.ready.get(at) {
-            if let Some(why) = self.desk.pass.halt(next.stage) {
-                // What is under way goes to its end.
-                self.standing = Some(Standing::Halted(why));
-                return;
-            }
             let Some(ticket) = self.desk.pass.admit(next) else {
                 at += 1;
                 continue;
@@ -241,23 +249,20 @@ impl<'a> Course<'a> {
                 return Ok((None, wait.min(LOOK)));
             }
         }
-        let most = if paced { 1 } else { READY };
-        let (mut chosen, mut rows) = (Vec::new(), 0);
-        while let Some(next) = self.read.front() {
-            if self.under_way + self.ready.len() + chosen.len() == 0 {
-                self.stage = next.stage;
-            }
-            let is_full = !chosen.is_empty() && rows + next.items.len() > UNIT_ROWS;
-            if next.stage != self.stage || is_full || self.ready.len() + chosen.len() >= most {
-                break;
-            }
-            rows += next.items.len();
-            chosen.extend(self.read.pop_front());
+        if self.under_way + self.ready.len() == 0
+            && let Some(next) = self.read.front()
+        {
+            self.stage = next.stage;
         }
+        let most = if paced { 1 } else { READY };
+        let places = choose(&self.read, &self.ready, self.stage, most);
+        let mut chosen: Vec<Chain> =
+            places.iter().rev().filter_map(|place| self.read.remove(*place)).collect();
         if chosen.is_empty() {
             return Ok((None, LOOK));
         }
-        self.taken += rows as u64;
+        chosen.reverse();
+        self.taken += chosen.iter().map(|chain| chain.items.len() as u64).sum::<u64>();
         Ok((Some(intents(self.desk.clone(), chosen).boxed()), LOOK))
     }
 
@@ -273,7 +278,7 @@ impl<'a> Course<'a> {
             let why = format!("{chain} broke off by a mistake of ours; the daemon's log tells where");
             self.standing.get_or_insert(Standing::Halted(why));
         }
-        self.heard.take(word);
+        self.heard.take(word, self.desk.inner.clock.monotonic());
     }
 }
 

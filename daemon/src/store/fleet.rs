@@ -49,6 +49,18 @@ pub struct InstanceRow {
     pub added_at: i64,
 }
 
+/// What is expected of an instance's schema from now on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub enum Expected {
+    /// What was expected before.
+    #[default]
+    AsBefore,
+    /// It was changed by a step of ours, and is not known until it is seen.
+    Unknown,
+    /// A hash: a step of ours made it so, or a person accepted it.
+    Schema(String),
+}
+
 /// What was seen of an instance.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Observation {
@@ -59,8 +71,7 @@ pub struct Observation {
     pub version: Option<u32>,
     /// Likewise.
     pub seen_schema: Option<String>,
-    /// Sets what is expected too: a step of ours made it so, or a person accepted it.
-    pub expects: bool,
+    pub expected: Expected,
     /// None ends a drift only where a schema was seen, or is expected from now on: who saw none can't know.
     pub drift: Option<String>,
     pub at: i64,

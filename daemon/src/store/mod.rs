@@ -35,7 +35,7 @@ use tokio::sync::watch;
 
 pub use downstream::{DownstreamOp, DownstreamRead, DownstreamRow};
 pub use fleet::{
-    FailureRow, FleetFigures, FleetOp, FleetRead, InstanceFilter, InstanceRow, InstanceStanding,
+    Expected, FailureRow, FleetFigures, FleetOp, FleetRead, InstanceFilter, InstanceRow, InstanceStanding,
     MigrationRow, Observation, StepRow,
 };
 pub use inbox::{

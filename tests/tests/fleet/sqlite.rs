@@ -63,7 +63,15 @@ async fn five_steps_go_up_and_down_with_their_ledger() {
     assert_eq!(asks.all(&mut session, KIND, Way::Down, &back).await, vec![Ok(StepEnd::Done); 4]);
     session.close().await;
     assert_eq!(ask(&file.path, TABLES).await, "cutover_migrations own t1");
-    assert!(!Path::new(&format!("{}.cutover-lock", file.path)).exists(), "the lock goes with the session");
+    let beside = std::fs::read_dir(Path::new(&file.path).parent().unwrap()).unwrap();
+    let mut beside: Vec<_> = beside.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    beside.sort();
+    assert_eq!(
+        beside.first().map(String::as_str),
+        Some(".cutover-locks"),
+        "one for all databases of the folder"
+    );
+    assert_eq!(beside.len(), 2, "{beside:?}: no lock or journal of the file's own is left");
 }
 
 #[tokio::test]

@@ -32,7 +32,9 @@ use crate::audit::Who;
 use crate::client::Client;
 use crate::run::KindError;
 use crate::seal::{Seal, SealError};
-use crate::store::{FleetOp, InstanceFilter, InstanceRow, Lane, ReadError, UNIT_ROWS, Unit, WriteError};
+use crate::store::{
+    Expected, FleetOp, InstanceFilter, InstanceRow, Lane, ReadError, UNIT_ROWS, Unit, WriteError,
+};
 
 /// Instances that are read at a time, and asked before what was seen is written.
 const PAGE: u32 = 256;
@@ -248,7 +250,8 @@ impl Instances {
             self.write(std::slice::from_ref(&seen)).await?;
             return Err(InstanceError::Unreachable { tenant: tenant.clone(), reason });
         }
-        seen.observation.expects = true;
+        seen.observation.expected =
+            seen.observation.seen_schema.clone().map_or(Expected::Unknown, Expected::Schema);
         let drift = seen.observation.drift.take();
         let detail =
             json!({"difference": drift, "was": row.expected_schema, "schema": seen.observation.seen_schema});

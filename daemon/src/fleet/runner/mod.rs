@@ -1,11 +1,13 @@
 //! The runner (D3, D4): one pass over a fleet run. Chains are tenants, stages are waves.
 
 mod hand;
+mod model;
 mod open;
 mod see;
 mod work;
 
 pub(super) use hand::times;
+pub(super) use model::Group;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,6 +16,7 @@ use async_trait::async_trait;
 use cutover_shared::fleet::{DriverKind, FleetItem, StepStatus};
 use cutover_shared::ids::TenantId;
 
+use self::model::Models;
 use super::book::{self, Note};
 use super::halt::{Tally, halt};
 use super::item::{fleet_item, way};
@@ -51,7 +54,19 @@ struct Memory {
     tallies: BTreeMap<u32, Tally>,
     pinned: BTreeSet<u32>,
     schemas: HashSet<String>,
+    models: Models,
+    gates: HashMap<String, Arc<Gate>>,
     target_written: bool,
+}
+
+/// What decides when a chain may begin; asked again and again while it waits.
+struct Gate {
+    driver: DriverKind,
+    host: String,
+    server: String,
+    tenant: TenantId,
+    /// Nobody is connected to.
+    idle: bool,
 }
 
 impl FleetPass {
@@ -75,6 +90,15 @@ impl FleetPass {
 
     pub(super) fn row(&self, tenant: &TenantId) -> Option<Arc<InstanceRow>> {
         self.memory().rows.get(tenant).cloned()
+    }
+
+    fn gate(&self, chain: &str) -> Option<Arc<Gate>> {
+        self.memory().gates.get(chain).cloned()
+    }
+
+    /// The hash of the schema that a tenant of this group is taken to have.
+    pub(super) fn taken(&self, group: &Group) -> Option<String> {
+        self.memory().models.taken(group)
     }
 
     /// The number of the next attempt.
@@ -129,9 +153,13 @@ impl Pass for FleetPass {
     async fn prepare(&self, chains: &[Chain]) -> Result<(), KindError> {
         let mut tenants = Vec::with_capacity(chains.len());
         for chain in chains {
-            if let Some(item) = chain.items.first() {
-                tenants.push(fleet_item(item)?.tenant);
-            }
+            let items: Vec<FleetItem> = chain.items.iter().map(fleet_item).collect::<Result<_, _>>()?;
+            let idle = items.iter().all(|item| item.left_out.is_some());
+            let Some(first) = items.into_iter().next() else { continue };
+            tenants.push(first.tenant.clone());
+            let FleetItem { driver, host, server, tenant, .. } = first;
+            let gate = Gate { driver, host, server, tenant, idle };
+            self.memory().gates.insert(chain.key.clone(), Arc::new(gate));
         }
         let reading = |error| KindError::new("reading instances", error);
         for part in tenants.chunks(ASKED) {
@@ -145,26 +173,21 @@ impl Pass for FleetPass {
     }
 
     fn admit(&self, chain: &Chain) -> Option<Box<dyn Send>> {
-        let items: Vec<FleetItem> = chain.items.iter().filter_map(|item| fleet_item(item).ok()).collect();
-        let Some(first) = items.first() else { return Some(Box::new(())) };
-        // Nobody is connected to.
-        if items.iter().all(|item| item.left_out.is_some()) {
-            return Some(Box::new(()));
-        }
+        let Some(gate) = self.gate(&chain.key).filter(|gate| !gate.idle) else { return Some(Box::new(())) };
         if self.inner.settings.load.is_some()
-            && first.driver == DriverKind::Postgres
-            && let Some(row) = self.row(&first.tenant)
+            && gate.driver == DriverKind::Postgres
+            && let Some(row) = self.row(&gate.tenant)
         {
-            match self.inner.live.load(&first.server) {
+            match self.inner.live.load(&gate.server) {
                 Load::Fine => {}
                 Load::Wait => return None,
                 Load::Ask => {
-                    self.read_load(&row, &first.server);
+                    self.read_load(&row, &gate.server);
                     return None;
                 }
             }
         }
-        self.limits.admit(&first.host, &first.server).map(|ticket| Box::new(ticket) as Box<dyn Send>)
+        self.limits.admit(&gate.host, &gate.server).map(|ticket| Box::new(ticket) as Box<dyn Send>)
     }
 
     async fn freed(&self) {
@@ -231,10 +254,15 @@ impl Pass for FleetPass {
                     StepStatus::Skipped
                 }
             };
-            if let Some((hash, lines)) = note.schema.take()
-                && self.memory().schemas.insert(hash.clone())
-            {
-                schemas.push((hash, lines));
+            if let Some((hash, lines)) = note.schema.take() {
+                let mut memory = self.memory();
+                // Not before its lines are written, with it or earlier.
+                if let Some(group) = note.group.take() {
+                    memory.models.saw(group, &hash);
+                }
+                if memory.schemas.insert(hash.clone()) {
+                    schemas.push((hash, lines));
+                }
             }
             if let Some(observation) = note.observation.take() {
                 seen.retain(|earlier| earlier.tenant != observation.tenant);

@@ -5,8 +5,9 @@ use cutover_shared::fleet::{DriverKind, ErrorClass, InstanceState};
 use super::super::book::Note;
 use super::super::driver::{Ledger, Session, StepError};
 use super::super::observe::known_version;
+use super::model::Group;
 use super::work::Walk;
-use crate::store::Observation;
+use crate::store::{Expected, Observation};
 
 impl Walk<'_> {
     /// Whether somebody changed the schema by hand since a step of ours left it.
@@ -28,7 +29,7 @@ impl Walk<'_> {
             reason: None,
             version: Some(known_version(&self.row, session.ledger().version())),
             seen_schema: Some(hash.clone()),
-            expects: false,
+            expected: Expected::AsBefore,
             drift: Some(why.clone()),
             at: self.pass.inner.clock.now(),
         };
@@ -56,25 +57,45 @@ impl Walk<'_> {
         ledger
     }
 
-    /// What the tenant is like now. Where a step of ours has changed it, that is what is expected from now on.
+    /// What the tenant is like now, into the note of its last item. Where steps of ours have changed it, that is what is expected from
+    /// now on: as it was read, or as others are after the same steps.
     pub(super) async fn seen(
         &self,
         session: &mut Box<dyn Session>,
         ledger: &Ledger,
-        changed: bool,
-    ) -> (Option<Observation>, Option<(String, String)>) {
-        let schema = if changed { session.schema().await.ok() } else { None };
-        let seen = schema.map(|schema| (schema.hash(), schema.text()));
-        let observation = Observation {
+        changed: &[u32],
+        note: &mut Note,
+    ) {
+        let mut observation = Observation {
             tenant: self.row.tenant.clone(),
             state: InstanceState::Connected,
             reason: None,
             version: Some(ledger.version()),
-            seen_schema: seen.as_ref().map(|(hash, _)| hash.clone()),
-            expects: seen.is_some(),
+            seen_schema: None,
+            expected: Expected::AsBefore,
             drift: None,
             at: self.pass.inner.clock.now(),
         };
-        (Some(observation), seen)
+        if !changed.is_empty() {
+            let (driver, before) = (self.row.driver, self.row.expected_schema.clone());
+            let group = Group { driver, before, steps: changed.to_vec() };
+            observation.expected = match self.pass.taken(&group) {
+                Some(hash) => Expected::Schema(hash),
+                None => match session.schema().await {
+                    Ok(schema) => {
+                        let hash = schema.hash();
+                        note.schema = Some((hash.clone(), schema.text()));
+                        note.group = Some(group);
+                        observation.seen_schema = Some(hash.clone());
+                        Expected::Schema(hash)
+                    }
+                    Err(error) => {
+                        tracing::warn!(tenant = %self.row.tenant, %error, "the schema can't be read after the last step");
+                        Expected::Unknown
+                    }
+                },
+            };
+        }
+        note.observation = Some(observation);
     }
 }

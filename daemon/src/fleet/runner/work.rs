@@ -134,7 +134,7 @@ impl<'a> Walk<'a> {
         // Told only once what became of the tenant is known with it.
         let mut held: Option<Held<'a>> = None;
         let mut broken = 0;
-        let mut changed = false;
+        let mut changed: Vec<u32> = Vec::new();
         let mut ledger = self.known(session.ledger());
         let mut lock_waits = waits(self.pass.inner.settings.lock_tries);
         while let Some(link) = self.links.get(at) {
@@ -184,7 +184,7 @@ impl<'a> Walk<'a> {
                 let note = Note { attempt, started_at: Some(started), ..Note::default() };
                 match result {
                     Ok(StepEnd::Done | StepEnd::Already) => {
-                        changed = true;
+                        changed.push(link.says.version);
                         broken = 0;
                         self.write_back(link).await;
                         if let Some(migration) = self.pass.migrations.get(&link.says.version) {
@@ -207,7 +207,7 @@ impl<'a> Walk<'a> {
                     Some(wait) => self.pass.inner.clock.sleep(wait).await,
                     None => {
                         self.tell(held.take()).await;
-                        return self.over(session, &ledger, changed, (link, error, note)).await;
+                        return self.over(session, &ledger, &changed, (link, error, note)).await;
                     }
                 },
                 Err(error) if error.is_unclear || error.class == ErrorClass::Connection => {
@@ -222,7 +222,7 @@ impl<'a> Walk<'a> {
                         }
                         Ok(session) => {
                             self.tell(held.take()).await;
-                            return self.over(session, &ledger, changed, (link, error, note)).await;
+                            return self.over(session, &ledger, &changed, (link, error, note)).await;
                         }
                         Err(_) if error.is_unclear => {
                             self.tell(held.take()).await;
@@ -241,12 +241,12 @@ impl<'a> Walk<'a> {
                 }
                 Err(error) => {
                     self.tell(held.take()).await;
-                    return self.over(session, &ledger, changed, (link, error, note)).await;
+                    return self.over(session, &ledger, &changed, (link, error, note)).await;
                 }
             }
         }
         match held {
-            Some(held) => self.last(session, &ledger, changed, held).await,
+            Some(held) => self.last(session, &ledger, &changed, held).await,
             None => session.close().await,
         }
     }
@@ -300,22 +300,27 @@ impl<'a> Walk<'a> {
         &self,
         mut session: Box<dyn Session>,
         ledger: &Ledger,
-        changed: bool,
+        changed: &[u32],
         (link, error, note): (&Link<'_>, StepError, Note),
     ) {
-        let (observation, schema) = self.seen(&mut session, ledger, changed).await;
-        session.close().await;
         let cause = Note::of_error(&error);
-        let note = Note { class: cause.class, error: cause.error, observation, schema, ..note };
+        let mut note = Note { class: cause.class, error: cause.error, ..note };
+        self.seen(&mut session, ledger, changed, &mut note).await;
+        session.close().await;
         self.fail(link, &error, note).await;
     }
 
     /// The last item of the chain is told with what became of the tenant.
-    async fn last(&self, mut session: Box<dyn Session>, ledger: &Ledger, changed: bool, held: Held<'_>) {
-        let (observation, schema) = self.seen(&mut session, ledger, changed).await;
+    async fn last(
+        &self,
+        mut session: Box<dyn Session>,
+        ledger: &Ledger,
+        changed: &[u32],
+        mut held: Held<'_>,
+    ) {
+        self.seen(&mut session, ledger, changed, &mut held.note).await;
         session.close().await;
-        let note = Note { observation, schema, ..held.note };
-        self.pass.tell(self.told, held.link.item, held.how, note).await;
+        self.pass.tell(self.told, held.link.item, held.how, held.note).await;
     }
 
     async fn tell(&self, held: Option<Held<'_>>) {

@@ -24,7 +24,7 @@ use crate::fleet::settings::{Settings, sample};
 use crate::fleet::wave::Waves;
 use crate::run::{Brake, Engine, EngineSettings, OpenGate};
 use crate::seal::Seal;
-use crate::store::{Db, FleetOp, InstanceRow, Lane, Unit, open};
+use crate::store::{Db, FleetOp, InstanceFilter, InstanceRow, Lane, Unit, open};
 
 pub(super) fn ana() -> Who {
     Who { operator: "ana".into(), origin: "test".to_owned() }
@@ -181,6 +181,11 @@ impl Life {
     pub(super) async fn going(&self, to: u32) -> RunView {
         let run = self.fleet.plan(&FleetScope::All, Some(to), false, &ana()).await.unwrap();
         self.go(&run).await
+    }
+
+    /// Every instance as it is stored.
+    pub(super) async fn rows(&self) -> Vec<InstanceRow> {
+        self.db.fleet_instances(&InstanceFilter::default(), None, 256).await.unwrap()
     }
 
     pub(super) async fn go(&self, run: &RunView) -> RunView {

@@ -1,6 +1,6 @@
 //! Chains out of the store, in the order of the plan.
 
-use super::super::chain::{Chain, Chained};
+use super::super::chain::{Chain, Chained, Place};
 use super::super::drive::{Halt, states};
 use super::super::engine::Inner;
 use super::super::kind::Direction;
@@ -61,7 +61,8 @@ impl<'a> Feed<'a> {
                 Ok(None)
             }
             open => {
-                let next = Chain { key: place.chain, stage: place.stage, items: vec![item] };
+                let Place { chain: key, stage, lane } = place;
+                let next = Chain { key, stage, lane, items: vec![item] };
                 Ok(open.replace(next))
             }
         }

@@ -1,5 +1,7 @@
 //! What a pass writes down: intents before, begins and ends after.
 
+use std::time::Duration;
+
 use cutover_shared::run::ItemState;
 
 use super::super::chain::{BLOCKED, Chain, End, Ended, Word};
@@ -10,9 +12,19 @@ use super::Desk;
 use crate::audit::Who;
 use crate::store::{ItemChange, Lane, RunOp, StoredItem, UNIT_ROWS, Unit};
 
+/// How long ends are kept back for others that end at the same time: each unit costs a wait for the disk, and a free place does not
+/// wait for it.
+const ENDS: Duration = Duration::from_millis(15);
+
+/// Likewise for what was begun: of most chains the end is there by then, and their begin need not be written.
+const BEGINS: Duration = Duration::from_millis(200);
+
 /// What chains have said and is not written yet.
 #[derive(Default)]
 pub(super) struct Heard {
+    /// When the first of them was heard, and the first that is more than a begin.
+    since: Option<Duration>,
+    since_end: Option<Duration>,
     begun: Vec<StoredItem>,
     ends: Vec<End>,
     /// Items that no chain has come to, and whether one before them did not get its effect.
@@ -26,12 +38,29 @@ impl Heard {
         self.begun.is_empty() && self.ends.is_empty() && self.rest.is_empty()
     }
 
+    /// How long from now until it is written. Nothing is waited for where no chain is under way, or no more fits in.
+    pub(super) fn due(&self, now: Duration, alone: bool) -> Option<Duration> {
+        if self.is_empty() {
+            return None;
+        }
+        if alone || !self.has_room() {
+            return Some(Duration::ZERO);
+        }
+        let ends = self.since_end.map(|since| since.saturating_add(ENDS));
+        let begins = self.since.map(|since| since.saturating_add(BEGINS));
+        ends.into_iter().chain(begins).min().map(|at| at.saturating_sub(now))
+    }
+
     /// Whether one unit can hold more; chains wait where it can't.
     pub(super) fn has_room(&self) -> bool {
         self.ends.len() < UNIT_ROWS && self.begun.len() < UNIT_ROWS && self.rest.len() < UNIT_ROWS
     }
 
-    pub(super) fn take(&mut self, word: Word) {
+    pub(super) fn take(&mut self, word: Word, now: Duration) {
+        self.since.get_or_insert(now);
+        if !matches!(word, Word::Begin(_)) {
+            self.since_end.get_or_insert(now);
+        }
         match word {
             Word::Begin(item) => self.begun.push(item),
             Word::End(end) => {

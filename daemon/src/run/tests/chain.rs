@@ -178,7 +178,7 @@ impl Chained for Toy {
     fn place(&self, item: &StoredItem) -> Result<Place, KindError> {
         let mut parts = item.key.split('/');
         let stage = parts.next().unwrap().parse().unwrap();
-        Ok(Place { chain: parts.next().unwrap().to_owned(), stage })
+        Ok(Place { chain: parts.next().unwrap().to_owned(), stage, lane: String::new() })
     }
     async fn pass(&self, _: &RunRow, direction: Direction) -> Result<Arc<dyn Pass>, KindError> {
         self.0.0.failed.lock().unwrap().clear();

@@ -7,9 +7,12 @@ pub mod kill;
 mod peers;
 mod product;
 
+use std::cell::Cell;
 use std::io::Write;
 use std::path::PathBuf;
+use std::time::Duration;
 
+use cutover_daemon::clock::Clock;
 use cutover_shared::fleet::DriverKind;
 
 use self::arms::Server;
@@ -66,6 +69,9 @@ fn up(number: u32) -> String {
 /// Files and databases are not quite empty.
 const OWN: &str = "CREATE TABLE own (id bigint PRIMARY KEY)";
 
+/// From dropping databases to measuring the next arm.
+const SETTLED: Duration = Duration::from_secs(40);
+
 /// Who is measured; with how many at once, where that is not ours to say.
 #[derive(Clone, Copy, Debug)]
 enum Arm {
@@ -90,8 +96,8 @@ pub async fn run(load: FleetLoad, out: &mut impl Write) -> Result<Report, FleetL
         let _ = writeln!(out, "no `sqlx` on PATH: its arm is left out (`{how}`)");
     }
     let server = Server::start().await?;
-    let bench = Bench { load: &load, server, sqlx };
-    for (at, databases) in load.databases.iter().enumerate() {
+    let bench = Bench { load: &load, server, sqlx, clock: Clock::system(), dropped: Cell::new(None) };
+    for (at, databases) in load.databases.iter().filter(|count| **count > 0).enumerate() {
         let mut best = Best::default();
         for round in 0..if at == 0 { load.rounds } else { 1 } {
             // Each round begins with another arm, so that none always follows the same one.
@@ -119,6 +125,9 @@ struct Bench<'a> {
     load: &'a FleetLoad,
     server: Server,
     sqlx: Option<PathBuf>,
+    clock: Clock,
+    /// When databases were dropped last.
+    dropped: Cell<Option<Duration>>,
 }
 
 impl Bench<'_> {
@@ -128,6 +137,7 @@ impl Bench<'_> {
             return Ok("left out".to_owned());
         }
         let tenants = self.server.tenants("tenant", count, OWN).await?;
+        self.settle().await;
         let said = match (arm, &self.sqlx) {
             (Arm::Product, _) => best.product(self.product(DriverKind::Postgres, &tenants).await?),
             (Arm::Sessions, _) => best.sessions(arms::sessions(DriverKind::Postgres, &tenants, 8).await?),
@@ -143,17 +153,30 @@ impl Bench<'_> {
         };
         self.server.check(&tenants, matches!(arm, Arm::Product | Arm::Sessions)).await?;
         self.server.drop(&tenants).await?;
+        self.dropped.set(Some(self.clock.monotonic()));
         Ok(said)
+    }
+
+    /// Waits until what was dropped before weighs on nobody: ext4 looks at each inode that was freed in the last half minute when it makes
+    /// a file.
+    async fn settle(&self) {
+        if let Some(dropped) = self.dropped.get().filter(|_| !self.load.small) {
+            self.clock.sleep((dropped + SETTLED).saturating_sub(self.clock.monotonic())).await;
+        }
     }
 
     async fn files(&self, arm: Arm, best: &mut Best) -> Result<String, FleetLoadError> {
         let folder = product::folder(&self.load.folder)?;
         let paths = arms::made(folder.path(), self.load.files, OWN).await?;
-        Ok(match arm {
+        self.settle().await;
+        let said = match arm {
             Arm::Product => best.product(self.product(DriverKind::Sqlite, &paths).await?),
             Arm::Sessions => best.sessions(arms::sessions(DriverKind::Sqlite, &paths, 8).await?),
             Arm::Bare(parallel) | Arm::Sqlx(parallel) => best.bare(arms::bare_files(&paths, parallel).await?),
-        })
+        };
+        drop(folder);
+        self.dropped.set(Some(self.clock.monotonic()));
+        Ok(said)
     }
 
     async fn product(&self, driver: DriverKind, urls: &[String]) -> Result<Rates, FleetLoadError> {

@@ -78,7 +78,7 @@ impl PostgresSession {
         here: &str,
     ) -> Result<Option<String>, StepError> {
         let cursor = Cursor::read(chunk, here).ok_or_else(|| not_whole(&script.file))?;
-        let opening = self.opening(ask, script, true).then(&Sql::text(WAITING));
+        let opening = self.opening(ask, script).then(&Sql::text(WAITING));
         let text_of = filled(&script.text, Dialect::Postgres, &cursor, chunk.rows);
         // BEGIN, two time-outs and the wait; and what cleans up, where something is to be cleaned.
         let span = Span {

@@ -7,7 +7,7 @@
 //! begun). The first step makes it, in its own transaction. Its texts are bounded (`id` 100, `part_cursor` 240 characters), so that no row can
 //! outgrow a page: PostgreSQL then makes no table beside it for long values, which each tenant would pay for.
 //!
-//! **Round trips.** Opening is one message: the lock, the place of the ledger, and its rows. A ledger that is not there yet makes the last
+//! **Round trips.** Opening is one message: the rows of the ledger, and for a change the lock and the ledger's place before them. A ledger that is not there yet makes the last
 //! statement of it fail, which says just that; the lock is the session's and outlasts the failure. (The server's log gets one line from it
 //! for each first look at a tenant; asking first would cost every other opening a round trip.) A step in a transaction is one message
 //! from BEGIN to COMMIT, two with a `verify` query.
@@ -114,43 +114,48 @@ struct Seen {
     begun: std::collections::BTreeSet<u32>,
 }
 
+/// What comes before the ledger's rows, for a change: the lock; the schema for what is made; whether there is a ledger, and whether it
+/// is in that schema. Names are looked up without a join: a new connection has to learn all that a plan of one needs.
+const PLACE: &str = "SELECT pg_try_advisory_lock({}), current_schema(), to_regclass('cutover_migrations') IS NOT NULL, \
+                     to_regclass('cutover_migrations') IS NOT DISTINCT FROM \
+                     to_regclass(quote_ident(current_schema()) || '.cutover_migrations');\n";
+
+/// Where a ledger is that is not in the first schema of the search path.
+const ELSEWHERE: &str = "SELECT nspname FROM pg_namespace WHERE oid = \
+                         (SELECT relnamespace FROM pg_class WHERE oid = to_regclass('cutover_migrations'));";
+
 async fn look(wire: &mut Wire, purpose: Purpose) -> Result<Seen, StepError> {
-    let lock = match purpose {
-        Purpose::Look => Sql::text("true"),
-        Purpose::Migrate => Sql::fill("pg_try_advisory_lock({})", &[&Sql::text(LOCK)]),
+    // Statements before the one that reads the ledger.
+    let (first, before) = match purpose {
+        Purpose::Look => (Sql::text(""), 0),
+        Purpose::Migrate => (Sql::fill(PLACE, &[&Sql::text(LOCK)]), 1),
     };
-    let message = Sql::fill(
-        "SELECT {}, coalesce((SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
-         WHERE c.oid = to_regclass('cutover_migrations')), current_schema()), to_regclass('cutover_migrations') IS NOT NULL;\n{}",
-        &[&lock, &Sql::text(READ)],
-    );
-    let mut seen = Seen::default();
-    let mut unread = false;
-    let said = wire.say(message, LOOK, |done, answer| match (done, row(answer)) {
-        (0, _) => {
+    let mut seen = Seen { is_locked: purpose == Purpose::Look, ..Seen::default() };
+    let (mut unread, mut is_elsewhere) = (false, false);
+    let said = wire.say(first.then(&Sql::text(READ)), LOOK, |done, answer| {
+        if done < before {
             seen.is_locked = text(answer, 0).as_deref() == Some("t");
             seen.schema = text(answer, 1);
             seen.has_table = text(answer, 2).as_deref() == Some("t");
+            is_elsewhere = text(answer, 3).as_deref() == Some("f");
+            return;
         }
-        (_, Some((row, begun))) => {
-            if begun {
-                seen.begun.insert(row.version);
+        match row(answer) {
+            Some((row, begun)) => {
+                if begun {
+                    seen.begun.insert(row.version);
+                }
+                seen.ledger.rows.insert(row.version, row);
             }
-            seen.ledger.rows.insert(row.version, row);
+            None => unread = true,
         }
-        (_, None) => unread = true,
     });
-    match said.await {
-        Ok(_) => {}
-        Err(broken) => {
-            let is_new =
-                broken.error.as_ref().and_then(answer).is_some_and(|answer| answer.code() == "42P01");
-            if broken.done != 1 || !is_new || seen.has_table {
-                return Err(match (&broken.error, seen.has_table) {
-                    (Some(error), true) if answer(error).is_some() => not_ours(&broken.plain().text),
-                    _ => broken.plain(),
-                });
-            }
+    if let Err(broken) = said.await {
+        let code = broken.error.as_ref().and_then(answer).map(|answer| answer.code().to_owned());
+        match code.as_deref() {
+            Some("42P01") if broken.done == before && !seen.has_table => {}
+            Some(_) if broken.done == before => return Err(not_ours(&broken.plain().text)),
+            _ => return Err(broken.plain()),
         }
     }
     if unread {
@@ -159,7 +164,12 @@ async fn look(wire: &mut Wire, purpose: Purpose) -> Result<Seen, StepError> {
     if !seen.is_locked {
         wait_for_lock(wire).await?;
         // What was read may be from before the other one's last step.
-        return Box::pin(look(wire, Purpose::Look)).await;
+        let again = Box::pin(look(wire, Purpose::Migrate)).await?;
+        return Ok(again);
+    }
+    if is_elsewhere {
+        let asked = wire.say(Sql::text(ELSEWHERE), LOOK, |_, row| seen.schema = text(row, 0)).await;
+        asked.map_err(|broken| broken.plain())?;
     }
     Ok(seen)
 }

@@ -11,11 +11,10 @@ use crate::sql_name::Sql;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Whatever stands in the search path, names come out whole; and all questions see one moment.
-const OPENING: &str =
-    "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL search_path = pg_catalog;\n";
+const OPENING: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL search_path = pg_catalog; SET LOCAL statement_timeout = '60s';\n";
 
 /// Statements of [`OPENING`].
-const OPENED: usize = 2;
+const OPENED: usize = 3;
 
 /// Words that begin the lines of each question's rows.
 const QUESTIONS: &[(&str, &str)] = &[

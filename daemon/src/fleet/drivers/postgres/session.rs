@@ -142,17 +142,16 @@ impl PostgresSession {
     }
 
     /// What comes before a script, in its transaction.
-    pub(super) fn opening(&self, ask: &StepAsk<'_>, script: &Script, waits: bool) -> Sql {
-        let mut sql = Sql::text(if self.is_marked { CLEAN } else { "" });
-        sql = sql.then(&Sql::fill(
-            "BEGIN; SET LOCAL lock_timeout = {}; SET LOCAL statement_timeout = {};{}\n",
-            &[
-                &milliseconds(script.lock_timeout.unwrap_or(ask.lock_timeout)),
-                &milliseconds(script.timeout.unwrap_or(ask.timeout)),
-                &Sql::text(if waits { "" } else { " SET LOCAL synchronous_commit = off;" }),
-            ],
-        ));
-        sql
+    pub(super) fn opening(&self, ask: &StepAsk<'_>, script: &Script) -> Sql {
+        self.clean().then(&Sql::fill(
+            "BEGIN; SET LOCAL lock_timeout = {}; SET LOCAL statement_timeout = {};\n",
+            &times(ask, script).each_ref(),
+        ))
+    }
+
+    /// Takes back what steps before may have set.
+    pub(super) fn clean(&self) -> Sql {
+        Sql::text(if self.is_marked { CLEAN } else { "" })
     }
 
     /// Runs a step whose query must be true before the commit.
@@ -162,7 +161,7 @@ impl PostgresSession {
         ask: &StepAsk<'_>,
         script: &Script,
     ) -> Result<StepEnd, StepError> {
-        let mut message = self.opening(ask, script, true).then(&Sql::text(WAITING));
+        let mut message = self.opening(ask, script).then(&Sql::text(WAITING));
         if !self.has_table {
             message = message.then(&place.create());
         }
@@ -302,6 +301,14 @@ pub(super) fn untrue(file: &str, query: &str) -> StepError {
         ErrorClass::MigrationBug,
         format!("{file}: the check `{query}` is not true, so nothing was kept"),
     )
+}
+
+/// How long a step waits for a lock, and what one of its statements may take.
+pub(super) fn times(ask: &StepAsk<'_>, script: &Script) -> [Sql; 2] {
+    [
+        milliseconds(script.lock_timeout.unwrap_or(ask.lock_timeout)),
+        milliseconds(script.timeout.unwrap_or(ask.timeout)),
+    ]
 }
 
 /// A time-out as PostgreSQL takes it; none at all would be 0.

@@ -12,9 +12,14 @@ use super::LOOK;
 use super::error::{answer, failed};
 use super::ledger::{NO_ROW, Place, TABLE, mark};
 use super::line::{Span, at};
-use super::session::PostgresSession;
+use super::session::{PostgresSession, times};
 use super::wire::{Broken, text};
 use crate::sql_name::Sql;
+
+const BEGIN: &str = "BEGIN;\n";
+
+/// Of a step whose commit need not wait for the disk, because that of a later one in the same message does.
+const BEGIN_UNWAITED: &str = "BEGIN; SET LOCAL synchronous_commit = off;\n";
 
 /// One step of a message.
 struct Piece {
@@ -32,9 +37,21 @@ impl PostgresSession {
         let mut message = Sql::text("");
         let mut pieces = Vec::with_capacity(group.len());
         let mut patience = Duration::ZERO;
+        let mut set = None;
         for (number, (ask, script)) in group.iter().enumerate() {
             let waits = number + 1 == group.len() || ask.way == Way::Down;
-            message = message.then(&self.opening(ask, script, waits));
+            // For the session: to say it in each transaction would cost more than the row of the ledger does. Whatever else is said on
+            // this session sets its own.
+            let times = times(ask, script);
+            if self.is_marked || set.as_ref() != Some(&times) {
+                message = message.then(&self.clean());
+                message = message.then(&Sql::fill(
+                    "SET lock_timeout = {}; SET statement_timeout = {};\n",
+                    &times.each_ref(),
+                ));
+                set = Some(times);
+            }
+            message = message.then(&Sql::text(if waits { BEGIN } else { BEGIN_UNWAITED }));
             if !self.has_table && number == 0 {
                 message = message.then(&place.create());
             }

@@ -1,19 +1,25 @@
-//! The file beside a database that says who migrates it.
+//! Who migrates a file: a lock on one byte of a file that all databases of a folder share. A lock file for each would have to be made and
+//! removed each time, which costs a file system more than a small migration costs SQLite.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use cutover_shared::fleet::ErrorClass;
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, fcntl};
+use nix::libc;
 
 use super::super::super::driver::StepError;
 
-/// How often it is tried again because the file was removed by the one who had it.
-const TRIES: usize = 16;
+/// The name of the shared file. It stays: it is empty, and its locks go with those who hold them.
+const NAME: &str = ".cutover-locks";
 
-/// A lock that is held. The system lets go of it when the process ends.
+/// Bytes that can be locked: more than a file system has inodes.
+const BYTES: u64 = 0x3fff_ffff_ffff_ffff;
+
+/// A lock that is held. The system lets go of it when the file is closed, so also when the process ends.
 pub(super) struct Lock {
-    path: PathBuf,
     _file: File,
 }
 
@@ -26,36 +32,29 @@ impl Lock {
 
     fn take_now(database: &Path) -> Result<Self, StepError> {
         let failed = |error: std::io::Error| {
-            let text = format!("the lock beside the file can't be taken: {}", error.kind());
+            let text = format!("the lock `{NAME}` in the file's folder can't be taken: {}", error.kind());
             StepError::new(ErrorClass::Connection, text)
         };
-        if !database.is_file() {
-            return Err(StepError::new(ErrorClass::Connection, "there is no such file"));
+        // By whatever name the file is reached, the byte is that of its inode.
+        let there = || StepError::new(ErrorClass::Connection, "there is no such file");
+        let database = database.canonicalize().map_err(|_| there())?;
+        let found = database.metadata().ok().filter(std::fs::Metadata::is_file).ok_or_else(there)?;
+        let folder = database.parent().ok_or_else(there)?;
+        let mut options = OpenOptions::new();
+        let file =
+            options.create(true).write(true).truncate(false).open(folder.join(NAME)).map_err(failed)?;
+        // Of the open file and not of the process, so that two sessions of one daemon keep each other out too.
+        let byte = libc::flock {
+            l_type: libc::F_WRLCK as libc::c_short,
+            l_whence: libc::SEEK_SET as libc::c_short,
+            l_start: i64::try_from(found.ino() & BYTES).unwrap_or_default(),
+            l_len: 1,
+            l_pid: 0,
+        };
+        match fcntl(&file, FcntlArg::F_OFD_SETLK(&byte)) {
+            Ok(_) => Ok(Self { _file: file }),
+            Err(Errno::EAGAIN | Errno::EACCES) => Err(StepError::taken()),
+            Err(error) => Err(failed(error.into())),
         }
-        let mut path = database.as_os_str().to_owned();
-        path.push(".cutover-lock");
-        let path = PathBuf::from(path);
-        for _ in 0..TRIES {
-            let file =
-                OpenOptions::new().create(true).write(true).truncate(false).open(&path).map_err(failed)?;
-            match file.try_lock() {
-                Ok(()) => {}
-                Err(TryLockError::WouldBlock) => return Err(StepError::taken()),
-                Err(TryLockError::Error(error)) => return Err(failed(error)),
-            }
-            // Whoever had it may have removed it after we opened it: then this is the lock of nothing.
-            let ours = file.metadata().map_err(failed)?.ino();
-            if std::fs::metadata(&path).is_ok_and(|there| there.ino() == ours) {
-                return Ok(Self { path, _file: file });
-            }
-        }
-        Err(StepError::taken())
-    }
-}
-
-impl Drop for Lock {
-    fn drop(&mut self) {
-        // While it is still held. One that stays is only untidy.
-        let _ = std::fs::remove_file(&self.path);
     }
 }

@@ -2,14 +2,12 @@
 //!
 //! **The ledger** is the table `cutover_migrations`, as on PostgreSQL.
 //!
-//! **Several steps at once** share one transaction, each in a savepoint with its ledger row: a file pays for one commit, not for one
-//! for each step. The rules of a crash hold: what is committed has its rows, what is not is gone with them, and nothing is answered
-//! before the commit. Where a step fails, its savepoint is taken back and the steps before it are committed; where SQLite has taken
-//! back the whole transaction by itself (a full disk, a time-out in the midst of a write), the steps are run again one by one.
+//! **Several steps at once** share one transaction with their ledger rows: a file pays for one commit, not for one for each step. The
+//! rules of a crash hold: what is committed has its rows, what is not is gone with them, and nothing is answered before the commit.
+//! Where a step fails, all of it is taken back, and the steps are run again one by one up to the one that fails.
 //!
-//! **One daemon.** SQLite has no lock that outlasts a transaction, so a session that migrates locks a file beside the database,
-//! `FILE.cutover-lock`, and removes it in the end. Never the database itself: closing it would drop the locks that SQLite holds on it
-//! for this process.
+//! **One daemon.** SQLite has no lock that outlasts a transaction, so a session that migrates locks its byte of a file beside the
+//! databases, `.cutover-locks`. Never the database itself: closing it would drop the locks that SQLite holds on it for this process.
 //!
 //! The journal mode stays as it is, foreign keys are not enforced (SQLite's default: table changes by copying would else delete rows), and
 //! a file that is not there is not made. What a script may take is `timeout` for each of its statements; SQLite is asked every few

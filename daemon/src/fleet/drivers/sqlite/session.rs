@@ -82,7 +82,7 @@ impl Session for SqliteSession {
 
     async fn steps(&mut self, asks: &[StepAsk<'_>]) -> Vec<Result<StepEnd, StepError>> {
         let mut ends = Vec::with_capacity(asks.len());
-        // Steps that have to be run one by one, because SQLite took their common transaction back.
+        // Steps that have to be run one by one, because their common transaction was taken back.
         let mut single = 0;
         while let Some(rest) = asks.get(ends.len()..).filter(|rest| !rest.is_empty()) {
             let group = if ends.len() < single || self.lock.is_none() {
@@ -148,23 +148,18 @@ impl SqliteSession {
         if self.has_table { begin } else { begin.then(&Sql::text(CREATE)) }
     }
 
-    /// Runs steps in one transaction. Nothing where SQLite took all of it back, though a later one failed: then they are to be run
-    /// one by one.
+    /// Runs steps in one transaction. Nothing where a later one than the first failed: all were taken back, and are to be run one by
+    /// one.
     async fn at_once(&mut self, group: &[(&StepAsk<'_>, &Script)]) -> Vec<Result<StepEnd, StepError>> {
         let Some((first, script)) = group.first() else { return Vec::new() };
         let mut message = self.opening(first, script);
         let mut patience = Duration::ZERO;
         for (ask, script) in group {
-            message = message
-                .then(&Sql::text("SAVEPOINT cutover_step;\n"))
-                .then(&ledger::write(ask))
-                .then(&Sql::written(&script.text))
-                .then(&Sql::text("\n;\n"));
+            message =
+                message.then(&ledger::write(ask)).then(&Sql::written(&script.text)).then(&Sql::text("\n;\n"));
             if let Some(query) = &script.verify {
                 // Read before anything is committed: the rest is sent only then.
                 message = message.then(&Sql::written(query)).then(&Sql::text("\n;\n"));
-            } else {
-                message = message.then(&Sql::text("RELEASE cutover_step;\n"));
             }
             patience += allowance(ask, script);
             ask.faults.point("fleet.step.before").await;
@@ -201,7 +196,7 @@ impl SqliteSession {
                 return vec![Err(untrue(&script.file, query))];
             }
             course.committing = true;
-            said = self.wire.say(Sql::text("RELEASE cutover_step; COMMIT;"), patience, |_, _| {}).await;
+            said = self.wire.say(Sql::text("COMMIT;"), patience, |_, _| {}).await;
         }
         for (ask, _) in group {
             ask.faults.point("fleet.step.committed").await;
@@ -231,32 +226,17 @@ impl SqliteSession {
             let error = if error.class == ErrorClass::Connection { error.unclear() } else { error };
             return vec![Err(error)];
         }
+        self.rollback().await;
         let failing = course.begun.len().saturating_sub(1);
         let Some((_, script)) = group.get(failing) else { return Vec::new() };
         let statement = course.begun.last().and_then(|(before, _)| broken.done.checked_sub(*before));
         let error = failed(&broken.error, Some(&place(script, statement)));
         // Our own row is there already: somebody else was here since the ledger was read.
-        let is_guard =
-            number(&broken.error) == Some(1555) && error.text.contains("cutover_migrations.version");
-        if failing == 0 || is_guard {
-            self.rollback().await;
-            if is_guard {
-                let text = "the tenant's ledger was changed by somebody else meanwhile: try again";
-                return vec![Err(StepError::new(ErrorClass::SchemaMismatch, text))];
-            }
-            return vec![Err(error)];
+        if number(&broken.error) == Some(1555) && error.text.contains("cutover_migrations.version") {
+            let text = "the tenant's ledger was changed by somebody else meanwhile: try again";
+            return vec![Err(StepError::new(ErrorClass::SchemaMismatch, text))];
         }
-        let keep = Sql::text("ROLLBACK TO cutover_step; RELEASE cutover_step; COMMIT;");
-        if self.wire.run(keep, LOOK).await.is_err() {
-            self.rollback().await;
-            return Vec::new();
-        }
-        self.has_table = true;
-        for ((ask, _), (_, at)) in group.iter().zip(&course.begun).take(failing) {
-            self.keep(ask, *at);
-        }
-        let done = (0..failing).map(|_| Ok(StepEnd::Done));
-        done.chain([Err(error)]).collect()
+        if failing == 0 { vec![Err(error)] } else { Vec::new() }
     }
 
     /// Calls services, then writes the row.

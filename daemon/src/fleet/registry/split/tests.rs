@@ -87,7 +87,8 @@ fn part() -> impl Strategy<Value = String> {
         Just(";".to_owned()),
         "[a-z ,.=<>+*\n]{0,8}",
         "[a-z;' \n]{0,6}".prop_map(|text| format!(" '{}'", text.replace('\'', "''"))),
-        "[a-z;$ \n]{0,6}".prop_map(|text| format!(" $q${text} $q$ ")),
+        // No `q`, so that the text does not end itself.
+        "[a-pr-z;$ \n]{0,6}".prop_map(|text| format!(" $q${text} $q$ ")),
         "[a-z;\" ]{1,6}".prop_map(|text| format!(" \"{}\"", text.replace('"', "\"\""))),
         "[a-z;'\" ]{0,6}".prop_map(|text| format!(" /* {text} /* ; */ */ ")),
         "[a-z;'\"$ ]{0,6}".prop_map(|text| format!(" --{text}\n")),

@@ -7,7 +7,7 @@ use sqlx::query;
 use sqlx::sqlite::SqliteConnection;
 
 use super::{Done, failed, rows};
-use crate::store::{FleetOp, InstanceRow, Observation, StepRow};
+use crate::store::{Expected, FleetOp, InstanceRow, Observation, StepRow};
 
 const INSTANCE: &str = "the instance";
 const MIGRATION: &str = "the migration";
@@ -105,9 +105,18 @@ fn new(row: &InstanceRow) -> New<'_> {
     New { row, driver_word: row.driver.word(), state_word: row.state.word() }
 }
 
-/// Tenant, state, reason, version, seen schema, whether it is expected, drift, moment.
-type Seen<'a> =
-    (&'a TenantId, &'static str, Option<&'a str>, Option<u32>, Option<&'a str>, bool, Option<&'a str>, i64);
+/// Tenant, state, reason, version, seen schema, whether another is expected, which, drift, moment.
+type Seen<'a> = (
+    &'a TenantId,
+    &'static str,
+    Option<&'a str>,
+    Option<u32>,
+    Option<&'a str>,
+    bool,
+    Option<&'a str>,
+    Option<&'a str>,
+    i64,
+);
 
 fn seen(row: &Observation) -> Seen<'_> {
     (
@@ -116,7 +125,11 @@ fn seen(row: &Observation) -> Seen<'_> {
         row.reason.as_deref().filter(|_| row.state == InstanceState::Error),
         row.version,
         row.seen_schema.as_deref(),
-        row.expects,
+        row.expected != Expected::AsBefore,
+        match &row.expected {
+            Expected::Schema(hash) => Some(hash),
+            Expected::AsBefore | Expected::Unknown => None,
+        },
         row.drift.as_deref(),
         row.at,
     )
@@ -201,11 +214,11 @@ const FORGET_INSTANCES: &str =
 
 const OBSERVE: &str = "WITH seen AS MATERIALIZED
           (SELECT value->>0 AS tenant, value->>1 AS state, value->>2 AS reason, value->>3 AS version, value->>4 AS schema,
-                  value->>5 AS expects, value->>6 AS drift, value->>7 AS at FROM json_each($1))
+                  value->>5 AS expects, value->>6 AS expected, value->>7 AS drift, value->>8 AS at FROM json_each($1))
      UPDATE fleet_instances
         SET state = seen.state, reason = seen.reason, version = coalesce(seen.version, fleet_instances.version),
-            seen_schema = coalesce(seen.schema, seen_schema),
-            expected_schema = CASE WHEN seen.expects THEN coalesce(seen.schema, seen_schema) ELSE expected_schema END,
+            seen_schema = CASE WHEN seen.expects THEN seen.schema ELSE coalesce(seen.schema, seen_schema) END,
+            expected_schema = CASE WHEN seen.expects THEN seen.expected ELSE expected_schema END,
             drift = CASE WHEN seen.expects OR seen.schema IS NOT NULL THEN seen.drift
                          ELSE coalesce(seen.drift, fleet_instances.drift) END,
             checked_at = seen.at,

@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::faults::Faults;
 use crate::store::sample::{instance, step};
 use crate::store::{
-    Db, FleetOp, ItemChange, Lane, NewItem, NewRun, Observation, Op, RunOp, RunPatch, Unit, open,
+    Db, Expected, FleetOp, ItemChange, Lane, NewItem, NewRun, Observation, Op, RunOp, RunPatch, Unit, open,
 };
 
 async fn store() -> (tempfile::TempDir, Db) {
@@ -45,7 +45,7 @@ fn seen(tenant: &str) -> Observation {
         reason: None,
         version: None,
         seen_schema: None,
-        expects: false,
+        expected: Expected::AsBefore,
         drift: None,
         at: 50,
     }
@@ -81,7 +81,12 @@ async fn what_was_seen_of_a_replaced_instance_stays_while_its_place_does() {
     let (_dir, db) = store().await;
     write(&db, FleetOp::Instances { rows: vec![instance("acme", 9), instance("beta", 0)] }).await;
     assert_eq!(the(&db, "acme").await, instance("acme", 9));
-    let see = Observation { version: Some(3), seen_schema: Some("h".into()), expects: true, ..seen("acme") };
+    let see = Observation {
+        version: Some(3),
+        seen_schema: Some("h".into()),
+        expected: Expected::Schema("h".into()),
+        ..seen("acme")
+    };
     write(&db, FleetOp::Observe { rows: vec![see.clone(), Observation { tenant: "beta".into(), ..see }] })
         .await;
     write(&db, FleetOp::Steps { rows: vec![failed("acme", 4, "g"), failed("beta", 4, "g")] }).await;
@@ -128,7 +133,12 @@ async fn what_could_not_be_seen_changes_nothing_that_was() {
     write(&db, FleetOp::Instances { rows: vec![instance("acme", 1)] }).await;
     write(&db, FleetOp::Notified { tenants: vec!["acme".into()], at: 40 }).await;
     let schema = |hash: &str| Some(hash.to_owned());
-    let first = Observation { version: Some(2), seen_schema: schema("a"), expects: true, ..seen("acme") };
+    let first = Observation {
+        version: Some(2),
+        seen_schema: schema("a"),
+        expected: Expected::Schema("a".into()),
+        ..seen("acme")
+    };
     let second =
         Observation { seen_schema: schema("b"), drift: Some("+ table x".into()), at: 60, ..seen("acme") };
     // Both in one unit: the later counts, and adds to the earlier.
@@ -162,9 +172,18 @@ async fn what_could_not_be_seen_changes_nothing_that_was() {
         (found.version, found.drift.is_some(), found.reason, found.notified_at),
         (3, true, None, None)
     );
-    write(&db, FleetOp::Observe { rows: vec![Observation { expects: true, ..seen("acme") }] }).await;
+    let accepted =
+        Observation { expected: Expected::Schema("b".into()), seen_schema: schema("b"), ..seen("acme") };
+    write(&db, FleetOp::Observe { rows: vec![accepted] }).await;
     let found = the(&db, "acme").await;
     assert_eq!((found.expected_schema.as_deref(), found.drift), (Some("b"), None));
+    // Changed by a step of ours, what was seen before it tells nothing any more: neither of a tenant that is taken to be like others,
+    // nor of one of which nothing is known.
+    for (expected, kept) in [(Expected::Schema("c".into()), Some("c")), (Expected::Unknown, None)] {
+        write(&db, FleetOp::Observe { rows: vec![Observation { expected, ..seen("acme") }] }).await;
+        let found = the(&db, "acme").await;
+        assert_eq!((found.expected_schema.as_deref(), found.seen_schema, found.drift), (kept, None, None));
+    }
 }
 
 #[tokio::test]

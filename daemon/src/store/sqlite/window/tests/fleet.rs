@@ -7,7 +7,8 @@ use super::*;
 use crate::faults::Faults;
 use crate::store::sample::{instance, step};
 use crate::store::{
-    Db, FleetOp, InstanceRow, InstanceStanding, Lane, MigrationRow, Observation, StepRow, Unit, open,
+    Db, Expected, FleetOp, InstanceRow, InstanceStanding, Lane, MigrationRow, Observation, StepRow, Unit,
+    open,
 };
 
 const TARGET: u32 = 3;
@@ -141,7 +142,7 @@ async fn store(all: &[One]) -> (tempfile::TempDir, Db) {
         reason: one.row.reason.clone(),
         version: Some(one.row.version),
         seen_schema: None,
-        expects: false,
+        expected: Expected::AsBefore,
         drift: None,
         at: one.row.checked_at.unwrap_or(NEVER),
     };
