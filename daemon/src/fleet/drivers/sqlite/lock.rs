@@ -43,10 +43,13 @@ impl Lock {
         let mut options = OpenOptions::new();
         let file =
             options.create(true).write(true).truncate(false).open(folder.join(NAME)).map_err(failed)?;
+        let word = |number: libc::c_int| {
+            libc::c_short::try_from(number).map_err(|error| failed(std::io::Error::other(error)))
+        };
         // Of the open file and not of the process, so that two sessions of one daemon keep each other out too.
         let byte = libc::flock {
-            l_type: libc::F_WRLCK as libc::c_short,
-            l_whence: libc::SEEK_SET as libc::c_short,
+            l_type: word(libc::F_WRLCK)?,
+            l_whence: word(libc::SEEK_SET)?,
             l_start: i64::try_from(found.ino() & BYTES).unwrap_or_default(),
             l_len: 1,
             l_pid: 0,
