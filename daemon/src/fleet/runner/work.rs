@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cutover_shared::fleet::{ErrorClass, FleetItem, Way};
+use cutover_shared::fleet::{ErrorClass, FleetItem, InstanceState, Way};
 
 use super::super::book::{Note, unreachable};
 use super::super::chain::{Now, foreign, now};
@@ -13,7 +13,7 @@ use super::FleetPass;
 use super::hand::follow;
 use super::open::waits;
 use crate::run::{Chain, Ended, Pass as _, Told};
-use crate::store::{InstanceRow, Lane, StoredItem, Unit};
+use crate::store::{Expected, InstanceRow, Lane, Observation, StoredItem, Unit};
 
 /// Tries of a step whose connection broke before its effect.
 const BROKEN_TRIES: u32 = 2;
@@ -61,7 +61,7 @@ pub(super) async fn work(pass: &FleetPass, chain: &Chain, told: &Told) {
     let walk = Walk { pass, chain, told, row, links: &links };
     match pass.inner.open_to_migrate(&walk.row).await {
         Ok(session) => walk.go(session).await,
-        Err(error) => walk.unreachable(0, &error).await,
+        Err(error) => walk.unreachable(0, &error, false).await,
     }
 }
 
@@ -84,14 +84,24 @@ pub(super) struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    /// Nothing more of this tenant can be tried.
-    async fn unreachable(&self, from: usize, error: &StepError) {
+    /// Nothing more of this tenant can be tried. `changed`: steps of ours were done before.
+    async fn unreachable(&self, from: usize, error: &StepError, changed: bool) {
         let pass = self.pass;
         pass.count(self.chain.stage, |tally| tally.unreachable += 1);
         for (at, link) in self.links.get(from..).unwrap_or_default().iter().enumerate() {
             let mut note = Note::of_error(error);
-            if at == 0 && !error.is_taken {
-                note.observation = Some(unreachable(&link.says, &error.text, pass.inner.clock.now()));
+            if at == 0 {
+                let away = unreachable(&link.says, &error.text, pass.inner.clock.now());
+                note.observation = match (error.is_taken, changed) {
+                    (false, false) => Some(away),
+                    // What the schema was before tells nothing any more.
+                    (false, true) => Some(Observation { expected: Expected::Unknown, ..away }),
+                    (true, true) => {
+                        let state = InstanceState::Connected;
+                        Some(Observation { state, reason: None, expected: Expected::Unknown, ..away })
+                    }
+                    (true, false) => None,
+                };
             }
             let why = format!("unreachable: {}; {}", error.text, error.class.next_step());
             pass.tell(self.told, link.item, Ended::Skipped(why), note).await;
@@ -112,7 +122,7 @@ impl<'a> Walk<'a> {
                 self.pass.tell(self.told, first.item, how, note).await;
                 return session.close().await;
             }
-            Err(error) => return self.unreachable(0, &error).await,
+            Err(error) => return self.unreachable(0, &error, false).await,
         }
         self.steps(session).await;
     }
@@ -235,7 +245,7 @@ impl<'a> Walk<'a> {
                         }
                         Err(gone) => {
                             self.tell(held.take()).await;
-                            return self.unreachable(at, &gone).await;
+                            return self.unreachable(at, &gone, !changed.is_empty()).await;
                         }
                     };
                 }
