@@ -1,13 +1,13 @@
 //! What our store keeps about steps: how each ended, and when.
 
-use cutover_shared::fleet::{ErrorClass, FleetItem, InstanceState, StepStatus, Way};
+use cutover_shared::fleet::{ErrorClass, FleetItem, StepStatus, Way};
 use cutover_shared::ids::RunId;
 use sha2::{Digest as _, Sha256};
 
 use super::driver::StepError;
 use super::runner::Group;
 use crate::hex::hex;
-use crate::store::{Expected, Observation, StepRow};
+use crate::store::{Observation, StepRow};
 
 /// What is told of an item beside its state.
 #[derive(Clone, Debug, Default)]
@@ -97,19 +97,5 @@ pub fn version_after(item: &FleetItem, way: Way) -> u32 {
     match (item.way, way) {
         (Way::Up, Way::Up) | (Way::Down, Way::Down) => item.to,
         (Way::Up, Way::Down) | (Way::Down, Way::Up) => item.from,
-    }
-}
-
-/// What was seen of a tenant whose database could not be reached.
-pub fn unreachable(item: &FleetItem, why: &str, at: i64) -> Observation {
-    Observation {
-        tenant: item.tenant.clone(),
-        state: InstanceState::Error,
-        reason: Some(why.to_owned()),
-        version: None,
-        seen_schema: None,
-        expected: Expected::AsBefore,
-        drift: None,
-        at,
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use cutover_shared::fleet::{
-    DriverKind, ErrorClass, FLEET, FleetItem, FleetScope, FleetSummary, InstanceState, StepStatus, Way,
+    DriverKind, ErrorClass, FLEET, FleetItem, FleetScope, FleetSummary, StepStatus, Way,
 };
 use cutover_shared::ids::{RunId, TenantId};
 use cutover_shared::run::{EffectClass, ItemState, Reversibility};
@@ -226,14 +226,10 @@ impl Elsewhere for FleetKind {
         let step = book::row(run, &says, way, book::after(way), &note, Some(at));
         let history = crate::store::StepRow { status: StepStatus::Completed, ..step.clone() };
         let seen = Observation {
-            tenant: says.tenant.clone(),
-            state: InstanceState::Connected,
-            reason: None,
             version: Some(book::version_after(&says, way)),
-            seen_schema: None,
+            // What the schema was left like is not known: nothing is expected until it is seen again.
             expected: Expected::Unknown,
-            drift: None,
-            at,
+            ..Observation::connected(says.tenant.clone(), at)
         };
         vec![
             FleetOp::Steps { rows: vec![book::kept(step)] }.into(),

@@ -1,12 +1,12 @@
 //! Asking an instance how it stands: its version, its schema, and whether that is the one that is expected.
 
-use cutover_shared::fleet::{DriverKind, InstanceState};
+use cutover_shared::fleet::DriverKind;
 
 use super::driver::{Purpose, Schema, StepError};
 use super::kind::Inner;
 use super::schema::difference;
 use crate::run::KindError;
-use crate::store::{Expected, FleetOp, InstanceRow, Observation, Op};
+use crate::store::{FleetOp, InstanceRow, Observation, Op};
 
 /// What was seen of an instance.
 #[derive(Clone, Debug)]
@@ -21,14 +21,9 @@ pub struct Seen {
 impl Seen {
     fn answered(row: &InstanceRow, version: u32, at: i64) -> Self {
         let observation = Observation {
-            tenant: row.tenant.clone(),
-            state: InstanceState::Connected,
-            reason: None,
             version: Some(version),
-            seen_schema: None,
-            expected: Expected::AsBefore,
             drift: row.drift.clone(),
-            at,
+            ..Observation::connected(row.tenant.clone(), at)
         };
         Self { observation, schema: None, error: None }
     }
@@ -65,14 +60,10 @@ impl Inner {
             None => None,
         };
         let observation = Observation {
-            tenant: row.tenant.clone(),
-            state: InstanceState::Connected,
-            reason: None,
             version: Some(version),
             seen_schema: Some(hash.clone()),
-            expected: Expected::AsBefore,
             drift,
-            at,
+            ..Observation::connected(row.tenant.clone(), at)
         };
         Ok(Seen { observation, schema: Some((hash, schema.text())), error: None })
     }
@@ -99,16 +90,8 @@ pub(super) fn known_version(row: &InstanceRow, told: u32) -> u32 {
 }
 
 fn away(row: &InstanceRow, error: StepError, at: i64) -> Seen {
-    let observation = Observation {
-        tenant: row.tenant.clone(),
-        state: InstanceState::Error,
-        reason: Some(error.text.clone()),
-        version: None,
-        seen_schema: None,
-        expected: Expected::AsBefore,
-        drift: row.drift.clone(),
-        at,
-    };
+    let observation =
+        Observation { drift: row.drift.clone(), ..Observation::away(row.tenant.clone(), &error.text, at) };
     Seen { observation, schema: None, error: Some(error) }
 }
 

@@ -77,6 +77,27 @@ pub struct Observation {
     pub at: i64,
 }
 
+impl Observation {
+    /// It answered; nothing of it is known by that.
+    pub fn connected(tenant: TenantId, at: i64) -> Self {
+        Self {
+            tenant,
+            state: InstanceState::Connected,
+            reason: None,
+            version: None,
+            seen_schema: None,
+            expected: Expected::AsBefore,
+            drift: None,
+            at,
+        }
+    }
+
+    /// It could not be reached; what is known of it stays.
+    pub fn away(tenant: TenantId, why: &str, at: i64) -> Self {
+        Self { state: InstanceState::Error, reason: Some(why.to_owned()), ..Self::connected(tenant, at) }
+    }
+}
+
 /// How a tenant stands with a migration. Written over what was there; not written at all where the instance is gone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct StepRow {

@@ -1,6 +1,6 @@
 //! What a tenant is like: before its first step, and after its last.
 
-use cutover_shared::fleet::{DriverKind, ErrorClass, InstanceState};
+use cutover_shared::fleet::{DriverKind, ErrorClass};
 
 use super::super::book::Note;
 use super::super::driver::{Ledger, Session, StepError};
@@ -24,14 +24,10 @@ impl Walk<'_> {
         let told = self.pass.inner.drift(expected, &seen).await;
         let why = told.unwrap_or_else(|_| "the schema differs from the one that is expected".to_owned());
         let observation = Observation {
-            tenant: self.row.tenant.clone(),
-            state: InstanceState::Connected,
-            reason: None,
             version: Some(known_version(&self.row, session.ledger().version())),
             seen_schema: Some(hash.clone()),
-            expected: Expected::AsBefore,
             drift: Some(why.clone()),
-            at: self.pass.inner.clock.now(),
+            ..Observation::connected(self.row.tenant.clone(), self.pass.inner.clock.now())
         };
         let note = Note {
             class: Some(ErrorClass::SchemaMismatch),
@@ -67,14 +63,8 @@ impl Walk<'_> {
         note: &mut Note,
     ) {
         let mut observation = Observation {
-            tenant: self.row.tenant.clone(),
-            state: InstanceState::Connected,
-            reason: None,
             version: Some(ledger.version()),
-            seen_schema: None,
-            expected: Expected::AsBefore,
-            drift: None,
-            at: self.pass.inner.clock.now(),
+            ..Observation::connected(self.row.tenant.clone(), self.pass.inner.clock.now())
         };
         if !changed.is_empty() {
             let (driver, before) = (self.row.driver, self.row.expected_schema.clone());

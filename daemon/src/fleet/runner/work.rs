@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use cutover_shared::fleet::{ErrorClass, FleetItem, InstanceState, Way};
+use cutover_shared::fleet::{ErrorClass, FleetItem, Way};
 
-use super::super::book::{Note, unreachable};
+use super::super::book::Note;
 use super::super::chain::{Now, foreign, now};
 use super::super::driver::{Ledger, Session, StepEnd, StepError};
 use super::super::item::{fleet_item, way};
@@ -90,18 +90,17 @@ impl<'a> Walk<'a> {
         pass.count(self.chain.stage, |tally| tally.unreachable += 1);
         for (at, link) in self.links.get(from..).unwrap_or_default().iter().enumerate() {
             let mut note = Note::of_error(error);
-            if at == 0 {
-                let away = unreachable(&link.says, &error.text, pass.inner.clock.now());
-                note.observation = match (error.is_taken, changed) {
-                    (false, false) => Some(away),
-                    // What the schema was before tells nothing any more.
-                    (false, true) => Some(Observation { expected: Expected::Unknown, ..away }),
-                    (true, true) => {
-                        let state = InstanceState::Connected;
-                        Some(Observation { state, reason: None, expected: Expected::Unknown, ..away })
-                    }
-                    (true, false) => None,
+            if at == 0 && (changed || !error.is_taken) {
+                let (tenant, now) = (link.says.tenant.clone(), pass.inner.clock.now());
+                let mut seen = match error.is_taken {
+                    true => Observation::connected(tenant, now),
+                    false => Observation::away(tenant, &error.text, now),
                 };
+                if changed {
+                    // What the schema was before tells nothing any more.
+                    seen.expected = Expected::Unknown;
+                }
+                note.observation = Some(seen);
             }
             let why = format!("unreachable: {}; {}", error.text, error.class.next_step());
             pass.tell(self.told, link.item, Ended::Skipped(why), note).await;
