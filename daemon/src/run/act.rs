@@ -318,14 +318,24 @@ impl Engine {
         let unit = Unit::new().with(RunOp::Move { run, from: from.to_vec(), to, patch }).with(record);
         match self.0.db.write(Lane::Handler, unit).await {
             Ok(()) => Ok(()),
-            Err(WriteError::Conflict { .. }) => {
-                Err(RunError::Busy { kind: row.kind.clone(), scope: row.scope.clone() })
-            }
+            Err(error @ WriteError::Conflict { .. }) => Err(self.busy(row).await?.unwrap_or(error.into())),
             Err(WriteError::Precondition { .. }) => {
                 Err(wrong(&self.0.row(&row.id).await?, act, "in the state that it was in a moment ago"))
             }
             Err(other) => Err(other.into()),
         }
+    }
+
+    /// Which run of the same kind and scope is in the way.
+    async fn busy(&self, row: &RunRow) -> Result<Option<RunError>, RunError> {
+        let live = self.0.db.unfinished_runs().await?;
+        let is_it = |run: &RunRow| run.state.is_live() && (&run.kind, &run.scope) == (&row.kind, &row.scope);
+        Ok(live.into_iter().find(is_it).map(|run| RunError::Busy {
+            other: run.id,
+            state: run.state,
+            kind: run.kind,
+            scope: run.scope,
+        }))
     }
 }
 

@@ -19,8 +19,8 @@ pub enum RunError {
     WrongDigest { id: RunId, given: String, digest: String },
     #[error("plan {id} expired: it may be approved for a limited time only")]
     Expired { id: RunId },
-    #[error("another run of kind {kind} with scope {scope} is live")]
-    Busy { kind: String, scope: String },
+    #[error("run {other} of kind {kind} with scope {scope} is {state}, and there is one at a time")]
+    Busy { other: RunId, state: RunState, kind: String, scope: String },
     #[error("gate closed: {0}")]
     Gate(String),
     #[error("run {0} was not approved")]
@@ -62,7 +62,9 @@ impl From<RunError> for RpcError {
                 "read the plan that you mean to approve with `cutover run show`, and approve the digest that it prints",
             ),
             E::Expired { .. } => (ErrorCode::StalePlan, "make a new plan; the world may have moved since"),
-            E::Busy { .. } => (ErrorCode::Busy, "wait for it, or cancel it with `cutover run cancel`"),
+            E::Busy { .. } => {
+                (ErrorCode::Busy, "wait for it, or, where it stands, end it with `cutover run cancel ID`")
+            }
             E::Gate(_) => {
                 (ErrorCode::Gate, "meet the condition, or approve with --override REASON, which is audited")
             }

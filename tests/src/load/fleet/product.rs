@@ -32,7 +32,7 @@ use super::{FleetLoadError, MIGRATIONS, arm};
 const ADDED: usize = 256;
 
 /// Between two looks at a run: short beside what is measured, and too seldom to weigh on it.
-const LOOK: Duration = Duration::from_millis(20);
+const LOOK: Duration = Duration::from_millis(5);
 
 /// A fleet with a store of its own. Its folder goes with it, and the tenants' files in there.
 pub(super) struct Product {
