@@ -63,6 +63,11 @@ impl Ledger {
         self.rows.values().rev().find(|row| row.part.is_none()).map_or(0, |row| row.version)
     }
 
+    /// Whether a step was begun outside a transaction and is not at its end.
+    pub fn is_half(&self) -> bool {
+        self.rows.values().any(|row| row.part.is_some())
+    }
+
     /// Whether this version is there whole.
     pub fn has(&self, version: u32) -> bool {
         self.rows.get(&version).is_some_and(|row| row.part.is_none())
@@ -86,7 +91,7 @@ pub struct StepError {
     pub code: Option<String>,
     /// A lock was not got in time: worth another try soon.
     pub is_lock: bool,
-    /// Another daemon holds this tenant.
+    /// Another daemon holds this tenant, or another run of this one.
     pub is_taken: bool,
     /// It may have happened: ask before trying again.
     pub is_unclear: bool,
@@ -111,9 +116,9 @@ impl StepError {
         Self { is_unclear: true, ..self }
     }
 
-    /// Another daemon is at work here.
+    /// Somebody else is at work here.
     pub fn taken() -> Self {
-        let text = "another daemon is migrating this tenant's database";
+        let text = "another daemon or run is migrating this tenant's database";
         Self { is_taken: true, ..Self::new(ErrorClass::Connection, text) }
     }
 }
@@ -158,6 +163,11 @@ pub enum Purpose {
 pub trait Driver: Send + Sync {
     /// Connects, and reads the ledger in the same go where it can.
     async fn open(&self, target: &Target, purpose: Purpose) -> Result<Box<dyn Session>, StepError>;
+
+    /// How long an opening may take where the configuration gives a connection so long.
+    fn patience(&self, connect: Duration) -> Duration {
+        connect
+    }
 }
 
 /// An open connection to one tenant's database.
@@ -188,13 +198,7 @@ pub trait Session: Send {
     }
 
     /// Whether a step is done, asked after a crash; false: it may be run (again). None: it can't be told, so a person must look.
-    async fn is_done(&mut self, ask: &StepAsk<'_>) -> Result<Option<bool>, StepError> {
-        let has = self.ledger().has(ask.migration.version);
-        Ok(Some(match ask.way {
-            Way::Up => has,
-            Way::Down => !self.ledger().rows.contains_key(&ask.migration.version),
-        }))
-    }
+    async fn is_done(&mut self, ask: &StepAsk<'_>) -> Result<Option<bool>, StepError>;
 
     /// The single number that a query of load answers; SQL databases only.
     async fn number(&mut self, query: &str) -> Result<f64, StepError>;

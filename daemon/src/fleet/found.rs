@@ -8,10 +8,13 @@ use cutover_shared::ids::RunId;
 use futures::StreamExt as _;
 use tokio_util::sync::CancellationToken;
 
-use super::driver::{Session, StepAsk};
+use super::book;
+use super::chain::{Now, now};
+use super::driver::{Ledger, Session, StepAsk};
 use super::item::{fleet_item, way};
 use super::kind::Inner;
 use super::migration::{Migration, Step};
+use super::observe::is_ours;
 use super::runner::times;
 use crate::run::{Direction, KindError, Resolved};
 use crate::store::{InstanceRow, ReadError, StepRow, StoredItem};
@@ -78,6 +81,12 @@ impl Inner {
             });
         }
         session.close().await;
+        // The last that is done says where the tenant is.
+        let done = says.iter().zip(&answers).filter(|(_, answer)| matches!(answer, Ok(Resolved::Done)));
+        if let Some((Ok(last), _)) = done.last() {
+            self.tell_version(&row, last.from.max(last.to), book::version_after(last, way(last, direction)))
+                .await;
+        }
         answers
     }
 
@@ -95,11 +104,16 @@ impl Inner {
         let Some((migration, step)) = known.and_then(|m| Some((m, m.step(way, says.driver)?))) else {
             return Resolved::Unknown(format!("{} is not recorded any more", says.migration));
         };
+        let mut why = None;
         if matches!(step, Step::Http(_)) {
-            match self.was_begun(run, says).await {
-                Ok(true) => {}
-                Ok(false) => return Resolved::NotDone,
+            match self.begun(run, says).await {
+                Ok(Some(step)) => why = step.error,
+                Ok(None) => return Resolved::NotDone,
                 Err(error) => return Resolved::Unknown(error.to_string()),
+            }
+            // Of a deployment our own record is written with the last answer.
+            if is_ours(row) && now(says, way, &Ledger::of_version(row.version)) == Now::Already {
+                return Resolved::Done;
             }
         }
         let (timeout, lock_timeout) = times(step, &self.settings);
@@ -119,17 +133,19 @@ impl Inner {
         match session.is_done(&ask).await {
             Ok(Some(true)) => Resolved::Done,
             Ok(Some(false)) => Resolved::NotDone,
-            Ok(None) => Resolved::Unknown(
-                "the tenant can't tell whether it happened: look there, then `cutover run settle`".to_owned(),
-            ),
+            Ok(None) => {
+                let why = why.map(|why| format!("{why}; ")).unwrap_or_default();
+                let text = "the tenant can't tell whether it happened: look there, then `cutover run settle`";
+                Resolved::Unknown(why + text)
+            }
             Err(error) => Resolved::Unknown(error.text),
         }
     }
 
-    /// Whether our book has this run's step over HTTP as begun: it was written before the first call.
-    async fn was_begun(&self, run: &RunId, says: &FleetItem) -> Result<bool, ReadError> {
-        let steps = self.db.fleet_steps(&says.tenant).await?;
+    /// This run's step over HTTP as our book has it begun: it was written before the first call.
+    async fn begun(&self, run: &RunId, says: &FleetItem) -> Result<Option<StepRow>, ReadError> {
+        let mut steps = self.db.fleet_steps(&says.tenant).await?.into_iter();
         let is_it = |step: &StepRow| step.version == says.version && step.run == *run;
-        Ok(steps.iter().any(|step| is_it(step) && step.status == StepStatus::Running))
+        Ok(steps.find(|step| is_it(step) && step.status == StepStatus::Running))
     }
 }

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use cutover_shared::fleet::{
@@ -20,6 +21,7 @@ use super::halt::Tally;
 use super::item::{self, fleet_item, way};
 use super::live::Live;
 use super::migration::Migration;
+use super::observe::unseen;
 use super::registry;
 use super::runner::FleetPass;
 use super::settings::Settings;
@@ -28,10 +30,13 @@ use crate::clock::Clock;
 use crate::faults::Faults;
 use crate::run::{Chained, Direction, Effect, Elsewhere, Kind, KindError, Pass, Place, Resolved};
 use crate::seal::Seal;
-use crate::store::{Db, Expected, FleetOp, InstanceRow, Observation, Op, RunRow, StoredItem};
+use crate::store::{Db, FleetOp, InstanceRow, Observation, Op, RunRow, StoredItem};
 
 /// Items read at a time.
 const PAGE: u32 = 500;
+
+/// How long a chain waits until the application's database has taken its version.
+const TELLING: Duration = Duration::from_secs(5);
 
 /// What everything of the fleet works with.
 pub struct Inner {
@@ -56,6 +61,25 @@ impl Inner {
         let rows = rows.map_err(|error| KindError::new("reading the recorded migrations", error))?;
         let unread = |error| KindError::new("reading the recorded migrations", error);
         rows.iter().map(|row| Ok((row.version, registry::recorded(row).map_err(unread)?))).collect()
+    }
+
+    /// Tells the application which version a tenant has now that came from there: once its lock is free, and not for long. The tenant's own
+    /// ledger is the truth; what can't be written is written after its next step. `most`: a higher one is not ours.
+    pub(super) async fn tell_version(&self, row: &InstanceRow, most: u32, version: u32) {
+        let Some(list) = self.application.as_ref().filter(|_| row.from_application) else { return };
+        let tenant = &row.tenant;
+        match self.clock.timeout(TELLING, list.write_version(tenant, most, version)).await {
+            Ok(Ok(true)) => {}
+            Ok(Ok(false)) => {
+                tracing::warn!(%tenant, version, "the application's schemaVersion is a higher one; it was left alone");
+            }
+            Ok(Err(error)) => {
+                tracing::warn!(%tenant, version, %error, "the application's schemaVersion could not be written");
+            }
+            Err(_) => {
+                tracing::warn!(%tenant, version, "the application's schemaVersion was not written in time")
+            }
+        }
     }
 
     pub(super) async fn instance(&self, tenant: &TenantId) -> Result<Option<InstanceRow>, KindError> {
@@ -228,7 +252,7 @@ impl Elsewhere for FleetKind {
         let seen = Observation {
             version: Some(book::version_after(&says, way)),
             // What the schema was left like is not known: nothing is expected until it is seen again.
-            expected: Expected::Unknown,
+            expected: unseen(says.driver),
             ..Observation::connected(says.tenant.clone(), at)
         };
         vec![

@@ -125,6 +125,13 @@ pub struct HttpStep {
     pub idempotent: bool,
 }
 
+impl HttpStep {
+    /// Its calls must not be made a second time unasked.
+    pub fn is_once(&self) -> bool {
+        !self.idempotent && !self.calls.is_empty()
+    }
+}
+
 /// One call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {

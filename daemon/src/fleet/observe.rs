@@ -6,27 +6,23 @@ use super::driver::{Purpose, Schema, StepError};
 use super::kind::Inner;
 use super::schema::difference;
 use crate::run::KindError;
-use crate::store::{FleetOp, InstanceRow, Observation, Op};
+use crate::store::{Expected, FleetOp, Holds, InstanceRow, Observation, Op};
+
+/// What is expected of a deployment while a step of ours may leave it anyhow: nothing for certain, but that our own record counts. No
+/// hash is like it.
+const OURS: &str = "ours";
 
 /// What was seen of an instance.
 #[derive(Clone, Debug)]
 pub struct Seen {
     pub observation: Observation,
+    /// The version that counts, and the one that it tells; none where it could not be asked.
+    pub version: Option<u32>,
+    pub told: Option<u32>,
     /// The schema that it names: hash and lines.
     pub schema: Option<(String, String)>,
     /// Why it could not be asked.
     pub error: Option<StepError>,
-}
-
-impl Seen {
-    fn answered(row: &InstanceRow, version: u32, at: i64) -> Self {
-        let observation = Observation {
-            version: Some(version),
-            drift: row.drift.clone(),
-            ..Observation::connected(row.tenant.clone(), at)
-        };
-        Self { observation, schema: None, error: None }
-    }
 }
 
 impl Inner {
@@ -34,18 +30,33 @@ impl Inner {
     pub(super) async fn observe(&self, row: &InstanceRow, with_schema: bool) -> Result<Seen, KindError> {
         let looked = async {
             let mut session = self.open(row, Purpose::Look).await?;
-            let version = session.ledger().version();
+            let ledger = session.ledger().clone();
             let schema = if with_schema { Some(session.schema().await) } else { None };
             session.close().await;
-            Ok((version, schema.transpose()?))
+            Ok((ledger, schema.transpose()?))
         };
         let at = self.clock.now();
-        let (version, schema) = match looked.await {
+        let (ledger, schema) = match looked.await {
             Ok(seen) => seen,
             Err(error) => return Ok(away(row, error, at)),
         };
-        let version = known_version(row, version);
-        let Some(schema) = schema else { return Ok(Seen::answered(row, version, at)) };
+        let told = ledger.version();
+        let version = known_version(row, told);
+        let mut observation = Observation {
+            // What is our own record is written by our steps alone.
+            version: (!is_ours(row)).then_some(told),
+            holds: Holds::WhileExpected(row.expected_schema.clone()),
+            ..Observation::connected(row.tenant.clone(), at)
+        };
+        let Some(schema) = schema else {
+            return Ok(Seen {
+                observation,
+                version: Some(version),
+                told: Some(told),
+                schema: None,
+                error: None,
+            });
+        };
         let hash = schema.hash();
         let expected = match &row.expected_schema {
             Some(expected) => Some(expected.clone()),
@@ -55,17 +66,15 @@ impl Inner {
                 .await
                 .map_err(|error| KindError::new("reading schemas", error))?,
         };
-        let drift = match expected.filter(|expected| *expected != hash) {
-            Some(expected) => Some(self.drift(&expected, &schema).await?),
-            None => None,
-        };
-        let observation = Observation {
-            version: Some(version),
-            seen_schema: Some(hash.clone()),
-            drift,
-            ..Observation::connected(row.tenant.clone(), at)
-        };
-        Ok(Seen { observation, schema: Some((hash, schema.text())), error: None })
+        // In the middle of a step of ours it is like nothing that anybody expects.
+        let expected =
+            expected.filter(|expected| *expected != hash && !is_open(expected) && !ledger.is_half());
+        if let Some(expected) = expected {
+            observation.drift = Some(self.drift(&expected, &schema).await?);
+        }
+        observation.seen_schema = Some(hash.clone());
+        let schema = Some((hash, schema.text()));
+        Ok(Seen { observation, version: Some(version), told: Some(told), schema, error: None })
     }
 
     /// The first line of the difference, and how many more there are.
@@ -81,18 +90,33 @@ impl Inner {
     }
 }
 
-/// The version that counts. A deployment tells which code it runs, and nothing of the calls that go with it: once it was seen, our
-/// own record stands.
+/// Whether our own record of a deployment counts: once a step of ours was begun there, for a deployment tells which code it runs, and
+/// nothing of the calls that go with it.
+pub(super) fn is_ours(row: &InstanceRow) -> bool {
+    row.driver == DriverKind::Http && (row.version > 0 || row.expected_schema.is_some())
+}
+
+/// The version that counts.
 pub(super) fn known_version(row: &InstanceRow, told: u32) -> u32 {
-    // A record of 0 is ours only where a step of ours has left it so.
-    let is_ours = row.driver == DriverKind::Http && (row.version > 0 || row.expected_schema.is_some());
-    if is_ours { row.version } else { told }
+    if is_ours(row) { row.version } else { told }
+}
+
+/// Nothing for certain is expected: a step of ours may have left it anyhow.
+pub(super) fn is_open(expected: &str) -> bool {
+    expected == OURS
+}
+
+/// What is expected after a step of ours whose end nobody saw.
+pub(super) fn unseen(driver: DriverKind) -> Expected {
+    match driver {
+        DriverKind::Http => Expected::Schema(OURS.to_owned()),
+        DriverKind::Postgres | DriverKind::Sqlite => Expected::Unknown,
+    }
 }
 
 fn away(row: &InstanceRow, error: StepError, at: i64) -> Seen {
-    let observation =
-        Observation { drift: row.drift.clone(), ..Observation::away(row.tenant.clone(), &error.text, at) };
-    Seen { observation, schema: None, error: Some(error) }
+    let observation = Observation::away(row.tenant.clone(), &error.text, at);
+    Seen { observation, version: None, told: None, schema: None, error: Some(error) }
 }
 
 /// What is written of some that were seen; at most 256 at a time.

@@ -1,6 +1,9 @@
 //! The fleet from end to end over SQLite files: waves, halts, failures, drift, ways back, and a crash at every point.
 
 mod alike;
+mod broken;
+mod deployments;
+mod there;
 mod world;
 
 use cutover_shared::fleet::{Cell, DriverKind, FleetScope, FleetSummary, InstanceState, StepStatus, Way};

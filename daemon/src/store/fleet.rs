@@ -61,6 +61,15 @@ pub enum Expected {
     Schema(String),
 }
 
+/// When what was seen of an instance is kept. Whether it answered is kept always.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub enum Holds {
+    #[default]
+    Always,
+    /// While this is what is expected of its schema: a step of ours that ended since the look began knows better.
+    WhileExpected(Option<String>),
+}
+
 /// What was seen of an instance.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Observation {
@@ -74,6 +83,7 @@ pub struct Observation {
     pub expected: Expected,
     /// None ends a drift only where a schema was seen, or is expected from now on: who saw none can't know.
     pub drift: Option<String>,
+    pub holds: Holds,
     pub at: i64,
 }
 
@@ -88,6 +98,7 @@ impl Observation {
             seen_schema: None,
             expected: Expected::AsBefore,
             drift: None,
+            holds: Holds::Always,
             at,
         }
     }

@@ -35,8 +35,8 @@ use tokio::sync::watch;
 
 pub use downstream::{DownstreamOp, DownstreamRead, DownstreamRow};
 pub use fleet::{
-    Expected, FailureRow, FleetFigures, FleetOp, FleetRead, InstanceFilter, InstanceRow, InstanceStanding,
-    MigrationRow, Observation, StepRow,
+    Expected, FailureRow, FleetFigures, FleetOp, FleetRead, Holds, InstanceFilter, InstanceRow,
+    InstanceStanding, MigrationRow, Observation, StepRow,
 };
 pub use inbox::{
     DeliveryRow, InboxCounts, InboxOp, InboxRead, MOST_COUNTED, MinuteRow, NewDelivery, QueueHead,

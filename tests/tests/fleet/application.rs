@@ -154,7 +154,7 @@ async fn connected_rows_are_opened_in_pages_and_the_others_named() {
 }
 
 #[tokio::test]
-async fn the_version_is_written_only_over_the_one_that_was_read() {
+async fn the_version_is_written_over_none_and_over_one_that_is_not_above_ours() {
     for (updated, is_now) in [
         ("bigint", r#"abs("updatedAt" - extract(epoch FROM now()) * 1000) < 60000"#),
         ("timestamptz", r#"abs(extract(epoch FROM now() - "updatedAt")) < 60"#),
@@ -172,10 +172,10 @@ async fn the_version_is_written_only_over_the_one_that_was_read() {
         .await;
         let list = ApplicationList::new(&settings(&database)).unwrap();
         let a = TenantId("a".into());
-        assert_eq!(list.write_version(&a, Some(2), 4).await, Ok(false), "somebody else was there");
+        assert_eq!(list.write_version(&a, 2, 4).await, Ok(false), "somebody else was there");
         assert_eq!(ask(&database, r#"SELECT count("updatedAt") FROM "userDatabaseConfig""#).await, "0");
-        assert_eq!(list.write_version(&a, Some(3), 4).await, Ok(true));
-        assert_eq!(list.write_version(&a, None, 5).await, Ok(false));
+        assert_eq!(list.write_version(&a, 4, 4).await, Ok(true));
+        assert_eq!(list.write_version(&a, 3, 2).await, Ok(false));
         let row = |column: &str| format!(r#"SELECT {column} FROM "userDatabaseConfig" WHERE "userId" = 'a'"#);
         assert_eq!(ask(&database, &row(r#""schemaVersion" || note || "clerkId""#)).await, "4theirsclerk-a");
         assert_eq!(ask(&database, &row(is_now)).await, "true", "{updated}");
@@ -183,7 +183,7 @@ async fn the_version_is_written_only_over_the_one_that_was_read() {
             .psql(r#"UPDATE "userDatabaseConfig" SET "schemaVersion" = NULL WHERE "userId" = 'a'"#)
             .await
             .unwrap();
-        assert_eq!(list.write_version(&a, None, 1).await, Ok(true));
+        assert_eq!(list.write_version(&a, 1, 1).await, Ok(true));
         let after = ask(
             &database,
             r#"SELECT md5(("userDatabaseConfig".*)::text) FROM "userDatabaseConfig" WHERE "userId" = 'b'"#,

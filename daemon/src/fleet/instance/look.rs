@@ -51,7 +51,7 @@ impl Instances {
         }
     }
 
-    pub(super) async fn write(&self, seen: &[Seen]) -> Result<(), InstanceError> {
+    pub(in super::super) async fn write(&self, seen: &[Seen]) -> Result<(), InstanceError> {
         let unit = Unit::new().with_all(ops(seen, self.inner.clock.now()));
         Ok(self.inner.db.write(Lane::Handler, unit).await?)
     }

@@ -33,7 +33,7 @@ use crate::client::Client;
 use crate::run::KindError;
 use crate::seal::{Seal, SealError};
 use crate::store::{
-    Expected, FleetOp, InstanceFilter, InstanceRow, Lane, ReadError, UNIT_ROWS, Unit, WriteError,
+    Expected, FleetOp, Holds, InstanceFilter, InstanceRow, Lane, ReadError, UNIT_ROWS, Unit, WriteError,
 };
 
 /// Instances that are read at a time, and asked before what was seen is written.
@@ -253,8 +253,12 @@ impl Instances {
         seen.observation.expected =
             seen.observation.seen_schema.clone().map_or(Expected::Unknown, Expected::Schema);
         let drift = seen.observation.drift.take();
-        let detail =
-            json!({"difference": drift, "was": row.expected_schema, "schema": seen.observation.seen_schema});
+        // Somebody else deployed it, with the calls that belong to it. Below what we record it is old code, and our calls stay made.
+        seen.observation.version =
+            if drift.is_some() { seen.told.max(seen.version) } else { seen.observation.version };
+        seen.observation.holds = Holds::Always;
+        let detail = json!({"difference": drift, "was": row.expected_schema, "schema": seen.observation.seen_schema,
+                            "version": seen.observation.version});
         let audit = who.did(at, "fleet.instance.accept", format!("instance {tenant}"), detail);
         let unit = Unit::new().with_all(ops(&[seen], at)).with(audit);
         self.inner.db.write(Lane::Handler, unit).await?;

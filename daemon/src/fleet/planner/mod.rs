@@ -178,9 +178,7 @@ impl Fleet {
             let (old, fresh): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| self.is_old(row, aim));
             asked.asked += old.len() as u64;
             let seen = self.look(&old, aim).await?;
-            let reached = seen.into_iter().zip(&old).filter_map(|(seen, row)| {
-                Some((row, seen.observation.version.filter(|_| seen.error.is_none())?))
-            });
+            let reached = seen.into_iter().zip(&old).filter_map(|(seen, row)| Some((row, seen.version?)));
             let known = fresh.iter().filter(|row| row.state == InstanceState::Connected);
             for (row, version) in reached.chain(known.map(|row| (row, row.version))) {
                 let one = versions.entry((row.driver, version)).or_insert_with(|| (0, row.tenant.clone()));

@@ -1,5 +1,6 @@
 //! The runner (D3, D4): one pass over a fleet run. Chains are tenants, stages are waves.
 
+mod deployment;
 mod hand;
 mod model;
 mod open;
@@ -239,7 +240,8 @@ impl Pass for FleetPass {
     fn ended(&self, ends: &[End], at: i64) -> Vec<Op> {
         let items: Vec<FleetItem> = ends.iter().filter_map(|end| fleet_item(&end.item).ok()).collect();
         let mut ops = self.first(&items, at);
-        let (mut steps, mut seen, mut schemas) = (Vec::new(), Vec::<Observation>::new(), Vec::new());
+        let (mut steps, mut open, mut schemas) = (Vec::new(), Vec::new(), Vec::new());
+        let mut seen: Vec<Observation> = Vec::new();
         for end in ends {
             let Ok(item) = fleet_item(&end.item) else { continue };
             let mut note = self.memory().notes.remove(&end.item.ord).unwrap_or_default();
@@ -247,8 +249,11 @@ impl Pass for FleetPass {
             let status = match &end.how {
                 Ended::Done => book::after(way),
                 Ended::Failed(_) => StepStatus::Failed,
-                // It stays an intent: what is found out is written then.
-                Ended::Unclear(_) => continue,
+                // It stays an intent: what is found out is written then. Why it had to be found out is told with it.
+                Ended::Unclear(_) => {
+                    open.push(book::row(&self.run.id, &item, way, StepStatus::Running, &note, None));
+                    continue;
+                }
                 Ended::Stale(why) | Ended::Skipped(why) | Ended::Unneeded(why) => {
                     note.error.get_or_insert_with(|| why.clone());
                     StepStatus::Skipped
@@ -264,10 +269,8 @@ impl Pass for FleetPass {
                     schemas.push((hash, lines));
                 }
             }
-            if let Some(observation) = note.observation.take() {
-                seen.retain(|earlier| earlier.tenant != observation.tenant);
-                seen.push(observation);
-            }
+            // One after the other, as they were made: a later one may know less.
+            seen.extend(note.observation.take());
             steps.push(book::row(&self.run.id, &item, way, status, &note, Some(at)));
         }
         if !schemas.is_empty() {
@@ -275,6 +278,9 @@ impl Pass for FleetPass {
         }
         if !seen.is_empty() {
             ops.push(FleetOp::Observe { rows: seen }.into());
+        }
+        if !open.is_empty() {
+            ops.push(FleetOp::Steps { rows: open }.into());
         }
         if !steps.is_empty() {
             // An attempt is told as it ended: done, also where it leaves the step to be done again.

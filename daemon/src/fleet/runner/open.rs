@@ -32,12 +32,11 @@ impl Inner {
             StepError::new(ErrorClass::Connection, format!("its credential can't be opened: {error}"))
         })?;
         let driver = self.drivers.of(row.driver);
-        match self.clock.timeout(self.settings.connect_timeout, driver.open(&target, purpose)).await {
+        let patience = driver.patience(self.settings.connect_timeout);
+        match self.clock.timeout(patience, driver.open(&target, purpose)).await {
             Ok(opened) => opened,
-            Err(_) => {
-                let text = format!("no answer in {} s", self.settings.connect_timeout.as_secs());
-                Err(StepError::new(ErrorClass::Connection, text))
-            }
+            // As it is written in the configuration: `500ms`, `5s`.
+            Err(_) => Err(StepError::new(ErrorClass::Connection, format!("no answer in {patience:?}"))),
         }
     }
 

@@ -1,8 +1,6 @@
 //! One tenant's chain: connect, look whether it is as the plan saw it, step by step, and see what the schema has become.
 
-use std::sync::Arc;
-
-use cutover_shared::fleet::{ErrorClass, FleetItem, Way};
+use cutover_shared::fleet::{DriverKind, ErrorClass, FleetItem, Way};
 
 use super::super::book::Note;
 use super::super::chain::{Now, foreign, now};
@@ -12,17 +10,28 @@ use super::super::migration::Step;
 use super::FleetPass;
 use super::hand::follow;
 use super::open::waits;
-use crate::run::{Chain, Ended, Pass as _, Told};
-use crate::store::{Expected, InstanceRow, Lane, Observation, StoredItem, Unit};
+use crate::run::{Chain, Ended, Told};
+use crate::store::{Expected, InstanceRow, Observation, StoredItem};
 
 /// Tries of a step whose connection broke before its effect.
 const BROKEN_TRIES: u32 = 2;
 
 /// An item of the chain with what it says.
 pub(super) struct Link<'a> {
-    item: &'a StoredItem,
+    pub(super) item: &'a StoredItem,
     pub(super) says: FleetItem,
     pub(super) way: Way,
+}
+
+/// How far a chain is.
+pub(super) struct Course<'a> {
+    pub(super) ledger: Ledger,
+    /// Steps of ours that changed the tenant.
+    pub(super) changed: Vec<u32>,
+    /// Told only once what became of the tenant is known with it.
+    held: Option<Held<'a>>,
+    /// Connections that broke, one after the other.
+    broken: u32,
 }
 
 /// How an item ended, before it is told.
@@ -54,14 +63,31 @@ pub(super) async fn work(pass: &FleetPass, chain: &Chain, told: &Told) {
         }
         return;
     }
-    let Some(row) = pass.row(&first.says.tenant) else {
+    let tenant = &first.says.tenant;
+    let gone = async || {
         let why = "gone: the instance was removed since the plan".to_owned();
-        return told.end(first.item, Ended::Skipped(why)).await;
+        told.end(first.item, Ended::Skipped(why)).await;
+    };
+    // What was read ahead may be from before another run's steps. What is not told of here was not begun.
+    let row = match pass.inner.instance(tenant).await {
+        Ok(Some(row)) => row,
+        Ok(None) => return gone().await,
+        Err(error) => return tracing::warn!(%tenant, %error, "a tenant is not begun"),
+    };
+    let opened = pass.inner.open_to_migrate(&row).await;
+    // Of a deployment our own record counts, and nobody else writes it from here on.
+    let row = match &opened {
+        Ok(_) if row.driver == DriverKind::Http => match pass.inner.instance(tenant).await {
+            Ok(Some(row)) => row,
+            Ok(None) => return gone().await,
+            Err(error) => return tracing::warn!(%tenant, %error, "a tenant is not begun"),
+        },
+        _ => row,
     };
     let walk = Walk { pass, chain, told, row, links: &links };
-    match pass.inner.open_to_migrate(&walk.row).await {
+    match opened {
         Ok(session) => walk.go(session).await,
-        Err(error) => walk.unreachable(0, &error, false).await,
+        Err(error) => walk.unreachable(first, &error, Note::default(), None).await,
     }
 }
 
@@ -79,41 +105,40 @@ pub(super) struct Walk<'a> {
     pub(super) pass: &'a FleetPass,
     chain: &'a Chain,
     pub(super) told: &'a Told,
-    pub(super) row: Arc<InstanceRow>,
+    pub(super) row: InstanceRow,
     pub(super) links: &'a [Link<'a>],
 }
 
 impl<'a> Walk<'a> {
-    /// Nothing more of this tenant can be tried. `changed`: steps of ours were done before.
-    async fn unreachable(&self, from: usize, error: &StepError, changed: bool) {
+    /// Nothing more of this tenant can be tried, from this item on. `course`: how far it was before.
+    async fn unreachable(&self, from: &Link<'_>, error: &StepError, note: Note, course: Option<&Course<'_>>) {
         let pass = self.pass;
         pass.count(self.chain.stage, |tally| tally.unreachable += 1);
-        for (at, link) in self.links.get(from..).unwrap_or_default().iter().enumerate() {
-            let mut note = Note::of_error(error);
-            if at == 0 && (changed || !error.is_taken) {
-                let (tenant, now) = (link.says.tenant.clone(), pass.inner.clock.now());
-                let mut seen = match error.is_taken {
-                    true => Observation::connected(tenant, now),
-                    false => Observation::away(tenant, &error.text, now),
-                };
-                if changed {
-                    // What the schema was before tells nothing any more.
-                    seen.expected = Expected::Unknown;
-                }
-                note.observation = Some(seen);
-            }
-            let why = format!("unreachable: {}; {}", error.text, error.class.next_step());
-            pass.tell(self.told, link.item, Ended::Skipped(why), note).await;
+        let mut seen = course.map(|course| self.unread(course));
+        if !error.is_taken {
+            let away = Observation::away(self.row.tenant.clone(), &error.text, pass.inner.clock.now());
+            // What the schema was before tells nothing any more where steps of ours were done.
+            let expected = seen.map_or(Expected::AsBefore, |seen| seen.expected);
+            seen = Some(Observation { expected, ..away });
+        }
+        let Note { class, error: text, .. } = Note::of_error(error);
+        let mut note = Note { class, error: text, observation: seen, ..note };
+        let why = format!("unreachable: {}; {}", error.text, error.class.next_step());
+        for link in self.links.iter().skip_while(|link| link.item.ord != from.item.ord) {
+            let next = Note { class: note.class, error: note.error.clone(), ..Note::default() };
+            let note = std::mem::replace(&mut note, next);
+            pass.tell(self.told, link.item, Ended::Skipped(why.clone()), note).await;
         }
     }
 
     async fn go(&self, mut session: Box<dyn Session>) {
         let Some(first) = self.links.first() else { return };
         if let Some(why) = foreign(&self.pass.migrations, session.ledger()) {
-            self.refuse(first, &why).await;
+            let error = StepError::new(ErrorClass::SchemaMismatch, why);
+            self.fail(first, &error, Note::of_error(&error)).await;
             return session.close().await;
         }
-        match self.drifted(&mut session).await {
+        match self.drifted(session.as_mut()).await {
             Ok(None) => {}
             Ok(Some((why, note))) => {
                 let how =
@@ -121,15 +146,23 @@ impl<'a> Walk<'a> {
                 self.pass.tell(self.told, first.item, how, note).await;
                 return session.close().await;
             }
-            Err(error) => return self.unreachable(0, &error, false).await,
+            Err(error) if error.class == ErrorClass::Connection => {
+                return self.unreachable(first, &error, Note::default(), None).await;
+            }
+            // It answers, and says no: that is no outage.
+            Err(error) => {
+                self.fail(first, &error, Note::of_error(&error)).await;
+                return session.close().await;
+            }
         }
-        self.steps(session).await;
-    }
-
-    /// The tenant can't be touched.
-    async fn refuse(&self, link: &Link<'_>, why: &str) {
-        let error = StepError::new(ErrorClass::SchemaMismatch, why);
-        self.fail(link, &error, Note::of_error(&error)).await;
+        let ledger = self.known(&self.row, session.ledger());
+        let before = ledger.version();
+        let mut course = Course { ledger, changed: Vec::new(), held: None, broken: 0 };
+        let passed = self.steps(session, &mut course).await;
+        if passed > 0 {
+            let version = course.ledger.version();
+            self.pass.inner.tell_version(&self.row, before.max(version), version).await;
+        }
     }
 
     async fn fail(&self, link: &Link<'_>, error: &StepError, note: Note) {
@@ -138,29 +171,21 @@ impl<'a> Walk<'a> {
         self.pass.tell(self.told, link.item, Ended::Failed(failure(error)), note).await;
     }
 
-    async fn steps(&self, mut session: Box<dyn Session>) {
+    /// Step by step; how many items are as they are to be.
+    async fn steps(&self, mut session: Box<dyn Session>, course: &mut Course<'a>) -> usize {
         let mut at = 0;
-        // Told only once what became of the tenant is known with it.
-        let mut held: Option<Held<'a>> = None;
-        let mut broken = 0;
-        let mut changed: Vec<u32> = Vec::new();
-        let mut ledger = self.known(session.ledger());
         let mut lock_waits = waits(self.pass.inner.settings.lock_tries);
         while let Some(link) = self.links.get(at) {
             if self.told.stop().is_cancelled() {
                 break;
             }
             if let Some(why) = &link.says.left_out {
-                self.tell(held.replace(Held {
-                    link,
-                    how: Ended::Unneeded(why.clone()),
-                    note: Note::default(),
-                }))
-                .await;
+                self.keep(course, Held { link, how: Ended::Unneeded(why.clone()), note: Note::default() })
+                    .await;
                 at += 1;
                 continue;
             }
-            let how = match now(&link.says, link.way, &ledger) {
+            let how = match now(&link.says, link.way, &course.ledger) {
                 Now::Run => None,
                 Now::Already => Some(Ended::Done),
                 Now::Blocked => {
@@ -170,172 +195,141 @@ impl<'a> Walk<'a> {
             };
             if let Some(how) = how {
                 let ends = !matches!(how, Ended::Done);
+                if course.broken > 0 && !ends {
+                    // Ours: only its answer was lost.
+                    course.changed.push(link.says.version);
+                }
                 let note = Note { attempt: self.pass.attempt(&link.says), ..Note::default() };
-                self.tell(held.replace(Held { link, how, note })).await;
+                self.keep(course, Held { link, how, note }).await;
                 at += 1;
                 if ends {
                     break;
                 }
                 continue;
             }
-            let together = self.together(at, &ledger);
+            let together = self.together(at, &course.ledger);
             let started = self.pass.inner.clock.now();
             let attempt: Vec<u32> = together.iter().map(|link| self.pass.attempt(&link.says)).collect();
-            if !self.begins(link).await {
+            if !self.begins(link, &course.ledger).await {
                 break;
             }
             let results = self.run(&mut session, &together).await;
             if !self.is_deployment() {
-                ledger = session.ledger().clone();
+                course.ledger = session.ledger().clone();
             }
             let mut last = None;
             for ((link, result), attempt) in together.iter().copied().zip(results).zip(attempt) {
-                let note = Note { attempt, started_at: Some(started), ..Note::default() };
-                match result {
-                    Ok(StepEnd::Done | StepEnd::Already) => {
-                        changed.push(link.says.version);
-                        broken = 0;
-                        self.write_back(link).await;
-                        if let Some(migration) = self.pass.migrations.get(&link.says.version) {
-                            follow(&mut ledger, migration, link.way);
-                        }
-                        lock_waits = waits(self.pass.inner.settings.lock_tries);
-                        self.tell(held.replace(Held { link, how: Ended::Done, note })).await;
-                        at += 1;
-                    }
-                    other => {
-                        last = Some((link, other, note));
-                        break;
-                    }
+                let mut note = Note { attempt, started_at: Some(started), ..Note::default() };
+                if !matches!(result, Ok(StepEnd::Done | StepEnd::Already)) {
+                    last = Some((link, result, note));
+                    break;
                 }
+                course.changed.push(link.says.version);
+                course.broken = 0;
+                if let Some(migration) = self.pass.migrations.get(&link.says.version) {
+                    follow(&mut course.ledger, migration, link.way);
+                }
+                if self.is_deployment() {
+                    self.record(session.as_mut(), &course.ledger, &mut note).await;
+                }
+                lock_waits = waits(self.pass.inner.settings.lock_tries);
+                self.keep(course, Held { link, how: Ended::Done, note }).await;
+                at += 1;
             }
             let Some((link, result, note)) = last else { continue };
-            match result {
-                Ok(_) => break,
-                Err(error) if error.is_lock => match lock_waits.next() {
-                    Some(wait) => self.pass.inner.clock.sleep(wait).await,
-                    None => {
-                        self.tell(held.take()).await;
-                        return self.over(session, &ledger, &changed, (link, error, note)).await;
+            let Err(error) = result else { break };
+            // What must not be called twice is not called again, whatever else could be tried.
+            if error.is_unclear && matches!(self.step(link), Some(Step::Http(step)) if step.is_once()) {
+                session.close().await;
+                self.unclear(course, (link, error, note)).await;
+                return at;
+            }
+            if error.is_lock {
+                let Some(wait) = lock_waits.next() else {
+                    self.over(session, course, (link, error, note)).await;
+                    return at;
+                };
+                self.pass.inner.clock.sleep(wait).await;
+            } else if error.is_unclear || error.class == ErrorClass::Connection {
+                course.broken += 1;
+                session.close().await;
+                session = match self.pass.inner.open_to_migrate(&self.row).await {
+                    Ok(session) => session,
+                    Err(_) if error.is_unclear => {
+                        self.unclear(course, (link, error, note)).await;
+                        return at;
                     }
-                },
-                Err(error) if error.is_unclear || error.class == ErrorClass::Connection => {
-                    broken += 1;
-                    session.close().await;
-                    session = match self.pass.inner.open_to_migrate(&self.row).await {
-                        Ok(session) if broken <= BROKEN_TRIES => {
-                            if !self.is_deployment() {
-                                ledger = session.ledger().clone();
-                            }
-                            session
-                        }
-                        Ok(session) => {
-                            self.tell(held.take()).await;
-                            return self.over(session, &ledger, &changed, (link, error, note)).await;
-                        }
-                        Err(_) if error.is_unclear => {
-                            self.tell(held.take()).await;
-                            let note =
-                                Note { class: Some(error.class), error: Some(error.text.clone()), ..note };
-                            return self
-                                .pass
-                                .tell(self.told, link.item, Ended::Unclear(error.text), note)
-                                .await;
-                        }
-                        Err(gone) => {
-                            self.tell(held.take()).await;
-                            return self.unreachable(at, &gone, !changed.is_empty()).await;
-                        }
-                    };
+                    Err(gone) => {
+                        self.let_go(course).await;
+                        self.unreachable(link, &gone, note, Some(course)).await;
+                        return at;
+                    }
+                };
+                let is_there = self.again(session.ledger().clone(), course, link).await == Now::Already;
+                if course.broken > BROKEN_TRIES && !is_there {
+                    self.over(session, course, (link, error, note)).await;
+                    return at;
                 }
-                Err(error) => {
-                    self.tell(held.take()).await;
-                    return self.over(session, &ledger, &changed, (link, error, note)).await;
-                }
+            } else {
+                self.over(session, course, (link, error, note)).await;
+                return at;
             }
         }
-        match held {
-            Some(held) => self.last(session, &ledger, &changed, held).await,
-            None => session.close().await,
+        if let Some(mut held) = course.held.take() {
+            self.seen(session.as_mut(), course, &mut held.note).await;
+            session.close().await;
+            self.tell(held).await;
+        } else {
+            session.close().await;
         }
+        at
     }
 
-    /// Says that a step is begun. What is called over HTTP can't be taken back and leaves no mark: our book has it before the first
-    /// call, so that after a crash nobody is asked about steps that were not come to. False: the store does not take it.
-    async fn begins(&self, link: &Link<'_>) -> bool {
-        let pass = self.pass;
-        let known = pass.migrations.get(&link.says.version);
-        let step = known.and_then(|migration| migration.step(link.way, link.says.driver));
-        if !matches!(step, Some(Step::Http(_))) {
-            self.told.begin(link.item).await;
-            return true;
-        }
-        let ops = pass.begun(std::slice::from_ref(link.item), pass.inner.clock.now());
-        let written = pass.inner.db.write(Lane::Run, Unit::new().with_all(ops)).await;
-        if let Err(error) = &written {
-            tracing::warn!(%error, tenant = %link.says.tenant, "a step is not begun: the store does not take it");
-        }
-        written.is_ok()
+    /// What a link runs.
+    pub(super) fn step(&self, link: &Link<'_>) -> Option<Step<'a>> {
+        self.pass.migrations.get(&link.says.version)?.step(link.way, link.says.driver)
     }
 
-    /// Tells the application which version its tenant has now. The tenant's own ledger is the truth: a version that can't be written
-    /// is written by the next step, or by whoever takes the instances from there again.
-    async fn write_back(&self, link: &Link<'_>) {
-        let Some(list) = self.pass.inner.application.as_ref().filter(|_| self.row.from_application) else {
-            return;
-        };
-        let (old, new) = match link.way == link.says.way {
-            true => (link.says.from, link.says.to),
-            false => (link.says.to, link.says.from),
-        };
-        let tenant = &link.says.tenant;
-        let mut wrote = list.write_version(tenant, Some(old), new).await;
-        if old == 0 && matches!(wrote, Ok(false)) {
-            wrote = list.write_version(tenant, None, new).await;
-        }
-        match wrote {
-            Ok(true) => {}
-            Ok(false) => {
-                tracing::warn!(%tenant, old, new, "the application's schemaVersion is another; it was left alone");
-            }
-            Err(error) => {
-                tracing::warn!(%tenant, new, %error, "the application's schemaVersion could not be written");
-            }
-        }
+    /// Whether a step happened is not known, and the chain ends there.
+    async fn unclear(&self, course: &mut Course<'a>, (link, error, note): (&Link<'_>, StepError, Note)) {
+        self.let_go(course).await;
+        let note = Note { class: Some(error.class), error: Some(error.text.clone()), ..note };
+        self.pass.tell(self.told, link.item, Ended::Unclear(error.text), note).await;
     }
 
     /// A step failed for good.
     async fn over(
         &self,
         mut session: Box<dyn Session>,
-        ledger: &Ledger,
-        changed: &[u32],
+        course: &mut Course<'a>,
         (link, error, note): (&Link<'_>, StepError, Note),
     ) {
+        self.let_go(course).await;
         let cause = Note::of_error(&error);
         let mut note = Note { class: cause.class, error: cause.error, ..note };
-        self.seen(&mut session, ledger, changed, &mut note).await;
+        self.seen(session.as_mut(), course, &mut note).await;
         session.close().await;
         self.fail(link, &error, note).await;
     }
 
-    /// The last item of the chain is told with what became of the tenant.
-    async fn last(
-        &self,
-        mut session: Box<dyn Session>,
-        ledger: &Ledger,
-        changed: &[u32],
-        mut held: Held<'_>,
-    ) {
-        self.seen(&mut session, ledger, changed, &mut held.note).await;
-        session.close().await;
-        self.pass.tell(self.told, held.link.item, held.how, held.note).await;
+    /// Tells the one before, and holds this one. Of a deployment everything is known with the answer.
+    async fn keep(&self, course: &mut Course<'a>, next: Held<'a>) {
+        let ready = if self.is_deployment() { Some(next) } else { course.held.replace(next) };
+        if let Some(held) = ready {
+            self.tell(held).await;
+        }
     }
 
-    async fn tell(&self, held: Option<Held<'_>>) {
-        if let Some(held) = held {
-            self.pass.tell(self.told, held.link.item, held.how, held.note).await;
+    /// Tells what is held before the tenant was looked at.
+    async fn let_go(&self, course: &mut Course<'a>) {
+        if let Some(mut held) = course.held.take() {
+            held.note.observation = Some(self.unread(course));
+            self.tell(held).await;
         }
+    }
+
+    async fn tell(&self, held: Held<'_>) {
+        self.pass.tell(self.told, held.link.item, held.how, held.note).await;
     }
 }
 

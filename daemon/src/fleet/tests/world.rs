@@ -55,9 +55,14 @@ pub(super) fn tenant(at: usize) -> TenantId {
 }
 
 impl World {
-    pub(super) async fn new(dir: &Path, tenants: usize) -> Self {
-        let world = Self { dir: dir.to_owned() };
+    /// Without tenants and migrations.
+    pub(super) fn bare(dir: &Path) -> Self {
         std::fs::create_dir_all(dir.join("migrations")).unwrap();
+        Self { dir: dir.to_owned() }
+    }
+
+    pub(super) async fn new(dir: &Path, tenants: usize) -> Self {
+        let world = Self::bare(dir);
         for at in 0..tenants {
             let mut c = world.tenant(at, true).await;
             sqlx::raw_sql("CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT); INSERT INTO users (email) VALUES ('a@x'), ('b@x')")
@@ -148,32 +153,41 @@ impl World {
 
     /// Enters tenants as instances.
     pub(super) async fn enter(&self, life: &Life, tenants: usize) {
-        let mut rows = Vec::new();
-        for at in 0..tenants {
-            let url = SecretString::from(self.file(at).display().to_string());
-            rows.push(InstanceRow {
-                tenant: tenant(at),
-                external_user: None,
-                driver: DriverKind::Sqlite,
-                place: self.file(at).display().to_string(),
-                host: "local".to_owned(),
-                server: "local".to_owned(),
-                sealed: credential::close(&life.fleet.inner.seal, &tenant(at), &url, None).unwrap(),
-                key_id: "k1".to_owned(),
-                from_application: false,
-                state: InstanceState::New,
-                reason: None,
-                version: 0,
-                expected_schema: None,
-                seen_schema: None,
-                drift: None,
-                place_in_waves: place(at),
-                checked_at: None,
-                notified_at: None,
-                added_at: 1,
-            });
-        }
+        let row = |at| row(life, at, DriverKind::Sqlite, &self.file(at).display().to_string());
+        let rows = (0..tenants).map(row).collect();
         life.db.write(Lane::Handler, Unit::new().with(FleetOp::Instances { rows })).await.unwrap();
+    }
+
+    /// Enters the first tenant with a deployment at this address.
+    pub(super) async fn enter_deployment(&self, life: &Life, url: &str) {
+        let rows = vec![row(life, 0, DriverKind::Http, url)];
+        life.db.write(Lane::Handler, Unit::new().with(FleetOp::Instances { rows })).await.unwrap();
+    }
+}
+
+fn row(life: &Life, at: usize, driver: DriverKind, url: &str) -> InstanceRow {
+    let secret = SecretString::from(url.to_owned());
+    let key = (driver == DriverKind::Http).then(|| SecretString::from("planted"));
+    InstanceRow {
+        tenant: tenant(at),
+        external_user: None,
+        driver,
+        place: url.to_owned(),
+        host: "local".to_owned(),
+        server: "local".to_owned(),
+        sealed: credential::close(&life.fleet.inner.seal, &tenant(at), &secret, key.as_ref()).unwrap(),
+        key_id: "k1".to_owned(),
+        from_application: false,
+        state: InstanceState::New,
+        reason: None,
+        version: 0,
+        expected_schema: None,
+        seen_schema: None,
+        drift: None,
+        place_in_waves: place(at),
+        checked_at: None,
+        notified_at: None,
+        added_at: 1,
     }
 }
 

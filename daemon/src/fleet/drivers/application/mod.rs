@@ -1,5 +1,5 @@
-//! The application's list of its tenants' databases (`userDatabaseConfig`): read in pages, and written in two columns only, by
-//! compare-and-set: `schemaVersion`, and `updatedAt` where there is one.
+//! The application's list of its tenants' databases (`userDatabaseConfig`): read in pages, and written in two columns only:
+//! `schemaVersion`, where it is not above what we know, and `updatedAt` where there is one.
 
 mod envelope;
 
@@ -136,21 +136,22 @@ impl ApplicationList {
         Ok(page)
     }
 
-    /// Writes a tenant's version, if it is still `old`. Whether it was.
+    /// Writes a tenant's version over one that is none or at most `most`: a write may have been lost before. A higher one is somebody
+    /// else's and stays. Whether it was written.
     ///
     /// # Errors
     /// `Unavailable` and `Refused`.
     pub async fn write_version(
         &self,
         tenant: &TenantId,
-        old: Option<u32>,
+        most: u32,
         new: u32,
     ) -> Result<bool, ApplicationError> {
         let done = sqlx::query(self.write.safe())
             .persistent(false)
             .bind(i64::from(new))
             .bind(&tenant.0)
-            .bind(old.map(i64::from))
+            .bind(i64::from(most))
             .execute(&self.pool)
             .await
             .map_err(|error| refused(&error))?;
@@ -275,8 +276,8 @@ fn write(table: &Sql, columns: &ApplicationColumns) -> Result<Statement, NameErr
         }
     };
     let sql = Sql::fill(
-        "UPDATE {} AS t SET {} = $1{} WHERE t.{}::text = $2 AND t.{} IS NOT DISTINCT FROM $3",
-        &[table, &version, &stamp, &tenant, &version],
+        "UPDATE {} AS t SET {} = $1{} WHERE t.{}::text = $2 AND (t.{} IS NULL OR t.{} <= $3)",
+        &[table, &version, &stamp, &tenant, &version, &version],
     );
     Ok(sql.statement())
 }

@@ -39,8 +39,7 @@ pub(super) fn of_function(path: &str, answered: &Answered) -> Result<Value, Step
         return Ok(field("value").cloned().unwrap_or(Value::Null));
     }
     let message = field("errorMessage").or(field("message")).and_then(Value::as_str);
-    if let Some(message) = message.filter(|message| message.contains(NO_FUNCTION)) {
-        let _ = message;
+    if message.is_some_and(|message| message.contains(NO_FUNCTION)) {
         return Err(no_function(path));
     }
     if status == Some("error") {

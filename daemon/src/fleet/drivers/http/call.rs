@@ -54,12 +54,26 @@ impl Caller {
             let text = format!("{}: only a deployment can be deployed", step.file);
             return Err(StepError::new(ErrorClass::MigrationBug, text));
         }
+        let mut was_heard = false;
+        let end = self.calls(place, ask, step, &mut was_heard).await;
+        // After a call that was answered nothing is as before the first, whatever became of the next one.
+        end.map_err(|error| if was_heard && step.is_once() { error.unclear() } else { error })
+    }
+
+    /// Makes the calls and asks for the check. `was_heard`: one of them was answered.
+    async fn calls(
+        &self,
+        place: Option<Place<'_>>,
+        ask: &StepAsk<'_>,
+        step: &HttpStep,
+        was_heard: &mut bool,
+    ) -> Result<StepEnd, StepError> {
         for (number, call) in step.calls.iter().enumerate() {
             // What is not idempotent must not begin again from the top, so it is not left half-way.
             if step.idempotent && ask.stop.is_cancelled() {
                 return Ok(StepEnd::Stopped);
             }
-            if self.call(place, ask, step, number, call).await? == StepEnd::Stopped {
+            if self.call(place, ask, step, (number, call), was_heard).await? == StepEnd::Stopped {
                 return Ok(StepEnd::Stopped);
             }
         }
@@ -107,8 +121,8 @@ impl Caller {
         place: Option<Place<'_>>,
         ask: &StepAsk<'_>,
         step: &HttpStep,
-        number: usize,
-        call: &Call,
+        (number, call): (usize, &Call),
+        was_heard: &mut bool,
     ) -> Result<StepEnd, StepError> {
         let mut cursor = Value::Null;
         for _ in 0..PAGES_MOST {
@@ -120,6 +134,8 @@ impl Caller {
             let answer = sent.map_err(|error| at(step, error)).map_err(|error| {
                 if !step.idempotent && may_be_heard(&error) { error.unclear() } else { error }
             })?;
+            // A query changes nothing.
+            *was_heard |= !matches!(&call.to, CallTo::Function { kind: FunctionKind::Query, .. });
             if !call.paged || answer.get("isDone").and_then(Value::as_bool) == Some(true) {
                 return Ok(StepEnd::Done);
             }

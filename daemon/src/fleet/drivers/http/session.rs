@@ -1,9 +1,12 @@
 //! A session with a deployment.
 
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use cutover_shared::fleet::{ErrorClass, Way};
+use cutover_shared::ids::TenantId;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
@@ -14,35 +17,69 @@ use super::super::super::migration::{FunctionKind, HttpStep, Step};
 use super::answer::MISSING;
 use super::call::{Caller, Place};
 
-/// How long a deployment may take to tell its version.
+/// How long a deployment may take to tell its version: one that slept is slow to answer.
 const PING: Duration = Duration::from_secs(20);
+
+/// Of an opening, which has a bound of its own.
+const OPENING: Duration = Duration::from_secs(600);
 
 /// No fleet has more migrations: a larger version is a mistake, and each version is a row.
 const VERSION_MOST: u32 = 100_000;
 
 /// Opens sessions with deployments. Cheap to clone.
 #[derive(Clone)]
-pub struct HttpDriver(Caller);
+pub struct HttpDriver {
+    caller: Caller,
+    held: Held,
+}
+
+/// Tenants that a session of this daemon may change.
+type Held = Arc<Mutex<HashSet<TenantId>>>;
+
+/// One of them, until it is dropped.
+struct Hold(Held, TenantId);
+
+impl Hold {
+    fn take(held: &Held, tenant: &TenantId) -> Option<Self> {
+        let is_free = held.lock().unwrap_or_else(PoisonError::into_inner).insert(tenant.clone());
+        is_free.then(|| Self(held.clone(), tenant.clone()))
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.1);
+    }
+}
 
 impl HttpDriver {
     /// By this caller.
     pub fn new(caller: Caller) -> Self {
-        Self(caller)
+        Self { caller, held: Held::default() }
     }
 }
 
 #[async_trait]
 impl Driver for HttpDriver {
-    /// Nothing is held there between calls: who migrates a deployment is told apart by the lease of the run alone.
-    async fn open(&self, target: &Target, _: Purpose) -> Result<Box<dyn Session>, StepError> {
+    /// Nothing can be held there between calls. Other daemons are kept away by the lease of the run, other runs of this one here.
+    async fn open(&self, target: &Target, purpose: Purpose) -> Result<Box<dyn Session>, StepError> {
+        let hold = match purpose {
+            Purpose::Look => None,
+            Purpose::Migrate => Some(Hold::take(&self.held, &target.tenant).ok_or_else(StepError::taken)?),
+        };
         let mut session = HttpSession {
-            caller: self.0.clone(),
+            caller: self.caller.clone(),
             target: target.clone(),
             ledger: Ledger::default(),
             version: 0,
+            _hold: hold,
         };
-        session.look().await?;
+        session.look(OPENING).await?;
         Ok(Box::new(session))
+    }
+
+    fn patience(&self, connect: Duration) -> Duration {
+        connect.max(PING)
     }
 }
 
@@ -52,14 +89,15 @@ struct HttpSession {
     ledger: Ledger,
     /// As it told last.
     version: u32,
+    _hold: Option<Hold>,
 }
 
 impl HttpSession {
     /// Asks for the version. One that has not even the function has nothing of ours yet.
-    async fn look(&mut self) -> Result<(), StepError> {
+    async fn look(&mut self, patience: Duration) -> Result<(), StepError> {
         let place = Place { url: self.target.url.expose_secret(), key: self.target.key.as_ref() };
         let ping = &self.caller.http.ping;
-        let answer = match self.caller.function(place, FunctionKind::Query, ping, json!({}), PING).await {
+        let answer = match self.caller.function(place, FunctionKind::Query, ping, json!({}), patience).await {
             Ok(answer) => answer,
             Err(error) if error.code.as_deref() == Some(MISSING) => json!({"version": 0}),
             Err(error) => return Err(error),
@@ -82,7 +120,7 @@ impl HttpSession {
         let place = Place { url: self.target.url.expose_secret(), key: self.target.key.as_ref() };
         self.caller.deploy(place, ask, step).await?;
         let before = std::mem::take(&mut self.ledger);
-        self.look().await?;
+        self.look(PING).await?;
         // Steps of this session that the version does not tell of.
         self.ledger.rows.extend(before.rows.into_iter().filter(|(_, row)| !row.id.is_empty()));
         if ask.way == Way::Up && self.version < ask.migration.version {

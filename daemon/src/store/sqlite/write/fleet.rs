@@ -7,7 +7,7 @@ use sqlx::query;
 use sqlx::sqlite::SqliteConnection;
 
 use super::{Done, failed, rows};
-use crate::store::{Expected, FleetOp, InstanceRow, Observation, StepRow};
+use crate::store::{Expected, FleetOp, Holds, InstanceRow, Observation, StepRow};
 
 const INSTANCE: &str = "the instance";
 const MIGRATION: &str = "the migration";
@@ -105,7 +105,8 @@ fn new(row: &InstanceRow) -> New<'_> {
     New { row, driver_word: row.driver.word(), state_word: row.state.word() }
 }
 
-/// Tenant, state, reason, version, seen schema, whether another is expected, which, drift, moment.
+/// Tenant, state, reason, version, seen schema, whether another is expected, which, drift, moment, whether it holds only while something is
+/// expected, what.
 type Seen<'a> = (
     &'a TenantId,
     &'static str,
@@ -116,6 +117,8 @@ type Seen<'a> = (
     Option<&'a str>,
     Option<&'a str>,
     i64,
+    bool,
+    Option<&'a str>,
 );
 
 fn seen(row: &Observation) -> Seen<'_> {
@@ -132,6 +135,11 @@ fn seen(row: &Observation) -> Seen<'_> {
         },
         row.drift.as_deref(),
         row.at,
+        row.holds != Holds::Always,
+        match &row.holds {
+            Holds::WhileExpected(expected) => expected.as_deref(),
+            Holds::Always => None,
+        },
     )
 }
 
@@ -213,8 +221,12 @@ const FORGET_INSTANCES: &str =
     "DELETE FROM fleet_instances WHERE tenant_id IN (SELECT value FROM json_each($1))";
 
 const OBSERVE: &str = "WITH seen AS MATERIALIZED
-          (SELECT value->>0 AS tenant, value->>1 AS state, value->>2 AS reason, value->>3 AS version, value->>4 AS schema,
-                  value->>5 AS expects, value->>6 AS expected, value->>7 AS drift, value->>8 AS at FROM json_each($1))
+          (SELECT tenant, state, reason, iif(holds, version, NULL) AS version, iif(holds, schema, NULL) AS schema,
+                  holds AND expects AS expects, expected, iif(holds, drift, NULL) AS drift, at
+             FROM (SELECT value->>0 AS tenant, value->>1 AS state, value->>2 AS reason, value->>3 AS version, value->>4 AS schema,
+                          value->>5 AS expects, value->>6 AS expected, value->>7 AS drift, value->>8 AS at,
+                          NOT value->>9 OR i.expected_schema IS value->>10 AS holds
+                     FROM json_each($1) CROSS JOIN fleet_instances AS i ON i.tenant_id = value->>0))
      UPDATE fleet_instances
         SET state = seen.state, reason = seen.reason, version = coalesce(seen.version, fleet_instances.version),
             seen_schema = CASE WHEN seen.expects THEN seen.schema ELSE coalesce(seen.schema, seen_schema) END,

@@ -12,7 +12,8 @@ use crate::clock::Clock;
 use crate::faults::Faults;
 use crate::store::sample::{instance, step};
 use crate::store::{
-    Db, Expected, FleetOp, ItemChange, Lane, NewItem, NewRun, Observation, Op, RunOp, RunPatch, Unit, open,
+    Db, Expected, FleetOp, Holds, ItemChange, Lane, NewItem, NewRun, Observation, Op, RunOp, RunPatch, Unit,
+    open,
 };
 
 async fn store() -> (tempfile::TempDir, Db) {
@@ -47,6 +48,7 @@ fn seen(tenant: &str) -> Observation {
         seen_schema: None,
         expected: Expected::AsBefore,
         drift: None,
+        holds: Holds::Always,
         at: 50,
     }
 }

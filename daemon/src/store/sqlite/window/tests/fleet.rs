@@ -7,8 +7,8 @@ use super::*;
 use crate::faults::Faults;
 use crate::store::sample::{instance, step};
 use crate::store::{
-    Db, Expected, FleetOp, InstanceRow, InstanceStanding, Lane, MigrationRow, Observation, StepRow, Unit,
-    open,
+    Db, Expected, FleetOp, Holds, InstanceRow, InstanceStanding, Lane, MigrationRow, Observation, StepRow,
+    Unit, open,
 };
 
 const TARGET: u32 = 3;
@@ -144,6 +144,7 @@ async fn store(all: &[One]) -> (tempfile::TempDir, Db) {
         seen_schema: None,
         expected: Expected::AsBefore,
         drift: None,
+        holds: Holds::Always,
         at: one.row.checked_at.unwrap_or(NEVER),
     };
     let observed = all.iter().filter(|one| one.row.checked_at.is_some()).map(seen).collect();
