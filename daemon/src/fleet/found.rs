@@ -64,21 +64,60 @@ impl Inner {
             Ok(None) => return all(Ok(Resolved::Unknown("the instance was removed".to_owned()))),
             Err(error) => return all(Err(error)),
         };
-        // The lock is free only once nothing of a dead daemon is under way there.
-        let mut session = match self.open_to_migrate(&row).await {
-            Ok(session) => session,
-            Err(error) => return all(Ok(Resolved::Unknown(format!("unreachable: {}", error.text)))),
-        };
-        let mut answers = Vec::with_capacity(says.len());
+        // Those that our own book can't answer for.
+        let mut asked = Vec::with_capacity(says.len());
         for one in says {
-            answers.push(match one {
-                Ok(one) if one.left_out.is_some() => Ok(Resolved::NotDone),
-                Ok(one) => Ok(self.of_step(run, direction, one, &row, migrations, session.as_mut()).await),
-                Err(error) => Err(error.clone()),
+            asked.push(match one {
+                Ok(one) => self.by_book(run, direction, one, migrations).await,
+                Err(error) => Some(Err(error.clone())),
             });
         }
-        session.close().await;
+        if asked.iter().all(Option::is_some) {
+            return asked.into_iter().flatten().collect();
+        }
+        let _place = self.limits.place(&row.host, &row.server).await;
+        // Where it opens, nothing of a dead daemon is under way there any more.
+        let mut session = self.open_to_migrate(&row).await;
+        let mut answers = Vec::with_capacity(says.len());
+        for (one, known) in says.iter().zip(asked) {
+            answers.push(match (one, known, &mut session) {
+                (_, Some(known), _) => known,
+                (Err(error), ..) => Err(error.clone()),
+                (Ok(one), None, Ok(session)) => {
+                    Ok(self.of_step(run, direction, one, &row, migrations, session.as_mut()).await)
+                }
+                (Ok(one), None, Err(error)) => Ok(unasked(one, direction, migrations, &error.text)),
+            });
+        }
+        if let Ok(session) = session {
+            session.close().await;
+        }
         answers
+    }
+
+    /// What is known of a step without asking the tenant.
+    async fn by_book(
+        &self,
+        run: &RunId,
+        direction: Direction,
+        says: &FleetItem,
+        migrations: &BTreeMap<u32, Migration>,
+    ) -> Option<Answer> {
+        if says.left_out.is_some() {
+            return Some(Ok(Resolved::NotDone));
+        }
+        let step =
+            migrations.get(&says.version).and_then(|known| known.step(way(says, direction), says.driver));
+        match step {
+            None => Some(Ok(Resolved::Unknown(format!("{} is not recorded any more", says.migration)))),
+            Some(Step::Sql(_)) => None,
+            // It was written down before the first call.
+            Some(Step::Http(_)) => match self.was_begun(run, says).await {
+                Ok(true) => None,
+                Ok(false) => Some(Ok(Resolved::NotDone)),
+                Err(error) => Some(Err(KindError::new("reading the steps", error))),
+            },
+        }
     }
 
     async fn of_step(
@@ -95,13 +134,6 @@ impl Inner {
         let Some((migration, step)) = known.and_then(|m| Some((m, m.step(way, says.driver)?))) else {
             return Resolved::Unknown(format!("{} is not recorded any more", says.migration));
         };
-        if matches!(step, Step::Http(_)) {
-            match self.was_begun(run, says).await {
-                Ok(true) => {}
-                Ok(false) => return Resolved::NotDone,
-                Err(error) => return Resolved::Unknown(error.to_string()),
-            }
-        }
         let (timeout, lock_timeout) = times(step, &self.settings);
         let stop = CancellationToken::new();
         let ask = StepAsk {
@@ -131,5 +163,20 @@ impl Inner {
         let steps = self.db.fleet_steps(&says.tenant).await?;
         let is_it = |step: &StepRow| step.version == says.version && step.run == *run;
         Ok(steps.iter().any(|step| is_it(step) && step.status == StepStatus::Running))
+    }
+}
+
+/// Of a tenant that can't be asked now. SQL is run again without harm, whatever became of it: each step begins by reading the ledger under
+/// the tenant's lock. What was begun over HTTP leaves no such mark.
+fn unasked(
+    says: &FleetItem,
+    direction: Direction,
+    migrations: &BTreeMap<u32, Migration>,
+    error: &str,
+) -> Resolved {
+    let known = migrations.get(&says.version);
+    match known.and_then(|known| known.step(way(says, direction), says.driver)) {
+        Some(Step::Sql(_)) => Resolved::NotDone,
+        _ => Resolved::Unknown(format!("unreachable: {error}")),
     }
 }

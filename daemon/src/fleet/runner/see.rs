@@ -49,7 +49,10 @@ impl Walk<'_> {
             return told.clone();
         }
         let mut ledger = Ledger::of_version(known_version(&self.row, told.version()));
-        ledger.rows.retain(|version, _| self.pass.migrations.contains_key(version));
+        let tenant = &self.row.tenant;
+        ledger.rows.retain(|version, _| {
+            self.pass.migrations.contains_key(version) && !self.pass.is_replaced(tenant, *version)
+        });
         ledger
     }
 
