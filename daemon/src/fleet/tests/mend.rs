@@ -26,9 +26,10 @@ async fn wrong(life: &Life, run: &RunId) -> Vec<(i64, String)> {
 async fn a_run_that_was_halted_is_taken_back() {
     let dir = tempfile::tempdir().unwrap();
     let world = World::new(dir.path(), TENANTS).await;
-    let life = world.life_with(Faults::none(), one_wave()).await;
+    // Somebody waits still when it is halted.
+    let life = world.life_with(Faults::none(), Settings { parallel: 1, ..one_wave() }).await;
     world.enter(&life, TENANTS).await;
-    for at in 4..TENANTS {
+    for at in 2..8 {
         world.run(at, "CREATE TABLE notes (x)").await;
     }
     let run = life.going(2).await;

@@ -62,7 +62,7 @@ const QUESTIONS: &[(&str, &str)] = &[
         "SELECT n.nspname, c.relname, g.tgname, pg_get_triggerdef(g.oid, true) || ' (' || g.tgenabled::text || ')'",
     ),
     ("type", "SELECT n.nspname, y.typname, y.typtype::text, "),
-    ("extension", "SELECT n.nspname, e.extname, '', NULL"),
+    (EXTENSION, "SELECT n.nspname, e.extname, '', NULL"),
     (
         "policy",
         "SELECT n.nspname, c.relname, p.polname, concat_ws(' ', p.polcmd::text, CASE WHEN p.polpermissive THEN 'permissive' ELSE 'restrictive' END, \
@@ -98,8 +98,9 @@ const SOURCES: &[&str] = &[
 const OURS_NOT: &str = "n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') AND n.nspname NOT LIKE 'pg\\_temp%' \
                         AND n.nspname NOT LIKE 'pg\\_toast\\_temp%'";
 
-/// An extension is the database's and not one tenant's.
 const OWN: &str = "n.nspname = ANY (current_setting('cutover.schemas')::name[])";
+
+/// It is the database's and not one tenant's.
 const EXTENSION: &str = "extension";
 
 /// What an extension brought belongs to the extension. By question; empty where nothing is to be left out.
