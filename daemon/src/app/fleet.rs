@@ -14,6 +14,7 @@ use crate::fleet::drivers::Drivers;
 use crate::fleet::drivers::application::ApplicationList;
 use crate::fleet::instance::{Instances, Ring};
 use crate::fleet::kind::Inner;
+use crate::fleet::limit::Limits;
 use crate::fleet::live::Live;
 use crate::fleet::settings::{Application, ApplicationColumns, Deploy, Http, Load, Notify, Settings};
 use crate::fleet::wave::Waves;
@@ -87,6 +88,8 @@ pub(super) fn fleet_parts(
         drivers: Drivers::new(settings.http.clone(), Client::new()?, clock.clone()),
         application: settings.application.as_ref().map(ApplicationList::new).transpose()?,
         live: Live::new(clock.clone(), most, every),
+        limits: Limits::of(&settings),
+        looks: Limits::of(&settings),
         waves: Waves::new(&settings.waves),
         tasks: TaskTracker::new(),
         db: db.clone(),

@@ -4,6 +4,7 @@ use cutover_shared::fleet::{ErrorClass, FleetItem, StepStatus, Way};
 use cutover_shared::ids::RunId;
 use sha2::{Digest as _, Sha256};
 
+use super::chain::REPLACED;
 use super::driver::StepError;
 use super::runner::Group;
 use crate::hex::hex;
@@ -90,6 +91,11 @@ pub fn kept(row: StepRow) -> StepRow {
         StepStatus::Pending => StepRow { way: Way::Up, started_at: None, completed_at: None, ..row },
         _ => row,
     }
+}
+
+/// Whether a migration never came to this tenant, because another one stands for it.
+pub fn is_replaced(step: &StepRow) -> bool {
+    step.status == StepStatus::Skipped && step.error.as_deref().is_some_and(|why| why.starts_with(REPLACED))
 }
 
 /// The version of a tenant after an item's effect.

@@ -1,11 +1,14 @@
 //! What a tenant still has to get, or to give back, and whether one step may be taken now. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use cutover_shared::fleet::{DriverKind, FleetItem, Way};
 
 use super::driver::Ledger;
 use super::migration::Migration;
+
+/// How the reason begins for which a migration is left out that another one stands for.
+pub const REPLACED: &str = "replaced by ";
 
 /// One step that a plan has for a tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,7 +48,7 @@ pub fn up(
     for (number, migration) in migrations.range(next..=target) {
         let later = migrations.range(*number..=target).map(|(_, later)| later);
         let by = later.skip(1).find(|later| later.replaces.as_deref() == Some(&migration.id));
-        let left_out = by.map(|by| format!("replaced by {}", by.id));
+        let left_out = by.map(|by| format!("{REPLACED}{}", by.id));
         if left_out.is_none() && migration.step(Way::Up, driver).is_none() {
             return Err(NoWay::NoStep { id: migration.id.clone(), driver });
         }
@@ -56,18 +59,21 @@ pub fn up(
     Ok(steps)
 }
 
-/// What a tenant at `version` gives back until it is at `target`, the newest first.
-pub fn down(
-    migrations: &BTreeMap<u32, Migration>,
+/// What a tenant at `version` gives back until it is at `target`, the newest first. `replaced`: what never came to it, because another one
+/// stood for it.
+pub fn down<'a>(
+    migrations: &'a BTreeMap<u32, Migration>,
     version: u32,
     target: u32,
     driver: DriverKind,
-) -> Result<Vec<Planned<'_>>, NoWay> {
+    replaced: &BTreeSet<u32>,
+) -> Result<Vec<Planned<'a>>, NoWay> {
     let next = target.saturating_add(1);
     if next > version {
         return Ok(Vec::new());
     }
-    let back: Vec<&Migration> = migrations.range(next..=version).rev().map(|(_, one)| one).collect();
+    let there = migrations.range(next..=version).filter(|(number, _)| !replaced.contains(number));
+    let back: Vec<&Migration> = there.rev().map(|(_, one)| one).collect();
     let mut steps = Vec::with_capacity(back.len());
     for (at, migration) in back.iter().enumerate() {
         let to = back.get(at + 1).map_or(target, |before| before.version);

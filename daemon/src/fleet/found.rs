@@ -67,20 +67,34 @@ impl Inner {
             Ok(None) => return all(Ok(Resolved::Unknown("the instance was removed".to_owned()))),
             Err(error) => return all(Err(error)),
         };
-        // The lock is free only once nothing of a dead daemon is under way there.
-        let mut session = match self.open_to_migrate(&row).await {
-            Ok(session) => session,
-            Err(error) => return all(Ok(Resolved::Unknown(format!("unreachable: {}", error.text)))),
-        };
-        let mut answers = Vec::with_capacity(says.len());
+        // Those that our own book can't answer for.
+        let mut asked = Vec::with_capacity(says.len());
         for one in says {
-            answers.push(match one {
-                Ok(one) if one.left_out.is_some() => Ok(Resolved::NotDone),
-                Ok(one) => Ok(self.of_step(run, direction, one, &row, migrations, session.as_mut()).await),
-                Err(error) => Err(error.clone()),
+            asked.push(match one {
+                Ok(one) => self.by_book(run, direction, one, &row, migrations).await,
+                Err(error) => Err(Err(error.clone())),
             });
         }
-        session.close().await;
+        if asked.iter().all(Result::is_err) {
+            return asked.into_iter().filter_map(Result::err).collect();
+        }
+        let _place = self.limits.place(&row.host, &row.server).await;
+        // Where it opens, nothing of a dead daemon is under way there any more.
+        let mut session = self.open_to_migrate(&row).await;
+        let mut answers = Vec::with_capacity(says.len());
+        for (one, known) in says.iter().zip(asked) {
+            answers.push(match (one, known, &mut session) {
+                (_, Err(known), _) => known,
+                (Err(error), ..) => Err(error.clone()),
+                (Ok(one), Ok(why), Ok(session)) => {
+                    Ok(self.of_step(run, direction, one, why, &row, migrations, session.as_mut()).await)
+                }
+                (Ok(one), Ok(_), Err(error)) => Ok(unasked(one, direction, migrations, &error.text)),
+            });
+        }
+        if let Ok(session) = session {
+            session.close().await;
+        }
         // The last that is done says where the tenant is.
         let done = says.iter().zip(&answers).filter(|(_, answer)| matches!(answer, Ok(Resolved::Done)));
         if let Some((Ok(last), _)) = done.last() {
@@ -90,11 +104,42 @@ impl Inner {
         answers
     }
 
+    /// What is known of a step without asking the tenant: the answer, as an error. Else what our book has of its end.
+    async fn by_book(
+        &self,
+        run: &RunId,
+        direction: Direction,
+        says: &FleetItem,
+        row: &InstanceRow,
+        migrations: &BTreeMap<u32, Migration>,
+    ) -> Result<Option<String>, Answer> {
+        if says.left_out.is_some() {
+            return Err(Ok(Resolved::NotDone));
+        }
+        let way = way(says, direction);
+        match migrations.get(&says.version).and_then(|known| known.step(way, says.driver)) {
+            None => return Err(Ok(Resolved::Unknown(format!("{} is not recorded any more", says.migration)))),
+            Some(Step::Sql(_)) => return Ok(None),
+            Some(Step::Http(_)) => {}
+        }
+        // It was written down before the first call.
+        let begun = self.begun(run, says).await;
+        let begun = begun.map_err(|error| Err(KindError::new("reading the steps", error)))?;
+        let Some(step) = begun else { return Err(Ok(Resolved::NotDone)) };
+        // Of a deployment our own record is written with the last answer.
+        if is_ours(row) && now(says, way, &Ledger::of_version(row.version)) == Now::Already {
+            return Err(Ok(Resolved::Done));
+        }
+        Ok(step.error)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "a step, and what it is held against")]
     async fn of_step(
         &self,
         run: &RunId,
         direction: Direction,
         says: &FleetItem,
+        why: Option<String>,
         row: &InstanceRow,
         migrations: &BTreeMap<u32, Migration>,
         session: &mut dyn Session,
@@ -104,18 +149,6 @@ impl Inner {
         let Some((migration, step)) = known.and_then(|m| Some((m, m.step(way, says.driver)?))) else {
             return Resolved::Unknown(format!("{} is not recorded any more", says.migration));
         };
-        let mut why = None;
-        if matches!(step, Step::Http(_)) {
-            match self.begun(run, says).await {
-                Ok(Some(step)) => why = step.error,
-                Ok(None) => return Resolved::NotDone,
-                Err(error) => return Resolved::Unknown(error.to_string()),
-            }
-            // Of a deployment our own record is written with the last answer.
-            if is_ours(row) && now(says, way, &Ledger::of_version(row.version)) == Now::Already {
-                return Resolved::Done;
-            }
-        }
         let (timeout, lock_timeout) = times(step, &self.settings);
         let stop = CancellationToken::new();
         let ask = StepAsk {
@@ -147,5 +180,20 @@ impl Inner {
         let mut steps = self.db.fleet_steps(&says.tenant).await?.into_iter();
         let is_it = |step: &StepRow| step.version == says.version && step.run == *run;
         Ok(steps.find(|step| is_it(step) && step.status == StepStatus::Running))
+    }
+}
+
+/// Of a tenant that can't be asked now. SQL is run again without harm, whatever became of it: each step begins by reading the ledger under
+/// the tenant's lock. What was begun over HTTP leaves no such mark.
+fn unasked(
+    says: &FleetItem,
+    direction: Direction,
+    migrations: &BTreeMap<u32, Migration>,
+    error: &str,
+) -> Resolved {
+    let known = migrations.get(&says.version);
+    match known.and_then(|known| known.step(way(says, direction), says.driver)) {
+        Some(Step::Sql(_)) => Resolved::NotDone,
+        _ => Resolved::Unknown(format!("unreachable: {error}")),
     }
 }

@@ -19,6 +19,7 @@ use super::drivers::Drivers;
 use super::drivers::application::ApplicationList;
 use super::halt::Tally;
 use super::item::{self, fleet_item, way};
+use super::limit::Limits;
 use super::live::Live;
 use super::migration::Migration;
 use super::observe::unseen;
@@ -49,6 +50,9 @@ pub struct Inner {
     /// Where a tenant's version is written back that came from there.
     pub application: Option<ApplicationList>,
     pub live: Live,
+    /// Of whoever is changed, in all runs; and of whoever is only looked at, who must not wait for a long change elsewhere.
+    pub limits: Limits,
+    pub looks: Limits,
     pub waves: Waves,
     /// Readings of load.
     pub tasks: TaskTracker,
@@ -135,16 +139,17 @@ impl Kind for FleetKind {
     }
 
     /// Each step was read back on its own connection when it ended, and our book has it. What is left to be shown is that others see
-    /// it too: some tenants of each page are connected to once more.
+    /// it too: some tenants of each page are connected to once more. Whoever was removed or moved meanwhile, or was taken on by another
+    /// run, tells nothing of this one.
     async fn verify(
         &self,
-        _run: &RunId,
+        run: &RunId,
         direction: Direction,
         items: &[StoredItem],
     ) -> Result<Vec<(i64, String)>, KindError> {
         let says: Vec<(i64, FleetItem)> =
             items.iter().map(|item| Ok((item.ord, fleet_item(item)?))).collect::<Result<_, KindError>>()?;
-        let mut wrong = self.not_in_book(&says, direction).await?;
+        let (mut wrong, says) = self.not_in_book(run, says, direction).await?;
         let mut sample: Vec<&TenantId> = Vec::new();
         for at in [0, says.len() / 2] {
             if let Some((_, item)) = says.get(at)
@@ -191,28 +196,31 @@ impl FleetKind {
         Ok(wrong)
     }
 
-    /// Items that our own book does not tell of as they are told.
+    /// Items that our own book does not tell of as they are told; and those of which it tells something of this run.
     async fn not_in_book(
         &self,
-        says: &[(i64, FleetItem)],
+        run: &RunId,
+        says: Vec<(i64, FleetItem)>,
         direction: Direction,
-    ) -> Result<Vec<(i64, String)>, KindError> {
+    ) -> Result<(Vec<(i64, String)>, Vec<(i64, FleetItem)>), KindError> {
         let tenants: BTreeSet<TenantId> = says.iter().map(|(_, item)| item.tenant.clone()).collect();
         let tenants: Vec<TenantId> = tenants.into_iter().collect();
         let steps = self.0.db.fleet_steps_of(&tenants).await;
         let steps = steps.map_err(|error| KindError::new("reading the steps", error))?;
-        let book: BTreeMap<(&TenantId, u32), StepStatus> =
-            steps.iter().map(|step| ((&step.tenant, step.version), step.status)).collect();
-        let mut wrong = Vec::new();
+        let book: BTreeMap<(&TenantId, u32), StepStatus> = steps
+            .iter()
+            .filter(|step| step.run == *run)
+            .map(|step| ((&step.tenant, step.version), step.status))
+            .collect();
+        let (mut wrong, mut ours) = (Vec::new(), Vec::with_capacity(says.len()));
         for (ord, item) in says {
-            let wanted = book::after(way(item, direction));
-            match book.get(&(&item.tenant, item.version)) {
-                Some(status) if *status == wanted => {}
-                Some(status) => wrong.push((*ord, format!("the book says {status}"))),
-                None => wrong.push((*ord, "the book has no such step".to_owned())),
+            let Some(status) = book.get(&(&item.tenant, item.version)) else { continue };
+            if *status != book::after(way(&item, direction)) {
+                wrong.push((ord, format!("the book says {status}")));
             }
+            ours.push((ord, item));
         }
-        Ok(wrong)
+        Ok((wrong, ours))
     }
 }
 
@@ -297,28 +305,35 @@ impl Chained for FleetKind {
             .map_err(|error| KindError::new("reading the summary of the plan", error))?;
         let mut tallies = BTreeMap::new();
         for wave in 1..=self.0.waves.count() {
-            tallies.insert(wave, self.tally(run, wave, &summary).await?);
+            tallies.insert(wave, self.tally(run, wave, &summary, direction).await?);
         }
         let of_all = run.scope == FleetScope::All.to_string();
-        let target = (of_all && direction == Direction::Apply).then_some(summary.target);
-        self.0.live.quiet();
+        let is_up = direction == Direction::Apply && summary.way == Some(Way::Up);
+        let target = (of_all && is_up).then_some(summary.target);
         Ok(Arc::new(FleetPass::new(self.0.clone(), run.clone(), direction, migrations, tallies, target)))
     }
 }
 
 impl FleetKind {
-    /// How a wave of a run has gone since a person last let it go on. A restart of the daemon forgets nothing.
-    async fn tally(&self, run: &RunRow, wave: u32, summary: &FleetSummary) -> Result<Tally, KindError> {
+    /// How a wave of a run has gone since a person last let it go on, by what its items say: so a restart of the daemon forgets none that
+    /// was written down.
+    async fn tally(
+        &self,
+        run: &RunRow,
+        wave: u32,
+        summary: &FleetSummary,
+        direction: Direction,
+    ) -> Result<Tally, KindError> {
         let at = usize::try_from(wave.saturating_sub(1)).unwrap_or(usize::MAX);
         let tenants = summary.waves.get(at).copied().unwrap_or(0);
-        let Some(places) = self.0.waves.places(wave) else {
-            return Ok(Tally { tenants, ..Tally::default() });
-        };
+        let nothing = Tally { tenants, ..Tally::default() };
+        // What failed on the way there says nothing of the way back, which is what helps then.
+        let places = self.0.waves.places(wave).filter(|_| direction == Direction::Apply);
+        let Some(places) = places else { return Ok(nothing) };
         let (from, to) = item::keys(&places);
         let since = run.resumed_at.or(run.started_at).unwrap_or(0);
-        let counts = self.0.db.items_between(&run.id, &from, &to, since).await;
-        let counts = counts.map_err(|error| KindError::new("counting failures", error))?;
-        // One failed item a tenant: it ends its chain.
-        Ok(Tally { tenants, failed: counts.failed + counts.unknown, unreachable: 0 })
+        let wrong = self.0.db.fleet_wrong(&run.id, &from, &to, since).await;
+        let (failed, unreachable) = wrong.map_err(|error| KindError::new("counting failures", error))?;
+        Ok(Tally { failed, unreachable, ..nothing })
     }
 }

@@ -1,7 +1,11 @@
 //! How many tenants at once: in all, of one host, of one database server.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use super::settings::Settings;
 
 /// The most at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,11 +22,33 @@ struct Now {
     servers: HashMap<String, usize>,
 }
 
-/// Who is under way. Cheap to clone.
+impl Now {
+    fn of_host(&self, host: &str) -> usize {
+        self.hosts.get(host).copied().unwrap_or(0)
+    }
+
+    fn of_server(&self, server: &str) -> usize {
+        self.servers.get(server).copied().unwrap_or(0)
+    }
+}
+
+/// Who is under way, of all runs and questions together. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Limits {
     most: Most,
-    now: Arc<Mutex<Now>>,
+    state: Arc<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    now: Mutex<Now>,
+    freed: Notify,
+}
+
+impl State {
+    fn now(&self) -> MutexGuard<'_, Now> {
+        self.now.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// A place; free again when it is dropped.
@@ -30,36 +56,59 @@ pub struct Limits {
 pub struct Ticket {
     host: String,
     server: String,
-    now: Arc<Mutex<Now>>,
+    state: Arc<State>,
 }
 
 impl Limits {
+    /// As they are configured.
+    pub fn of(settings: &Settings) -> Self {
+        Self::new(Most { all: settings.parallel, host: settings.per_host, server: settings.per_server })
+    }
+
     /// Nobody is under way; at least one always may.
     pub fn new(most: Most) -> Self {
         let most = Most { all: most.all.max(1), host: most.host.max(1), server: most.server.max(1) };
-        Self { most, now: Arc::default() }
+        Self { most, state: Arc::default() }
+    }
+
+    /// A place, as soon as there is one. Whoever has a place must not wait for a second.
+    pub async fn place(&self, host: &str, server: &str) -> Ticket {
+        loop {
+            let mut freed = std::pin::pin!(self.state.freed.notified());
+            // From here on nothing that is freed is missed.
+            freed.as_mut().enable();
+            if let Some(ticket) = self.admit(host, server) {
+                return ticket;
+            }
+            freed.await;
+        }
+    }
+
+    /// Whether it is the host or the server that has no place, and not all together.
+    pub fn is_full(&self, host: &str, server: &str) -> bool {
+        let now = self.state.now();
+        now.of_host(host) >= self.most.host || now.of_server(server) >= self.most.server
     }
 
     /// A place, if there is one.
     pub fn admit(&self, host: &str, server: &str) -> Option<Ticket> {
-        let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
-        let of = |counts: &HashMap<String, usize>, name: &str| counts.get(name).copied().unwrap_or(0);
-        if now.all >= self.most.all
-            || of(&now.hosts, host) >= self.most.host
-            || of(&now.servers, server) >= self.most.server
-        {
+        let mut now = self.state.now();
+        let has_room = now.all < self.most.all
+            && now.of_host(host) < self.most.host
+            && now.of_server(server) < self.most.server;
+        if !has_room {
             return None;
         }
         now.all += 1;
         *now.hosts.entry(host.to_owned()).or_default() += 1;
         *now.servers.entry(server.to_owned()).or_default() += 1;
-        Some(Ticket { host: host.to_owned(), server: server.to_owned(), now: self.now.clone() })
+        Some(Ticket { host: host.to_owned(), server: server.to_owned(), state: self.state.clone() })
     }
 }
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut now = self.state.now();
         now.all = now.all.saturating_sub(1);
         let less = |counts: &mut HashMap<String, usize>, name: &str| {
             let left = counts.get(name).copied().unwrap_or(0).saturating_sub(1);
@@ -71,6 +120,8 @@ impl Drop for Ticket {
         };
         less(&mut now.hosts, &self.host);
         less(&mut now.servers, &self.server);
+        drop(now);
+        self.state.freed.notify_waiters();
     }
 }
 
@@ -79,6 +130,19 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[tokio::test]
+    async fn whoever_waits_gets_the_place_that_is_freed() {
+        let limits = Limits::new(Most { all: 2, host: 2, server: 1 });
+        let held = limits.admit("h", "h:1").unwrap();
+        assert!(limits.is_full("h", "h:1") && !limits.is_full("h", "h:2"));
+        let waiting = limits.clone();
+        let mut waits = Box::pin(async move { waiting.place("h", "h:1").await });
+        assert!(futures::poll!(&mut waits).is_pending());
+        drop(held);
+        drop(waits.await);
+        assert!(!limits.is_full("h", "h:1"));
+    }
 
     proptest! {
         #[test]
@@ -107,7 +171,7 @@ mod tests {
                 }
             }
             held.clear();
-            let now = limits.now.lock().unwrap();
+            let now = limits.state.now();
             prop_assert!(now.all == 0 && now.hosts.is_empty() && now.servers.is_empty());
         }
     }

@@ -1,6 +1,7 @@
 //! What is known of servers while runs go: who is throttled, and why.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -19,7 +20,20 @@ struct Inner {
     most: f64,
     every: Duration,
     servers: Mutex<BTreeMap<String, Server>>,
+    /// Passes that ask.
+    passes: AtomicUsize,
     read: Notify,
+}
+
+/// One pass asks as long as it has this; after the last nothing is known any more.
+pub struct Asking(Live);
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        if self.0.0.passes.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.0.servers().clear();
+        }
+    }
 }
 
 #[derive(Clone, Debug, Default)]
@@ -28,7 +42,8 @@ struct Server {
     reading: Option<(Result<f64, String>, Duration)>,
     /// Somebody reads it now.
     asked: bool,
-    throttled_since: Option<i64>,
+    /// Since when it waits, or can't be read.
+    told_since: Option<i64>,
 }
 
 /// What the load of a server says.
@@ -45,8 +60,14 @@ pub enum Load {
 impl Live {
     /// `most`: above it a server takes no further tenant; a reading counts for `every`.
     pub fn new(clock: Clock, most: f64, every: Duration) -> Self {
-        let (servers, read) = (Mutex::default(), Notify::new());
-        Self(Arc::new(Inner { clock, most, every, servers, read }))
+        let (servers, read, passes) = (Mutex::default(), Notify::new(), AtomicUsize::new(0));
+        Self(Arc::new(Inner { clock, most, every, servers, passes, read }))
+    }
+
+    /// A pass begins to ask.
+    pub fn asking(&self) -> Asking {
+        self.0.passes.fetch_add(1, Ordering::SeqCst);
+        Asking(self.clone())
     }
 
     /// Whether another tenant of this server may begin.
@@ -54,27 +75,46 @@ impl Live {
         let now = self.0.clock.monotonic();
         let mut servers = self.servers();
         let one = servers.entry(server.to_owned()).or_default();
-        let fresh = one.reading.as_ref().filter(|(_, at)| now.saturating_sub(*at) < self.0.every);
-        match fresh {
-            Some((Ok(load), _)) if *load <= self.0.most => Load::Fine,
-            Some(_) => Load::Wait,
-            None if one.asked => Load::Wait,
-            None => {
+        let is_fresh = |at: Duration| now.saturating_sub(at) < self.0.every;
+        match &one.reading {
+            Some((reading, at)) if is_fresh(*at) => self.means(reading),
+            _ if !one.asked => {
                 one.asked = true;
                 Load::Ask
             }
+            // Nobody waits for a query that failed the last time.
+            Some((Err(_), _)) => Load::Fine,
+            _ => Load::Wait,
         }
     }
 
-    /// What the query answered. A server that does not answer counts as too busy.
+    /// Whether a server is above its most, by the newest reading; asks nothing.
+    pub fn is_busy(&self, server: &str) -> bool {
+        let servers = self.servers();
+        let reading = servers.get(server).and_then(|one| one.reading.as_ref());
+        reading.is_some_and(|(reading, _)| self.means(reading) == Load::Wait)
+    }
+
+    /// A query that fails holds nothing back: it is asked on the database of the tenant that comes next, and if that one is gone the
+    /// server would stand for all others.
+    fn means(&self, reading: &Result<f64, String>) -> Load {
+        match reading {
+            Ok(load) if *load > self.0.most => Load::Wait,
+            _ => Load::Fine,
+        }
+    }
+
+    /// What the query answered.
     pub fn answered(&self, server: &str, reading: Result<f64, String>) {
         let (now, wall) = (self.0.clock.monotonic(), self.0.clock.now());
         let mut servers = self.servers();
-        let one = servers.entry(server.to_owned()).or_default();
-        let fine = matches!(reading, Ok(load) if load <= self.0.most);
-        one.throttled_since = if fine { None } else { one.throttled_since.or(Some(wall)) };
-        one.reading = Some((reading, now));
-        one.asked = false;
+        // Gone where the last pass has ended meanwhile.
+        if let Some(one) = servers.get_mut(server) {
+            let is_told = reading.is_err() || self.means(&reading) == Load::Wait;
+            one.told_since = if is_told { one.told_since.or(Some(wall)) } else { None };
+            one.reading = Some((reading, now));
+            one.asked = false;
+        }
         drop(servers);
         self.0.read.notify_waiters();
     }
@@ -88,19 +128,14 @@ impl Live {
         }
     }
 
-    /// No run asks any more: what was read is forgotten.
-    pub fn quiet(&self) {
-        self.servers().clear();
-    }
-
-    /// Servers that wait now.
+    /// Servers that wait now, and those whose load can't be read.
     pub fn throttles(&self) -> Vec<Throttle> {
         let most = self.0.most;
         let told = |(server, one): (&String, &Server)| {
-            let since = one.throttled_since?;
+            let since = one.told_since?;
             let reason = match &one.reading {
                 Some((Ok(load), _)) => format!("load {load} is more than {most} (fleet.load_most)"),
-                Some((Err(why), _)) => format!("its load can't be read: {why}"),
+                Some((Err(why), _)) => format!("nothing waits, but its load can't be read: {why}"),
                 None => return None,
             };
             Some(Throttle { server: server.clone(), reason, since })
@@ -136,10 +171,38 @@ mod tests {
         live.answered("db:5432", Ok(10.0));
         assert_eq!(live.load("db:5432"), Load::Fine);
         assert!(live.throttles().is_empty());
-        live.answered("other:5432", Err("time-out".into()));
-        assert_eq!(live.load("other:5432"), Load::Wait);
-        assert_eq!(live.throttles()[0].reason, "its load can't be read: time-out");
-        live.quiet();
+    }
+
+    #[test]
+    fn a_query_that_fails_holds_nothing_back_and_is_told() {
+        let clock = Clock::manual(1_000);
+        let live = Live::new(clock.clone(), 10.0, Duration::from_secs(5));
+        assert_eq!(live.load("db:5432"), Load::Ask);
+        live.answered("db:5432", Err("time-out".into()));
+        assert_eq!(live.load("db:5432"), Load::Fine);
+        assert!(!live.is_busy("db:5432"));
+        assert_eq!(live.throttles()[0].reason, "nothing waits, but its load can't be read: time-out");
+        // Asked again, nobody waits for what may fail again.
+        clock.advance(Duration::from_secs(6));
+        assert_eq!(live.load("db:5432"), Load::Ask);
+        assert_eq!(live.load("db:5432"), Load::Fine);
+        live.answered("db:5432", Ok(11.0));
+        assert_eq!(live.load("db:5432"), Load::Wait);
+        assert!(live.is_busy("db:5432"));
+    }
+
+    #[test]
+    fn readings_last_as_long_as_any_pass_asks() {
+        let live = Live::new(Clock::manual(1_000), 10.0, Duration::from_secs(5));
+        let (one, other) = (live.asking(), live.asking());
+        assert_eq!(live.load("db:5432"), Load::Ask);
+        live.answered("db:5432", Ok(14.0));
+        drop(one);
+        assert_eq!(live.throttles().len(), 1, "the other one asks still");
+        drop(other);
+        assert!(live.throttles().is_empty());
+        // An answer that comes too late is nobody's.
+        live.answered("db:5432", Ok(14.0));
         assert!(live.throttles().is_empty());
     }
 }

@@ -12,7 +12,7 @@ mod halt;
 pub mod instance;
 mod item;
 pub mod kind;
-mod limit;
+pub mod limit;
 pub mod live;
 pub mod migration;
 mod observe;

@@ -29,6 +29,7 @@ impl Inner {
     /// Connects, reads the ledger and, where it is asked for, the schema; changes nothing.
     pub(super) async fn observe(&self, row: &InstanceRow, with_schema: bool) -> Result<Seen, KindError> {
         let looked = async {
+            let _place = self.looks.place(&row.host, &row.server).await;
             let mut session = self.open(row, Purpose::Look).await?;
             let ledger = session.ledger().clone();
             let schema = if with_schema { Some(session.schema().await) } else { None };

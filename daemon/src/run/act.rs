@@ -1,13 +1,16 @@
 //! What an operator can do with a run. Each act is one unit with its audit record; asking again for what is already
 //! so is no error.
 
+use std::collections::BTreeSet;
+
 use cutover_shared::ids::{Digest, RunId};
 use cutover_shared::run::{GateView, ItemState, Reversibility, RunState, RunView};
 use serde_json::json;
 
+use super::chain::Chained;
 use super::engine::Engine;
 use super::error::RunError;
-use super::kind::Direction;
+use super::kind::{Direction, Effect};
 use crate::audit::Who;
 use crate::store::{ItemChange, Lane, RunOp, RunPatch, RunRow, StoredItem, Unit, WriteError};
 
@@ -168,18 +171,53 @@ impl Engine {
         let detail = json!({ "failed": row.counts.failed });
         let at = self.0.clock.now();
         self.write_move(&row, "retry", FROM, RunState::Paused, patch, who, detail).await?;
-        for (state, picked) in [(ItemState::Failed, false), (ItemState::Skipped, true)] {
-            self.requeue(id, state, picked, at, &pick).await?;
+        match self.0.kind(&row)?.effect() {
+            Effect::Chained(chained) => {
+                let mut chains = BTreeSet::new();
+                for state in [ItemState::Failed, ItemState::Skipped] {
+                    self.broken_chains(id, state, chained, &pick, &mut chains).await?;
+                }
+                // Whole chains: what one item held up is held up again, unless that one is tried too.
+                let of_them =
+                    |item: &StoredItem| chained.place(item).is_ok_and(|place| chains.contains(&place.chain));
+                for state in [ItemState::Failed, ItemState::Stale, ItemState::Skipped] {
+                    self.requeue(id, state, at, &of_them).await?;
+                }
+            }
+            _ => self.requeue(id, ItemState::Failed, at, &pick).await?,
         }
         self.resume_run(id, row.rate, who).await
     }
 
-    /// Puts picked items of a state back in the queue; of skipped ones those that another one held up.
+    /// Names chains with picked items of a state that failed, or that another one held up.
+    async fn broken_chains(
+        &self,
+        id: &RunId,
+        state: ItemState,
+        chained: &dyn Chained,
+        pick: &(impl Fn(&StoredItem) -> bool + Send + Sync),
+        chains: &mut BTreeSet<String>,
+    ) -> Result<(), RunError> {
+        let is_held_up =
+            |item: &StoredItem| item.reason.as_deref().is_some_and(|why| why.starts_with(super::BLOCKED));
+        let mut after = None;
+        loop {
+            let items = self.0.db.items(id, Some(state), after, RETRIED).await?;
+            let Some(last) = items.last() else { return Ok(()) };
+            after = Some(last.ord);
+            for item in items.iter().filter(|item| pick(item)) {
+                if state == ItemState::Failed || is_held_up(item) {
+                    chains.insert(chained.place(item)?.chain);
+                }
+            }
+        }
+    }
+
+    /// Puts picked items of a state back in the queue.
     async fn requeue(
         &self,
         id: &RunId,
         from: ItemState,
-        held_up: bool,
         at: i64,
         pick: &(impl Fn(&StoredItem) -> bool + Send + Sync),
     ) -> Result<(), RunError> {
@@ -188,11 +226,9 @@ impl Engine {
             let items = self.0.db.items(id, Some(from), after, RETRIED).await?;
             let Some(last) = items.last() else { return Ok(()) };
             after = Some(last.ord);
-            let is_held_up =
-                |item: &StoredItem| item.reason.as_deref().is_some_and(|why| why.starts_with(super::BLOCKED));
             let rows: Vec<_> = items
                 .iter()
-                .filter(|item| (!held_up || is_held_up(item)) && pick(item))
+                .filter(|item| pick(item))
                 .map(|item| ItemChange {
                     ord: item.ord,
                     from,

@@ -74,6 +74,12 @@ pub trait Pass: Send + Sync {
     /// A place for this chain now; it is free again when the ticket is dropped. None: not now.
     fn admit(&self, chain: &Chain) -> Option<Box<dyn Send>>;
 
+    /// Whether it is its lane that a chain waits for, and not a place among all: such a chain keeps nobody of another lane from being ready.
+    fn is_held(&self, chain: &Chain) -> bool {
+        let _ = chain;
+        false
+    }
+
     /// Ends when [`Pass::admit`] may answer otherwise without any chain having ended.
     async fn freed(&self);
 

@@ -3,9 +3,10 @@
 
 mod choose;
 mod feed;
+mod window;
 mod write;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,22 +16,17 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use self::choose::choose;
+use self::choose::Room;
 use self::feed::Feed;
+use self::window::Window;
 use self::write::{Heard, intents, outcomes, put_back};
 use super::approval::ApprovedPlan;
 use super::chain::{Chain, Chained, Pass, Told, Word};
-use super::drive::{Halt, lease, passed, stand, states};
+use super::drive::{Again, Halt, lease, passed, stand, states};
 use super::engine::Inner;
 use super::kind::Direction;
 use super::progress::pace;
 use crate::store::{Lane, RunRow, UNIT_ROWS, Unit};
-
-/// Chains that were read: whoever finds no place lets those behind pass.
-const READ: usize = 1_024;
-
-/// Chains whose intents are durable and which wait for a place, at the most: after a crash each of them is asked about.
-const READY: usize = 256;
 
 /// How often a pass looks whether its run was told to stand, while chains take their time.
 const LOOK: Duration = Duration::from_millis(250);
@@ -43,12 +39,18 @@ pub(super) async fn pass(
     kind: &dyn Chained,
     direction: Direction,
 ) -> Result<(), Halt> {
-    let pass = kind.pass(row, direction).await?;
+    let mut again = Again::default();
+    let pass = loop {
+        match kind.pass(row, direction).await {
+            Ok(pass) => break pass,
+            Err(error) => again.after(inner, plan, error).await?,
+        }
+    };
     let (words, heard) = mpsc::channel(UNIT_ROWS);
     let mut course = Course {
         desk: Desk { inner, row, plan, direction, pass },
         feed: Feed::new(inner, row, kind, direction),
-        read: VecDeque::new(),
+        window: Window::default(),
         ready: VecDeque::new(),
         words,
         heard: Heard::default(),
@@ -66,6 +68,10 @@ pub(super) async fn pass(
         // The store or the kind does not answer: what is under way ends where it can, and is asked about later.
         course.stop.cancel();
         while course.flight.join_next().await.is_some() {}
+    }
+    if matches!(outcome, Err(Halt::Kind(_))) {
+        // A person goes on from here: what was not begun need not be asked about.
+        put_back(&course.desk, course.ready.drain(..).collect()).await?;
     }
     outcome?;
     match course.standing {
@@ -101,7 +107,7 @@ struct Desk<'a> {
 struct Course<'a> {
     desk: Desk<'a>,
     feed: Feed<'a>,
-    read: VecDeque<Chain>,
+    window: Window,
     /// Their intents are durable.
     ready: VecDeque<Chain>,
     words: mpsc::Sender<Word>,
@@ -149,7 +155,7 @@ impl<'a> Course<'a> {
             if idle && self.standing.is_some() {
                 return put_back(&self.desk, self.ready.drain(..).collect()).await;
             }
-            if idle && self.ready.is_empty() && self.read.is_empty() && self.feed.has_ended() {
+            if idle && self.ready.is_empty() && self.window.is_empty() && self.feed.has_ended() {
                 return Ok(());
             }
             let pass = self.desk.pass.clone();
@@ -220,6 +226,7 @@ impl<'a> Course<'a> {
                 continue;
             };
             let Some(chain) = self.ready.remove(at) else { return };
+            self.window.moved(&chain.lane, self.desk.inner.clock.monotonic());
             self.under_way += 1;
             let told = Told::new(self.words.clone(), self.stop.clone());
             let pass = self.desk.pass.clone();
@@ -236,10 +243,13 @@ impl<'a> Course<'a> {
 
     /// Writes intents of the next chains; how long to wait before a paced run may take more.
     async fn take(&mut self) -> Result<(Taken<'a>, Duration), Halt> {
-        while self.read.len() < READ && !self.feed.has_ended() {
+        while self.window.has_room() && !self.feed.has_ended() {
             let chains = self.feed.next().await?;
-            self.desk.pass.prepare(&chains).await?;
-            self.read.extend(chains);
+            let mut again = Again::default();
+            while let Err(error) = self.desk.pass.prepare(&chains).await {
+                again.after(self.desk.inner, self.desk.plan, error).await?;
+            }
+            self.window.add(chains);
         }
         let paced = self.desk.row.rate.is_some();
         if let Some(rate) = self.desk.row.rate {
@@ -250,18 +260,20 @@ impl<'a> Course<'a> {
             }
         }
         if self.under_way + self.ready.len() == 0
-            && let Some(next) = self.read.front()
+            && let Some(next) = self.window.stage()
         {
-            self.stage = next.stage;
+            self.stage = next;
         }
-        let most = if paced { 1 } else { READY };
-        let places = choose(&self.read, &self.ready, self.stage, most);
-        let mut chosen: Vec<Chain> =
-            places.iter().rev().filter_map(|place| self.read.remove(*place)).collect();
+        let pass = &self.desk.pass;
+        let held: BTreeSet<&str> =
+            self.ready.iter().filter(|chain| pass.is_held(chain)).map(|chain| chain.lane.as_str()).collect();
+        let room = Room { paced, held: &held };
+        let chosen = self.window.take(&self.ready, self.stage, &room);
         if chosen.is_empty() {
-            return Ok((None, LOOK));
+            let now = self.desk.inner.clock.monotonic();
+            let reads_on = !self.feed.has_ended() && self.window.put_aside(&self.ready, now);
+            return Ok((None, if reads_on { Duration::ZERO } else { LOOK }));
         }
-        chosen.reverse();
         self.taken += chosen.iter().map(|chain| chain.items.len() as u64).sum::<u64>();
         Ok((Some(intents(self.desk.clone(), chosen).boxed()), LOOK))
     }

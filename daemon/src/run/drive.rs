@@ -81,7 +81,11 @@ async fn step(inner: &Inner, id: &RunId) -> Result<bool, RunError> {
         take_lease(inner, &row).await?;
         match outside::resolve_leased(inner, &row, outside).await {
             Ok(()) => {}
-            Err(Halt::Kind(error)) => return pause(inner, &row, &error.to_string()).await,
+            Err(Halt::Kind(error)) if row.state.is_moving() => {
+                return pause(inner, &row, &error.to_string()).await;
+            }
+            // It stands already: asked again, ever slower.
+            Err(Halt::Kind(error)) => return Err(error.into()),
             Err(Halt::Moved) => return Ok(true),
             Err(Halt::Error(error)) => return Err(error),
         }
@@ -204,7 +208,7 @@ async fn attempt(
     direction: Direction,
     items: &[StoredItem],
 ) -> Result<(), Halt> {
-    let mut waits = Waits::default().take(TRIES - 1);
+    let mut again = Again::default();
     loop {
         let tried = match kind.effect() {
             Effect::Local(local) => local::chunk(inner, plan, direction, local, items).await,
@@ -213,13 +217,35 @@ async fn attempt(
             Effect::Chained(_) => Ok(()),
         };
         match tried {
-            Err(Halt::Kind(error)) if !inner.is_held(plan.run()) => {
-                let Some(wait) = waits.next() else { return Err(Halt::Kind(error)) };
-                tracing::warn!(%error, "trying the chunk again");
-                inner.clock.sleep(wait).await;
-            }
+            Err(Halt::Kind(error)) => again.after(inner, plan, error).await?,
             other => return other,
         }
+    }
+}
+
+/// Tries of something that does not answer.
+pub(super) struct Again(std::iter::Take<Waits>);
+
+impl Default for Again {
+    fn default() -> Self {
+        Self(Waits::default().take(TRIES - 1))
+    }
+}
+
+impl Again {
+    /// Waits before the next try; the error itself, where there is none.
+    pub(super) async fn after(
+        &mut self,
+        inner: &Inner,
+        plan: &ApprovedPlan,
+        error: KindError,
+    ) -> Result<(), Halt> {
+        let Some(wait) = self.0.next().filter(|_| !inner.is_held(plan.run())) else {
+            return Err(Halt::Kind(error));
+        };
+        tracing::warn!(%error, "trying it again");
+        inner.clock.sleep(wait).await;
+        Ok(())
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod chain;
 mod crash;
+mod lanes;
 mod rules;
 mod toys;
 

@@ -293,13 +293,7 @@ pub trait FleetRead {
     async fn fleet_common_schema(&self, driver: DriverKind, version: u32) -> Read<Option<String>>;
     /// How many are sealed with another key.
     async fn fleet_other_key(&self, key: &str) -> Read<u64>;
-    /// Items of a run by state, of those whose key is from `from` and below `to`. Of those that ended, only what was touched at
-    /// `since` or later; what is still to be done always counts.
-    async fn items_between(
-        &self,
-        run: &RunId,
-        from: &str,
-        to: &str,
-        since: i64,
-    ) -> Read<cutover_shared::run::Counts>;
+    /// Tenants with items of a run whose key is from `from` and below `to`, and that ended so at `since` or later: failed or unknown,
+    /// and unreachable. Each counts once, however many items it has; its own part of a key is all but the last five characters.
+    async fn fleet_wrong(&self, run: &RunId, from: &str, to: &str, since: i64) -> Read<(u64, u64)>;
 }

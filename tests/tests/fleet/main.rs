@@ -4,6 +4,7 @@
 mod application;
 mod http;
 mod killed;
+mod one_database;
 mod postgres;
 mod postgres_parts;
 mod schema;

@@ -172,3 +172,23 @@ async fn a_refused_statement_may_be_run_again() {
     assert_eq!(Asks::default().up(&mut session, KIND, &step).await, Ok(StepEnd::Done));
     session.close().await;
 }
+
+#[tokio::test]
+async fn an_index_of_somebody_else_is_not_taken_for_ours() {
+    let database = database().await;
+    let mut session = open(KIND, &database.url).await;
+    let asks = Asks::default();
+    asks.up(&mut session, KIND, &sql(1, ROWS, None)).await.unwrap();
+    database.psql("CREATE INDEX notes_slug ON notes (slug)").await.unwrap();
+    let step = alone(2, "CREATE UNIQUE INDEX CONCURRENTLY notes_slug ON notes (slug);\n");
+    // However often: it is not unique.
+    for _ in 0..2 {
+        let refused = asks.up(&mut session, KIND, &step).await.unwrap_err();
+        assert_eq!(refused.code.as_deref(), Some("42P07"), "{refused}");
+        session.close().await;
+        session = open(KIND, &database.url).await;
+    }
+    database.psql("DROP INDEX notes_slug").await.unwrap();
+    assert_eq!(asks.up(&mut session, KIND, &step).await, Ok(StepEnd::Done));
+    session.close().await;
+}

@@ -89,10 +89,14 @@ fn a_replaced_migration_is_left_out_where_it_was_not_run_and_stays_where_it_was(
 fn a_way_that_is_missing_is_told_before_anything_is_done() {
     let known = all([migration(1, true, None), migration(2, false, None), migration(3, true, None)]);
     assert_eq!(
-        down(&known, 3, 0, DriverKind::Postgres).unwrap_err().to_string(),
+        down(&known, 3, 0, DriverKind::Postgres, &BTreeSet::new()).unwrap_err().to_string(),
         "0002_m has no way down for postgres databases: add 0002_m.down.sql, or go back no further than to 2"
     );
-    assert_eq!(down(&known, 3, 2, DriverKind::Postgres).unwrap().len(), 1);
+    assert_eq!(down(&known, 3, 2, DriverKind::Postgres, &BTreeSet::new()).unwrap().len(), 1);
+    // What never came to a tenant needs no way back.
+    let back = down(&known, 3, 0, DriverKind::Postgres, &BTreeSet::from([2])).unwrap();
+    let told: Vec<_> = back.iter().map(|step| (step.from, step.to)).collect();
+    assert_eq!(told, [(3, 1), (1, 0)]);
     assert_eq!(
         up(&known, 0, 3, DriverKind::Http).unwrap_err().to_string(),
         "0001_m has nothing for http databases: add 0001_m.up.toml"

@@ -22,6 +22,7 @@ use crate::fleet::credential;
 use crate::fleet::driver::{Purpose, StepAsk, StepEnd};
 use crate::fleet::drivers::Drivers;
 use crate::fleet::kind::Inner;
+use crate::fleet::limit::Limits;
 use crate::fleet::live::Live;
 use crate::fleet::migration::Step;
 use crate::fleet::registry::{read, row};
@@ -61,6 +62,8 @@ fn inner(db: &Db, clock: &Clock, seal: Seal, settings: Settings) -> Arc<Inner> {
         faults: Faults::none(),
         drivers: Drivers::new(settings.http.clone(), Client::new().unwrap(), clock.clone()),
         live: Live::new(clock.clone(), 10.0, Duration::from_secs(5)),
+        limits: Limits::of(&settings),
+        looks: Limits::of(&settings),
         waves: Waves::new(&settings.waves),
         settings,
         tasks: TaskTracker::new(),

@@ -3,7 +3,7 @@
 
 mod source;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use cutover_shared::fleet::{DriverKind, FLEET, FleetScope, InstanceState, LintFinding, Way};
 use cutover_shared::ids::TenantId;
@@ -13,6 +13,7 @@ use serde_json::json;
 
 use self::source::Steps;
 use super::Fleet;
+use super::book;
 use super::chain::{self, NoWay, Planned};
 use super::error::FleetError;
 use super::migration::Migration;
@@ -21,7 +22,7 @@ use super::registry::{self, Registry};
 use super::runner::TARGET;
 use crate::audit::Who;
 use crate::run::Draft;
-use crate::store::{InstanceFilter, InstanceRow, Lane, UNIT_ROWS, Unit};
+use crate::store::{InstanceFilter, InstanceRow, Lane, ReadError, UNIT_ROWS, Unit};
 
 /// Raised when the same world would give another plan.
 const RULES: u32 = 1;
@@ -167,7 +168,7 @@ impl Fleet {
         migrations: &BTreeMap<u32, Migration>,
     ) -> Result<Asked, FleetError> {
         let mut asked = Asked::default();
-        let mut versions: BTreeMap<(DriverKind, u32), (u64, TenantId)> = BTreeMap::new();
+        let mut versions: BTreeMap<(DriverKind, u32, BTreeSet<u32>), (u64, TenantId)> = BTreeMap::new();
         let mut after: Option<(u32, String)> = None;
         loop {
             let place = after.as_ref().map(|(place, tenant)| (*place, tenant.as_str()));
@@ -175,23 +176,43 @@ impl Fleet {
             let Some(last) = rows.last() else { break };
             after = Some((last.place_in_waves, last.tenant.0.clone()));
             asked.tenants += rows.len() as u64;
+            let mut replaced = self.replaced(&rows, aim).await?;
             let (old, fresh): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| self.is_old(row, aim));
             asked.asked += old.len() as u64;
             let seen = self.look(&old, aim).await?;
             let reached = seen.into_iter().zip(&old).filter_map(|(seen, row)| Some((row, seen.version?)));
             let known = fresh.iter().filter(|row| row.state == InstanceState::Connected);
             for (row, version) in reached.chain(known.map(|row| (row, row.version))) {
-                let one = versions.entry((row.driver, version)).or_insert_with(|| (0, row.tenant.clone()));
+                let replaced = replaced.remove(&row.tenant).unwrap_or_default();
+                let one = versions.entry((row.driver, version, replaced));
+                let one = one.or_insert_with(|| (0, row.tenant.clone()));
                 one.0 += 1;
             }
         }
-        for ((driver, version), (tenants, example)) in versions {
-            let steps = steps(migrations, version, aim, driver);
+        for ((driver, version, replaced), (tenants, example)) in versions {
+            let steps = steps(migrations, version, aim, driver, &replaced);
             if let Err(way) = steps {
                 return Err(FleetError::NoWay { way, tenants, example });
             }
         }
         Ok(asked)
+    }
+
+    /// By tenant, what never came to it because another migration stands for it: on the way back it is left out again.
+    async fn replaced(
+        &self,
+        rows: &[InstanceRow],
+        aim: Aim,
+    ) -> Result<HashMap<TenantId, BTreeSet<u32>>, ReadError> {
+        let mut replaced: HashMap<TenantId, BTreeSet<u32>> = HashMap::new();
+        if aim.way == Way::Down {
+            let tenants: Vec<TenantId> = rows.iter().map(|row| row.tenant.clone()).collect();
+            let steps = self.inner.db.fleet_steps_of(&tenants).await?;
+            for step in steps.into_iter().filter(book::is_replaced) {
+                replaced.entry(step.tenant).or_default().insert(step.version);
+            }
+        }
+        Ok(replaced)
     }
 
     /// Whether what is known of an instance is too old for a plan. Whoever can't be reached is asked by the clock.
@@ -224,14 +245,15 @@ struct Asked {
 }
 
 /// What a tenant at `version` has to do.
-pub(super) fn steps(
-    migrations: &BTreeMap<u32, Migration>,
+pub(super) fn steps<'a>(
+    migrations: &'a BTreeMap<u32, Migration>,
     version: u32,
     aim: Aim,
     driver: DriverKind,
-) -> Result<Vec<Planned<'_>>, NoWay> {
+    replaced: &BTreeSet<u32>,
+) -> Result<Vec<Planned<'a>>, NoWay> {
     match aim.way {
         Way::Up => chain::up(migrations, version, aim.to, driver),
-        Way::Down => chain::down(migrations, version, aim.to, driver),
+        Way::Down => chain::down(migrations, version, aim.to, driver, replaced),
     }
 }

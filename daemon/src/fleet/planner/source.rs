@@ -64,9 +64,14 @@ impl<'a> Steps<'a> {
         }
     }
 
-    fn add(&mut self, row: &InstanceRow, items: &mut Vec<(String, String)>) -> Result<(), KindError> {
+    fn add(
+        &mut self,
+        row: &InstanceRow,
+        replaced: &BTreeSet<u32>,
+        items: &mut Vec<(String, String)>,
+    ) -> Result<(), KindError> {
         self.summary.tenants += 1;
-        let planned = steps(self.migrations, row.version, self.aim, row.driver)
+        let planned = steps(self.migrations, row.version, self.aim, row.driver, replaced)
             .map_err(|error| KindError::new("planning a tenant", error))?;
         if planned.is_empty() {
             self.summary.at_target += 1;
@@ -184,8 +189,10 @@ impl PlanSource for Steps<'_> {
         let Some(last) = rows.last() else { return Ok(None) };
         self.after = Some((last.place_in_waves, last.tenant.0.clone()));
         let mut items = Vec::new();
+        let replaced = self.fleet.replaced(&rows, self.aim).await;
+        let mut replaced = replaced.map_err(|error| KindError::new("reading the steps", error))?;
         for row in &rows {
-            self.add(row, &mut items)?;
+            self.add(row, &replaced.remove(&row.tenant).unwrap_or_default(), &mut items)?;
         }
         Ok(Some(items))
     }

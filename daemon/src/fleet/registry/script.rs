@@ -58,7 +58,7 @@ struct Refused {
 }
 
 fn refused(piece: &Piece<'_>, in_transaction: bool) -> Option<Refused> {
-    const CONTROL: [&[&str]; 13] = [
+    const CONTROL: [&[&str]; 14] = [
         &["begin"],
         &["start", "transaction"],
         &["commit"],
@@ -72,6 +72,8 @@ fn refused(piece: &Piece<'_>, in_transaction: bool) -> Option<Refused> {
         &["set", "session", "characteristics"],
         &["attach"],
         &["detach"],
+        // Drops our lock of the tenant, too.
+        &["discard", "all"],
     ];
     if let Some(words) = CONTROL.iter().find(|words| piece.begins(words)) {
         let is_file = matches!(words, [only] if ["attach", "detach"].contains(only));
@@ -105,17 +107,25 @@ fn refused(piece: &Piece<'_>, in_transaction: bool) -> Option<Refused> {
 
 /// What PostgreSQL (and, for VACUUM, SQLite) refuses in a transaction.
 fn outside_only(piece: &Piece<'_>) -> Option<&'static str> {
-    const BEGINNINGS: [(&[&str], &str); 9] = [
+    const BEGINNINGS: [(&[&str], &str); 8] = [
         (&["vacuum"], "VACUUM"),
         (&["create", "database"], "CREATE DATABASE"),
         (&["drop", "database"], "DROP DATABASE"),
         (&["create", "tablespace"], "CREATE TABLESPACE"),
         (&["drop", "tablespace"], "DROP TABLESPACE"),
         (&["alter", "system"], "ALTER SYSTEM"),
-        (&["reindex", "database"], "REINDEX DATABASE"),
-        (&["reindex", "system"], "REINDEX SYSTEM"),
-        (&["discard", "all"], "DISCARD ALL"),
+        (&["create", "subscription"], "CREATE SUBSCRIPTION"),
+        (&["drop", "subscription"], "DROP SUBSCRIPTION"),
     ];
+    let what =
+        piece.tokens.iter().find(|token| token.is_any(&["index", "table", "schema", "database", "system"]));
+    if piece.begins(&["reindex"]) && what.is_some_and(|what| what.is_any(&["database", "system"])) {
+        return Some("REINDEX of a database");
+    }
+    // Without a table it is of all tables.
+    if piece.begins(&["cluster"]) && piece.tokens.iter().skip(1).all(|token| token.is("verbose")) {
+        return Some("CLUSTER of all tables");
+    }
     if let Some((_, what)) = BEGINNINGS.iter().find(|(words, _)| piece.begins(words)) {
         return Some(what);
     }

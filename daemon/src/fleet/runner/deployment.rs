@@ -17,7 +17,9 @@ impl Walk<'_> {
             return told.clone();
         }
         let mut ledger = Ledger::of_version(known_version(row, told.version()));
-        ledger.rows.retain(|version, _| self.pass.migrations.contains_key(version));
+        ledger.rows.retain(|version, _| {
+            self.pass.migrations.contains_key(version) && !self.pass.is_replaced(&row.tenant, *version)
+        });
         ledger
     }
 

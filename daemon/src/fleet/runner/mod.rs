@@ -22,8 +22,7 @@ use super::book::{self, Note};
 use super::halt::{Tally, halt};
 use super::item::{fleet_item, way};
 use super::kind::Inner;
-use super::limit::{Limits, Most};
-use super::live::Load;
+use super::live::{Asking, Load};
 use super::migration::Migration;
 use crate::run::{Chain, Direction, End, Ended, KindError, Pass, Told};
 use crate::store::{FleetOp, InstanceRow, Observation, Op, RunRow, SettingOp, StepRow, StoredItem};
@@ -40,8 +39,8 @@ pub(super) struct FleetPass {
     pub(super) run: RunRow,
     pub(super) direction: Direction,
     pub(super) migrations: Arc<BTreeMap<u32, Migration>>,
-    limits: Limits,
     memory: Mutex<Memory>,
+    _asking: Asking,
     /// The version that the fleet is to have once this pass has begun, and whether it was written.
     target: Option<u32>,
 }
@@ -51,6 +50,10 @@ struct Memory {
     rows: HashMap<TenantId, Arc<InstanceRow>>,
     /// Earlier attempts.
     attempts: HashMap<(TenantId, u32), u32>,
+    /// What this pass has written as begun, and not yet its end.
+    begun: HashSet<(TenantId, u32)>,
+    /// What never comes to a tenant, because another migration stands for it there.
+    replaced: HashSet<(TenantId, u32)>,
     notes: HashMap<i64, Note>,
     tallies: BTreeMap<u32, Tally>,
     pinned: BTreeSet<u32>,
@@ -79,10 +82,8 @@ impl FleetPass {
         tallies: BTreeMap<u32, Tally>,
         target: Option<u32>,
     ) -> Self {
-        let settings = &inner.settings;
-        let most = Most { all: settings.parallel, host: settings.per_host, server: settings.per_server };
         let memory = Mutex::new(Memory { tallies, ..Memory::default() });
-        Self { limits: Limits::new(most), inner, run, direction, migrations, memory, target }
+        Self { _asking: inner.live.asking(), inner, run, direction, migrations, memory, target }
     }
 
     fn memory(&self) -> MutexGuard<'_, Memory> {
@@ -168,7 +169,13 @@ impl Pass for FleetPass {
             let steps = self.inner.db.fleet_steps_of(part).await.map_err(reading)?;
             let mut memory = self.memory();
             memory.rows.extend(rows.into_iter().map(|row| (row.tenant.clone(), Arc::new(row))));
-            memory.attempts.extend(steps.into_iter().map(|step| ((step.tenant, step.version), step.attempt)));
+            for step in steps {
+                let key = (step.tenant.clone(), step.version);
+                if book::is_replaced(&step) {
+                    memory.replaced.insert(key.clone());
+                }
+                memory.attempts.insert(key, step.attempt);
+            }
         }
         Ok(())
     }
@@ -188,7 +195,12 @@ impl Pass for FleetPass {
                 }
             }
         }
-        self.limits.admit(&gate.host, &gate.server).map(|ticket| Box::new(ticket) as Box<dyn Send>)
+        self.inner.limits.admit(&gate.host, &gate.server).map(|ticket| Box::new(ticket) as Box<dyn Send>)
+    }
+
+    fn is_held(&self, chain: &Chain) -> bool {
+        let Some(gate) = self.gate(&chain.key).filter(|gate| !gate.idle) else { return false };
+        self.inner.limits.is_full(&gate.host, &gate.server) || self.inner.live.is_busy(&gate.server)
     }
 
     async fn freed(&self) {
@@ -211,6 +223,7 @@ impl Pass for FleetPass {
         let rows: Vec<StepRow> = items
             .iter()
             .map(|item| {
+                self.memory().begun.insert((item.tenant.clone(), item.version));
                 let note = Note { started_at: Some(at), ..self.next_note(item) };
                 book::row(&self.run.id, item, way(item, self.direction), StepStatus::Running, &note, None)
             })
@@ -224,7 +237,8 @@ impl Pass for FleetPass {
     fn left(&self, items: &[StoredItem], _at: i64) -> Vec<Op> {
         let items = items.iter().filter_map(|item| fleet_item(item).ok());
         let rows: Vec<StepRow> = items
-            .filter(|item| self.is_tried(item))
+            // Of others the book tells what was, or what another run has made of them.
+            .filter(|item| self.memory().begun.remove(&(item.tenant.clone(), item.version)))
             .map(|item| {
                 let note = self.next_note(&item);
                 book::untouched(&self.run.id, &item, way(&item, self.direction), &note)
@@ -244,6 +258,7 @@ impl Pass for FleetPass {
         let mut seen: Vec<Observation> = Vec::new();
         for end in ends {
             let Ok(item) = fleet_item(&end.item) else { continue };
+            self.memory().begun.remove(&(item.tenant.clone(), item.version));
             let mut note = self.memory().notes.remove(&end.item.ord).unwrap_or_default();
             let way = way(&item, self.direction);
             let status = match &end.how {
@@ -305,8 +320,8 @@ impl FleetPass {
         Note { attempt: attempts.unwrap_or(1).max(1), ..Note::default() }
     }
 
-    /// Somebody has begun it in this pass or an earlier one.
-    fn is_tried(&self, item: &FleetItem) -> bool {
-        self.memory().attempts.get(&(item.tenant.clone(), item.version)).is_some_and(|attempts| *attempts > 0)
+    /// Whether another migration stands for this one with this tenant.
+    pub(super) fn is_replaced(&self, tenant: &TenantId, version: u32) -> bool {
+        self.memory().replaced.contains(&(tenant.clone(), version))
     }
 }

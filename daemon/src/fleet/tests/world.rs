@@ -19,6 +19,7 @@ use crate::fleet::credential;
 use crate::fleet::drivers::Drivers;
 use crate::fleet::instance::{Instances, Ring};
 use crate::fleet::kind::{FleetKind, Inner};
+use crate::fleet::limit::Limits;
 use crate::fleet::live::Live;
 use crate::fleet::settings::{Settings, sample};
 use crate::fleet::wave::Waves;
@@ -126,6 +127,8 @@ impl World {
             drivers: Drivers::new(settings.http.clone(), Client::new().unwrap(), clock.clone()),
             application: None,
             live: Live::new(clock.clone(), f64::MAX, std::time::Duration::MAX),
+            limits: Limits::of(&settings),
+            looks: Limits::of(&settings),
             waves: Waves::new(&settings.waves),
             tasks: TaskTracker::new(),
             db: db.clone(),

@@ -14,6 +14,7 @@ use cutover_daemon::fleet::Fleet;
 use cutover_daemon::fleet::drivers::Drivers;
 use cutover_daemon::fleet::instance::{Instances, Ring};
 use cutover_daemon::fleet::kind::{FleetKind, Inner};
+use cutover_daemon::fleet::limit::Limits;
 use cutover_daemon::fleet::live::Live;
 use cutover_daemon::fleet::settings::Settings;
 use cutover_daemon::fleet::wave::Waves;
@@ -87,6 +88,8 @@ impl Product {
             drivers: Drivers::new(settings.http.clone(), client.clone(), clock.clone()),
             application: None,
             live: Live::new(clock.clone(), f64::MAX, Duration::MAX),
+            limits: Limits::of(&settings),
+            looks: Limits::of(&settings),
             waves: Waves::new(&settings.waves),
             tasks: TaskTracker::new(),
             db: db.clone(),

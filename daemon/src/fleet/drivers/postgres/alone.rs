@@ -116,8 +116,8 @@ impl PostgresSession {
         was_begun: bool,
     ) -> Result<bool, StepError> {
         match kind(&statement.text) {
-            // A refused one leaves an invalid index behind, too.
-            Kind::Index(index) => self.has_index(&index).await,
+            // A refused one leaves an invalid index behind, too; one that is whole and was not begun by us is somebody else's.
+            Kind::Index(index) => Ok(self.has_index(&index).await? && was_begun),
             _ if !was_begun => Ok(false),
             Kind::Again => Ok(false),
             Kind::Gone(name) => self.is_gone(&name).await,

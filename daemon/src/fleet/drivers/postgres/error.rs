@@ -91,11 +91,12 @@ fn message(code: &str, message: &str) -> String {
     message.chars().take(MOST).collect()
 }
 
-/// Data exceptions quote the value.
+/// Data exceptions quote the value, and the value may have quotes of its own.
 fn without_quotes(message: &str) -> String {
-    let parts = message.split('"').enumerate();
-    let kept: Vec<&str> = parts.map(|(at, part)| if at % 2 == 1 { "\u{2026}" } else { part }).collect();
-    kept.join("\"")
+    match (message.split_once('"'), message.rsplit_once('"')) {
+        (Some((before, _)), Some((_, after))) => format!("{before}\"\u{2026}\"{after}"),
+        _ => message.to_owned(),
+    }
 }
 
 fn class(code: &str) -> ErrorClass {
@@ -164,6 +165,11 @@ mod tests {
             message("22P02", "invalid input syntax for type integer: \"secret\""),
             "invalid input syntax for type integer: \"\u{2026}\""
         );
+        assert_eq!(
+            message("22P02", "invalid input syntax for type integer: \"{\"name\":\"Bob\"}\""),
+            "invalid input syntax for type integer: \"\u{2026}\""
+        );
+        assert_eq!(message("22P02", "half \"of it"), "half \"\u{2026}\"of it");
         assert_eq!(message("42P01", "relation \"tags\" does not exist"), "relation \"tags\" does not exist");
     }
 }

@@ -17,7 +17,7 @@
 //! Where a step fails, those before it are made durable by one more commit that waits. A server that crashes on the way loses whole
 //! steps with their ledger rows, from the end, and the answer is `is_unclear`, so that the ledger is asked.
 //!
-//! **One daemon.** A session that migrates holds an advisory lock of the database as long as it is connected. Poolers that share a
+//! **One daemon.** A session that migrates holds an advisory lock of the database and its first schema as long as it is connected. Poolers that share a
 //! connection between transactions can't keep it: the address must lead to the server itself, or to a pool of sessions.
 
 mod alone;
@@ -50,8 +50,9 @@ use crate::clock::Clock;
 use crate::sql_name::Sql;
 use cutover_shared::fleet::ErrorClass;
 
-/// Whoever migrates holds this lock of the tenant's database: two numbers that nobody else is likely to use.
-const LOCK: &str = "1129665871, 1447383636";
+/// Whoever migrates holds this lock of the tenant's database: a number that nobody else is likely to use, and one that is made of the
+/// schema, so that tenants of one database do not wait for each other.
+const LOCK: &str = "1129665871, hashtext(coalesce(current_schema()::text, ''))";
 
 /// The end of a daemon's connection and the end of its lock are a moment apart.
 const LOCK_PATIENCE: &str = "250ms";
@@ -82,6 +83,7 @@ impl Driver for PostgresDriver {
             .application_name("cutover")
             .statement_cache_capacity(0)
             .disable_statement_logging();
+        let has_own_schemas = options.get_options().is_some_and(|options| options.contains("search_path"));
         let connection = options.connect().await.map_err(|error| unreachable(&error))?;
         let mut wire = Wire::new(connection, self.clock.clone());
         let seen = look(&mut wire, purpose).await?;
@@ -97,6 +99,7 @@ impl Driver for PostgresDriver {
             place,
             has_table: seen.has_table,
             is_marked: false,
+            has_own_schemas,
             target: target.clone(),
             caller: self.caller.clone(),
         }))

@@ -13,8 +13,15 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Whatever stands in the search path, names come out whole; and all questions see one moment.
 const OPENING: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL search_path = pg_catalog; SET LOCAL statement_timeout = '60s';\n";
 
-/// Statements of [`OPENING`].
+/// The same for a tenant that has only some schemas of its database: which these are is kept for the questions, and what is in the first of
+/// them comes out without its name. So tenants that are alike have the same lines.
+const OPENING_OWN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = '60s'; \
+     SELECT set_config('cutover.schemas', current_schemas(false)::text, true), current_schema(); \
+     SELECT set_config('search_path', coalesce(quote_ident(current_schema()), 'pg_catalog'), true);\n";
+
+/// Statements of [`OPENING`], and of [`OPENING_OWN`].
 const OPENED: usize = 3;
+const OPENED_OWN: usize = 4;
 
 /// Words that begin the lines of each question's rows.
 const QUESTIONS: &[(&str, &str)] = &[
@@ -41,7 +48,7 @@ const QUESTIONS: &[(&str, &str)] = &[
     ),
     (
         "index",
-        "SELECT n.nspname, t.relname, c.relname, pg_get_indexdef(i.indexrelid) || CASE WHEN i.indisvalid THEN '' ELSE ' (invalid)' END",
+        "SELECT n.nspname, t.relname, c.relname, pg_get_indexdef(i.indexrelid, 0, true) || CASE WHEN i.indisvalid THEN '' ELSE ' (invalid)' END",
     ),
     (
         "function",
@@ -52,10 +59,10 @@ const QUESTIONS: &[(&str, &str)] = &[
     ),
     (
         "trigger",
-        "SELECT n.nspname, c.relname, g.tgname, pg_get_triggerdef(g.oid) || ' (' || g.tgenabled::text || ')'",
+        "SELECT n.nspname, c.relname, g.tgname, pg_get_triggerdef(g.oid, true) || ' (' || g.tgenabled::text || ')'",
     ),
     ("type", "SELECT n.nspname, y.typname, y.typtype::text, "),
-    ("extension", "SELECT n.nspname, e.extname, '', NULL"),
+    (EXTENSION, "SELECT n.nspname, e.extname, '', NULL"),
     (
         "policy",
         "SELECT n.nspname, c.relname, p.polname, concat_ws(' ', p.polcmd::text, CASE WHEN p.polpermissive THEN 'permissive' ELSE 'restrictive' END, \
@@ -91,6 +98,11 @@ const SOURCES: &[&str] = &[
 const OURS_NOT: &str = "n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') AND n.nspname NOT LIKE 'pg\\_temp%' \
                         AND n.nspname NOT LIKE 'pg\\_toast\\_temp%'";
 
+const OWN: &str = "n.nspname = ANY (current_setting('cutover.schemas')::name[])";
+
+/// It is the database's and not one tenant's.
+const EXTENSION: &str = "extension";
+
 /// What an extension brought belongs to the extension. By question; empty where nothing is to be left out.
 const BROUGHT: &[&str] = &[
     " AND NOT EXISTS (SELECT 1 FROM pg_depend x WHERE x.classid = 'pg_class'::regclass AND x.objid = c.oid AND x.deptype = 'e')",
@@ -105,25 +117,36 @@ const BROUGHT: &[&str] = &[
     "",
 ];
 
-/// Reads the schema. Its lines are sorted here: the server need not, and its order would depend on its collation.
-pub(super) async fn read(wire: &mut Wire) -> Result<Schema, StepError> {
-    let mut message = Sql::text(OPENING);
-    for (((_, columns), source), brought) in QUESTIONS.iter().zip(SOURCES).zip(BROUGHT) {
+/// Reads the schema; `own`: only what the search path names. Its lines are sorted here: the server need not, and its order would depend on
+/// its collation.
+pub(super) async fn read(wire: &mut Wire, own: bool) -> Result<Schema, StepError> {
+    let (opening, opened) = if own { (OPENING_OWN, OPENED_OWN) } else { (OPENING, OPENED) };
+    let mut message = Sql::text(opening);
+    for (((word, columns), source), brought) in QUESTIONS.iter().zip(SOURCES).zip(BROUGHT) {
+        let (which, brought) = match (own, *word) {
+            (false, _) => (OURS_NOT, *brought),
+            (true, EXTENSION) => ("false", ""),
+            (true, _) => (OWN, *brought),
+        };
         message = message.then(&Sql::text(columns));
-        message = message.then(&Sql::fill(source, &[&Sql::text(OURS_NOT), &Sql::text(brought)]));
+        message = message.then(&Sql::fill(source, &[&Sql::text(which), &Sql::text(brought)]));
     }
     let message = message.then(&Sql::text("COMMIT;"));
-    let mut lines = Vec::new();
+    let (mut lines, mut first) = (Vec::new(), None);
     let said = wire.say(message, PATIENCE, |done, row| {
         let word =
-            done.checked_sub(OPENED).and_then(|question| QUESTIONS.get(question)).map(|(word, _)| *word);
+            done.checked_sub(opened).and_then(|question| QUESTIONS.get(question)).map(|(word, _)| *word);
+        if word.is_none() && first.is_none() {
+            first = text(row, 1);
+        }
         let column = |at| text(row, at).unwrap_or_default();
         let (schema, of, name, rest) = (column(0), column(1), column(2), column(3));
         // The ledger is ours, not the tenant's.
         if of != TABLE
             && let Some(word) = word
         {
-            let line = format!("{schema}.{of} {word} {name} {rest}").replace(['\n', '\r'], " ");
+            let schema = if first.as_ref() == Some(&schema) { String::new() } else { schema + "." };
+            let line = format!("{schema}{of} {word} {name} {rest}").replace(['\n', '\r'], " ");
             lines.push(line.trim_end().to_owned());
         }
     });

@@ -35,6 +35,8 @@ pub(super) struct PostgresSession {
     pub(super) has_table: bool,
     /// A step before may have set something for the session.
     pub(super) is_marked: bool,
+    /// The address names the schemas that are this tenant's; others of the database may be other tenants'.
+    pub(super) has_own_schemas: bool,
     pub(super) target: Target,
     pub(super) caller: Caller,
 }
@@ -46,7 +48,13 @@ impl Session for PostgresSession {
     }
 
     async fn schema(&mut self) -> Result<Schema, StepError> {
-        schema::read(&mut self.wire).await
+        if self.has_own_schemas && self.is_marked {
+            // The search path tells which schemas.
+            let said = self.wire.say(self.clean(), LOOK, |_, _| {}).await;
+            said.map_err(|broken| broken.plain())?;
+            self.is_marked = false;
+        }
+        schema::read(&mut self.wire, self.has_own_schemas).await
     }
 
     async fn step(&mut self, ask: &StepAsk<'_>) -> Result<StepEnd, StepError> {

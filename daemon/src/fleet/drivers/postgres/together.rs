@@ -25,6 +25,15 @@ const BEGIN_UNWAITED: &str = "BEGIN; SET LOCAL synchronous_commit = off;\n";
 struct Piece {
     version: u32,
     span: Span,
+    /// Statements of the script.
+    statements: usize,
+}
+
+impl Piece {
+    /// Whether its commit was done, too, with so many statements of the message.
+    fn is_over(&self, done: usize) -> bool {
+        self.span.statements > 0 && done > self.span.statements + self.statements
+    }
 }
 
 impl PostgresSession {
@@ -60,7 +69,8 @@ impl PostgresSession {
                 Way::Down => place.remove(ask),
             });
             let (from, length) = (message.as_str().chars().count(), script.text.chars().count());
-            pieces.push(Piece { version: ask.migration.version, span: Span { from, length, statements: 0 } });
+            let span = Span { from, length, statements: 0 };
+            pieces.push(Piece { version: ask.migration.version, span, statements: script.statements.len() });
             message = message.then(&Sql::written(&script.text)).then(&Sql::text("\n;COMMIT;\n"));
             patience += allowance(ask, script);
             self.is_marked |= leaves_marks(script);
@@ -110,8 +120,10 @@ impl PostgresSession {
         // The step whose row was written last failed, unless the next one's row was refused.
         let failing = if guard { rows.len() } else { rows.len().saturating_sub(1) };
         let mut ends: Vec<_> = (0..failing).map(|_| Ok(StepEnd::Done)).collect();
+        // Between two steps: the one before has its commit, and is asked about.
+        let is_between = !guard && pieces.get(failing).is_some_and(|piece| piece.is_over(broken.done));
         let mut message = Sql::text("ROLLBACK;\n");
-        if failing > 0 {
+        if failing > 0 || is_between {
             message = message.then(&place.touch());
         }
         if let Err(again) = self.wire.say(message, LOOK, |_, _| {}).await {
@@ -127,6 +139,7 @@ impl PostgresSession {
                 ErrorClass::SchemaMismatch,
                 "the tenant's ledger was changed by somebody else meanwhile: try again",
             )),
+            _ if is_between => Err(broken.plain().unclear()),
             (Some((_, script)), Some(piece)) => {
                 Err(failed(error, Some(&at(script, piece.span, sent, error, broken.done))))
             }
@@ -143,4 +156,20 @@ fn is_guard(error: &sqlx::Error) -> bool {
         "22P02" => answer.message().contains(NO_ROW),
         _ => false,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_is_over_only_with_its_commit() {
+        // Its row was the third statement of the message, and it has two of its own.
+        let piece =
+            |statements| Piece { version: 1, span: Span { from: 0, length: 1, statements }, statements: 2 };
+        for (done, expected) in [(3, false), (4, false), (5, false), (6, true), (7, true)] {
+            assert_eq!(piece(3).is_over(done), expected, "{done} statements done");
+        }
+        assert!(!piece(0).is_over(9), "its row was not written");
+    }
 }

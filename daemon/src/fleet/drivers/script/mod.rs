@@ -177,6 +177,12 @@ pub(super) fn no_transactions(script: &Script, dialect: Dialect) -> Result<(), S
             _ => false,
         }
     };
+    // It would take the lock from us that keeps other daemons away.
+    let discards = |statement: &&Statement| words(&statement.text, dialect, 2) == ["DISCARD", "ALL"];
+    if let Some(statement) = script.statements.iter().find(discards) {
+        let text = format!("{}:{}: DISCARD ALL would drop the tenant's lock", script.file, statement.line);
+        return Err(StepError::new(ErrorClass::MigrationBug, text));
+    }
     match script.statements.iter().find(ends) {
         None => Ok(()),
         Some(statement) => Err(StepError::new(

@@ -63,6 +63,8 @@ fn a_script_that_would_end_our_transaction_is_refused() {
         let refused = no_transactions(&script(&["SELECT 1", text]), Dialect::Postgres).unwrap_err();
         assert!(refused.text.starts_with("0001_x.up.sql:2: "), "{}", refused.text);
     }
+    let refused = no_transactions(&script(&["SELECT 1", "discard all"]), Dialect::Postgres).unwrap_err();
+    assert_eq!(refused.text, "0001_x.up.sql:2: DISCARD ALL would drop the tenant's lock");
     let fine = script(&["PREPARE x AS SELECT 1", "CREATE TABLE begin_at (x int)", "SELECT 'COMMIT'"]);
     assert_eq!(no_transactions(&fine, Dialect::Postgres), Ok(()));
 }

@@ -36,6 +36,7 @@ fn transactions_are_ours() {
         "PREPARE TRANSACTION 'a'",
         "SET TRANSACTION READ ONLY",
         "ATTACH 'a' AS b",
+        "DISCARD ALL",
     ] {
         for head in ["", "-- transaction: none\n"] {
             let (_, findings) = read(&format!("{head}SELECT 1;\n{text};"));
@@ -64,6 +65,11 @@ fn what_postgresql_refuses_in_a_transaction_needs_none() {
         "DROP DATABASE a",
         "ALTER SYSTEM SET a = 1",
         "REINDEX DATABASE a",
+        "REINDEX (VERBOSE) DATABASE a",
+        "CLUSTER",
+        "CLUSTER VERBOSE",
+        "CREATE SUBSCRIPTION a CONNECTION 'b' PUBLICATION c",
+        "DROP SUBSCRIPTION a",
         "ALTER TABLE a DETACH PARTITION b CONCURRENTLY",
         "CREATE TABLESPACE a LOCATION 'b'",
     ] {
@@ -79,6 +85,8 @@ fn what_postgresql_refuses_in_a_transaction_needs_none() {
 fn what_postgresql_takes_in_a_transaction_is_taken() {
     for text in [
         "ALTER TYPE a ADD VALUE 'b'",
+        "CLUSTER a USING b",
+        "REINDEX TABLE a",
         "CREATE INDEX a ON b (c)",
         "REFRESH MATERIALIZED VIEW CONCURRENTLY a",
         "SET LOCAL lock_timeout = '1s'",

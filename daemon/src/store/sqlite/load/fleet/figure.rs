@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use cutover_shared::fleet::{Cell, DriverKind};
 use cutover_shared::ids::{RunId, TenantId};
-use cutover_shared::run::{Counts, ItemState};
 use sqlx::{Row as _, query, query_as, query_scalar};
 
 use super::{DOING, Read, corrupt, instance, small, step, unsigned};
@@ -127,29 +126,19 @@ pub(super) async fn other_key(store: &Sqlite, key: &str) -> Read<u64> {
     Ok(unsigned(n))
 }
 
-pub(super) const ITEMS_BETWEEN: &str = "SELECT state, count(*) FROM run_items INDEXED BY run_items_key
-      WHERE run_id = $1 AND key >= $2 AND key < $3 AND (updated_at >= $4 OR state IN ('pending', 'leased'))
-      GROUP BY state";
+pub(super) const WRONG: &str = "SELECT count(DISTINCT CASE WHEN state IN ('failed', 'unknown') THEN substr(key, 1, length(key) - 5) END),
+            count(DISTINCT CASE WHEN state = 'skipped' AND reason LIKE 'unreachable: %' THEN substr(key, 1, length(key) - 5) END)
+       FROM run_items INDEXED BY run_items_key
+      WHERE run_id = $1 AND key >= $2 AND key < $3 AND updated_at >= $4";
 
-pub(super) async fn items_between(
-    store: &Sqlite,
-    run: &RunId,
-    from: &str,
-    to: &str,
-    since: i64,
-) -> Read<Counts> {
-    let rows: Vec<(String, i64)> = query_as(ITEMS_BETWEEN)
+pub(super) async fn wrong(store: &Sqlite, run: &RunId, from: &str, to: &str, since: i64) -> Read<(u64, u64)> {
+    let (failed, unreachable): (i64, i64) = query_as(WRONG)
         .bind(run.as_str())
         .bind(from)
         .bind(to)
         .bind(since)
-        .fetch_all(&store.readers)
+        .fetch_one(&store.readers)
         .await
         .map_err(unavailable(DOING))?;
-    let mut counts = Counts::default();
-    for (word, n) in rows {
-        let state = ItemState::from_word(&word).ok_or_else(|| corrupt("state of an item", &word))?;
-        *counts.of(state) += unsigned(n);
-    }
-    Ok(counts)
+    Ok((unsigned(failed), unsigned(unreachable)))
 }

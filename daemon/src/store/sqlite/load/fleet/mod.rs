@@ -10,7 +10,6 @@ mod tests;
 use async_trait::async_trait;
 use cutover_shared::fleet::{Cell, DriverKind, HistoryEntry};
 use cutover_shared::ids::{RunId, TenantId};
-use cutover_shared::run::Counts;
 use cutover_shared::window::Window;
 
 use super::{Read, array, corrupt, small, unsigned};
@@ -102,7 +101,7 @@ impl FleetRead for Sqlite {
         figure::other_key(self, key).await
     }
 
-    async fn items_between(&self, run: &RunId, from: &str, to: &str, since: i64) -> Read<Counts> {
-        figure::items_between(self, run, from, to, since).await
+    async fn fleet_wrong(&self, run: &RunId, from: &str, to: &str, since: i64) -> Read<(u64, u64)> {
+        figure::wrong(self, run, from, to, since).await
     }
 }
