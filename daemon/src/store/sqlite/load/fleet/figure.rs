@@ -61,7 +61,7 @@ pub(super) const FAILURES: &str = "WITH groups AS MATERIALIZED
           (SELECT error_group, count(DISTINCT tenant_id) AS tenants, min(tenant_id) AS example, version
              FROM fleet_steps INDEXED BY fleet_steps_failed WHERE status = 'failed'
             GROUP BY error_group ORDER BY tenants DESC, error_group LIMIT 50)
-     SELECT coalesce(g.error_group, '') AS error_group, g.tenants, g.example, s.migration, s.class,
+     SELECT coalesce(g.error_group, '') AS error_group, g.tenants, g.example, s.migration, s.class, s.run_id,
             coalesce(s.error, '') AS error
        FROM groups AS g CROSS JOIN fleet_steps AS s ON s.tenant_id = g.example AND s.version = g.version
       ORDER BY g.tenants DESC, g.error_group";
@@ -81,6 +81,7 @@ pub(super) async fn failures(store: &Sqlite) -> Read<Vec<FailureRow>> {
                 error: row.try_get("error")?,
                 tenants: unsigned(row.try_get("tenants")?),
                 example: TenantId(row.try_get("example")?),
+                run: RunId(row.try_get("run_id")?),
             })
         })();
         failures.push(failure.map_err(unavailable(DOING))?);
