@@ -301,6 +301,8 @@ pub struct WaveView {
     pub failed: u64,
     pub unreachable: u64,
     pub running: u64,
+    /// Below the target, and neither failed, left out nor unreachable: what is still to be tried.
+    pub left: u64,
 }
 
 /// Tenants that failed with the same error.

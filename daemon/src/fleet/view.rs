@@ -86,6 +86,7 @@ impl Fleet {
                 failed: of.failed,
                 unreachable: of.error,
                 running: of.running,
+                left: of.left,
             });
         }
         Ok(told)

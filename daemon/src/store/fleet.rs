@@ -193,6 +193,8 @@ pub struct FleetFigures {
     /// Tenants with a failed step, and with one that runs.
     pub failed: u64,
     pub running: u64,
+    /// Outdated, and neither failed, left out nor in error.
+    pub left: u64,
 }
 
 /// Operations on the fleet.
