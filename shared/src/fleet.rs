@@ -1,12 +1,14 @@
 //! The fleet: tenants' own databases, the migrations that they are to get, and where each of them stands (D1-D6).
 
 mod ask;
+mod place;
 
 use serde::{Deserialize, Serialize};
 
 pub use self::ask::{
     FleetAct, FleetAnswer, FleetQuery, FleetReceipt, InstanceDetail, MigrationFile, NewInstance,
 };
+pub use self::place::{Place, PlaceError, checked, place};
 
 use crate::ids::{RunId, TenantId};
 use crate::run::{RunView, words};
@@ -262,7 +264,7 @@ pub struct InstanceView {
     pub version: u32,
     /// Migrations between its version and the target.
     pub pending: u32,
-    /// Its worst status among the migrations of the fleet: failed, running, pending, skipped, completed.
+    /// Its worst status among the migrations of the fleet: failed, running, skipped (left out, with a class), pending, completed.
     pub status: StepStatus,
     /// The migration that failed, and its error.
     pub failed: Option<String>,
@@ -299,6 +301,8 @@ pub struct WaveView {
     pub failed: u64,
     pub unreachable: u64,
     pub running: u64,
+    /// Below the target, and neither failed, left out nor unreachable: what is still to be tried.
+    pub left: u64,
 }
 
 /// Tenants that failed with the same error.
@@ -311,6 +315,8 @@ pub struct FailureGroup {
     pub text: String,
     pub tenants: u64,
     pub example: TenantId,
+    /// The run in which the example failed: the one that `retry` takes.
+    pub run: RunId,
     pub next: String,
 }
 
@@ -344,8 +350,10 @@ pub struct FleetStatus {
     pub waves: Vec<WaveView>,
     pub failures: Vec<FailureGroup>,
     pub throttles: Vec<Throttle>,
-    /// The run that is live, or the newest.
+    /// The run that is live, one that is halted first; else the newest that was begun.
     pub run: Option<Box<RunView>>,
+    /// The newest plan that waits to be approved or applied, where it is newer than that run.
+    pub plan: Option<Box<RunView>>,
     /// Sealed with another than the newest key.
     pub old_key: u64,
 }

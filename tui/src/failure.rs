@@ -13,9 +13,10 @@ pub(crate) enum Failure {
     /// The daemon or this program says what, why and the mend.
     Told(RpcError),
     /// An upload with mistakes; nothing was taken. `bad_count` may be more than the rows that are listed.
-    Upload { file: String, bad: Vec<BadRow>, bad_count: u64 },
-    /// Mistakes, each with its place: in the console's settings, in migrations.
-    Settings { lines: Vec<String>, error: RpcError },
+    /// `hint` is the caller's: not every verb can leave bad rows out.
+    Upload { file: String, bad: Vec<BadRow>, bad_count: u64, hint: &'static str },
+    /// Mistakes, each with its place: in the console's settings, in migrations. `mistakes` is what `--json` has of them.
+    Settings { lines: Vec<String>, mistakes: serde_json::Value, error: RpcError },
     /// The arguments make no sense; the parser's own words, already laid out.
     Arguments { text: String, message: String, hint: String },
 }
@@ -78,10 +79,10 @@ impl Failure {
     fn told(&self) -> RpcError {
         match self {
             Self::Told(error) | Self::Settings { error, .. } => error.clone(),
-            Self::Upload { file, bad_count, .. } => RpcError::new(
+            Self::Upload { file, bad_count, hint, .. } => RpcError::new(
                 ErrorCode::BadUpload,
                 format!("{file} was refused: {}; nothing was taken", rows(*bad_count)),
-                "mend these rows and import again, or take the others with --skip-bad",
+                *hint,
             ),
             Self::Arguments { message, hint, .. } => {
                 RpcError::new(ErrorCode::Usage, message.clone(), hint.clone())
@@ -98,8 +99,8 @@ impl Failure {
             object["bad"] = serde_json::json!(bad);
             object["bad_count"] = serde_json::json!(bad_count);
         }
-        if let Self::Settings { lines, .. } = self {
-            object["mistakes"] = serde_json::json!(lines);
+        if let Self::Settings { mistakes, .. } = self {
+            object["mistakes"] = mistakes.clone();
         }
         serde_json::json!({ "error": object })
     }
@@ -115,7 +116,7 @@ impl Failure {
                 text += &format!("{}\n", clean(line));
             }
         }
-        if let Self::Upload { file, bad, bad_count } = self {
+        if let Self::Upload { file, bad, bad_count, .. } = self {
             text += &bad_rows(file, bad, *bad_count);
         }
         let room = style.measure() - 2;

@@ -233,7 +233,8 @@ async fn a_folder_is_linted_where_it_is() {
     insta::assert_snapshot!("fleet_lint_refused", ran.err);
     let error = refused.run(&["fleet", "lint", "--json"]).await.error();
     assert_eq!(error["code"], "bad_upload");
-    assert_eq!(error["mistakes"].as_array().unwrap().len(), 6, "{error}");
+    // The same objects as where nothing is refused.
+    assert_eq!(error["mistakes"], serde_json::to_value(fleet::findings(true)).unwrap());
 }
 
 fn added(daemon: &Daemon) -> Vec<NewInstance> {
@@ -323,6 +324,37 @@ async fn a_file_of_many_goes_in_calls_of_two_hundred_or_not_at_all() {
     let ran = daemon.run(&["fleet", "instance", "add", "--file", path]).await;
     assert!(ran.code == 3 && !ran.err.contains("hush"), "{ran:?}");
     assert!(ran.err.contains("all.csv:403: the tenant stands in an earlier row, too"), "{ran:?}");
+    assert_eq!(daemon.acts().len(), before, "nothing was sent");
+    assert!(ran.err.contains("mend these rows and hand the file in again"), "{ran:?}");
+    assert!(!ran.err.contains("--skip-bad"), "{ran:?}");
+
+    // What only the daemon could refuse before, in a later part: the whole file is refused, with the line.
+    let rows = [
+        ("b1,sqlite,tenant.db", "the path is not whole"),
+        ("b2,sqlite,/var/lib/t.db?mode=ro", "what follows ? is not obeyed"),
+        ("b3,http,http://other.example.com", "it has no deploy key"),
+        ("b4,postgres,postgres://ana:hush@db", "the address names no database"),
+    ];
+    for (row, problem) in rows {
+        std::fs::write(&file, format!("{text}{row}\n")).unwrap();
+        let ran = daemon.run(&["fleet", "instance", "add", "--file", path]).await;
+        assert!(ran.code == 3 && !ran.err.contains("hush"), "{ran:?}");
+        assert!(ran.err.contains(&format!("all.csv:403: {problem}")), "{ran:?}");
+        assert_eq!(daemon.acts().len(), before, "nothing was sent");
+    }
+    std::fs::write(
+        &file,
+        format!("tenant,driver,url,key\n{},postgres,postgres://db/a,\nb,http,http://other.example.com,k\nc,http,https://c.example.com,kéy\n", "x".repeat(300)),
+    )
+    .unwrap();
+    let ran = daemon.run(&["fleet", "instance", "add", "--file", path]).await;
+    for problem in [
+        "2: this is no id of a tenant",
+        "3: the address does not begin with https://",
+        "4: its deploy key can't be one",
+    ] {
+        assert!(ran.err.contains(&format!("all.csv:{problem}")), "{problem}: {ran:?}");
+    }
     assert_eq!(daemon.acts().len(), before, "nothing was sent");
 
     // The second call fails: what was taken before is told.

@@ -36,6 +36,9 @@ pub enum FleetError {
     NoInstance(TenantId),
     #[error("run {0} is not a run of the fleet")]
     NotOurs(String),
+    /// What an answer named as its `next` is a number; anything else would show the first page for ever.
+    #[error("there is no such page of the history")]
+    NoSuchPage,
     #[error("run {run} has no failed tenant of group {group}")]
     NoGroup { run: String, group: String },
     #[error(transparent)]
@@ -73,6 +76,9 @@ impl From<FleetError> for RpcError {
             E::Mistakes(findings) => {
                 let help = findings.first().map_or(String::new(), |first| format!("{}; ", first.help));
                 (ErrorCode::BadUpload, format!("{help}`cutover fleet lint` shows all of them"))
+            }
+            E::NoSuchPage => {
+                (ErrorCode::Usage, "hand in `next` of the answer before as it was, or nothing".to_owned())
             }
             E::NoTarget { .. } => (ErrorCode::Usage, "name it: `cutover fleet plan --to VERSION`".to_owned()),
             E::NoVersion { .. } | E::NoWave { .. } => {
@@ -112,6 +118,10 @@ impl From<InstanceError> for RpcError {
             E::Ring(_) | E::Seal(_) => (
                 ErrorCode::Outside,
                 "look at the file of keys in the state folder; every old key is still there",
+            ),
+            E::NotRecorded { .. } => (
+                ErrorCode::Store,
+                "don't rotate again: what an older key has sealed is sealed again all the same, `cutover fleet status` counts what is left",
             ),
             E::Read(_) | E::Write(_) | E::Asked(_) => (
                 ErrorCode::Store,

@@ -118,7 +118,9 @@ impl Inner {
         }
         let way = way(says, direction);
         match migrations.get(&says.version).and_then(|known| known.step(way, says.driver)) {
-            None => return Err(Ok(Resolved::Unknown(format!("{} is not recorded any more", says.migration)))),
+            None => {
+                return Err(Ok(Resolved::Unknown(format!("{} is not recorded any more", says.migration))));
+            }
             Some(Step::Sql(_)) => return Ok(None),
             Some(Step::Http(_)) => {}
         }

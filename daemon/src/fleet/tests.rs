@@ -380,3 +380,47 @@ fn a_run_of_the_fleet_survives_every_crash_point() {
 fn an_undo_of_the_fleet_survives_every_crash_point() {
     survives(true);
 }
+
+#[tokio::test]
+async fn a_plan_or_a_smaller_run_does_not_hide_the_one_that_is_halted() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = World::new(dir.path(), TENANTS).await;
+    let life = world.life(Faults::none()).await;
+    world.enter(&life, TENANTS).await;
+    let first = life.fleet.plan(&FleetScope::All, Some(2), false, &ana()).await.unwrap();
+    let status = life.fleet.status().await.unwrap();
+    assert_eq!((status.run, status.plan.map(|plan| plan.id)), (None, Some(first.id.clone())));
+    for at in 2..6 {
+        world.run(at, "UPDATE users SET email = 'same@x'").await;
+    }
+    world.write("0003_unique.up.sql", "CREATE UNIQUE INDEX users_email ON users (email);");
+    let halted = life.going(3).await.id;
+    assert_eq!(life.engine.ended(&halted).await.state, RunState::Paused);
+    let shown = async || {
+        let status = life.fleet.status().await.unwrap();
+        (status.run.map(|run| run.id), status.plan.map(|plan| plan.id))
+    };
+    assert_eq!(shown().await, (Some(halted.clone()), None), "the older plan is about what was before it");
+    let one = life.fleet.plan(&FleetScope::Tenant(tenant(9)), Some(2), false, &ana()).await.unwrap();
+    assert_eq!(shown().await, (Some(halted.clone()), Some(one.id.clone())));
+    life.go(&one).await;
+    assert_eq!(life.engine.ended(&one.id).await.state, RunState::Done);
+    assert_eq!(shown().await, (Some(halted.clone()), None));
+    // The failures are the halted run's, whatever was run since: that is the one to retry.
+    let group = life.fleet.status().await.unwrap().failures.remove(0);
+    assert_eq!(group.run, halted);
+    life.engine.cancel(&halted, &ana()).await.unwrap();
+    assert_eq!(shown().await, (Some(one.id), None), "none is live: the newest that was begun");
+}
+
+#[tokio::test]
+async fn a_page_of_the_history_that_nobody_named_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let life = World::new(dir.path(), 0).await.life(Faults::none()).await;
+    let page = |after: &str| PageAsk { after: Some(after.to_owned()), limit: 10 };
+    for after in ["abc", "", "1x", "99999999999999999999"] {
+        let refused = life.fleet.history(None, &page(after)).await.unwrap_err();
+        assert!(matches!(refused, FleetError::NoSuchPage), "{after}: {refused}");
+    }
+    assert_eq!(life.fleet.history(None, &page("7")).await.unwrap().rows, []);
+}

@@ -20,7 +20,7 @@ use super::migration::Migration;
 use super::registry;
 use super::wave::PLACES;
 use crate::audit::Who;
-use crate::store::{FailureRow, Select, StoredItem};
+use crate::store::{FailureRow, RunRow, Select, StoredItem};
 
 /// Bytes of one step's text that a plan shows.
 const SHOWN: usize = 16 * 1024;
@@ -47,8 +47,11 @@ impl Fleet {
         };
         let to = target.unwrap_or(0);
         let all = db.fleet_figures(to, (0, PLACES + 1)).await?;
-        let run = db.runs(None, Some(FLEET), None, 1).await?;
-        let run = run.first().map(|row| Box::new(self.engine.show(row)));
+        let run = db.run_under_way(FLEET).await?;
+        // An older plan stands on what was so before the run.
+        let plan = db.waiting_plan(FLEET, self.inner.clock.now()).await?;
+        let plan = plan.filter(|plan| run.as_ref().is_none_or(|run| run.id.0 < plan.id.0));
+        let show = |row: &RunRow| Box::new(self.engine.show(row));
         Ok(FleetStatus {
             folder: self.inner.settings.folder.as_ref().map(|folder| folder.display().to_string()),
             target,
@@ -63,7 +66,8 @@ impl Fleet {
             waves: self.waves(to).await?,
             failures: db.fleet_failures().await?.into_iter().map(failure).collect(),
             throttles: self.inner.live.throttles(),
-            run,
+            run: run.as_ref().map(show),
+            plan: plan.as_ref().map(show),
             old_key: db.fleet_other_key(&self.inner.seal.current_key()).await?,
         })
     }
@@ -82,6 +86,7 @@ impl Fleet {
                 failed: of.failed,
                 unreachable: of.error,
                 running: of.running,
+                left: of.left,
             });
         }
         Ok(told)
@@ -172,13 +177,14 @@ impl Fleet {
     /// Attempts, newest first.
     ///
     /// # Errors
-    /// The store can't be read.
+    /// `after` is no `next` of an earlier page, or the store can't be read.
     pub async fn history(
         &self,
         tenant: Option<&TenantId>,
         page: &PageAsk,
     ) -> Result<Page<HistoryEntry>, FleetError> {
-        let before = page.after.as_deref().and_then(|after| after.parse().ok());
+        let before = page.after.as_deref().map(|after| after.parse().map_err(|_| FleetError::NoSuchPage));
+        let before = before.transpose()?;
         let rows = self.inner.db.fleet_history(tenant, before, page.rows()).await?;
         let is_full = rows.len() == usize::try_from(page.rows()).unwrap_or(usize::MAX);
         let next = rows.last().filter(|_| is_full).map(|row| row.seq.to_string());
@@ -311,6 +317,7 @@ fn failure(row: FailureRow) -> FailureGroup {
         text: row.error,
         tenants: row.tenants,
         example: row.example,
+        run: row.run,
     }
 }
 

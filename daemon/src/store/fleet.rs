@@ -126,6 +126,37 @@ pub struct StepRow {
     pub completed_at: Option<i64>,
 }
 
+/// What the steps of an instance say of it, however they were read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Marks {
+    pub failed: bool,
+    pub running: bool,
+    /// Left out, with a class. Skipped without one is a step that a later one replaces: nothing is wrong with that tenant.
+    pub skipped: bool,
+}
+
+impl Marks {
+    pub fn of(steps: &[StepRow]) -> Self {
+        let has = |status| steps.iter().any(|step| step.status == status);
+        Self {
+            failed: has(StepStatus::Failed),
+            running: has(StepStatus::Running),
+            skipped: steps.iter().any(|step| step.status == StepStatus::Skipped && step.class.is_some()),
+        }
+    }
+
+    /// A tenant's status is its worst. One that was left out says so, also while it is below the target.
+    pub fn status(self, version: u32, target: u32) -> StepStatus {
+        match self {
+            Self { failed: true, .. } => StepStatus::Failed,
+            Self { running: true, .. } => StepStatus::Running,
+            Self { skipped: true, .. } => StepStatus::Skipped,
+            _ if version < target => StepStatus::Pending,
+            _ => StepStatus::Completed,
+        }
+    }
+}
+
 /// An instance with how it stands, for lists.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InstanceStanding {
@@ -157,6 +188,8 @@ pub struct FailureRow {
     pub error: String,
     pub tenants: u64,
     pub example: TenantId,
+    /// The run in which the example failed.
+    pub run: RunId,
 }
 
 /// Figures of a part of the fleet.
@@ -171,6 +204,8 @@ pub struct FleetFigures {
     /// Tenants with a failed step, and with one that runs.
     pub failed: u64,
     pub running: u64,
+    /// Outdated, and neither failed, left out nor in error.
+    pub left: u64,
 }
 
 /// Operations on the fleet.
@@ -257,8 +292,7 @@ pub trait FleetRead {
     /// Those of these tenants, in any order; at most 1,000 are asked for.
     async fn fleet_instances_of(&self, tenants: &[TenantId]) -> Read<Vec<InstanceRow>>;
     /// Filtered and sorted by [`cutover_shared::filter::INSTANCES`]. `target`: what pending is counted to; `waves`: where each
-    /// wave after the first ends (exclusive), in places. A tenant's status is its worst: failed, running, pending (its version is
-    /// below the target), skipped, completed.
+    /// wave after the first ends (exclusive), in places. A tenant's status is that of [`Marks::status`].
     async fn fleet_window(
         &self,
         select: &Select,

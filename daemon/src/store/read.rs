@@ -28,6 +28,10 @@ pub trait RunRead {
         before: Option<&str>,
         limit: u32,
     ) -> Read<Vec<RunRow>>;
+    /// Of this kind: the run that was begun and is live, one that is halted first; else the newest that was begun. A plan hides none.
+    async fn run_under_way(&self, kind: &str) -> Read<Option<RunRow>>;
+    /// Of this kind: the newest plan that waits, approved or not expired at `now`.
+    async fn waiting_plan(&self, kind: &str, now: i64) -> Read<Option<RunRow>>;
     /// Every live run, and any other that still holds a leased item.
     async fn unfinished_runs(&self) -> Read<Vec<RunRow>>;
     /// By place in the plan, after `after`; bounded in rows and in bytes of bodies.

@@ -119,25 +119,19 @@ async fn connected_rows_are_opened_in_pages_and_the_others_named() {
     let seen: Vec<_> = rows
         .iter()
         .map(|row| {
-            let key = row.instance.key.as_ref().map(|key| key.0.as_str());
-            (
-                row.instance.tenant.0.as_str(),
-                row.instance.driver,
-                row.instance.url.0.as_str(),
-                key,
-                row.version,
-            )
+            let key = row.key.as_ref().map(|key| key.0.as_str());
+            (row.tenant.0.as_str(), row.driver, row.url.0.as_str(), key)
         })
         .collect();
     assert_eq!(
         seen,
         [
-            ("B", DriverKind::Http, "https://b.convex.cloud", Some("prod:b|key"), Some(3)),
-            ("a", DriverKind::Http, "https://a.convex.cloud", Some("prod:a|key"), Some(3)),
-            ("c", DriverKind::Postgres, "postgres://u:p@h/c", None, Some(3)),
+            ("B", DriverKind::Http, "https://b.convex.cloud", Some("prod:b|key")),
+            ("a", DriverKind::Http, "https://a.convex.cloud", Some("prod:a|key")),
+            ("c", DriverKind::Postgres, "postgres://u:p@h/c", None),
         ]
     );
-    assert_eq!(rows[1].instance.external_user.as_deref(), Some("clerk-a"));
+    assert_eq!(rows[1].external_user.as_deref(), Some("clerk-a"));
     let reasons: Vec<_> =
         left_out.iter().map(|(tenant, reason)| (tenant.0.as_str(), reason.as_str())).collect();
     assert_eq!(
@@ -151,6 +145,43 @@ async fn connected_rows_are_opened_in_pages_and_the_others_named() {
     let other = Application { key: SecretString::from("0".repeat(64)), ..settings(&database) };
     let page = ApplicationList::new(&other).unwrap().page(None, 100).await.unwrap();
     assert_eq!((page.rows.len(), page.left_out.len()), (0, 6));
+}
+
+#[tokio::test]
+async fn a_tenant_with_several_rows_is_named_and_stops_no_other() {
+    let database = database().await;
+    table(&database, "bigint").await;
+    database
+        .psql(r#"ALTER TABLE "userDatabaseConfig" DROP CONSTRAINT "userDatabaseConfig_pkey""#)
+        .await
+        .unwrap();
+    for (tenant, status) in [
+        ("a", "connected"),
+        ("b", "connected"),
+        ("b", "connected"),
+        ("b", "error"),
+        ("c", "connected"),
+        ("c", "error"),
+    ] {
+        add(&database, tenant, &format!("https://{tenant}.convex.cloud"), Some("k"), 12, true, status).await;
+    }
+    let list = ApplicationList::new(&settings(&database)).unwrap();
+    // On one page, and with the rows of one tenant on both sides of its edge.
+    for limit in [10, 2, 1] {
+        let (mut rows, mut left_out, mut after) = (Vec::new(), Vec::new(), None);
+        loop {
+            let page = list.page(after.as_deref(), limit).await.unwrap();
+            rows.extend(page.rows.into_iter().map(|row| row.tenant.0));
+            left_out.extend(page.left_out.into_iter().map(|(tenant, why)| (tenant.0, why)));
+            after = page.after;
+            if after.is_none() {
+                break;
+            }
+        }
+        assert_eq!(rows, ["a", "c"], "{limit}");
+        let why = "2 rows that are connected have this tenant; leave one".to_owned();
+        assert_eq!(left_out, [("b".to_owned(), why)], "{limit}");
+    }
 }
 
 #[tokio::test]

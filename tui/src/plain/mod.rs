@@ -3,7 +3,6 @@
 
 mod block;
 pub mod fleet;
-mod fleet_plan;
 mod human;
 pub mod rollout;
 mod run;

@@ -8,7 +8,7 @@ use cutover_shared::run::{
 };
 use cutover_shared::sandbox_record::{RecordVerdict, RecordsSummary, SANDBOX_RECORDS};
 
-use super::{Block, Cell, Column, Style, Table, Tone, age, decimal, fleet_plan, number, percent, span, time};
+use super::{Block, Cell, Column, Style, Table, Tone, age, decimal, number, percent, span, time};
 
 /// The kind that removes old webhooks.
 const OLD_HOOKS: &str = "old_hooks";
@@ -234,7 +234,11 @@ fn summary(run: &RunView, now: i64, style: Style) -> String {
     if run.kind == cutover_shared::fleet::FLEET
         && let Ok(plan) = serde_json::from_value::<FleetSummary>(run.summary.clone())
     {
-        return fleet_plan::summary(&plan, style);
+        let mut block = Block::new();
+        for (key, text, tone) in super::fleet::plan(&plan) {
+            block.toned(key, text, tone);
+        }
+        return format!("\n{}", block.render(style));
     }
     let Some(facts) = run.summary.as_object().filter(|facts| !facts.is_empty()) else { return String::new() };
     let mut block = Block::new();

@@ -18,10 +18,10 @@ impl State {
         }
     }
 
-    /// The fleet at a glance; its run with the newest figures.
+    /// The fleet at a glance; its runs with the newest figures.
     pub fn fleet(&self) -> Option<FleetStatus> {
         let mut status = self.fleet_as_told()?.clone();
-        if let Some(run) = &mut status.run {
+        for run in [&mut status.run, &mut status.plan].into_iter().flatten() {
             **run = self.fresh(run);
         }
         Some(status)

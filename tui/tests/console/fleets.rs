@@ -65,7 +65,7 @@ fn what_is_halted_stands_first_in_every_size() {
 #[test]
 fn no_tenant_is_missing_in_a_low_terminal() {
     let all = shown(&normal((80, 24)));
-    assert!(all.contains("8,678") && all.contains("<= 2") && all.contains("1,210"), "{all}");
+    assert!(all.contains("8,678") && all.contains("<= 0002") && all.contains("1,210"), "{all}");
     assert!(all.contains("✗ 6 0003_add_slug") && all.contains("load 14 is more than 10"), "{all}");
 }
 
@@ -152,7 +152,7 @@ fn a_plan_of_a_wave_is_chosen_and_the_command_is_shown() {
 
 #[test]
 fn a_registry_that_is_refused_and_a_run_that_moves_say_so() {
-    let made: [fn(&Query) -> Option<Answer>; 4] = [
+    let made: [fn(&Query) -> Option<Answer>; 5] = [
         |query| {
             status(query, |status| {
                 let mistake =
@@ -166,7 +166,16 @@ fn a_registry_that_is_refused_and_a_run_that_moves_say_so() {
                 status.waves[2].running = 8;
             })
         },
-        |query| status(query, |status| status.run = Some(Box::new(crate::fleet::run(RunState::Planned)))),
+        |query| status(query, |status| status.plan = Some(Box::new(crate::fleet::run(RunState::Planned)))),
+        |query| {
+            status(query, |status| {
+                (status.run, status.cells) = (None, Vec::new());
+                status.plan = Some(Box::new(crate::fleet::run(RunState::Planned)));
+                let nobody =
+                    cutover_shared::fleet::WaveView { tenants: 0, at_target: 0, ..status.waves[0].clone() };
+                status.waves[0] = nobody;
+            })
+        },
         |query| {
             status(query, |status| {
                 let long = "wave 2 halted: 7 of 98 failed, 7.1 % is more than 5 %; and a reason that goes on and on, ";

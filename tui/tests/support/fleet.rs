@@ -81,6 +81,7 @@ fn group(group: &str, class: ErrorClass, text: &str, tenants: u64, migration: us
         text: text.into(),
         tenants,
         example: TenantId(format!("tenant-{migration:05}")),
+        run: RunId(RUN.into()),
         next: class.next_step().into(),
     }
 }
@@ -95,6 +96,7 @@ pub fn status() -> FleetStatus {
         failed,
         unreachable,
         running,
+        left: u64::saturating_sub(tenants, at_target + failed + unreachable),
     };
     FleetStatus {
         folder: Some("/srv/app/migrations".into()),
@@ -133,6 +135,7 @@ pub fn status() -> FleetStatus {
             since: NOW - 3 * MINUTE,
         }],
         run: Some(Box::new(run(RunState::Paused))),
+        plan: None,
         old_key: 12,
     }
 }

@@ -46,6 +46,9 @@ pub fn run(state: RunState, way: Way, counts: Counts) -> RunView {
     }
 }
 
+/// The run in which the tenants failed that are told as failures.
+pub const FAILED_IN: &str = "0198cbcf-11aa-7cc1-9d6e-2f1d8a5b7c3e";
+
 /// The plan of the way back.
 pub const BACK: &str = "0198cbd0-7c28-7cc1-9d6e-2f1d8a5b7c3e";
 
@@ -171,6 +174,7 @@ pub fn status() -> FleetStatus {
         failed,
         unreachable,
         running: u64::from(wave == 2),
+        left: u64::saturating_sub(tenants, at_target + failed + unreachable),
     };
     FleetStatus {
         folder: Some("/etc/cutover/migrations".into()),
@@ -201,6 +205,7 @@ pub fn status() -> FleetStatus {
             text: "0004_tags.up.sql:1: relation \"tags\" already exists (42P07)".into(),
             tenants: 2,
             example: "beta".into(),
+            run: FAILED_IN.into(),
             next: ErrorClass::MigrationBug.next_step().into(),
         }],
         throttles: vec![Throttle {
@@ -216,6 +221,7 @@ pub fn status() -> FleetStatus {
                 Counts { pending: 520, done: 56, failed: 2, ..Counts::default() },
             )
         })),
+        plan: Some(Box::new(planned(Way::Down))),
         old_key: 12,
     }
 }

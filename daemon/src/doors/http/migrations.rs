@@ -19,6 +19,7 @@ use super::auth::Auth;
 use super::integrations::{settle, time, unavailable};
 use super::{Client, RequestId};
 use crate::fleet::Fleet;
+use crate::fleet::error::FleetError;
 
 /// Attempts of one answer.
 const ROWS: u32 = 100;
@@ -85,6 +86,7 @@ impl Attempt {
     params(("before" = Option<String>, Query, description = "`next` of the answer before")),
     responses(
         (status = 200, description = "The caller's own tenant", body = MigrationsAnswer),
+        (status = 400, description = "`before` is no `next` of an answer"),
         (status = 401, description = "No valid token"),
         (status = 429, description = "Too many calls"),
     ))]
@@ -106,7 +108,13 @@ async fn answer(
 ) -> Result<Response, Refusal> {
     let user = parts.auth.user_within_limits(headers, address).await?;
     let tenant = TenantId(user.tenant.clone().unwrap_or_else(|| user.id.clone()));
-    let failed = |error: crate::fleet::error::FleetError| unavailable(&error.to_string());
+    let failed = |error: FleetError| match error {
+        FleetError::NoSuchPage => {
+            let message = "`before` is no `next` of an answer: leave it out, or hand it in as it was";
+            Refusal::new(StatusCode::BAD_REQUEST, "bad_request", message)
+        }
+        error => unavailable(&error.to_string()),
+    };
     let before = form_urlencoded::parse(query.unwrap_or_default().as_bytes())
         .find_map(|(name, value)| (name == "before").then(|| value.into_owned()));
     let page = PageAsk { after: before, limit: ROWS };

@@ -45,8 +45,8 @@ impl Instances {
             }
             let mut rows = Vec::with_capacity(page.rows.len());
             for row in page.rows {
-                match super::checked(&row.instance) {
-                    Ok(_) => rows.push(row.instance),
+                match super::checked(&row) {
+                    Ok(_) => rows.push(row),
                     Err(refused) => leave(refused.to_string()),
                 }
             }

@@ -4,7 +4,6 @@ mod application;
 mod look;
 mod notify;
 mod order;
-mod place;
 mod retest;
 mod rotate;
 mod view;
@@ -12,7 +11,7 @@ mod view;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
-use cutover_shared::fleet::{DriverKind, Hidden, InstanceDetail, InstanceState, InstanceView, NewInstance};
+use cutover_shared::fleet::{Hidden, InstanceDetail, InstanceState, InstanceView, NewInstance, Place};
 use cutover_shared::ids::TenantId;
 use secrecy::{SecretBox, SecretString};
 use serde_json::json;
@@ -20,7 +19,6 @@ use tokio::sync::Notify;
 
 pub use self::application::Taken;
 pub use self::order::places;
-pub use self::place::{Place, PlaceError, place};
 pub use self::retest::Retested;
 pub use self::rotate::Rotated;
 pub use self::view::Sight;
@@ -45,10 +43,6 @@ const SEEN: usize = UNIT_ROWS / 2;
 /// Instances in a receipt; the list has the others.
 const SHOWN: usize = 1_000;
 
-/// Bytes of a tenant's id, an external id, a deploy key.
-const LONGEST_ID: usize = 256;
-const LONGEST_KEY: usize = 4096;
-
 /// Why something was not done with instances. No variant holds anything secret.
 #[derive(Debug, thiserror::Error)]
 pub enum InstanceError {
@@ -64,6 +58,9 @@ pub enum InstanceError {
     /// The file with the keys is as it was.
     #[error("no key was added: {0}")]
     Ring(String),
+    /// The key is durable and seals; what comes after it failed.
+    #[error("key {key} was added and seals from now on, but the audit does not say so: {cause}")]
+    NotRecorded { key: String, cause: String },
     #[error(
         "the application's table of tenants' databases is not configured; write the section [fleet.application]"
     )]
@@ -152,8 +149,14 @@ impl Instances {
             format!("{} instances", new.len())
         };
         let audit = who.did(at, "fleet.instance.add", subject, json!({"instances": told}));
+        let keys: HashSet<String> = new.iter().map(|row| row.key_id.clone()).collect();
         let unit = Unit::new().with(FleetOp::Instances { rows: new }).with(audit);
         self.inner.db.write(Lane::Handler, unit).await?;
+        let current = self.inner.seal.current_key();
+        if keys.iter().any(|key| *key != current) {
+            // A key was added between the seal and the commit: its pass over the others may be over already.
+            self.state.rotated.notify_one();
+        }
         Ok(Added { added: (rows.len() - known.min(rows.len())) as u64, replaced: known as u64 })
     }
 
@@ -306,31 +309,7 @@ fn refused(row: &NewInstance, what: impl Into<String>, mend: impl Into<String>) 
 
 /// The place of a row that can be taken.
 fn checked(row: &NewInstance) -> Result<Place, InstanceError> {
-    let is_id = |text: &str| {
-        (1..=LONGEST_ID).contains(&text.len()) && text.trim() == text && !text.chars().any(char::is_control)
-    };
-    if !is_id(row.tenant.as_str()) {
-        return Err(refused(row, "this is no id of a tenant", "write the id that the application gave it"));
-    }
-    if row.external_user.as_deref().is_some_and(|user| !is_id(user)) {
-        return Err(refused(row, "its external id is none", "write it, or leave it out"));
-    }
-    match (row.driver, &row.key) {
-        (DriverKind::Http, None) => {
-            return Err(refused(row, "it has no deploy key", "hand in the deployment's key, too"));
-        }
-        (DriverKind::Postgres | DriverKind::Sqlite, Some(_)) => {
-            return Err(refused(row, "only a deployment has a key", "leave the key out"));
-        }
-        (DriverKind::Http, Some(Hidden(key)))
-            if key.is_empty() || key.len() > LONGEST_KEY || !key.bytes().all(|b| b.is_ascii_graphic()) =>
-        {
-            // The deploy key travels in a header.
-            return Err(refused(row, "its deploy key can't be one", "hand it in as the deployment shows it"));
-        }
-        (DriverKind::Postgres | DriverKind::Sqlite | DriverKind::Http, _) => {}
-    }
-    place(row.driver, &row.url.0).map_err(|error| refused(row, error.what, error.mend))
+    cutover_shared::fleet::checked(row).map_err(|error| refused(row, error.what, error.mend))
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ impl Instances {
     /// Adds a key to the ring. Old keys stay: they open what is not sealed again yet, and what other parts sealed.
     ///
     /// # Errors
-    /// [`InstanceError::Ring`]: the file could not be written. An error of the store comes after the key was added.
+    /// [`InstanceError::Ring`]: the file could not be written. [`InstanceError::NotRecorded`]: the key was added all the same.
     pub async fn rotate_key(&self, who: &Who) -> Result<Rotated, InstanceError> {
         let _only = self.state.rotation.lock().await;
         let was = self.inner.seal.current_key();
@@ -38,11 +38,19 @@ impl Instances {
             .map_err(InstanceError::Ring)?;
         self.inner.seal.add(key.clone(), bytes)?;
         self.state.rotated.notify_one();
-        let left = self.inner.db.fleet_other_key(&key).await?;
+        match self.record(&key, &was, who).await {
+            Ok(left) => Ok(Rotated { key, left }),
+            Err(error) => Err(InstanceError::NotRecorded { key, cause: error.to_string() }),
+        }
+    }
+
+    /// Says in the audit that a key was added. How many credentials are still sealed with another.
+    async fn record(&self, key: &str, was: &str, who: &Who) -> Result<u64, InstanceError> {
+        let left = self.inner.db.fleet_other_key(key).await?;
         let detail = json!({"key": key, "was": was, "left": left});
         let audit = who.did(self.inner.clock.now(), "fleet.key.rotate", format!("key {key}"), detail);
         self.inner.db.write(Lane::Handler, Unit::new().with(audit)).await?;
-        Ok(Rotated { key, left })
+        Ok(left)
     }
 
     /// Seals again what another than the current key has sealed. How many were, and how many could not be opened.

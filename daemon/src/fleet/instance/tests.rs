@@ -400,6 +400,64 @@ async fn a_new_key_seals_at_once_and_the_rest_is_sealed_again() {
 }
 
 #[tokio::test]
+async fn a_credential_that_is_replaced_in_an_outage_is_asked_anew() {
+    let house = house(sample()).await;
+    house.tenant("a").await;
+    house.migrate("a", 1, "CREATE TABLE notes (id TEXT);").await;
+    house.instances.test(Some(&"a".into())).await.unwrap();
+    house.hide("a", true);
+    house.instances.test(Some(&"a".into())).await.unwrap();
+    let away = house.row("a").await;
+    assert_eq!((away.state, away.reason.is_some()), (InstanceState::Error, true));
+    let path = house.dir.path().join("a.db");
+    house.instances.add(&[new("a", &path)], false, &who()).await.unwrap();
+    let row = house.row("a").await;
+    // What is never asked is asked by each plan; what is known of the same place stays.
+    assert_eq!((row.state, row.reason, row.version), (InstanceState::New, None, 1));
+    assert_eq!(row.checked_at, away.checked_at);
+    // One that answers is left as it is.
+    house.hide("a", false);
+    house.instances.test(Some(&"a".into())).await.unwrap();
+    house.instances.add(&[new("a", &path)], false, &who()).await.unwrap();
+    assert_eq!(house.row("a").await.state, InstanceState::Connected);
+}
+
+#[tokio::test]
+async fn what_was_sealed_before_a_rotation_and_stored_after_it_is_sealed_again() {
+    let house = house(sample()).await;
+    let instances = &house.instances;
+    let rows = [postgres("late", "x")];
+    let ada = who();
+    let mut adding = Box::pin(instances.add(&rows, false, &ada));
+    assert!(futures::poll!(&mut adding).is_pending(), "it is sealed, and the store is asked");
+    house.inner.seal.add("k2".to_owned(), key(2)).unwrap();
+    assert_eq!(instances.reseal().await.unwrap(), (0, 0));
+    adding.await.unwrap();
+    assert_eq!(house.row("late").await.key_id, "k1");
+    // Nobody rotates again: it is this that begins another pass.
+    assert!(futures::poll!(std::pin::pin!(instances.state.rotated.notified())).is_ready());
+    assert_eq!(instances.reseal().await.unwrap(), (1, 0));
+    assert_eq!(house.row("late").await.key_id, "k2");
+}
+
+#[tokio::test]
+async fn a_rotation_that_can_not_be_recorded_says_that_the_key_is_there() {
+    let house = house(sample()).await;
+    let (db, runtime) = (house.db.clone(), tokio::runtime::Handle::current());
+    // The store goes away after the key is durable.
+    let ring: Ring = Arc::new(move || {
+        runtime.block_on(db.close());
+        Ok(("k2".to_owned(), key(2)))
+    });
+    let instances = Instances::new(house.inner.clone(), Client::new().unwrap(), ring);
+    let error = instances.rotate_key(&who()).await.unwrap_err();
+    assert!(error.to_string().starts_with("key k2 was added and seals from now on"), "{error}");
+    assert_eq!(house.inner.seal.current_key(), "k2");
+    let told = cutover_shared::error::RpcError::from(error);
+    assert!(!told.hint.contains("nothing was half done") && told.hint.contains("don't rotate again"));
+}
+
+#[tokio::test]
 async fn without_a_durable_key_nothing_is_sealed_with_it() {
     let house = house(sample()).await;
     let instances = Instances::new(

@@ -4,7 +4,7 @@ use cutover_shared::fleet::{HistoryEntry, InstanceDetail, InstanceState, Instanc
 use cutover_shared::ids::RunId;
 
 use crate::fleet::wave::Waves;
-use crate::store::{InstanceRow, InstanceStanding, MigrationRow, StepRow};
+use crate::store::{InstanceRow, InstanceStanding, Marks, MigrationRow, StepRow};
 
 /// What views are made with.
 #[derive(Clone, Debug)]
@@ -48,20 +48,9 @@ impl Sight<'_> {
         }
     }
 
-    /// How an instance with these steps stands, by the rule of the lists: its worst status.
+    /// How an instance with these steps stands, by the rule of the lists.
     pub fn standing(&self, row: InstanceRow, steps: &[StepRow]) -> InstanceStanding {
-        let has = |status| steps.iter().any(|step| step.status == status);
-        let status = if has(StepStatus::Failed) {
-            StepStatus::Failed
-        } else if has(StepStatus::Running) {
-            StepStatus::Running
-        } else if row.version < self.target {
-            StepStatus::Pending
-        } else if has(StepStatus::Skipped) {
-            StepStatus::Skipped
-        } else {
-            StepStatus::Completed
-        };
+        let status = Marks::of(steps).status(row.version, self.target);
         let failed =
             steps.iter().filter(|step| step.status == StepStatus::Failed).max_by_key(|step| step.version);
         InstanceStanding { row, status, failed: failed.cloned() }

@@ -13,6 +13,9 @@ use crate::failure::{Failure, bad_rows};
 use crate::plain::{Block, Style, number};
 use crate::session::Session;
 
+/// What to do about rows that were refused.
+const MEND: &str = "mend these rows and import again, or take the others with --skip-bad";
+
 pub(in crate::cli) async fn run(args: &Uploaded, of: Contents, session: &mut Session<'_>) -> Verdict {
     let format = args.format()?;
     let from_stdin = args.file.as_os_str() == "-";
@@ -37,7 +40,9 @@ pub(in crate::cli) async fn run(args: &Uploaded, of: Contents, session: &mut Ses
             let skipped = (receipt.skipped.as_slice(), receipt.skipped_count);
             taken(session, &name, &receipt, skipped, |style| records(&receipt, style))
         }
-        CatalogReceipt::Refused { bad, bad_count } => Err(Failure::Upload { file: name, bad, bad_count }),
+        CatalogReceipt::Refused { bad, bad_count } => {
+            Err(Failure::Upload { file: name, bad, bad_count, hint: MEND })
+        }
         _ => Err(Failure::unexpected("catalog commit")),
     }
 }
@@ -91,6 +96,7 @@ fn unreadable(error: PartError, name: &str) -> Failure {
             file: name.to_owned(),
             bad: vec![BadRow { line, column: String::new(), problem: format!("byte {byte} is not UTF-8") }],
             bad_count: 1,
+            hint: MEND,
         },
     }
 }

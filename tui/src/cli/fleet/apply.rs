@@ -10,8 +10,9 @@ use serde::Serialize;
 use super::super::follow::{Patience, judge, until_settled};
 use super::super::map::{Apply, start};
 use super::super::{Outcome, Verdict, reference};
-use super::{act, ask, tenants};
+use super::{act, ask};
 use crate::failure::Failure;
+use crate::plain::fleet::tenants;
 use crate::plain::{self, Block, Cell, Column, Style, Table, Tone, number};
 use crate::session::Session;
 

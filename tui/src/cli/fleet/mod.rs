@@ -77,14 +77,3 @@ fn of_fleet(receipt: Receipt) -> Result<FleetReceipt, Failure> {
         _ => Err(Failure::unexpected("an act on the fleet")),
     }
 }
-
-/// `1 tenant`, `300 tenants`.
-fn tenants(count: u64) -> String {
-    let noun = if count == 1 { "tenant" } else { "tenants" };
-    format!("{} {noun}", crate::plain::number(count))
-}
-
-/// A version as migrations are called: `0003`; `none` before the first.
-fn version(version: u32) -> String {
-    if version == 0 { "none".to_owned() } else { format!("{version:04}") }
-}

@@ -8,8 +8,9 @@ use cutover_shared::run::RunView;
 use serde::Serialize;
 
 use super::super::{Outcome, Verdict, map};
-use super::{act, ask, tenants, version};
+use super::{act, ask};
 use crate::failure::Failure;
+use crate::plain::fleet::{tenants, version};
 use crate::plain::{self, Style, Tone, clean, wrap};
 use crate::session::Session;
 

@@ -36,30 +36,37 @@ fn failed(status: &FleetStatus) -> u64 {
     cells.fold(0, |sum, cell| sum.saturating_add(cell.tenants))
 }
 
-/// What is so at the moment, the worst first.
+/// What an operator has to know first.
 pub fn headline(status: &FleetStatus, now: i64) -> Headline {
+    headlines(status, now).swap_remove(0)
+}
+
+/// All that is so at the moment, at least one, the worst first: a plan or a mistake in a file hides no run that is halted.
+pub fn headlines(status: &FleetStatus, now: i64) -> Vec<Headline> {
     if status.folder.is_none() {
         let mut line = line("off", "no folder of migrations is configured", Tone::Dim);
         line.next = Some("`fleet.folder` in the daemon's configuration names it".to_owned());
-        return line;
+        return vec![line];
     }
+    let mut lines: Vec<Headline> = status.run.as_deref().and_then(of_run).into_iter().collect();
+    let moves = !lines.is_empty();
     if let Some(mistake) = &status.registry_mistake {
         // A difference is what `fleet lint` shows.
         let mistake = mistake.lines().next().unwrap_or_default();
         let mut line = line("REFUSED", format!("nothing can be planned: {mistake}"), Tone::Bad);
         line.next = Some("`cutover fleet lint` names file and line".to_owned());
-        return line;
+        lines.push(line);
     }
-    if let Some(run) = status.run.as_deref()
-        && let Some(line) = of_run(run, now)
-    {
-        return line;
+    let plan = status.plan.as_deref().and_then(|plan| of_plan(plan, now));
+    if !moves && (failed(status) > 0 || (lines.is_empty() && plan.is_none())) {
+        lines.push(standing_still(status, now));
     }
-    standing_still(status, now)
+    lines.extend(plan);
+    lines
 }
 
 /// What the run says, where it is not over and done.
-fn of_run(run: &RunView, now: i64) -> Option<Headline> {
+fn of_run(run: &RunView) -> Option<Headline> {
     if let Some(reason) = halted(run) {
         let word = if run.state == RunState::Failed { "FAILED" } else { "HALTED" };
         // The word says it already.
@@ -86,26 +93,22 @@ fn of_run(run: &RunView, now: i64) -> Option<Headline> {
             let text = format!("{} {}: {far}, {speed}/s{left}{failed}", run.state, run.scope);
             Some(line("moves", text, if counts.failed > 0 { Tone::Warn } else { Tone::Plain }))
         }
-        RunState::Planned if run.expires_at > now => {
-            let mut line = line(
-                "planned",
-                format!("a plan of {} waits: {} steps", run.scope, number(total)),
-                Tone::Plain,
-            );
-            line.next = Some(format!("`cutover fleet apply {} --approve {}`", run.id, run.digest));
-            Some(line)
-        }
-        RunState::Approved => {
-            let mut line = line(
-                "approved",
-                format!("a plan of {} waits: {} steps", run.scope, number(total)),
-                Tone::Plain,
-            );
-            line.next = Some(format!("`cutover fleet apply {}`", run.id));
-            Some(line)
-        }
         _ => None,
     }
+}
+
+/// What a plan that waits says.
+fn of_plan(plan: &RunView, now: i64) -> Option<Headline> {
+    let approve = match plan.state {
+        RunState::Planned if plan.expires_at > now => format!(" --approve {}", plan.digest),
+        RunState::Approved => String::new(),
+        _ => return None,
+    };
+    let steps = number(plan.progress.counts.total());
+    let word = if approve.is_empty() { "approved" } else { "planned" };
+    let mut line = line(word, format!("a plan of {} waits: {steps} steps", plan.scope), Tone::Plain);
+    line.next = Some(format!("`cutover fleet apply {}{approve}`", plan.id));
+    Some(line)
 }
 
 /// No run moves: what the newest left behind.
@@ -115,7 +118,8 @@ fn standing_still(status: &FleetStatus, now: i64) -> Headline {
     let failed = failed(status);
     if failed > 0 {
         let mut line = line("failing", format!("{} failed{when}", tenants(failed)), Tone::Bad);
-        line.next = Some("`cutover fleet retry RUN --group GROUP` takes a group once more".to_owned());
+        line.next =
+            Some("the failures say what to mend, and the command that takes them once more".to_owned());
         return line;
     }
     let Some(target) = status.target else {
@@ -166,6 +170,8 @@ pub enum WaveState {
     /// Its failures hold the run.
     Halted,
     Ahead,
+    /// Nobody is in it.
+    Empty,
 }
 
 impl WaveState {
@@ -177,6 +183,7 @@ impl WaveState {
             Self::Held => "paused",
             Self::Halted => "HALTED",
             Self::Ahead => "waits",
+            Self::Empty => "empty",
         }
     }
 
@@ -186,14 +193,9 @@ impl WaveState {
             Self::Findings | Self::Held => Tone::Warn,
             Self::Moves => Tone::Strong,
             Self::Halted => Tone::Bad,
-            Self::Ahead => Tone::Dim,
+            Self::Ahead | Self::Empty => Tone::Dim,
         }
     }
-}
-
-fn left(wave: &WaveView) -> u64 {
-    let tried = wave.at_target.saturating_add(wave.failed).saturating_add(wave.unreachable);
-    wave.tenants.saturating_sub(tried)
 }
 
 /// The wave that a halted run speaks of: `wave 2 halted: 3 of 30 failed`.
@@ -208,7 +210,7 @@ pub fn moves_in(status: &FleetStatus) -> Option<u32> {
     let run = status.run.as_deref().filter(|run| run.state.is_live() || halted(run).is_some())?;
     let with_failures = || status.waves.iter().rev().find(|wave| wave.failed > 0).map(|wave| wave.wave);
     let at_work = || status.waves.iter().rev().find(|wave| wave.running > 0).map(|wave| wave.wave);
-    let first = || status.waves.iter().find(|wave| left(wave) > 0).map(|wave| wave.wave);
+    let first = || status.waves.iter().find(|wave| wave.left > 0).map(|wave| wave.wave);
     match halted(run) {
         Some(reason) => named(reason)
             .filter(|n| status.waves.iter().any(|wave| wave.wave == *n))
@@ -228,7 +230,8 @@ pub fn waves(status: &FleetStatus) -> Vec<(&WaveView, WaveState)> {
             RunState::Paused | RunState::Pausing | RunState::Approved => WaveState::Held,
             _ => WaveState::Moves,
         },
-        _ if left(wave) > 0 || wave.tenants == 0 => WaveState::Ahead,
+        _ if wave.tenants == 0 => WaveState::Empty,
+        _ if wave.left > 0 => WaveState::Ahead,
         _ if wave.at_target >= wave.tenants => WaveState::Done,
         _ => WaveState::Findings,
     };
@@ -272,7 +275,7 @@ pub fn heat(status: &FleetStatus, most: usize) -> Vec<HeatRow> {
         .collect();
     if let Some(newest) = versions.get(kept) {
         let target = status.target.is_some_and(|target| target <= *newest);
-        rows.push(HeatRow { label: format!("<= {newest}"), target, ..HeatRow::default() });
+        rows.push(HeatRow { label: format!("<= {}", version(*newest)), target, ..HeatRow::default() });
     }
     for cell in &status.cells {
         let at = versions.iter().position(|one| *one == cell.version).unwrap_or(kept).min(kept);

@@ -1,30 +1,30 @@
 //! One tenant's database: what is known of it, its steps, its history.
 
-use cutover_shared::fleet::{HistoryEntry, InstanceDetail, InstanceState, InstanceView};
+use cutover_shared::fleet::{HistoryEntry, InstanceDetail, InstanceState, InstanceView, Way};
 
-use super::{state_tone, step_tone, step_word, trouble, version};
-use crate::plain::{Block, Cell, Column, Style, Table, Tone, age, clean, duration, number, time};
+use super::{state_tone, step_tone, trouble, version};
+use crate::plain::{
+    Block, Cell, Column, Style, Table, Tone, age, clean, duration, number, shell_argument, time,
+};
 
 /// Columns of `fleet instance list`.
 pub const INSTANCE_COLUMNS: &[Column] = &[
-    Column::words("TENANT"),
-    Column::number("VERSION"),
-    Column::number("PENDING"),
-    Column::words("STATUS"),
-    Column::words("STATE"),
-    Column::number("WAVE"),
+    Column::long("TENANT"),
     Column::long("SERVER"),
-    Column::text("ERROR"),
+    Column::words("STATE"),
+    Column::words("VERSION"),
+    Column::words("STATUS"),
+    Column::number("WAVE"),
+    Column::long("ERROR"),
 ];
 
-/// Columns of `fleet history`.
+/// Columns of `fleet history`, and of the steps of an instance.
 pub const HISTORY_COLUMNS: &[Column] = &[
     Column::words("WHEN"),
-    Column::words("TENANT"),
+    Column::long("TENANT"),
     Column::words("MIGRATION"),
-    Column::words("WAY"),
     Column::words("STATUS"),
-    Column::number("ATTEMPT"),
+    Column::number("TRY"),
     Column::words("TOOK"),
     Column::text("ERROR"),
 ];
@@ -33,12 +33,11 @@ pub const HISTORY_COLUMNS: &[Column] = &[
 pub fn instance_row(view: &InstanceView) -> Vec<Cell> {
     vec![
         view.tenant.as_str().into(),
-        version(view.version).into(),
-        view.pending.to_string().into(),
-        Cell::toned(step_word(view.status), step_tone(view.status)),
-        Cell::toned(view.state.word(), state_tone(view.state)),
-        view.wave.to_string().into(),
         view.server.as_str().into(),
+        Cell::toned(view.state.word(), state_tone(view.state)),
+        version(view.version).into(),
+        Cell::toned(view.status.word(), step_tone(view.status)),
+        view.wave.to_string().into(),
         trouble(view).unwrap_or_default().into(),
     ]
 }
@@ -46,15 +45,16 @@ pub fn instance_row(view: &InstanceView) -> Vec<Cell> {
 /// A row of `fleet history`.
 pub fn history_row(entry: &HistoryEntry, now: i64) -> Vec<Cell> {
     let when = entry.completed_at.or(entry.started_at);
+    let way = if entry.way == Way::Down { " (down)" } else { "" };
+    let class = entry.class.map_or(String::new(), |class| format!("{class}: "));
     vec![
-        when.map_or("-".to_owned(), |at| age(now, at)).into(),
+        when.map_or(String::new(), |at| age(now, at)).into(),
         entry.tenant.as_str().into(),
-        entry.migration.as_str().into(),
-        entry.way.word().into(),
-        Cell::toned(step_word(entry.status), step_tone(entry.status)),
-        entry.attempt.to_string().into(),
+        format!("{}{way}", entry.migration).into(),
+        Cell::toned(entry.status.word(), step_tone(entry.status)),
+        number(entry.attempt.into()).into(),
         took(entry).unwrap_or_default().into(),
-        entry.error.as_deref().unwrap_or_default().into(),
+        entry.error.as_ref().map_or_else(String::new, |error| format!("{class}{error}")).into(),
     ]
 }
 
@@ -123,7 +123,8 @@ pub fn facts(view: &InstanceView, now: i64) -> Vec<(&'static str, String, Tone)>
     facts.push(("Driver", view.driver.to_string(), Tone::Plain));
     facts.push(("Place", view.place.clone(), Tone::Plain));
     facts.push(("Server", view.server.clone(), Tone::Plain));
-    let asked = view.checked_at.map_or("never".to_owned(), |at| age(now, at));
+    let asked =
+        view.checked_at.map_or_else(|| "never".to_owned(), |at| format!("{} ({})", age(now, at), time(at)));
     facts.push(("Asked", asked, Tone::Plain));
     if let Some(user) = &view.external_user {
         facts.push(("User", user.clone(), Tone::Plain));
@@ -131,6 +132,11 @@ pub fn facts(view: &InstanceView, now: i64) -> Vec<(&'static str, String, Tone)>
     let from = if view.from_application { ", from the application's table" } else { "" };
     facts.push(("Sealed", format!("key {}{from}", view.key), Tone::Dim));
     facts
+}
+
+fn but_tenant<T>(mut cells: Vec<T>) -> Vec<T> {
+    cells.remove(1);
+    cells
 }
 
 /// Everything about one instance, for `fleet instance show`.
@@ -141,41 +147,24 @@ pub fn show(detail: &InstanceDetail, now: i64, style: Style) -> String {
     }
     let mut text = block.render(style);
     if !detail.steps.is_empty() {
-        let columns = [
-            Column::words("MIGRATION"),
-            Column::words("STATUS"),
-            Column::number("ATTEMPT"),
-            Column::words("WHEN"),
-            Column::words("TOOK"),
-            Column::text("ERROR"),
-        ];
-        let rows: Vec<Vec<Cell>> = detail
-            .steps
-            .iter()
-            .map(|step| {
-                let when = step.completed_at.or(step.started_at);
-                vec![
-                    step.migration.as_str().into(),
-                    Cell::toned(step_word(step.status), step_tone(step.status)),
-                    step.attempt.to_string().into(),
-                    when.map_or(String::new(), |at| age(now, at)).into(),
-                    took(step).unwrap_or_default().into(),
-                    step.error.as_deref().unwrap_or_default().into(),
-                ]
-            })
-            .collect();
+        // Whose they are is said above.
+        let columns: Vec<Column> = but_tenant(HISTORY_COLUMNS.to_vec());
+        let rows: Vec<Vec<Cell>> =
+            detail.steps.iter().map(|step| but_tenant(history_row(step, now))).collect();
         text +=
             &format!("\n{}\n{}", style.paint("Steps", Tone::Strong), Table::whole(&columns, &rows, style));
     }
     if !detail.drift.is_empty() {
         text += &format!(
             "\n{}\n",
-            style.paint("Drift (+ there, not expected; - expected, not there)", Tone::Strong)
+            style.paint("Drift: + is there and not expected, - is expected and not there", Tone::Strong)
         );
         for line in &detail.drift {
-            text += &style.paint(&clean(line), drift_tone(line));
-            text.push('\n');
+            text += &format!("  {}\n", style.paint(&clean(line), drift_tone(line)));
         }
+        let accept =
+            format!("cutover fleet instance accept {}", shell_argument(detail.instance.tenant.as_str()));
+        text += &format!("\nput it right, or take it as it is: {}\n", clean(&accept));
     }
     text
 }

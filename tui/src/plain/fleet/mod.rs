@@ -1,24 +1,27 @@
-//! The fleet in words: what the console draws and what `cutover fleet` prints, made in one place so that both say the same.
+//! The fleet in words: what the console draws and what `cutover fleet` prints, made in one place so that both say the same, in
+//! the same figures.
 
 mod glance;
 mod instance;
+mod plan;
 mod text;
 
-use cutover_shared::fleet::{
-    FailureGroup, FleetReceipt, FleetSummary, InstanceState, InstanceView, StepStatus, Way,
-};
+use cutover_shared::fleet::{FailureGroup, FleetReceipt, InstanceState, InstanceView, StepStatus};
 
-pub use glance::{Headline, HeatRow, SHADES, WaveState, headline, heat, moves_in, shade, standing, waves};
+pub use glance::{
+    Headline, HeatRow, SHADES, WaveState, headline, headlines, heat, moves_in, shade, standing, waves,
+};
 pub use instance::{
     HISTORY_COLUMNS, INSTANCE_COLUMNS, drift_tone, facts, history_row, instance_row, show, step_line,
 };
-pub use text::{GROUP_COLUMNS, failure_rows, status};
+pub use plan::plan;
+pub use text::status;
 
-use super::{Tone, number};
+use super::{Tone, number, shell_option};
 
-/// What a version is called: 0 is none.
+/// A version as migrations are called: `0003`; `none` before the first.
 pub fn version(version: u32) -> String {
-    if version == 0 { "none".to_owned() } else { version.to_string() }
+    if version == 0 { "none".to_owned() } else { format!("{version:04}") }
 }
 
 /// How a tenant's standing looks.
@@ -27,7 +30,8 @@ pub fn step_tone(status: StepStatus) -> Tone {
         StepStatus::Completed => Tone::Good,
         StepStatus::Failed => Tone::Bad,
         StepStatus::Skipped => Tone::Warn,
-        StepStatus::Running | StepStatus::Pending => Tone::Plain,
+        StepStatus::Running => Tone::Strong,
+        StepStatus::Pending => Tone::Plain,
     }
 }
 
@@ -40,27 +44,16 @@ pub fn state_tone(state: InstanceState) -> Tone {
     }
 }
 
-/// A sign and the word, so that no status is told by a colour alone.
-pub fn step_word(status: StepStatus) -> String {
-    let sign = match status {
-        StepStatus::Pending => 'o',
-        StepStatus::Running => '>',
-        StepStatus::Completed => '+',
-        StepStatus::Failed => 'x',
-        StepStatus::Skipped => '!',
-    };
-    format!("{sign} {status}")
-}
-
 /// `1 tenant`, `1,200 tenants`.
 pub fn tenants(n: u64) -> String {
     format!("{} {}", number(n), if n == 1 { "tenant" } else { "tenants" })
 }
 
 /// The error that a list tells of an instance: of its migration, or why it can't be reached, or how its schema differs.
-pub fn trouble(view: &InstanceView) -> Option<&str> {
-    let unreachable = (view.state == InstanceState::Error).then_some(view.reason.as_deref()).flatten();
-    view.error.as_deref().or(unreachable).or(view.drift.as_deref())
+pub fn trouble(view: &InstanceView) -> Option<String> {
+    let unreachable = view.reason.clone().filter(|_| view.state == InstanceState::Error);
+    let drift = || view.drift.as_ref().map(|line| format!("drifted: {line}"));
+    view.error.clone().or(unreachable).or_else(drift)
 }
 
 /// What a filter finds of an error: its longest part without names and numbers, which differ from tenant to tenant. None
@@ -82,44 +75,9 @@ pub fn filter(group: &FailureGroup) -> String {
     filter
 }
 
-/// What a plan does, a sentence each: what a question about it tells, and what `fleet plan` prints below its groups.
-pub fn plan(summary: &FleetSummary) -> Vec<String> {
-    let (way, to) = match summary.way {
-        Some(Way::Down) => ("go back", "at or below"),
-        _ => ("are migrated", "at"),
-    };
-    let mut lines = vec![format!(
-        "{} of {} {way} to version {}: {} steps. {} are {to} it already.",
-        number(summary.changes),
-        tenants(summary.tenants),
-        version(summary.target),
-        number(summary.steps),
-        number(summary.at_target)
-    )];
-    let waves = summary.waves.iter().filter(|n| **n > 0).count();
-    if waves > 1 {
-        let all: Vec<String> = summary.waves.iter().map(|n| number(*n)).collect();
-        lines.push(format!(
-            "In {waves} waves: {} tenants; one that fails too often halts the rest.",
-            all.join(", ")
-        ));
-    }
-    for (what, n) in &summary.drops {
-        lines.push(format!("DATA IS LOST: {what}, in {}.", tenants(*n)));
-    }
-    if !summary.no_down.is_empty() {
-        lines.push(format!("There is no way back from {}: no `down`.", summary.no_down.join(", ")));
-    }
-    if summary.unreachable > 0 {
-        lines.push(format!("{} can't be reached and are left out.", tenants(summary.unreachable)));
-    }
-    if summary.drifted > 0 {
-        lines.push(format!("{} were changed by hand and are left out.", tenants(summary.drifted)));
-    }
-    if summary.warnings > 0 {
-        lines.push(format!("`cutover fleet lint` has {} warnings about it.", number(summary.warnings)));
-    }
-    lines
+/// The command that takes a group of failures once more: in the run where they failed, whatever was run or planned since.
+pub fn again(group: &FailureGroup) -> String {
+    format!("cutover fleet retry {} {}", group.run, shell_option("--group", &group.group))
 }
 
 /// A receipt in one sentence.
@@ -134,14 +92,17 @@ pub fn receipt(receipt: &FleetReceipt) -> String {
             format!("{} instances added, {} replaced", number(*added), number(*replaced))
         }
         FleetReceipt::Removed { tenant } => {
-            format!("the instance of {tenant} is removed; its database is as it was")
+            format!("{tenant} is forgotten with its credential; its history and its database stay")
         }
         FleetReceipt::Tested(all) => tested(all),
         FleetReceipt::Accepted(view) => {
             format!("the schema of {} is taken as it is, at version {}", view.tenant, version(view.version))
         }
         FleetReceipt::Rotating { key, left } => {
-            format!("key {key} seals from now on; {} credentials are still to be sealed again", number(*left))
+            format!(
+                "key {key} seals from now on; {} credentials are still to be sealed again: `cutover fleet status` says when none is left",
+                number(*left)
+            )
         }
         FleetReceipt::FromApplication { added, replaced, left_out } => format!(
             "{} instances taken from the application, {} replaced, {} left out",

@@ -13,6 +13,11 @@ fn with(state: RunState) -> FleetStatus {
     FleetStatus { run: Some(Box::new(run(state))), ..sample::status() }
 }
 
+/// A plan that waits, beside no run.
+fn waiting() -> FleetStatus {
+    FleetStatus { run: None, plan: Some(Box::new(run(RunState::Planned))), ..sample::status() }
+}
+
 #[test]
 fn the_headline_is_the_worst_that_is_so() {
     let word = |status: &FleetStatus| headline(status, NOW).word;
@@ -21,12 +26,25 @@ fn the_headline_is_the_worst_that_is_so() {
     assert_eq!(word(&halted), "HALTED");
     assert_eq!(word(&with(RunState::Failed)), "FAILED");
     assert_eq!(word(&with(RunState::Applying)), "moves");
-    assert_eq!(word(&with(RunState::Planned)), "planned");
     // It is over, and what it left behind is told.
     assert_eq!(word(&with(RunState::Done)), "failing");
+    let words =
+        |status: &FleetStatus| -> Vec<&str> { headlines(status, NOW).iter().map(|line| line.word).collect() };
+    // Neither a file that was edited after the halt nor a plan hides it.
     let broken =
         FleetStatus { registry_mistake: Some("0002_add_tags was edited".into()), ..with(RunState::Paused) };
-    assert_eq!(word(&broken), "REFUSED");
+    assert_eq!(words(&broken), ["HALTED", "REFUSED"]);
+    let planned = FleetStatus { plan: waiting().plan, ..broken.clone() };
+    assert_eq!(words(&planned), ["HALTED", "REFUSED", "planned"]);
+    assert_eq!(words(&FleetStatus { run: None, ..broken.clone() }), ["REFUSED", "failing"]);
+    assert_eq!(words(&waiting()), ["failing", "planned"]);
+    let calm = FleetStatus { cells: Vec::new(), ..waiting() };
+    assert_eq!(words(&calm), ["planned"]);
+    let mut approved = calm.clone();
+    approved.plan.as_mut().unwrap().state = RunState::Approved;
+    assert_eq!(words(&approved), ["approved"]);
+    approved.plan.as_mut().unwrap().state = RunState::Expired;
+    assert_eq!(words(&approved), ["behind"]);
     assert_eq!(word(&FleetStatus { folder: None, ..broken }), "off");
     let well = FleetStatus {
         cells: vec![Cell { version: 4, status: StepStatus::Completed, tenants: 9 }],
@@ -71,21 +89,36 @@ fn a_wave_is_halted_where_the_reason_says_so_and_those_before_it_are_over() {
     let mut late = with(RunState::Applying);
     late.waves[3].running = 4;
     assert_eq!(moves_in(&late), Some(4));
+    // A wave without tenants is nobody's turn, and does not wait.
+    let mut nobody = with(RunState::Applying);
+    nobody.waves[0] = WaveView { tenants: 0, at_target: 0, ..nobody.waves[0].clone() };
+    assert_eq!(states(&nobody), [WaveState::Empty, Findings, Moves, Ahead]);
+    // One that has the target's version and can't be reached now does not make up for one that is still to be tried.
+    let mut early = with(RunState::Applying);
+    early.waves[1] = WaveView {
+        tenants: 100,
+        at_target: 98,
+        failed: 1,
+        unreachable: 1,
+        left: 1,
+        ..early.waves[1].clone()
+    };
+    assert_eq!(moves_in(&early), Some(2));
 }
 
 #[test]
 fn versions_stand_newest_first_and_none_is_lost_where_they_are_many() {
     let rows = heat(&sample::status(), 10);
     let labels: Vec<&str> = rows.iter().map(|row| row.label.as_str()).collect();
-    assert_eq!(labels, ["4", "3", "2", "1", "none"]);
+    assert_eq!(labels, ["0004", "0003", "0002", "0001", "none"]);
     assert!(rows[0].target && rows.iter().filter(|row| row.target).count() == 1);
     assert_eq!(rows[2].cells, [8_500, 4, 0, 6, 5]);
     let few = heat(&sample::status(), 3);
-    assert_eq!(few[2].label, "<= 2");
+    assert_eq!(few[2].label, "<= 0002");
     assert_eq!(few[2].cells, [8_678, 4, 0, 6, 5]);
     // The target has a row also where nobody has it yet.
     let none = FleetStatus { target: Some(9), ..sample::status() };
-    assert_eq!((heat(&none, 3)[0].label.as_str(), heat(&none, 3)[0].cells), ("9", [0; 5]));
+    assert_eq!((heat(&none, 3)[0].label.as_str(), heat(&none, 3)[0].cells), ("0009", [0; 5]));
     assert!(heat(&FleetStatus::default(), 4).is_empty());
 }
 
@@ -118,7 +151,7 @@ fn a_receipt_says_what_came_of_it() {
     use cutover_shared::fleet::FleetAct;
     let said = |act: FleetAct| receipt(&sample::receipt(&act));
     let test = |tenant: &str| FleetAct::Test { tenant: Some(tenant.into()) };
-    assert_eq!(said(test("acme")), "acme: connected, version 4");
+    assert_eq!(said(test("acme")), "acme: connected, version 0004");
     assert_eq!(said(test("tenant-00008")), "tenant-00008: error, connection refused by db-0.internal:5432");
     assert!(said(FleetAct::RotateKey).contains("10,000 credentials are still to be sealed again"));
     assert_eq!(tested(&[]), "there was no instance to ask");
@@ -129,13 +162,15 @@ fn a_receipt_says_what_came_of_it() {
 #[test]
 fn a_plan_says_what_is_lost_and_what_has_no_way_back() {
     let summary = serde_json::from_value(run(RunState::Planned).summary).unwrap();
-    let lines = plan(&summary).join("\n");
+    let lines = plan(&summary).into_iter().map(|(key, text, _)| format!("{key}: {text}"));
+    let lines = lines.collect::<Vec<_>>().join("\n");
     for wanted in [
-        "9,890 of 10,000 tenants are migrated to version 4: 19,780 steps",
-        "DATA IS LOST: column notes.slug, in 12 tenants",
-        "no way back from 0004_index_slug",
-        "100 tenants can't be reached",
-        "In 4 waves: 5, 98, 980, 8,807 tenants",
+        "Version: up to 0004",
+        "Changes: 9,890 tenants would get 19,780 steps",
+        "DATA GONE: column notes.slug, of 12 tenants",
+        "NO WAY BACK: 0004_index_slug",
+        "Left out: 100 tenants can't be reached",
+        "Waves: 5, 98, 980, 8,807 tenants",
     ] {
         assert!(lines.contains(wanted), "{wanted}\n{lines}");
     }
@@ -187,7 +222,7 @@ proptest! {
         let mut status = with(state);
         status.waves = counts.iter().zip(1..).map(|((tenants, at_target, failed, unreachable, running), wave)| WaveView {
             wave, name: format!("{wave}"), tenants: *tenants, at_target: *at_target, failed: *failed,
-            unreachable: *unreachable, running: *running,
+            unreachable: *unreachable, running: *running, left: tenants.saturating_sub(*at_target),
         }).collect();
         let turns = waves(&status).iter().filter(|(_, is)| matches!(is, WaveState::Moves | WaveState::Held | WaveState::Halted)).count();
         prop_assert!(turns <= 1);

@@ -2,65 +2,39 @@
 
 use cutover_shared::fleet::{FailureGroup, FleetStatus, StepStatus};
 
-use super::{headline, heat, standing, version, waves};
-use crate::plain::{Block, Cell, Column, Style, Table, Tone, age, number, percent};
+use super::{again, headlines, heat, standing, tenants, version, waves};
+use crate::plain::{Block, Cell, Column, Style, Table, Tone, age, clean, moving_line, number, percent, wrap};
 
 /// Versions that are told one by one.
 const VERSIONS: usize = 20;
 
-/// Columns of failures by their error.
-pub const GROUP_COLUMNS: &[Column] = &[
-    Column::words("GROUP"),
-    Column::number("TENANTS"),
-    Column::words("MIGRATION"),
-    Column::words("CLASS"),
-    Column::words("EXAMPLE"),
-    Column::text("ERROR"),
-];
-
-/// Rows of failures by their error.
-pub fn failure_rows(failures: &[FailureGroup]) -> Vec<Vec<Cell>> {
-    let row = |one: &FailureGroup| {
-        vec![
-            one.group.as_str().into(),
-            Cell::toned(number(one.tenants), Tone::Bad),
-            one.migration.as_str().into(),
-            one.class.word().into(),
-            one.example.as_str().into(),
-            one.text.as_str().into(),
-        ]
-    };
-    failures.iter().map(row).collect()
-}
-
 /// The fleet at a glance: what is halted, how far the waves are, how many are where, what failed.
 pub fn status(status: &FleetStatus, now: i64, style: Style) -> String {
-    let headline = headline(status, now);
     let mut block = Block::new();
-    block.toned("Fleet", format!("{}: {}", headline.word, headline.text), headline.tone);
-    block.maybe("Next", headline.next);
+    for line in headlines(status, now) {
+        block.toned("Fleet", format!("{}: {}", line.word, line.text), line.tone);
+        block.maybe("Next", line.next);
+    }
     if let Some(folder) = &status.folder {
         let of = |at: Option<u32>| at.map_or("not set".to_owned(), version);
-        block.line("Target", format!("version {} (the newest is {})", of(status.target), of(status.head)));
+        block.line("Target", format!("version {}, the newest is {}", of(status.target), of(status.head)));
         block.line("Migrations", folder);
     }
     let parts: Vec<String> = standing(status).into_iter().map(|(text, _)| text).collect();
     block.line("Instances", parts.join(", "));
+    let lists = [("Unreachable", status.error, "state:error"), ("Drifted", status.drifted, "drifted:yes")];
+    for (key, _, filter) in lists.into_iter().filter(|(_, n, _)| *n > 0) {
+        block.line(key, format!("`cutover fleet instance list --filter {filter}`"));
+    }
     if let Some(run) = &status.run {
-        block.line("Run", format!("{} of {} is {}", run.id, run.scope, run.state));
+        block.line("Run", format!("{} of {}: {}", run.id, run.scope, moving_line(run)));
     }
     let mut text = block.render(style);
     text += &part("Waves", &waves_table(status, style), style);
     text += &part("Tenants by version and status", &heat_table(status, style), style);
     if !status.failures.is_empty() {
-        let table = Table::whole(GROUP_COLUMNS, &failure_rows(&status.failures), style);
-        text += &part("Failures", &table, style);
-        for one in &status.failures {
-            text += &format!("{}: {}\n", crate::plain::clean(&one.group), crate::plain::clean(&one.next));
-        }
-        if let Some(run) = &status.run {
-            text += &format!("`cutover fleet retry {} --group GROUP` takes a group once more\n", run.id);
-        }
+        let groups: String = status.failures.iter().map(|one| failure(one, style)).collect();
+        text += &part("Failures", &groups, style);
     }
     if !status.throttles.is_empty() {
         let columns = [Column::words("SERVER"), Column::words("SINCE"), Column::text("REASON")];
@@ -74,6 +48,24 @@ pub fn status(status: &FleetStatus, now: i64, style: Style) -> String {
         text += &part("Throttled servers", &Table::whole(&columns, &rows, style), style);
     }
     text
+}
+
+/// One cause: how many, what it says, what a person does next.
+fn failure(group: &FailureGroup, style: Style) -> String {
+    let title = format!(
+        "{} at {}, {}, such as {}",
+        tenants(group.tenants),
+        group.migration,
+        group.class,
+        group.example
+    );
+    let room = style.measure() - 4;
+    let mut text = format!("  {}\n", style.paint(&clean(&title), Tone::Bad));
+    let next = format!("next: {}", group.next);
+    for line in [&group.text, &next].into_iter().flat_map(|told| wrap(&clean(told), room)) {
+        text += &format!("    {line}\n");
+    }
+    text + &format!("    again: {}\n", clean(&again(group)))
 }
 
 fn part(title: &str, table: &str, style: Style) -> String {

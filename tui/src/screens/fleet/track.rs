@@ -33,7 +33,7 @@ fn sign_of(look: &Look, state: WaveState) -> &'static str {
         WaveState::Moves => look.glyphs.moving,
         WaveState::Held => look.glyphs.paused,
         WaveState::Halted => look.glyphs.bad,
-        WaveState::Ahead => look.glyphs.pending,
+        WaveState::Ahead | WaveState::Empty => look.glyphs.pending,
     }
 }
 
@@ -45,7 +45,8 @@ pub(super) fn rows(state: &State, status: &FleetStatus, look: &Look, width: u16)
     let room = column(width, all.len());
     // Where not all have room, those that are over are left out before the one whose turn it is.
     let shown = usize::from(width / room).max(1);
-    let turn = all.iter().position(|(_, is)| !matches!(is, WaveState::Done | WaveState::Findings));
+    let is_over = |is| matches!(is, WaveState::Done | WaveState::Findings | WaveState::Empty);
+    let turn = all.iter().position(|(_, is)| !is_over(*is));
     let first = turn.unwrap_or(0).min(all.len().saturating_sub(shown));
     let all: Vec<_> = all.into_iter().skip(first).take(shown).collect();
     let (about, short) = (sign::about(state), room < SHORT);
@@ -54,7 +55,10 @@ pub(super) fn rows(state: &State, status: &FleetStatus, look: &Look, width: u16)
         let word = if held { format!(" {}", is.word()) } else { String::new() };
         aged(state, format!("{} {}{word}", sign_of(look, *is), wave.name), theme::tone(is.tone()))
     });
-    let done = all.iter().map(|(wave, _)| {
+    let done = all.iter().map(|(wave, is)| {
+        if *is == WaveState::Empty {
+            return Piece::new(is.word(), Role::Dim);
+        }
         let of = if short { "/" } else { " of " };
         let text = format!("{about}{}{of}{}", number(wave.at_target), number(wave.tenants));
         aged(state, text, if wave.at_target == 0 { Role::Dim } else { Role::Text })

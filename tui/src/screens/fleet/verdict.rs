@@ -1,11 +1,11 @@
 //! The first line: what is halted or failing, and why; and how many there are.
 
-use cutover_shared::fleet::{FLEET, FleetStatus};
+use cutover_shared::fleet::FleetStatus;
 use cutover_shared::run::RunState;
 
 use super::{Row, aged, words, wrapped};
 use crate::keymap::Action;
-use crate::plain::fleet::{headline, standing as parts};
+use crate::plain::fleet::{Headline, headlines, standing as parts};
 use crate::screens::sign;
 use crate::state::State;
 use crate::theme::{self, Role};
@@ -15,7 +15,18 @@ use crate::widgets::{Look, Piece};
 const MOST: usize = 2;
 
 pub(super) fn rows(state: &State, status: &FleetStatus, look: &Look, width: u16) -> Vec<Row> {
-    let line = headline(status, state.daemon_now());
+    let lines = headlines(status, state.daemon_now());
+    lines.iter().enumerate().flat_map(|(at, line)| one(state, status, look, width, (at, line))).collect()
+}
+
+/// One headline with its keys. The first matters most; the others come before all figures.
+fn one(
+    state: &State,
+    status: &FleetStatus,
+    look: &Look,
+    width: u16,
+    (at, line): (usize, &Headline),
+) -> Vec<Row> {
     let role = theme::tone(line.tone);
     let sign = match line.word {
         "HALTED" | "paused" => look.glyphs.paused,
@@ -23,16 +34,19 @@ pub(super) fn rows(state: &State, status: &FleetStatus, look: &Look, width: u16)
         _ => sign::of_role(look, role),
     };
     let text = format!("{sign} {}: {}", line.word, line.text);
-    let keys = keys(state, status, line.next.as_deref());
-    let told = wrapped(&text, usize::from(width), MOST, look);
+    let mut keys: Vec<String> = key(state, status, line).into_iter().collect();
+    if at == 0 && !status.failures.is_empty() {
+        keys.push(format!("{} errors", state.keymap.key(Action::Failures)));
+    }
+    let told = wrapped(&text, usize::from(width), if at == 0 { MOST } else { 1 }, look);
     let used = told.last().map_or(0, |part| crate::plain::width(part));
     let last = told.len().saturating_sub(1);
-    let row = |(at, part): (usize, String)| {
+    let row = |(part_at, part): (usize, String)| {
         let mut groups = vec![vec![aged(state, part, role)]];
-        if at == last {
+        if part_at == last {
             groups.extend(keys.iter().map(|key| vec![Piece::new(format!("  ({key})"), Role::Dim)]));
         }
-        words(if at == 0 { 0 } else { 1 }, groups)
+        words(if (at, part_at) == (0, 0) { 0 } else { 1 }, groups)
     };
     let mut rows: Vec<Row> = told.into_iter().enumerate().map(row).collect();
     // The way out must be read, also where it does not fit beside the reason.
@@ -45,22 +59,18 @@ pub(super) fn rows(state: &State, status: &FleetStatus, look: &Look, width: u16)
 }
 
 /// What to press; where there is no key for it, what to do.
-fn keys(state: &State, status: &FleetStatus, next: Option<&str>) -> Vec<String> {
-    let key = |action, word: &str| format!("{} {word}", state.keymap.key(action));
-    if let (Some(_), Some(next)) = (&status.registry_mistake, next) {
-        return vec![next.to_owned()];
+fn key(state: &State, status: &FleetStatus, line: &Headline) -> Option<String> {
+    let key = |action, word: &str| Some(format!("{} {word}", state.keymap.key(action)));
+    let run = status.run.as_ref().map(|run| run.state);
+    match (line.word, run) {
+        ("HALTED" | "paused", Some(RunState::Paused)) => key(Action::Hold, "goes on"),
+        ("moves", Some(RunState::Applying)) => key(Action::Hold, "holds it"),
+        ("planned" | "approved", _) => key(Action::Apply, "applies it"),
+        ("behind", _) => key(Action::DryRunScope, "plans"),
+        // The key of the failures says more.
+        ("failing", _) => None,
+        _ => line.next.clone(),
     }
-    let failures = (!status.failures.is_empty()).then(|| key(Action::Failures, "errors"));
-    let of_run = status.run.as_ref().filter(|run| run.kind == FLEET);
-    let act = match of_run.map(|run| run.state) {
-        Some(RunState::Paused) => Some(key(Action::Hold, "goes on")),
-        Some(RunState::Applying) => Some(key(Action::Hold, "holds it")),
-        Some(RunState::Planned | RunState::Approved) => Some(key(Action::Apply, "applies it")),
-        _ if failures.is_some() => None,
-        _ if status.outdated > 0 => Some(key(Action::DryRunScope, "plans")),
-        _ => next.map(str::to_owned),
-    };
-    act.into_iter().chain(failures).collect()
 }
 
 /// How many there are, and what is not well with them.

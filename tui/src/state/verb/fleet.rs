@@ -88,7 +88,10 @@ pub(super) fn apply() -> Intent {
 
 /// The run that is live: held, gone on with, ended.
 pub(super) fn live(state: &State, action: Action) -> Result<Intent, RpcError> {
-    let run = state.fleet().and_then(|status| status.run).filter(|run| run.state.is_live());
+    // A plan that was approved holds its scope, too: it can be ended.
+    let status = state.fleet();
+    let both = status.into_iter().flat_map(|status| [status.run, status.plan]).flatten();
+    let run = both.into_iter().find(|run| run.state.is_live());
     match run {
         Some(run) => with_run(state, action, &run),
         None => Err(no("no run of the fleet moves or is held", "`d` plans this tenant, `D` a wave or all")),
@@ -143,13 +146,10 @@ pub(super) fn retry(state: &State) -> Result<Intent, RpcError> {
 
 /// A group of failures once more.
 pub fn retry_group(state: &State, group: &FailureGroup) -> Result<Intent, RpcError> {
-    let Some(run) = state.fleet().and_then(|status| status.run) else {
-        return Err(no("there is no run of the fleet that could be gone on with", "`D` plans a wave or all"));
-    };
-    let (id, name) = (run.id.clone(), group.group.as_str());
+    let (id, name) = (group.run.clone(), group.group.as_str());
     let plan = Plan {
         title: format!("retry {} of the fleet, group {name}", tenants(group.tenants)),
-        twin: format!("cutover fleet retry {id} {}", shell_option("--group", name)),
+        twin: words::again(group),
         steps: vec![Step::Act(Act::Fleet(FleetAct::Retry { run: id.clone(), group: name.to_owned() }))],
         run: Some(id.clone()),
     };
@@ -207,7 +207,9 @@ pub(super) fn effect(view: &RunView) -> Option<Vec<String>> {
     (view.kind == FLEET)
         .then(|| serde_json::from_value::<FleetSummary>(view.summary.clone()).ok())
         .flatten()
-        .map(|summary| words::plan(&summary))
+        .map(|summary| {
+            words::plan(&summary).into_iter().map(|(key, text, _)| format!("{key}: {text}")).collect()
+        })
 }
 
 #[cfg(test)]

@@ -37,7 +37,8 @@ fn rule(status: StepStatus) -> &'static str {
         StepStatus::Completed => "it has every migration up to the target",
         StepStatus::Failed => "its newest try failed; what comes after that migration is not tried",
         StepStatus::Skipped => {
-            "nothing is run in it: it can't be reached, was changed by hand, or has it already"
+            "it was left out when its turn came: it could not be reached, or its schema was changed by hand; the next plan takes it \
+             where that is mended"
         }
     }
 }

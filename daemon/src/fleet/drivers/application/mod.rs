@@ -54,19 +54,11 @@ pub enum ApplicationError {
 /// One page of the list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ApplicationPage {
-    pub rows: Vec<ApplicationRow>,
+    pub rows: Vec<NewInstance>,
     /// Tenants that could not be taken, and why.
     pub left_out: Vec<(TenantId, String)>,
     /// What the next page begins after; none: this was the last.
     pub after: Option<String>,
-}
-
-/// One tenant of the list.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ApplicationRow {
-    pub instance: NewInstance,
-    /// Its `schemaVersion`; none where there is none yet.
-    pub version: Option<u32>,
 }
 
 /// The application's list. Cheap to clone.
@@ -108,7 +100,8 @@ impl ApplicationList {
         })
     }
 
-    /// Up to `limit` rows that are connected, in the order of their tenants, after `after`.
+    /// Up to `limit` tenants with a row that is connected, in their order, after `after`. Of one that has several none is taken: which
+    /// is its database can't be told.
     ///
     /// # Errors
     /// `Unavailable` and `Refused`.
@@ -124,7 +117,12 @@ impl ApplicationList {
         let mut page = ApplicationPage::default();
         for row in &rows {
             let tenant: String = row.try_get(0).map_err(|error| refused(&error))?;
-            match self.taken(&tenant, row) {
+            let times: i64 = row.try_get(6).map_err(|error| refused(&error))?;
+            let taken = match times {
+                1 => self.taken(&tenant, row),
+                _ => Err(format!("{times} rows that are connected have this tenant; leave one")),
+            };
+            match taken {
                 Ok(taken) => page.rows.push(taken),
                 Err(reason) => page.left_out.push((TenantId(tenant.clone()), reason)),
             }
@@ -164,7 +162,7 @@ impl ApplicationList {
     }
 
     /// A row with its values opened, or why not.
-    fn taken(&self, tenant: &str, row: &PgRow) -> Result<ApplicationRow, String> {
+    fn taken(&self, tenant: &str, row: &PgRow) -> Result<NewInstance, String> {
         let text = |column: usize| {
             row.try_get::<Option<String>, _>(column).map_err(|_| "a column is not text".to_owned())
         };
@@ -185,24 +183,14 @@ impl ApplicationList {
             None => None,
         };
         let hidden = |secret: &SecretString| Hidden(secret.expose_secret().to_owned());
-        let version = match text(6)? {
-            None => None,
-            Some(version) => Some(whole(&version).ok_or("its schema version is not a whole number")?),
-        };
-        let instance = NewInstance {
+        Ok(NewInstance {
             tenant: TenantId(tenant.to_owned()),
             external_user: text(1)?,
             driver,
             url: hidden(&url),
             key: key.as_ref().map(hidden),
-        };
-        Ok(ApplicationRow { instance, version })
+        })
     }
-}
-
-/// Numbers that JavaScript wrote may come as `3.0`.
-fn whole(text: &str) -> Option<u32> {
-    text.strip_suffix(".0").unwrap_or(text).parse().ok()
 }
 
 /// What an address leads to.
@@ -241,14 +229,14 @@ fn page(table: &Sql, columns: &ApplicationColumns) -> Result<Statement, NameErro
         optional("column of deploy keys", &columns.deploy_key)?,
         name("column of ivs", &columns.iv)?,
         name("column of tags", &columns.tags)?,
-        name("column of schema versions", &columns.schema_version)?,
     ];
     let status = name("status column", &columns.status)?;
     // One order whatever the column's collation, so that no tenant falls between two pages.
     let sql = Sql::fill(
-        "SELECT {} FROM {} WHERE {} = $1 AND {} IS NOT NULL AND ($2::text IS NULL OR {} COLLATE \"C\" > $2) \
+        "SELECT DISTINCT ON ({} COLLATE \"C\") {}, count(*) OVER (PARTITION BY {} COLLATE \"C\") FROM {} \
+         WHERE {} = $1 AND {} IS NOT NULL AND ($2::text IS NULL OR {} COLLATE \"C\" > $2) \
          ORDER BY {} COLLATE \"C\" LIMIT $3",
-        &[&Sql::list(&selected), table, &status, &tenant, &tenant, &tenant],
+        &[&tenant, &Sql::list(&selected), &tenant, table, &status, &tenant, &tenant, &tenant],
     );
     Ok(sql.statement())
 }

@@ -16,6 +16,15 @@ use crate::store::{RunRow, Select, Standing, StandingRun, StoredItem};
 
 const DOING: &str = "reading runs";
 
+// One that is halted comes before one that moves: a small run beside it must not hide it.
+const UNDER_WAY: &str = "SELECT * FROM runs WHERE id = coalesce(
+        (SELECT id FROM runs WHERE kind = $1 AND state IN ('applying', 'pausing', 'paused', 'verifying', 'undoing')
+          ORDER BY state = 'paused' AND reason IS NOT NULL DESC, id DESC LIMIT 1),
+        (SELECT id FROM runs WHERE kind = $1 AND started_at IS NOT NULL ORDER BY id DESC LIMIT 1))";
+
+const WAITING: &str = "SELECT * FROM runs
+      WHERE kind = $1 AND (state = 'approved' OR (state = 'planned' AND expires_at > $2)) ORDER BY id DESC LIMIT 1";
+
 #[async_trait]
 impl RunRead for Sqlite {
     async fn run(&self, id: &RunId) -> Read<Option<RunRow>> {
@@ -47,6 +56,16 @@ impl RunRead for Sqlite {
         .await
         .map_err(unavailable(DOING))?;
         self.counted(rows).await
+    }
+
+    async fn run_under_way(&self, kind: &str) -> Read<Option<RunRow>> {
+        let rows = query(UNDER_WAY).bind(kind).fetch_all(&self.readers).await.map_err(unavailable(DOING))?;
+        Ok(self.counted(rows).await?.pop())
+    }
+
+    async fn waiting_plan(&self, kind: &str, now: i64) -> Read<Option<RunRow>> {
+        let rows = query(WAITING).bind(kind).bind(now).fetch_all(&self.readers).await;
+        Ok(self.counted(rows.map_err(unavailable(DOING))?).await?.pop())
     }
 
     async fn unfinished_runs(&self) -> Read<Vec<RunRow>> {

@@ -193,6 +193,8 @@ const FORGET_STEPS_OF_MOVED: &str = "DELETE FROM fleet_steps WHERE tenant_id IN
              ON i.tenant_id = want.value->>'$.tenant'
           WHERE i.place <> want.value->>'$.place' OR i.driver <> want.value->>'$.driver_word')";
 
+// One in error is asked anew: what could not be opened or reached was so with the credential that is replaced. When it was asked and
+// its owner told stays, so that he is not told twice of one outage.
 const PUT_INSTANCES: &str =
     "INSERT INTO fleet_instances (tenant_id, external_user, driver, place, host, server, sealed, key_id, from_application,
                                   state, reason, version, expected_schema, seen_schema, drift, place_in_waves,
@@ -205,7 +207,7 @@ const PUT_INSTANCES: &str =
        FROM json_each($1) WHERE true
      ON CONFLICT (tenant_id) DO UPDATE SET
             (state, reason, version, expected_schema, seen_schema, drift, marks, failed_version, checked_at, notified_at) =
-            (SELECT state, reason, version, expected_schema, seen_schema, drift, marks, failed_version, checked_at, notified_at
+            (SELECT CASE state WHEN 'error' THEN 'new' ELSE state END, NULL, version, expected_schema, seen_schema, drift, marks, failed_version, checked_at, notified_at
               WHERE fleet_instances.place = excluded.place AND fleet_instances.driver = excluded.driver
              UNION ALL
              SELECT excluded.state, excluded.reason, excluded.version, excluded.expected_schema, excluded.seen_schema,

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use cutover_shared::fleet::{DriverKind, FleetAct, FleetReceipt, NewInstance};
+use cutover_shared::fleet::{DriverKind, FleetAct, FleetReceipt, NewInstance, checked};
 use cutover_shared::ids::TenantId;
 use cutover_shared::rpc::Act;
 use tokio::io::AsyncReadExt as _;
@@ -11,7 +11,6 @@ use super::super::super::{Outcome, Verdict};
 use super::super::{act, of_fleet};
 use super::source::{self, Credential};
 use crate::failure::Failure;
-use crate::plain::number;
 use crate::session::Session;
 use crate::words;
 
@@ -26,6 +25,8 @@ With --file: CSV with titles, or JSON Lines (.jsonl), one database a row
   needed    tenant, driver, url
   optional  external_user, key
 A file with a mistake is refused as a whole.";
+
+const FORMS_HINT: &str = "`cutover fleet instance add --help` has the forms";
 
 /// Databases of one call.
 const ROWS: usize = 200;
@@ -76,11 +77,12 @@ pub(super) async fn run(args: Args, session: &mut Session<'_>) -> Verdict {
         Some(path) => (read(path, LONGEST)?, path.display().to_string()),
         None => (from_stdin(session).await?, "standard input".to_owned()),
     };
-    let Credential { url, key } = source::credential(&text, driver).map_err(|problem| {
-        Failure::usage(format!("{name}: {problem}"), "`cutover fleet instance add --help` has the forms")
-    })?;
+    let Credential { url, key } = source::credential(&text)
+        .map_err(|problem| Failure::usage(format!("{name}: {problem}"), FORMS_HINT))?;
     let external_user = args.external_user;
-    let rows = vec![NewInstance { tenant: TenantId(tenant), external_user, driver, url, key }];
+    let row = NewInstance { tenant: TenantId(tenant), external_user, driver, url, key };
+    checked(&row).map_err(|problem| Failure::usage(format!("{name}: {problem}"), FORMS_HINT))?;
+    let rows = vec![row];
     let receipt = act(session, FleetAct::Add { rows }).await?;
     let FleetReceipt::Added { added, replaced } = receipt else {
         return Err(Failure::unexpected("fleet instance add"));
@@ -96,15 +98,13 @@ async fn many(file: &Path, session: &mut Session<'_>) -> Verdict {
         file: file.display().to_string(),
         bad: mistakes.bad,
         bad_count: mistakes.count,
+        hint: "mend these rows and hand the file in again",
     })?;
     let (mut added, mut replaced) = (0, 0);
     for (n, part) in rows.chunks(ROWS).enumerate() {
         let add = Act::Fleet(FleetAct::Add { rows: part.to_vec() });
         let receipt = session.step(&format!("part-{n}"), add).await;
-        let receipt = receipt.inspect_err(|_| {
-            let done = (n * ROWS).min(rows.len());
-            session.out.note(&format!("{done} of {} were taken before", rows.len()));
-        })?;
+        let receipt = receipt.map_err(|failure| halfway(failure, (n * ROWS).min(rows.len()), rows.len()))?;
         let FleetReceipt::Added { added: new, replaced: old } = of_fleet(receipt)? else {
             return Err(Failure::unexpected("fleet instance add"));
         };
@@ -114,17 +114,26 @@ async fn many(file: &Path, session: &mut Session<'_>) -> Verdict {
     told(added, replaced, session)
 }
 
+/// A part was refused, after others were taken.
+fn halfway(failure: Failure, done: usize, all: usize) -> Failure {
+    match failure {
+        Failure::Told(mut error) if done > 0 => {
+            error.hint = format!(
+                "{done} of {all} were taken before, and none after; mend it and hand the whole file in again: a row that was taken is replaced"
+            );
+            Failure::Told(error)
+        }
+        other => other,
+    }
+}
+
 fn told(added: u64, replaced: u64, session: &mut Session<'_>) -> Verdict {
     let receipt = FleetReceipt::Added { added, replaced };
     session.out.answer(&receipt, |_| {
-        taken(added, replaced) + "next: cutover fleet instance test TENANT, or the next plan asks them\n"
+        crate::plain::fleet::receipt(&receipt)
+            + "\nnext: cutover fleet instance test TENANT, or the next plan asks them\n"
     })?;
     Ok(Outcome::Done)
-}
-
-/// `3 added, 1 replaced`.
-pub(super) fn taken(added: u64, replaced: u64) -> String {
-    format!("{} added, {} replaced\n", number(added), number(replaced))
 }
 
 fn read(path: &Path, most: u64) -> Result<String, Failure> {

@@ -1,7 +1,7 @@
 //! What a file or standard input says of databases. It holds passwords and keys: no message repeats any of it.
 
 use cutover_shared::catalog::BadRow;
-use cutover_shared::fleet::{DriverKind, Hidden, NewInstance};
+use cutover_shared::fleet::{DriverKind, Hidden, NewInstance, checked};
 use cutover_shared::ids::TenantId;
 use serde::Deserialize;
 
@@ -15,7 +15,7 @@ pub(super) struct Credential {
 }
 
 /// Reads one credential: the address on the first line and the key on the second, or `{"url", "key"}`.
-pub(super) fn credential(text: &str, driver: DriverKind) -> Result<Credential, String> {
+pub(super) fn credential(text: &str) -> Result<Credential, String> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Written {
@@ -38,30 +38,13 @@ pub(super) fn credential(text: &str, driver: DriverKind) -> Result<Credential, S
         }
         (url, key)
     };
-    checked(&url, key.as_deref(), driver)
+    Ok(trimmed(&url, key.as_deref()))
 }
 
-/// An address of the driver's form, with a key where the driver wants one.
-fn checked(url: &str, key: Option<&str>, driver: DriverKind) -> Result<Credential, String> {
-    let (url, key) = (url.trim(), key.map(str::trim).filter(|key| !key.is_empty()));
-    if url.is_empty() {
-        return Err("there is no address".to_owned());
-    }
-    let begins = |all: &[&str]| all.iter().any(|scheme| url.starts_with(scheme));
-    match driver {
-        DriverKind::Postgres if !begins(&["postgres://", "postgresql://"]) => {
-            return Err("the address does not begin with postgres://".to_owned());
-        }
-        DriverKind::Http if !begins(&["https://", "http://"]) => {
-            return Err("the address does not begin with https://".to_owned());
-        }
-        DriverKind::Http if key.is_none() => return Err("there is no deploy key".to_owned()),
-        DriverKind::Postgres | DriverKind::Sqlite if key.is_some() => {
-            return Err("only deployments over HTTP have a key".to_owned());
-        }
-        DriverKind::Postgres | DriverKind::Sqlite | DriverKind::Http => {}
-    }
-    Ok(Credential { url: Hidden(url.to_owned()), key: key.map(|key| Hidden(key.to_owned())) })
+/// Without the blanks around them.
+fn trimmed(url: &str, key: Option<&str>) -> Credential {
+    let key = key.map(str::trim).filter(|key| !key.is_empty());
+    Credential { url: Hidden(url.trim().to_owned()), key: key.map(|key| Hidden(key.to_owned())) }
 }
 
 /// Mistakes of a file's rows; no more than a hundred are listed.
@@ -172,15 +155,18 @@ fn take(
     if !seen.insert(row.tenant.trim().to_owned()) {
         return mistakes.push(line, "the tenant stands in an earlier row, too".to_owned());
     }
-    match checked(&row.url, row.key.as_deref(), driver) {
-        Ok(Credential { url, key }) => rows.push(NewInstance {
-            tenant: TenantId(row.tenant.trim().to_owned()),
-            external_user: row.external_user.filter(|user| !user.trim().is_empty()),
-            driver,
-            url,
-            key,
-        }),
-        Err(problem) => mistakes.push(line, problem),
+    let Credential { url, key } = trimmed(&row.url, row.key.as_deref());
+    let row = NewInstance {
+        tenant: TenantId(row.tenant.trim().to_owned()),
+        external_user: row.external_user.map(|user| user.trim().to_owned()).filter(|user| !user.is_empty()),
+        driver,
+        url,
+        key,
+    };
+    // By the daemon's own rule: what it refuses is refused here, before a part of the file is sent.
+    match checked(&row) {
+        Ok(_) => rows.push(row),
+        Err(problem) => mistakes.push(line, problem.to_string()),
     }
 }
 

@@ -138,8 +138,15 @@ fn a_retry_says_how_many_and_why_and_takes_the_group_of_the_row() {
         status.failures.push(second);
     });
     assert!(refusal(intend(&twin.state, Action::FleetRetry)).contains("can't be told"));
-    let none = bench(6, |status| status.run = None);
-    assert!(refusal(intend(&none.state, Action::FleetRetry)).contains("no run of the fleet"));
+    // The run where they failed, whatever is the newest by now.
+    let later = bench(6, |status| {
+        status.run = None;
+        status.failures[0].run = "0198cbcf-11aa-7cc1-9d6e-2f1d8a5b7c3e".into();
+    });
+    let asked = dialog(intend(&later.state, Action::FleetRetry));
+    let run = "0198cbcf-11aa-7cc1-9d6e-2f1d8a5b7c3e";
+    assert_eq!(asked.plan.twin, format!("cutover fleet retry {run} --group b1946ac9"));
+    assert_eq!(asked.plan.run.unwrap().as_str(), run);
 }
 
 #[test]
@@ -154,6 +161,12 @@ fn hold_and_end_are_about_the_run_that_is_live_and_apply_about_the_newest_plan()
         status.run = Some(Box::new(sample::run(cutover_shared::run::RunState::Done)));
     });
     assert!(refusal(intend(&over.state, Action::Hold)).contains("no run of the fleet moves"));
+    // A plan that somebody makes meanwhile takes nothing from the keys of the run that is halted.
+    let planned = self::bench(5, |status| {
+        status.plan = Some(Box::new(sample::run(cutover_shared::run::RunState::Planned)));
+    });
+    let asked = dialog(intend(&planned.state, Action::Hold));
+    assert_eq!(asked.plan.twin, format!("cutover run resume {}", sample::RUN));
 }
 
 #[test]
@@ -162,7 +175,7 @@ fn applying_says_what_is_run_where_and_what_is_lost() {
     let bench = on(0);
     let asked = dialog(with_run(&bench.state, Action::Apply, &sample::run(RunState::Planned)));
     let all = asked.effect.join("\n");
-    assert!(all.contains("9,890 of 10,000 tenants") && all.contains("DATA IS LOST"), "{all}");
+    assert!(all.contains("9,890 tenants would get 19,780 steps") && all.contains("DATA GONE"), "{all}");
     assert_eq!(asked.tier, Tier::Fleet);
     assert!(
         asked.plan.twin.starts_with("cutover fleet apply 0198cbd0-6b40-7cc1-9d6e-2f1d8a5b7c3e --approve "),

@@ -32,18 +32,25 @@ async fn counted(store: &Sqlite) -> Read<Vec<(u32, i64, u64)>> {
 
 pub(super) const FIGURES: &str = "SELECT count(*), coalesce(sum(state = 'connected'), 0), coalesce(sum(state = 'error'), 0),
             coalesce(sum(version < $1), 0), coalesce(sum(drift IS NOT NULL), 0), coalesce(sum(marks & 4 <> 0), 0),
-            coalesce(sum(marks & 2 <> 0), 0)
+            coalesce(sum(marks & 2 <> 0), 0), coalesce(sum(version < $1 AND marks & 5 = 0 AND state <> 'error'), 0)
        FROM fleet_instances INDEXED BY fleet_instances_waves WHERE place_in_waves >= $2 AND place_in_waves < $3";
 
 pub(super) async fn figures(store: &Sqlite, target: u32, places: (u32, u32)) -> Read<FleetFigures> {
-    let (tenants, connected, error, outdated, drifted, failed, running): (i64, i64, i64, i64, i64, i64, i64) =
-        query_as(FIGURES)
+    let figures: [i64; 8] = {
+        let row = query(FIGURES)
             .bind(i64::from(target))
             .bind(i64::from(places.0))
             .bind(i64::from(places.1))
             .fetch_one(&store.readers)
             .await
             .map_err(unavailable(DOING))?;
+        let mut figures = [0; 8];
+        for (at, figure) in figures.iter_mut().enumerate() {
+            *figure = row.try_get(at).map_err(unavailable(DOING))?;
+        }
+        figures
+    };
+    let [tenants, connected, error, outdated, drifted, failed, running, left] = figures;
     Ok(FleetFigures {
         tenants: unsigned(tenants),
         connected: unsigned(connected),
@@ -52,6 +59,7 @@ pub(super) async fn figures(store: &Sqlite, target: u32, places: (u32, u32)) -> 
         drifted: unsigned(drifted),
         failed: unsigned(failed),
         running: unsigned(running),
+        left: unsigned(left),
     })
 }
 
@@ -60,7 +68,7 @@ pub(super) const FAILURES: &str = "WITH groups AS MATERIALIZED
           (SELECT error_group, count(DISTINCT tenant_id) AS tenants, min(tenant_id) AS example, version
              FROM fleet_steps INDEXED BY fleet_steps_failed WHERE status = 'failed'
             GROUP BY error_group ORDER BY tenants DESC, error_group LIMIT 50)
-     SELECT coalesce(g.error_group, '') AS error_group, g.tenants, g.example, s.migration, s.class,
+     SELECT coalesce(g.error_group, '') AS error_group, g.tenants, g.example, s.migration, s.class, s.run_id,
             coalesce(s.error, '') AS error
        FROM groups AS g CROSS JOIN fleet_steps AS s ON s.tenant_id = g.example AND s.version = g.version
       ORDER BY g.tenants DESC, g.error_group";
@@ -80,6 +88,7 @@ pub(super) async fn failures(store: &Sqlite) -> Read<Vec<FailureRow>> {
                 error: row.try_get("error")?,
                 tenants: unsigned(row.try_get("tenants")?),
                 example: TenantId(row.try_get("example")?),
+                run: RunId(row.try_get("run_id")?),
             })
         })();
         failures.push(failure.map_err(unavailable(DOING))?);

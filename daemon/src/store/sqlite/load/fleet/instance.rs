@@ -7,33 +7,24 @@ use sqlx::{QueryBuilder, Row as _, Sqlite as Db, query};
 
 use super::{DOING, Read, array, corrupt, small};
 use crate::store::sqlite::{Sqlite, unavailable};
-use crate::store::{InstanceFilter, InstanceRow};
+use crate::store::{InstanceFilter, InstanceRow, Marks};
 
 /// Bits of `marks`.
 const SKIPPED: i64 = 1;
 const RUNNING: i64 = 2;
 const FAILED: i64 = 4;
 
-/// The worst of an instance's steps, and of those that it does not have yet.
+/// The status of an instance with these marks.
 pub(in crate::store::sqlite) fn status(marks: i64, version: u32, target: u32) -> StepStatus {
-    if marks & FAILED != 0 {
-        StepStatus::Failed
-    } else if marks & RUNNING != 0 {
-        StepStatus::Running
-    } else if version < target {
-        StepStatus::Pending
-    } else if marks & SKIPPED != 0 {
-        StepStatus::Skipped
-    } else {
-        StepStatus::Completed
-    }
+    let has = |mark| marks & mark != 0;
+    Marks { failed: has(FAILED), running: has(RUNNING), skipped: has(SKIPPED) }.status(version, target)
 }
 
-/// The same as SQL over a row of `fleet_instances`.
+/// The same as SQL over a row of `fleet_instances`; a test holds both together.
 pub(in crate::store::sqlite) fn status_sql(target: u32) -> String {
     format!(
         "CASE WHEN i.marks & {FAILED} THEN 'failed' WHEN i.marks & {RUNNING} THEN 'running'
-              WHEN i.version < {target} THEN 'pending' WHEN i.marks & {SKIPPED} THEN 'skipped' ELSE 'completed' END"
+              WHEN i.marks & {SKIPPED} THEN 'skipped' WHEN i.version < {target} THEN 'pending' ELSE 'completed' END"
     )
 }
 

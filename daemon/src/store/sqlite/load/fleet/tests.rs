@@ -390,7 +390,9 @@ async fn ten_thousand_tenants_are_counted_by_their_indexes() {
     assert_eq!(cells, [(4, StepStatus::Failed, 100), (5, StepStatus::Completed, 9_900)]);
     let all = db.fleet_figures(5, (0, 1_000_001)).await.unwrap();
     assert_eq!((all.tenants, all.connected, all.error, all.outdated), (10_000, 9_000, 1_000, 100));
-    assert_eq!((all.drifted, all.failed, all.running), (100, 100, 0));
+    assert_eq!((all.drifted, all.failed, all.running, all.left), (100, 100, 0, 0));
+    // Of those that are below it the failed and the unreachable are not still to be tried.
+    assert_eq!(db.fleet_figures(6, (0, 1_000_001)).await.unwrap().left, 8_900);
     let part = db.fleet_figures(5, (1, 10_001)).await.unwrap();
     assert!(part.tenants > 50 && part.tenants < 200, "{part:?}");
     assert_eq!(db.fleet_figures(5, (9, 9)).await.unwrap(), FleetFigures::default());

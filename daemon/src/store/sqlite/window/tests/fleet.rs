@@ -7,8 +7,8 @@ use super::*;
 use crate::faults::Faults;
 use crate::store::sample::{instance, step};
 use crate::store::{
-    Db, Expected, FleetOp, Holds, InstanceRow, InstanceStanding, Lane, MigrationRow, Observation, StepRow,
-    Unit, open,
+    Db, Expected, FleetOp, Holds, InstanceRow, InstanceStanding, Lane, Marks, MigrationRow, Observation,
+    StepRow, Unit, open,
 };
 
 const TARGET: u32 = 3;
@@ -40,7 +40,8 @@ fn instances() -> impl Strategy<Value = Vec<One>> {
         version,
         drift,
         server: format!("db{}:5432", place % 2),
-        checked_at,
+        // One in error was asked.
+        checked_at: checked_at.or((state == InstanceState::Error).then_some(4_000)),
         ..instance(&name, place)
     });
     let steps =
@@ -78,8 +79,8 @@ impl One {
         [
             (some(StepStatus::Failed), StepStatus::Failed),
             (some(StepStatus::Running), StepStatus::Running),
-            (self.row.version < TARGET, StepStatus::Pending),
             (is_left_out, StepStatus::Skipped),
+            (self.row.version < TARGET, StepStatus::Pending),
         ]
         .into_iter()
         .find_map(|(is, status)| is.then_some(status))
@@ -180,6 +181,8 @@ proptest! {
                     let one = all.iter().find(|one| one.row.tenant == standing.row.tenant).unwrap();
                     let InstanceStanding { status, failed, .. } = standing;
                     prop_assert_eq!((*status, failed.as_ref()), (one.status(), one.failed()));
+                    // The one rule, over marks and over steps.
+                    prop_assert_eq!(*status, Marks::of(&one.steps).status(one.row.version, TARGET));
                 }
                 same(&rows, &filter::INSTANCES, &select, &found.map(|standing| standing.row.tenant.0))?;
             }

@@ -7,30 +7,25 @@ fn shown(found: Result<Credential, String>) -> Result<(String, Option<String>), 
 #[test]
 fn a_credential_is_one_line_two_lines_or_an_object() {
     let said = |url: &str, key: Option<&str>| Ok((url.to_owned(), key.map(str::to_owned)));
-    for (driver, text, expected) in [
-        (DriverKind::Postgres, " postgres://u:p@h/d\n\n", said("postgres://u:p@h/d", None)),
-        (DriverKind::Postgres, "{\"url\":\"postgresql://h/d\"}", said("postgresql://h/d", None)),
-        (DriverKind::Sqlite, "/srv/a.db", said("/srv/a.db", None)),
-        (DriverKind::Http, "https://a.convex.cloud\nprod:k", said("https://a.convex.cloud", Some("prod:k"))),
-        (DriverKind::Http, "{\"url\":\"https://a\",\"key\":\"k\"}", said("https://a", Some("k"))),
+    for (text, expected) in [
+        (" postgres://u:p@h/d\n\n", said("postgres://u:p@h/d", None)),
+        ("{\"url\":\"postgresql://h/d\"}", said("postgresql://h/d", None)),
+        ("/srv/a.db", said("/srv/a.db", None)),
+        ("https://a.convex.cloud\nprod:k", said("https://a.convex.cloud", Some("prod:k"))),
+        ("{\"url\":\"https://a\",\"key\":\"k\"}", said("https://a", Some("k"))),
     ] {
-        assert_eq!(shown(credential(text, driver)), expected);
+        assert_eq!(shown(credential(text)), expected);
     }
 }
 
 #[test]
 fn a_mistake_is_told_without_what_was_written() {
-    for (driver, text, problem) in [
-        (DriverKind::Postgres, "", "no address"),
-        (DriverKind::Postgres, "hush://hush:hush@hush/", "does not begin with postgres://"),
-        (DriverKind::Postgres, "postgres://hush\nhush", "only deployments over HTTP have a key"),
-        (DriverKind::Http, "https://hush", "no deploy key"),
-        (DriverKind::Http, "hush\nhush", "does not begin with https://"),
-        (DriverKind::Http, "https://hush\nhush\nhush", "more than two lines"),
-        (DriverKind::Http, "{\"url\":\"https://hush\",\"hush\":1}", "no JSON object"),
-        (DriverKind::Http, "{\"url\":hush", "no JSON object"),
+    for (text, problem) in [
+        ("https://hush\nhush\nhush", "more than two lines"),
+        ("{\"url\":\"https://hush\",\"hush\":1}", "no JSON object"),
+        ("{\"url\":hush", "no JSON object"),
     ] {
-        let told = shown(credential(text, driver)).unwrap_err();
+        let told = shown(credential(text)).unwrap_err();
         assert!(told.contains(problem) && !told.contains("hush"), "{told}");
     }
 }
@@ -63,10 +58,19 @@ fn every_bad_row_is_told_with_its_line_and_no_secret() {
             (3, "the tenant stands in an earlier row, too"),
             (4, "there is no tenant"),
             (5, "the driver is none of postgres, sqlite, http"),
-            (6, "there is no deploy key"),
+            (6, "it has no deploy key; hand in the deployment's key, too"),
             (7, "the row has another number of columns, or is no UTF-8"),
         ]
     );
+    let text = "tenant,driver,url,key\na,postgres,,\nb,postgres,hush://hush:hush@hush/,\nc,postgres,postgres://h/d,hush\n";
+    let mistakes = csv(text).unwrap_err();
+    let told: Vec<_> = mistakes.bad.iter().map(|row| row.problem.as_str()).collect();
+    for (told, problem) in
+        told.iter().zip(["is empty", "does not begin with postgres://", "only a deployment has a key"])
+    {
+        assert!(told.contains(problem) && !told.contains("hush"), "{told}");
+    }
+    assert_eq!(told.len(), 3);
     let bare = csv("acme,postgres,postgres://hush@h/a,\n").unwrap_err();
     let told: Vec<_> = bare.bad.iter().map(|row| row.problem.clone()).collect();
     assert!(told.len() == 4 && !told.concat().contains("hush"), "{told:?}");

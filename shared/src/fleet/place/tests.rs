@@ -1,7 +1,6 @@
-use cutover_shared::fleet::DriverKind;
 use proptest::prelude::*;
 
-use super::{Place, place};
+use super::{DriverKind, Place, place};
 
 fn at(place: &str, host: &str, server: &str) -> Place {
     Place { place: place.to_owned(), host: host.to_owned(), server: server.to_owned() }

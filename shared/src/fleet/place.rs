@@ -1,12 +1,18 @@
-//! Where a tenant's database is, without user and password: what is shown, and what limits go by.
+//! Where a tenant's database is, without user and password: what is shown, and what limits go by. Who hands rows in asks the same as
+//! the daemon does, so that a file with a mistake is refused before anything of it is sent.
 
 use std::borrow::Cow;
 
-use cutover_shared::fleet::DriverKind;
 use url::{Host, Url};
+
+use super::{DriverKind, Hidden, NewInstance};
 
 /// Bytes of an address.
 const LONGEST: usize = 4096;
+
+/// Bytes of a tenant's id, an external id, a deploy key.
+const LONGEST_ID: usize = 256;
+const LONGEST_KEY: usize = 4096;
 
 /// Where it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,7 +25,7 @@ pub struct Place {
     pub server: String,
 }
 
-/// Why an address can't be one. Nothing of the address is in it: it holds a password.
+/// Why a row or its address can't be one. Nothing of the address is in it: it holds a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{what}; {mend}")]
 pub struct PlaceError {
@@ -30,6 +36,39 @@ pub struct PlaceError {
 const POSTGRES: &str = "write postgres://user:password@host:port/database";
 const SQLITE: &str = "write the whole path of the file: /var/lib/app/tenant.db";
 const HTTP: &str = "write the deployment's address: https://name.convex.cloud";
+
+/// The place of a row that can be taken.
+///
+/// # Errors
+/// Its ids, its address or its key can't be such.
+pub fn checked(row: &NewInstance) -> Result<Place, PlaceError> {
+    let wrong = |what, mend| Err(PlaceError { what, mend });
+    let is_id = |text: &str| {
+        (1..=LONGEST_ID).contains(&text.len()) && text.trim() == text && !text.chars().any(char::is_control)
+    };
+    if !is_id(row.tenant.as_str()) {
+        return wrong("this is no id of a tenant", "write the id that the application gave it");
+    }
+    if row.external_user.as_deref().is_some_and(|user| !is_id(user)) {
+        return wrong("its external id is none", "write it, or leave it out");
+    }
+    match (row.driver, &row.key) {
+        (DriverKind::Http, None) => {
+            return wrong("it has no deploy key", "hand in the deployment's key, too");
+        }
+        (DriverKind::Postgres | DriverKind::Sqlite, Some(_)) => {
+            return wrong("only a deployment has a key", "leave the key out");
+        }
+        (DriverKind::Http, Some(Hidden(key)))
+            if key.is_empty() || key.len() > LONGEST_KEY || !key.bytes().all(|b| b.is_ascii_graphic()) =>
+        {
+            // The deploy key travels in a header.
+            return wrong("its deploy key can't be one", "hand it in as the deployment shows it");
+        }
+        (DriverKind::Postgres | DriverKind::Sqlite | DriverKind::Http, _) => {}
+    }
+    place(row.driver, &row.url.0)
+}
 
 /// The place of an address.
 ///
