@@ -50,7 +50,7 @@ pub(super) const KEYS: &[Key] = &[
     usual("fleet.lock_tries", Kind::Whole { min: 1, max: 100 },
         "Tries of a step that does not get its lock.", "5", "10"),
     usual("fleet.connect_timeout", length(Duration::from_millis(100), Duration::from_secs(60)),
-        "How long a connection to a tenant's database may take to stand.", r#""5s""#, r#""10s""#),
+        "How long a connection to a tenant's database may take to stand; a deployment has at least 20 s.", r#""5s""#, r#""10s""#),
     usual("fleet.fresh", length(Duration::ZERO, DAY),
         "A plan takes what was seen of a database so long ago, and asks the others.", r#""5m""#, r#""0s""#),
     usual("fleet.retest_every", length(SECOND, DAY),
@@ -95,7 +95,7 @@ pub(super) const KEYS: &[Key] = &[
     usual("fleet.application.status", Kind::SqlName,
         "Whether it is `connected`; others are not taken.", r#""connectionStatus""#, r#""status""#),
     usual("fleet.application.schema_version", Kind::SqlName,
-        "The version that it has: read, and written after each migration.", r#""schemaVersion""#, r#""version""#),
+        "The version that it has: read, and written after the steps of a tenant.", r#""schemaVersion""#, r#""version""#),
     usual("fleet.application.updated_at", Kind::SqlNameOrNone,
         "When it was changed, in milliseconds; written with the version.", r#""updatedAt""#, r#""changed_at""#),
 ];

@@ -96,8 +96,8 @@ impl Inner {
             session.close().await;
         }
         // The last that is done says where the tenant is.
-        let done = says.iter().zip(&answers).filter(|(_, answer)| matches!(answer, Ok(Resolved::Done)));
-        if let Some((Ok(last), _)) = done.last() {
+        let mut done = says.iter().zip(&answers).filter(|(_, answer)| matches!(answer, Ok(Resolved::Done)));
+        if let Some((Ok(last), _)) = done.next_back() {
             self.tell_version(&row, last.from.max(last.to), book::version_after(last, way(last, direction)))
                 .await;
         }

@@ -81,7 +81,7 @@ impl Inner {
                 tracing::warn!(%tenant, version, %error, "the application's schemaVersion could not be written");
             }
             Err(_) => {
-                tracing::warn!(%tenant, version, "the application's schemaVersion was not written in time")
+                tracing::warn!(%tenant, version, "the application's schemaVersion was not written in time");
             }
         }
     }

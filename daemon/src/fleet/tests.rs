@@ -3,6 +3,7 @@
 mod alike;
 mod broken;
 mod deployments;
+mod flaky;
 mod mend;
 mod there;
 mod world;

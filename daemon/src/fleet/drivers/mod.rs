@@ -8,6 +8,8 @@ mod script;
 pub mod sqlite;
 mod standing;
 
+use std::sync::Arc;
+
 use cutover_shared::fleet::DriverKind;
 
 use self::http::{Caller, HttpDriver};
@@ -22,7 +24,7 @@ use crate::clock::Clock;
 #[derive(Clone)]
 pub struct Drivers {
     postgres: PostgresDriver,
-    sqlite: SqliteDriver,
+    pub(super) sqlite: Arc<dyn Driver>,
     http: HttpDriver,
 }
 
@@ -32,7 +34,7 @@ impl Drivers {
         let caller = Caller::new(client, clock.clone(), http);
         Self {
             postgres: PostgresDriver::new(clock.clone(), caller.clone()),
-            sqlite: SqliteDriver::new(clock, caller.clone()),
+            sqlite: Arc::new(SqliteDriver::new(clock, caller.clone())),
             http: HttpDriver::new(caller),
         }
     }
@@ -41,7 +43,7 @@ impl Drivers {
     pub fn of(&self, kind: DriverKind) -> &dyn Driver {
         match kind {
             DriverKind::Postgres => &self.postgres,
-            DriverKind::Sqlite => &self.sqlite,
+            DriverKind::Sqlite => self.sqlite.as_ref(),
             DriverKind::Http => &self.http,
         }
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cutover_shared::fleet::{FleetScope, FleetSummary, InstanceState};
-use cutover_shared::run::{ItemState, RunState, RunView};
+use cutover_shared::run::{ItemState, RunState};
 use tempfile::TempDir;
 
 use super::there::{Answer, There};
@@ -11,7 +11,6 @@ use super::world::{Life, World, ana, tenant};
 use crate::faults::Faults;
 use crate::faults::crash::{live_until, runtime};
 use crate::fleet::settings::{Deploy, Http, Settings, sample};
-use crate::store::InstanceRow;
 
 /// Steps 1, 2 and 3, as their TOML says.
 fn world(steps: &[&str]) -> (TempDir, World, There) {
@@ -34,15 +33,6 @@ async fn life(world: &World, there: &There, faults: Faults) -> Life {
 }
 
 impl Life {
-    async fn to_end(&self, to: u32) -> RunView {
-        let run = self.going(to).await;
-        self.engine.ended(&run.id).await
-    }
-
-    async fn only(&self) -> InstanceRow {
-        self.rows().await.pop().unwrap()
-    }
-
     /// The steps of a new plan.
     async fn to_do(&self, to: u32) -> u64 {
         let plan = self.fleet.plan(&FleetScope::All, Some(to), true, &ana()).await.unwrap();

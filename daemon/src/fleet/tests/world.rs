@@ -10,6 +10,7 @@ use secrecy::{SecretBox, SecretString};
 use sqlx::{Connection as _, Row as _};
 use tokio_util::task::TaskTracker;
 
+use super::flaky::Flaky;
 use crate::audit::Who;
 use crate::client::Client;
 use crate::clock::Clock;
@@ -119,12 +120,31 @@ impl World {
     }
 
     pub(super) async fn life_with(&self, faults: Faults, settings: Settings) -> Life {
+        let drivers = Drivers::new(settings.http.clone(), Client::new().unwrap(), Clock::system());
+        self.life_over(faults, settings, drivers).await
+    }
+
+    /// Connections to files break as they are told to.
+    pub(super) async fn flaky_life(&self) -> (Life, Flaky) {
+        let settings = Settings {
+            waves: vec![1_000],
+            halt_permille: 1_000,
+            halt_unreachable_permille: 1_000,
+            ..sample()
+        };
+        let mut drivers = Drivers::new(settings.http.clone(), Client::new().unwrap(), Clock::system());
+        let flaky = Flaky::over(drivers.sqlite);
+        drivers.sqlite = Arc::new(flaky.clone());
+        (self.life_over(Faults::none(), settings, drivers).await, flaky)
+    }
+
+    async fn life_over(&self, faults: Faults, settings: Settings, drivers: Drivers) -> Life {
         let db = open(&format!("sqlite:{}/cutover.db", self.dir.display()), faults.clone()).await.unwrap();
         let seal = Arc::new(Seal::new(vec![("k1".to_owned(), SecretBox::new(Box::new([7; 32])))]).unwrap());
         let settings = Settings { folder: Some(self.dir.join("migrations")), ..settings };
         let clock = Clock::system();
         let inner = Arc::new(Inner {
-            drivers: Drivers::new(settings.http.clone(), Client::new().unwrap(), clock.clone()),
+            drivers,
             application: None,
             live: Live::new(clock.clone(), f64::MAX, std::time::Duration::MAX),
             limits: Limits::of(&settings),
@@ -198,6 +218,16 @@ impl Life {
     pub(super) async fn going(&self, to: u32) -> RunView {
         let run = self.fleet.plan(&FleetScope::All, Some(to), false, &ana()).await.unwrap();
         self.go(&run).await
+    }
+
+    /// Plans for all, applies, and waits for the end.
+    pub(super) async fn to_end(&self, to: u32) -> RunView {
+        let run = self.going(to).await;
+        self.engine.ended(&run.id).await
+    }
+
+    pub(super) async fn only(&self) -> InstanceRow {
+        self.rows().await.pop().unwrap()
     }
 
     /// Every instance as it is stored.
