@@ -3,6 +3,7 @@
 use cutover_daemon::fleet::driver::{Purpose, Schema, StepEnd};
 use cutover_daemon::fleet::schema::difference;
 use cutover_shared::fleet::{DriverKind, Way};
+use cutover_tests::services::Database;
 
 use super::postgres::database;
 use super::world::{Asks, drivers, five, look, open, sql, target, versions};
@@ -26,6 +27,23 @@ async fn schema(url: &str) -> Schema {
     schema
 }
 
+fn url(database: &Database, schema: &str) -> String {
+    let joint = if database.url.contains('?') { '&' } else { '?' };
+    format!("{}{joint}options[search_path]={schema}", database.url)
+}
+
+#[tokio::test]
+async fn each_schema_of_a_database_has_its_own_lock() {
+    let database = database().await;
+    database.psql("CREATE SCHEMA one; CREATE SCHEMA two").await.unwrap();
+    let held = open(KIND, &url(&database, "one")).await;
+    open(KIND, &url(&database, "two")).await.close().await;
+    let again = target(&url(&database, "one"));
+    let taken = drivers(None).open(KIND, &again, Purpose::Migrate).await.err().unwrap();
+    assert!(taken.is_taken, "{taken}");
+    held.close().await;
+}
+
 #[tokio::test]
 async fn tenants_of_one_database_are_migrated_at_once_and_are_alike() {
     let database = database().await;
@@ -33,16 +51,13 @@ async fn tenants_of_one_database_are_migrated_at_once_and_are_alike() {
         .psql("CREATE SCHEMA one; CREATE SCHEMA \"Two 2\"; CREATE TABLE public.others (id int)")
         .await
         .unwrap();
-    let one = format!("{}?options[search_path]=one", database.url);
-    let two = format!("{}?options[search_path]=%22Two%5C%202%22", database.url);
+    let (one, two) = (url(&database, "one"), url(&database, "%22Two%202%22"));
     let mut steps = five();
     steps.push(sql(6, MORE, None));
     let before = schema(&two).await;
     assert_eq!(before.lines, Vec::<String>::new(), "nothing of public and of others");
 
     let (mut first, mut second) = (open(KIND, &one).await, open(KIND, &two).await);
-    let taken = drivers(None).open(KIND, &target(&one), Purpose::Migrate).await.err().unwrap();
-    assert!(taken.is_taken, "each by one daemon");
     let asks = Asks::default();
     assert_eq!(asks.all(&mut first, KIND, Way::Up, &steps).await, vec![Ok(StepEnd::Done); 6]);
     // As it is read on the session of its steps, and by somebody else after the other tenant was migrated, too.

@@ -1,5 +1,8 @@
 //! Ways out of what went wrong: back, again, and past what moved meanwhile.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use cutover_shared::fleet::{FleetScope, StepStatus};
 use cutover_shared::ids::RunId;
 use cutover_shared::run::{ItemState, RunState};
@@ -7,8 +10,9 @@ use cutover_shared::run::{ItemState, RunState};
 use super::world::{Life, World, ana, tenant};
 use crate::faults::Faults;
 use crate::fleet::kind::FleetKind;
+use crate::fleet::runner::FleetPass;
 use crate::fleet::settings::{Settings, sample};
-use crate::run::{Chain, Chained as _, Direction, Kind as _};
+use crate::run::{Chain, Chained as _, Direction, Kind as _, Pass as _};
 use crate::store::{FleetOp, Lane, StoredItem, Unit};
 
 const TENANTS: usize = 10;
@@ -151,4 +155,31 @@ async fn runs_that_go_at_once_share_the_places() {
     assert!(passes[1].admit(&chains[1]).is_none());
     drop(held);
     assert!(passes[1].admit(&chains[1]).is_some());
+}
+
+#[tokio::test]
+async fn what_never_came_to_a_tenant_stands_in_nobodys_way_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = World::new(dir.path(), 2).await;
+    let life = world.life_with(Faults::none(), one_wave()).await;
+    world.enter(&life, 2).await;
+    world.write("0003_notes.up.sql", "-- replaces: 0002_notes\nCREATE TABLE notes (id INTEGER PRIMARY KEY);");
+    world.write("0003_notes.down.sql", "DROP TABLE notes;");
+    let run = life.going(3).await;
+    life.engine.ended(&run.id).await;
+    assert_eq!(world.state(0).await.1, [1, 3]);
+    // Of a deployment, which tells its version only, the runner takes it out of what that stands for.
+    let row = life.db.run(&run.id).await.unwrap().unwrap();
+    let (none, no_tallies) = (Arc::default(), BTreeMap::new());
+    let inner = life.fleet.inner.clone();
+    let pass = FleetPass::new(inner, row, Direction::Undo, none, no_tallies, None);
+    pass.prepare(&[chain(&life, &run.id, 0).await]).await.unwrap();
+    let replaced: Vec<_> = (1..=3).filter(|version| pass.is_replaced(&tenant(0), *version)).collect();
+    assert_eq!(replaced, [2]);
+    // And no plan has it.
+    let back = life.fleet.rollback(&FleetScope::All, 0, false, &ana()).await.unwrap();
+    assert_eq!(back.progress.counts.total(), 4);
+    life.engine.undo(&run.id, None, &ana()).await.unwrap();
+    assert_eq!(life.engine.ended(&run.id).await.state, RunState::Undone);
+    assert_eq!(world.state(0).await.1, Vec::<i64>::new());
 }
