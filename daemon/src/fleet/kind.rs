@@ -19,9 +19,7 @@ use super::drivers::application::ApplicationList;
 use super::halt::Tally;
 use super::item::{self, fleet_item, way};
 use super::live::Live;
-use super::migration::Migration;
-use super::registry;
-use super::runner::FleetPass;
+use super::runner::{FleetPass, Work};
 use super::settings::Settings;
 use super::wave::Waves;
 use crate::clock::Clock;
@@ -50,14 +48,6 @@ pub struct Inner {
 }
 
 impl Inner {
-    /// Every migration as it was recorded: what is run is this, and not a file of the moment.
-    pub(super) async fn recorded(&self) -> Result<BTreeMap<u32, Migration>, KindError> {
-        let rows = self.db.fleet_migrations().await;
-        let rows = rows.map_err(|error| KindError::new("reading the recorded migrations", error))?;
-        let unread = |error| KindError::new("reading the recorded migrations", error);
-        rows.iter().map(|row| Ok((row.version, registry::recorded(row).map_err(unread)?))).collect()
-    }
-
     pub(super) async fn instance(&self, tenant: &TenantId) -> Result<Option<InstanceRow>, KindError> {
         let rows = self.db.fleet_instances_of(std::slice::from_ref(tenant)).await;
         Ok(rows.map_err(|error| KindError::new("reading an instance", error))?.pop())
@@ -268,7 +258,8 @@ impl Chained for FleetKind {
     }
 
     async fn pass(&self, run: &RunRow, direction: Direction) -> Result<Arc<dyn Pass>, KindError> {
-        let migrations = Arc::new(self.0.recorded().await?);
+        let migrations = self.0.at_hand(run, direction).await?;
+        let planned = self.0.planned(run).await?;
         let summary: FleetSummary = serde_json::from_str(&run.summary)
             .map_err(|error| KindError::new("reading the summary of the plan", error))?;
         let mut tallies = BTreeMap::new();
@@ -278,7 +269,8 @@ impl Chained for FleetKind {
         let of_all = run.scope == FleetScope::All.to_string();
         let target = (of_all && direction == Direction::Apply).then_some(summary.target);
         self.0.live.quiet();
-        Ok(Arc::new(FleetPass::new(self.0.clone(), run.clone(), direction, migrations, tallies, target)))
+        let work = Work { run: run.clone(), direction, migrations, planned, target };
+        Ok(Arc::new(FleetPass::new(self.0.clone(), work, tallies)))
     }
 }
 

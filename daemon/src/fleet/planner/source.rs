@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
-use cutover_shared::fleet::{FleetItem, FleetSummary, InstanceState, PlanGroup, PlanStep, Way};
+use cutover_shared::fleet::{DriverKind, FleetItem, FleetSummary, InstanceState, PlanGroup, PlanStep, Way};
 use cutover_shared::run::Reversibility;
 use serde_json::Value;
 
@@ -89,6 +89,20 @@ impl<'a> Steps<'a> {
             let body = canonical(&item).map_err(|error| KindError::new("writing an item", error))?;
             items.push((key(row.place_in_waves, row.tenant.as_str(), at), body));
         }
+        Ok(())
+    }
+
+    /// Warnings on what is to be run.
+    async fn judge(&mut self) -> Result<(), KindError> {
+        let named: BTreeSet<&str> = self
+            .groups
+            .values()
+            .flat_map(|group| group.steps.iter().map(|step| step.migration.as_str()))
+            .collect();
+        let planned: Vec<Migration> =
+            self.migrations.values().filter(|one| named.contains(one.id.as_str())).cloned().collect();
+        let postgres = self.groups.values().any(|group| group.driver == DriverKind::Postgres);
+        self.summary.warnings = self.fleet.warnings(planned, postgres).await?.len() as u64;
         Ok(())
     }
 
@@ -181,7 +195,10 @@ impl PlanSource for Steps<'_> {
         let after = self.after.as_ref().map(|(place, tenant)| (*place, tenant.as_str()));
         let rows = self.fleet.inner.db.fleet_instances(&self.filter, after, PAGE).await;
         let rows = rows.map_err(|error| KindError::new("reading instances", error))?;
-        let Some(last) = rows.last() else { return Ok(None) };
+        let Some(last) = rows.last() else {
+            self.judge().await?;
+            return Ok(None);
+        };
         self.after = Some((last.place_in_waves, last.tenant.0.clone()));
         let mut items = Vec::new();
         for row in &rows {
@@ -193,14 +210,8 @@ impl PlanSource for Steps<'_> {
     fn summary(&mut self) -> Value {
         let mut groups: Vec<PlanGroup> = std::mem::take(&mut self.groups).into_values().collect();
         groups.sort_by_key(|group| std::cmp::Reverse(group.tenants));
-        let named: BTreeSet<String> =
-            groups.iter().flat_map(|group| group.steps.iter().map(|step| step.migration.clone())).collect();
-        let planned: Vec<Migration> =
-            self.migrations.values().filter(|migration| named.contains(&migration.id)).cloned().collect();
-        let warnings = registry::lint(&planned).iter().filter(|finding| !finding.mistake).count();
         groups.truncate(GROUPS);
         self.summary.groups = groups;
-        self.summary.warnings = warnings as u64;
         self.summary.drops = std::mem::take(&mut self.drops).into_iter().collect();
         self.summary.no_down = self.no_down.iter().cloned().collect();
         serde_json::to_value(&self.summary).unwrap_or_default()

@@ -3,6 +3,7 @@
 mod hand;
 mod model;
 mod open;
+mod pin;
 mod see;
 mod work;
 
@@ -23,7 +24,7 @@ use super::item::{fleet_item, way};
 use super::kind::Inner;
 use super::limit::{Limits, Most};
 use super::live::Load;
-use super::migration::Migration;
+use super::text::Texts;
 use crate::run::{Chain, Direction, End, Ended, KindError, Pass, Told};
 use crate::store::{FleetOp, InstanceRow, Observation, Op, RunRow, SettingOp, StepRow, StoredItem};
 
@@ -38,7 +39,10 @@ pub(super) struct FleetPass {
     pub(super) inner: Arc<Inner>,
     pub(super) run: RunRow,
     pub(super) direction: Direction,
-    pub(super) migrations: Arc<BTreeMap<u32, Migration>>,
+    pub(super) migrations: Texts,
+    /// Those of the plan, as it has them.
+    planned: Texts,
+    pinning: tokio::sync::Mutex<()>,
     limits: Limits,
     memory: Mutex<Memory>,
     /// The version that the fleet is to have once this pass has begun, and whether it was written.
@@ -52,7 +56,9 @@ struct Memory {
     attempts: HashMap<(TenantId, u32), u32>,
     notes: HashMap<i64, Note>,
     tallies: BTreeMap<u32, Tally>,
-    pinned: BTreeSet<u32>,
+    /// The plan's texts are pinned up to this version, but for others that were run before: those.
+    pinned: u32,
+    others: BTreeSet<u32>,
     schemas: HashSet<String>,
     models: Models,
     gates: HashMap<String, Arc<Gate>>,
@@ -69,19 +75,23 @@ struct Gate {
     idle: bool,
 }
 
+/// What a pass is to do.
+pub(super) struct Work {
+    pub(super) run: RunRow,
+    pub(super) direction: Direction,
+    pub(super) migrations: Texts,
+    pub(super) planned: Texts,
+    pub(super) target: Option<u32>,
+}
+
 impl FleetPass {
-    pub(super) fn new(
-        inner: Arc<Inner>,
-        run: RunRow,
-        direction: Direction,
-        migrations: Arc<BTreeMap<u32, Migration>>,
-        tallies: BTreeMap<u32, Tally>,
-        target: Option<u32>,
-    ) -> Self {
+    pub(super) fn new(inner: Arc<Inner>, work: Work, tallies: BTreeMap<u32, Tally>) -> Self {
+        let Work { run, direction, migrations, planned, target } = work;
         let settings = &inner.settings;
         let most = Most { all: settings.parallel, host: settings.per_host, server: settings.per_server };
         let memory = Mutex::new(Memory { tallies, ..Memory::default() });
-        Self { limits: Limits::new(most), inner, run, direction, migrations, memory, target }
+        let (limits, pinning) = (Limits::new(most), tokio::sync::Mutex::new(()));
+        Self { limits, inner, run, direction, migrations, planned, pinning, memory, target }
     }
 
     fn memory(&self) -> MutexGuard<'_, Memory> {
@@ -129,16 +139,9 @@ impl FleetPass {
     }
 
     /// What is written once, with the first items of a pass.
-    fn first(&self, items: &[FleetItem], at: i64) -> Vec<Op> {
+    fn first(&self, at: i64) -> Vec<Op> {
         let mut memory = self.memory();
-        let versions: BTreeSet<u32> =
-            items.iter().filter(|item| item.left_out.is_none()).map(|item| item.version).collect();
-        let new: Vec<u32> = versions.difference(&memory.pinned).copied().collect();
         let mut ops: Vec<Op> = Vec::new();
-        if !new.is_empty() {
-            memory.pinned.extend(&new);
-            ops.push(FleetOp::Pin { versions: new, at }.into());
-        }
         if let Some(target) = self.target.filter(|_| !memory.target_written) {
             memory.target_written = true;
             let (name, value, by) = (TARGET.to_owned(), target.to_string(), self.run.author.clone());
@@ -206,7 +209,7 @@ impl Pass for FleetPass {
 
     fn begun(&self, items: &[StoredItem], at: i64) -> Vec<Op> {
         let items: Vec<FleetItem> = items.iter().filter_map(|item| fleet_item(item).ok()).collect();
-        let mut ops = self.first(&items, at);
+        let mut ops = self.first(at);
         let rows: Vec<StepRow> = items
             .iter()
             .map(|item| {
@@ -237,8 +240,7 @@ impl Pass for FleetPass {
     }
 
     fn ended(&self, ends: &[End], at: i64) -> Vec<Op> {
-        let items: Vec<FleetItem> = ends.iter().filter_map(|end| fleet_item(&end.item).ok()).collect();
-        let mut ops = self.first(&items, at);
+        let mut ops = self.first(at);
         let (mut steps, mut seen, mut schemas) = (Vec::new(), Vec::<Observation>::new(), Vec::new());
         for end in ends {
             let Ok(item) = fleet_item(&end.item) else { continue };

@@ -178,7 +178,16 @@ impl<'a> Walk<'a> {
                 }
                 continue;
             }
-            let together = self.together(at, &ledger);
+            let together = match self.pinned(self.together(at, &ledger)).await {
+                Ok(together) => together,
+                Err(how) => {
+                    if let Some(how) = how {
+                        let note = Note { attempt: self.pass.attempt(&link.says), ..Note::default() };
+                        self.tell(held.replace(Held { link, how, note })).await;
+                    }
+                    break;
+                }
+            };
             let started = self.pass.inner.clock.now();
             let attempt: Vec<u32> = together.iter().map(|link| self.pass.attempt(&link.says)).collect();
             if !self.begins(link).await {

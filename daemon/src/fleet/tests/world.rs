@@ -80,6 +80,10 @@ impl World {
         std::fs::write(self.dir.join("migrations").join(file), text).unwrap();
     }
 
+    pub(super) fn remove(&self, file: &str) {
+        std::fs::remove_file(self.dir.join("migrations").join(file)).unwrap();
+    }
+
     pub(super) fn file(&self, at: usize) -> PathBuf {
         self.dir.join(format!("tenant{at:02}.db"))
     }
@@ -181,6 +185,11 @@ impl Life {
     pub(super) async fn going(&self, to: u32) -> RunView {
         let run = self.fleet.plan(&FleetScope::All, Some(to), false, &ana()).await.unwrap();
         self.go(&run).await
+    }
+
+    pub(super) async fn going_to_end(&self, to: u32) {
+        let run = self.going(to).await;
+        assert_eq!(self.engine.ended(&run.id).await.state, cutover_shared::run::RunState::Done);
     }
 
     /// Every instance as it is stored.
