@@ -1,12 +1,15 @@
 //! What is run is pinned before its first effect: from then on its text is the only one of its version.
 
+use std::collections::BTreeMap;
+
 use cutover_shared::fleet::Way;
 
 use super::FleetPass;
 use super::work::{Link, Walk};
+use crate::fleet::migration::Migration;
 use crate::fleet::registry;
 use crate::run::{Direction, Ended};
-use crate::store::{FleetOp, Lane, ReadError, UNIT_ROWS, Unit, WriteError};
+use crate::store::{FleetOp, Lane, MigrationMark, ReadError, UNIT_ROWS, Unit, WriteError};
 
 /// Why it is not known to be pinned.
 #[derive(Debug, thiserror::Error)]
@@ -28,30 +31,37 @@ impl FleetPass {
         if self.memory().pinned >= until {
             return Ok(());
         }
-        let (db, at) = (&self.inner.db, self.inner.clock.now());
-        let marks = db.fleet_marks().await?;
-        let is_pinned =
-            |version| marks.iter().any(|mark| mark.version == version && mark.pinned_at.is_some());
+        let at = self.inner.clock.now();
+        let marks = self.marks().await?;
+        let is_pinned = |version: &u32, marks: &BTreeMap<u32, MigrationMark>| {
+            marks.get(version).is_some_and(|mark| mark.pinned_at.is_some())
+        };
         let new: Vec<_> = self
             .planned
             .range(..=until)
-            .filter(|(version, _)| !is_pinned(**version))
+            .filter(|(version, _)| !is_pinned(version, &marks))
             .map(|(_, migration)| registry::row(migration, at))
             .collect();
         for rows in new.chunks(UNIT_ROWS) {
-            db.write(Lane::Run, Unit::new().with(FleetOp::Pin { rows: rows.to_vec(), at })).await?;
+            let unit = Unit::new().with(FleetOp::Pin { rows: rows.to_vec(), at });
+            self.inner.db.write(Lane::Run, unit).await?;
         }
-        // Another run may have been faster.
-        let marks = db.fleet_marks().await?;
-        let is_other = |version: &u32| {
-            let ours = self.planned.get(version);
-            let mark = marks.iter().find(|mark| mark.version == *version);
-            ours.zip(mark).is_some_and(|(ours, mark)| ours.id != mark.id || ours.checksum != mark.checksum)
+        // Another run may have been faster; and what was pinned before goes on above.
+        let marks = self.marks().await?;
+        let pinned = self.planned.iter().take_while(|(version, _)| is_pinned(version, &marks));
+        let is_other = |(version, ours): &(&u32, &Migration)| {
+            marks.get(version).is_none_or(|mark| mark.id != ours.id || mark.checksum != ours.checksum)
         };
-        let others = self.planned.range(..=until).map(|(version, _)| *version).filter(is_other).collect();
+        let others = pinned.clone().filter(is_other).map(|(version, _)| *version).collect();
+        let pinned = pinned.last().map_or(until, |(version, _)| until.max(*version));
         let mut memory = self.memory();
-        (memory.pinned, memory.others) = (until, others);
+        (memory.pinned, memory.others) = (pinned, others);
         Ok(())
+    }
+
+    async fn marks(&self) -> Result<BTreeMap<u32, MigrationMark>, NotPinned> {
+        let marks = self.inner.db.fleet_marks().await?;
+        Ok(marks.into_iter().map(|mark| (mark.version, mark)).collect())
     }
 
     fn is_as_planned(&self, link: &Link<'_>) -> bool {
@@ -74,12 +84,15 @@ impl<'a> Walk<'a> {
         if pass.direction == Direction::Undo {
             return Ok(together);
         }
-        let until = together.iter().map(|link| link.says.version).max().unwrap_or(0);
-        if let Err(error) = pass.pin(until).await {
+        let first = together.first().map_or(0, |link| link.says.version);
+        if let Err(error) = pass.pin(first).await {
             tracing::warn!(%error, "a step is not begun: the store does not take what is run");
             return Err(None);
         }
-        let same = together.iter().take_while(|link| pass.is_as_planned(link)).count();
+        // Whoever is the first goes step by step: what is behind one that fails was not run, and may still be edited.
+        let pinned = pass.memory().pinned;
+        let can = |link: &&&Link<'_>| link.says.version <= pinned && pass.is_as_planned(link);
+        let same = together.iter().take_while(can).count();
         match together.get(same).filter(|_| same == 0) {
             Some(link) => {
                 let way = if link.says.way == Way::Down { "the way down of " } else { "" };

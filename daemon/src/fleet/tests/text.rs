@@ -81,20 +81,20 @@ async fn the_plan_of_a_text_that_another_took_the_place_of_is_stale() {
     assert_eq!(world.state(1).await.0, names(&["new", "notes", "tags", "tags_name", "users"]));
 }
 
-/// Whoever runs it faster, after the pass has begun: the store says so before the first effect.
 #[tokio::test]
 async fn a_text_is_pinned_before_its_first_effect_and_with_it_all_below() {
     let dir = tempfile::tempdir().unwrap();
     let world = World::new(dir.path(), TENANTS).await;
     let life = life(&world).await;
     world.write("0003_x.up.sql", "SELECT nothing;");
-    let run = plan(&life, FleetScope::All, 3).await;
+    world.write("0004_y.up.sql", "SELECT 1;");
+    let run = plan(&life, FleetScope::All, 4).await;
     let pinned = async || {
         let marks = life.db.fleet_marks().await.unwrap();
         marks.iter().filter(|mark| mark.pinned_at.is_some()).map(|mark| mark.version).collect::<Vec<_>>()
     };
     assert_eq!(pinned().await, [0; 0]);
-    // Another schema at every tenant: nothing is run at all.
+    // Nobody is there: nothing is run at all.
     for at in 0..TENANTS {
         std::fs::rename(world.file(at), world.file(at + 50)).unwrap();
     }
@@ -106,10 +106,16 @@ async fn a_text_is_pinned_before_its_first_effect_and_with_it_all_below() {
         std::fs::rename(world.file(at + 50), world.file(at)).unwrap();
     }
     life.instances.test(None).await.unwrap();
-    let run = plan(&life, FleetScope::All, 2).await;
+    let run = plan(&life, FleetScope::Tenant(tenant(0)), 4).await;
     life.go(&run).await;
-    assert_eq!(life.engine.ended(&run.id).await.state, RunState::Done);
-    assert_eq!(pinned().await, [1, 2]);
+    assert_eq!(life.engine.ended(&run.id).await.progress.counts.failed, 1);
+    assert_eq!(pinned().await, [1, 2, 3]);
+    // What is behind the one that failed was not run.
+    world.write("0004_y.up.sql", "SELECT 2;");
+    world.write("0005_z.up.sql", "-- replaces: 0003_x\nSELECT 1;");
+    life.engine.cancel(&run.id, &ana()).await.ok();
+    life.going_to_end(5).await;
+    assert_eq!(pinned().await, [1, 2, 3, 4, 5]);
 }
 
 #[tokio::test]

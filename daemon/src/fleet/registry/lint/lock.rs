@@ -73,10 +73,9 @@ fn actions<'a, 't>(piece: &'a Piece<'t>) -> impl Iterator<Item = &'a [Token<'t>]
     })
 }
 
-/// ADD of a column that counts by itself. With PRIMARY KEY squawk says it.
+/// ADD of a column that counts by itself. Of PRIMARY KEY and of GENERATED squawk knows.
 fn numbers(action: &[Token<'_>]) -> bool {
     const SERIAL: [&str; 6] = ["serial", "bigserial", "smallserial", "serial2", "serial4", "serial8"];
     let says = |word: &str| action.iter().any(|token| token.is(word));
-    let identity = says("generated") && says("identity") && !says("alter");
-    says("add") && !says("primary") && (identity || action.iter().skip(1).any(|token| token.is_any(&SERIAL)))
+    says("add") && !says("primary") && action.iter().skip(1).any(|token| token.is_any(&SERIAL))
 }

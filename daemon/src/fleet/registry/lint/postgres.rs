@@ -160,12 +160,9 @@ pub(super) fn lint(looked: &Looked<'_>, way: Way) -> Vec<LintFinding> {
     findings
 }
 
-/// An index with a name, made or dropped concurrently.
+/// An index, made or dropped concurrently.
 fn is_found_out(piece: &Piece<'_>) -> bool {
-    let is_named = |at: usize| piece.tokens.get(at + 1).is_some_and(|next| !next.is("on"));
-    let concurrently = piece.tokens.iter().position(|token| token.is("concurrently"));
-    let is_index = super::begins_index(piece) || piece.begins(&["drop", "index"]);
-    is_index && concurrently.is_some_and(is_named)
+    piece.says("concurrently") && (super::begins_index(piece) || piece.begins(&["drop", "index"]))
 }
 
 /// Whether the default that begins there is one value: squawk knows `1`, but neither `-1` nor `(1)`.
