@@ -25,7 +25,7 @@ use crate::run::Draft;
 use crate::store::{FleetOp, InstanceFilter, InstanceRow, Lane, UNIT_ROWS, Unit};
 
 /// Raised when the same world would give another plan.
-const RULES: u32 = 1;
+const RULES: u32 = 2;
 
 /// Instances read at a time.
 const PAGE: u32 = 256;
@@ -92,14 +92,15 @@ impl Fleet {
         aim: Aim,
         who: &Who,
     ) -> Result<RunView, FleetError> {
-        // A way back may end between two versions: what is above it goes.
-        let is_there = match aim.way {
-            Way::Up => registry.get(aim.to).is_some(),
-            Way::Down => registry.head().is_some_and(|head| aim.to <= head),
+        let to = match aim.way {
+            Way::Up => registry.get(aim.to).map(|there| there.version),
+            // It may end between two versions: what is above goes.
+            Way::Down => registry.head().filter(|head| aim.to <= *head).map(|_| registry.below(aim.to)),
         };
-        if aim.to != 0 && !is_there {
+        let Some(to) = to.or((aim.to == 0).then_some(0)) else {
             return Err(FleetError::NoVersion { version: aim.to, head: registry.head() });
-        }
+        };
+        let aim = Aim { to, ..aim };
         let filter = self.filter(scope)?;
         self.record(&registry).await?;
         let migrations: BTreeMap<u32, Migration> =

@@ -48,6 +48,12 @@ impl Registry {
         self.migrations.get(at)
     }
 
+    /// The newest version that is not above this one; 0: none is.
+    pub fn below(&self, version: u32) -> u32 {
+        let there = self.migrations.iter().map(|migration| migration.version);
+        there.filter(|one| *one <= version).max().unwrap_or(0)
+    }
+
     /// The newest version.
     pub fn head(&self) -> Option<u32> {
         self.migrations.last().map(|migration| migration.version)

@@ -151,6 +151,9 @@ async fn a_way_back_may_end_between_two_versions() {
     assert_eq!(life.engine.ended(&back.id).await.state, RunState::Done);
     assert_eq!(world.state(1).await.1, [1, 2]);
     assert_eq!(life.rows().await[1].version, 2);
+    life.engine.undo(&back.id, None, &ana()).await.unwrap();
+    assert_eq!(life.engine.ended(&back.id).await.state, RunState::Undone);
+    assert_eq!(world.state(1).await.1, [1, 2, 30]);
     let beyond = life.fleet.rollback(&FleetScope::All, 31, false, &ana()).await.unwrap_err();
     assert_eq!(beyond.to_string(), "there is no migration 31; the newest is 30");
     let up = life.fleet.plan(&FleetScope::All, Some(29), false, &ana()).await.unwrap_err();
