@@ -36,8 +36,10 @@ pub(super) async fn run(args: Args, session: &mut Session<'_>) -> Verdict {
         return Err(Failure::unexpected("fleet lint"));
     };
     let LintReport { findings: mut found, left_out } = report;
-    found.extend(findings);
-    found.sort_by(|a, b| (&a.file, a.line, &a.rule).cmp(&(&b.file, b.line, &b.rule)));
+    if !findings.is_empty() {
+        found.extend(findings);
+        found.sort_by(|a, b| (&a.file, a.line, &a.rule).cmp(&(&b.file, b.line, &b.rule)));
+    }
     let mistakes = found.iter().filter(|finding| finding.mistake).count();
     if mistakes > 0 {
         let noun = if mistakes == 1 { "mistake refuses" } else { "mistakes refuse" };
