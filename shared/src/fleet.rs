@@ -2,6 +2,7 @@
 
 mod ask;
 mod place;
+mod result;
 
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +10,7 @@ pub use self::ask::{
     FleetAct, FleetAnswer, FleetQuery, FleetReceipt, InstanceDetail, MigrationFile, NewInstance,
 };
 pub use self::place::{Place, PlaceError, checked, place};
+pub use self::result::{FleetFault, FleetResult, TenantResult};
 
 use crate::ids::{RunId, TenantId};
 use crate::run::{RunView, words};
@@ -104,7 +106,8 @@ impl ErrorClass {
                  where it is a deployment, then plan again"
             }
             Self::TimeOut => {
-                "raise `timeout` or `lock_timeout` in the migration's front matter, or move its rows in chunks (`chunk`); then retry"
+                "write a new migration that says `replaces:` this one, with a larger `timeout` or in chunks (`chunk`), and plan again; \
+                 where its head says none, raise `fleet.timeout` and retry"
             }
         }
     }
@@ -248,6 +251,14 @@ pub struct LintFinding {
     pub help: String,
 }
 
+/// What lint says of migrations.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LintReport {
+    pub findings: Vec<LintFinding>,
+    /// Rules that were not looked at, and why.
+    pub left_out: Option<String>,
+}
+
 /// One instance, without what must not be seen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InstanceView {
@@ -373,25 +384,4 @@ pub struct HistoryEntry {
     pub run: RunId,
     pub started_at: Option<i64>,
     pub completed_at: Option<i64>,
-}
-
-/// Result of a run in the words of reference 002.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FleetResult {
-    /// Tenants.
-    pub total: u64,
-    pub succeeded: u64,
-    pub failed: u64,
-    pub skipped: u64,
-    /// The first hundred.
-    pub errors: Vec<FleetFault>,
-}
-
-/// One tenant that did not succeed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct FleetFault {
-    pub user_id: TenantId,
-    pub error: String,
-    pub failed_at: Option<String>,
 }

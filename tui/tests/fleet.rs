@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use cutover_shared::error::ErrorCode;
 use cutover_shared::fleet::{
-    DriverKind, FleetAct, FleetAnswer, FleetQuery, FleetReceipt, FleetScope, NewInstance, Way,
+    DriverKind, FleetAct, FleetAnswer, FleetQuery, FleetReceipt, FleetScope, LintReport, NewInstance, Way,
 };
 use cutover_shared::rpc::{Act, Answer, Query, Receipt};
 use cutover_shared::run::{Counts, RunAct, RunAnswer, RunQuery, RunState, RunView};
@@ -109,7 +109,7 @@ async fn what_is_planned_is_what_was_asked_for() {
     let back = |scope, to| FleetAct::Rollback { scope, to, refresh: false };
     for (args, act) in [
         (&["plan"][..], plan(FleetScope::All, None, false)),
-        (&["plan", "--all", "--to", "0005_tags", "--refresh"], plan(FleetScope::All, Some(5), true)),
+        (&["plan", "--all", "--to", "0005_drop_slug", "--refresh"], plan(FleetScope::All, Some(5), true)),
         (&["plan", "--tenant", "acme"], plan(FleetScope::Tenant("acme".into()), None, false)),
         (&["plan", "--wave", "2"], plan(FleetScope::Wave(2), None, false)),
         (&["rollback", "--to", "0003", "--tenant", "acme"], back(FleetScope::Tenant("acme".into()), 3)),
@@ -131,6 +131,9 @@ async fn what_is_planned_is_what_was_asked_for() {
         &["plan", "--tenant", "acme", "--wave", "1"],
         &["plan", "--wave", "0"],
         &["plan", "--to", "newest"],
+        // What it names is not what the registry calls so.
+        &["plan", "--to", "0005_tags"],
+        &["rollback", "--to", "0003_tags", "--all"],
     ] {
         assert_eq!(daemon.run(&[&["fleet"], args].concat()).await.code, 2, "{args:?}");
     }
@@ -208,7 +211,7 @@ async fn documents_are_what_the_daemon_said() {
 async fn a_folder_is_linted_where_it_is() {
     let daemon = daemon();
     let folder = daemon.folder.path().join("migrations");
-    std::fs::create_dir_all(folder.join("old.sql")).unwrap();
+    std::fs::create_dir_all(&folder).unwrap();
     let path = folder.to_str().unwrap();
     assert_eq!(daemon.run(&["fleet", "lint", path]).await.code, 2, "a folder without migrations");
     for (name, text) in [("0002_b.up.sql", "b"), ("0001_a.up.toml", "a"), ("README.md", "no")] {
@@ -219,15 +222,35 @@ async fn a_folder_is_linted_where_it_is() {
     let FleetQuery::Lint { files: Some(files) } = asked(&daemon) else { panic!("nothing was sent") };
     let names: Vec<_> = files.iter().map(|file| (file.name.as_str(), file.text.as_str())).collect();
     assert_eq!(names, [("0001_a.up.toml", "a"), ("0002_b.up.sql", "b")]);
+
+    // What the daemon's own folder would be told of is told of this one.
+    std::fs::create_dir_all(folder.join("old.sql")).unwrap();
+    std::fs::write(folder.join("0004_D.UP.SQL"), "d").unwrap();
+    std::fs::write(folder.join("0005_e.up.sql"), b"SELECT 1;\n-- \xff").unwrap();
+    let ran = daemon.run(&["fleet", "lint", path]).await;
+    assert!(
+        ran.code == 3 && ran.err.contains("0005_e.up.sql:2: mistake: text: this is not UTF-8"),
+        "{ran:?}"
+    );
+    let FleetQuery::Lint { files: Some(files) } = asked(&daemon) else { panic!("nothing was sent") };
+    let names: Vec<_> = files.iter().map(|file| file.name.as_str()).collect();
+    assert_eq!(names, ["0001_a.up.toml", "0002_b.up.sql", "0004_D.UP.SQL", "0005_e.up.sql", "old.sql"]);
+    std::fs::remove_file(folder.join("0005_e.up.sql")).unwrap();
+    std::fs::write(daemon.folder.path().join("outside.sql"), "x").unwrap();
+    std::os::unix::fs::symlink("../outside.sql", folder.join("0006_f.up.sql")).unwrap();
+    let out = daemon.run(&["fleet", "lint", path]).await;
+    assert!(out.code == 2 && out.err.contains("leads out of the folder"), "{out:?}");
+    std::fs::remove_file(folder.join("0006_f.up.sql")).unwrap();
     std::fs::write(folder.join("0003_c.up.sql"), vec![b' '; 3 * 1024 * 1024]).unwrap();
     let large = daemon.run(&["fleet", "lint", path]).await;
     assert!(large.code == 2 && large.err.contains("more than 3 MiB"), "{large:?}");
     assert_eq!(daemon.run(&["fleet", "lint", "/nowhere"]).await.code, 2);
 
-    let clean = Daemon::start().answers(|_| Reply::Say(Answer::Fleet(FleetAnswer::Lint(Vec::new()))));
+    let clean =
+        Daemon::start().answers(|_| Reply::Say(Answer::Fleet(FleetAnswer::Lint(LintReport::default()))));
     assert_eq!(clean.run(&["fleet", "lint"]).await.code, 0);
     let refused =
-        Daemon::start().answers(|_| Reply::Say(Answer::Fleet(FleetAnswer::Lint(fleet::findings(true)))));
+        Daemon::start().answers(|_| Reply::Say(Answer::Fleet(FleetAnswer::Lint(fleet::report(true)))));
     let ran = refused.run(&["fleet", "lint"]).await;
     assert_eq!((ran.code, ran.out.as_str()), (3, ""));
     insta::assert_snapshot!("fleet_lint_refused", ran.err);

@@ -16,6 +16,7 @@ use super::kind::Inner;
 use super::migration::{Migration, Step};
 use super::observe::is_ours;
 use super::runner::times;
+use super::text::Texts;
 use crate::run::{Direction, KindError, Resolved};
 use crate::store::{InstanceRow, ReadError, StepRow, StoredItem};
 
@@ -30,7 +31,7 @@ impl Inner {
         items: &[StoredItem],
         parallel: usize,
     ) -> Vec<Answer> {
-        let migrations = match self.recorded().await {
+        let migrations = match self.of_run(run, direction).await {
             Ok(migrations) => migrations,
             Err(error) => return items.iter().map(|_| Err(error.clone())).collect(),
         };
@@ -45,6 +46,14 @@ impl Inner {
         let answers: Vec<Vec<Answer>> =
             futures::stream::iter(questions).buffered(parallel.max(1)).collect().await;
         answers.into_iter().flatten().collect()
+    }
+
+    async fn of_run(&self, run: &RunId, direction: Direction) -> Result<Texts, KindError> {
+        let row = self.db.run(run).await.map_err(|error| KindError::new("reading the run", error))?;
+        match row {
+            Some(row) => self.at_hand(&row, direction).await,
+            None => self.recorded().await,
+        }
     }
 
     /// One tenant's steps.

@@ -21,10 +21,8 @@ use super::halt::Tally;
 use super::item::{self, fleet_item, way};
 use super::limit::Limits;
 use super::live::Live;
-use super::migration::Migration;
 use super::observe::unseen;
-use super::registry;
-use super::runner::FleetPass;
+use super::runner::{FleetPass, Work};
 use super::settings::Settings;
 use super::wave::Waves;
 use crate::clock::Clock;
@@ -59,14 +57,6 @@ pub struct Inner {
 }
 
 impl Inner {
-    /// Every migration as it was recorded: what is run is this, and not a file of the moment.
-    pub(super) async fn recorded(&self) -> Result<BTreeMap<u32, Migration>, KindError> {
-        let rows = self.db.fleet_migrations().await;
-        let rows = rows.map_err(|error| KindError::new("reading the recorded migrations", error))?;
-        let unread = |error| KindError::new("reading the recorded migrations", error);
-        rows.iter().map(|row| Ok((row.version, registry::recorded(row).map_err(unread)?))).collect()
-    }
-
     /// Tells the application which version a tenant has now that came from there: once its lock is free, and not for long. The tenant's own
     /// ledger is the truth; what can't be written is written after its next step. `most`: a higher one is not ours.
     pub(super) async fn tell_version(&self, row: &InstanceRow, most: u32, version: u32) {
@@ -300,7 +290,8 @@ impl Chained for FleetKind {
     }
 
     async fn pass(&self, run: &RunRow, direction: Direction) -> Result<Arc<dyn Pass>, KindError> {
-        let migrations = Arc::new(self.0.recorded().await?);
+        let migrations = self.0.at_hand(run, direction).await?;
+        let planned = self.0.planned(run).await?;
         let summary: FleetSummary = serde_json::from_str(&run.summary)
             .map_err(|error| KindError::new("reading the summary of the plan", error))?;
         let mut tallies = BTreeMap::new();
@@ -310,7 +301,8 @@ impl Chained for FleetKind {
         let of_all = run.scope == FleetScope::All.to_string();
         let is_up = direction == Direction::Apply && summary.way == Some(Way::Up);
         let target = (of_all && is_up).then_some(summary.target);
-        Ok(Arc::new(FleetPass::new(self.0.clone(), run.clone(), direction, migrations, tallies, target)))
+        let work = Work { run: run.clone(), direction, migrations, planned, target };
+        Ok(Arc::new(FleetPass::new(self.0.clone(), work, tallies)))
     }
 }
 

@@ -17,10 +17,12 @@ pub mod live;
 pub mod migration;
 mod observe;
 mod planner;
+mod reading;
 pub mod registry;
 mod runner;
 pub mod schema;
 pub mod settings;
+mod text;
 mod view;
 pub mod wave;
 
@@ -34,6 +36,7 @@ use crate::run::Engine;
 pub struct Fleet {
     pub(crate) inner: Arc<kind::Inner>,
     engine: Engine,
+    reader: Arc<reading::Reader>,
 }
 
 impl Fleet {
@@ -44,7 +47,7 @@ impl Fleet {
 
     /// Over what its kind of run works with.
     pub fn new(inner: Arc<kind::Inner>, engine: Engine) -> Self {
-        Self { inner, engine }
+        Self { inner, engine, reader: Arc::default() }
     }
 }
 

@@ -5,6 +5,7 @@ mod broken;
 mod deployments;
 mod flaky;
 mod mend;
+mod text;
 mod there;
 mod world;
 
@@ -12,6 +13,7 @@ use cutover_shared::fleet::{Cell, DriverKind, FleetScope, FleetSummary, Instance
 use cutover_shared::page::PageAsk;
 use cutover_shared::run::{ItemState, Reversibility, RunState};
 use cutover_shared::window::WindowAsk;
+use serde_json::json;
 
 use self::world::{World, ana, tenant};
 use super::error::FleetError;
@@ -72,6 +74,14 @@ async fn a_fleet_goes_up_in_waves_stands_still_when_asked_again_and_comes_back()
     life.go(&back).await;
     assert_eq!(life.engine.ended(&back.id).await.state, RunState::Done);
     assert_eq!(world.state(3).await, (names(&["tags", "tags_name", "users"]), vec![1]));
+    // Of one tenant it is told as of one tenant.
+    let told = serde_json::to_value(life.fleet.result(&back.id).await.unwrap()).unwrap();
+    assert_eq!(
+        (&told["success"], &told["newVersion"], &told["failedAt"]),
+        (&json!(true), &json!(1), &json!(null))
+    );
+    assert_eq!((told["message"].as_str(), &told["total"]), (Some("t03 is at version 1"), &json!(1)));
+    assert!(serde_json::to_value(&result).unwrap().get("newVersion").is_none());
     life.engine.undo(&plan.id, None, &ana()).await.unwrap();
     let undone = life.engine.ended(&plan.id).await;
     assert_eq!((undone.state, undone.progress.counts.undone), (RunState::Undone, 20), "{:?}", undone.reason);

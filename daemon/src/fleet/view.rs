@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use cutover_shared::filter::INSTANCES;
 use cutover_shared::fleet::{
     DriverKind, FLEET, FailureGroup, FleetFault, FleetItem, FleetResult, FleetStatus, FleetSummary,
-    HistoryEntry, InstanceView, LintFinding, MigrationFile, MigrationView, PlanGroup, WaveView, Way,
+    HistoryEntry, InstanceView, MigrationView, PlanGroup, TenantResult, WaveView, Way,
 };
 use cutover_shared::ids::{RunId, TenantId};
 use cutover_shared::page::{Page, PageAsk};
-use cutover_shared::run::{ItemState, RunView};
+use cutover_shared::run::{ItemState, RunState, RunView};
 use cutover_shared::window::{Window, WindowAsk};
 
 use super::Fleet;
@@ -17,7 +17,6 @@ use super::error::FleetError;
 use super::instance::Sight;
 use super::item::fleet_item;
 use super::migration::Migration;
-use super::registry;
 use super::wave::PLACES;
 use crate::audit::Who;
 use crate::store::{FailureRow, RunRow, Select, StoredItem};
@@ -39,9 +38,13 @@ impl Fleet {
     pub async fn status(&self) -> Result<FleetStatus, FleetError> {
         let db = &self.inner.db;
         let target = self.target().await?;
-        let (head, registry_mistake) = match self.read().await {
-            Ok((registry, mistakes)) if mistakes.is_empty() => (registry.head(), None),
-            Ok((registry, mistakes)) => (registry.head(), Some(FleetError::Mistakes(mistakes).to_string())),
+        let (head, registry_mistake) = match self.glance().await {
+            Ok(judged) => {
+                let (registry, mistakes) = &*judged;
+                let wrong =
+                    (!mistakes.is_empty()).then(|| FleetError::Mistakes(mistakes.clone()).to_string());
+                (registry.head(), wrong)
+            }
             Err(FleetError::NotConfigured) => (None, None),
             Err(error) => (None, Some(error.to_string())),
         };
@@ -101,7 +104,7 @@ impl Fleet {
         select: &Select,
         ask: &WindowAsk,
     ) -> Result<Window<InstanceView>, FleetError> {
-        let migrations = self.inner.db.fleet_migrations().await?;
+        let migrations = self.inner.db.fleet_marks().await?;
         let target = self.target().await?.unwrap_or(0);
         let ends = self.inner.waves.ends();
         let window = self.inner.db.fleet_window(select, target, &ends, ask.offset, ask.rows()).await?;
@@ -118,7 +121,7 @@ impl Fleet {
     /// The store can't be read.
     pub async fn stands(&self, tenant: &TenantId) -> Result<Option<(u32, u32)>, FleetError> {
         let Some(row) = self.inner.instance(tenant).await? else { return Ok(None) };
-        let migrations = self.inner.db.fleet_migrations().await?;
+        let migrations = self.inner.db.fleet_marks().await?;
         let target = self.target().await?.unwrap_or(0);
         let sight = Sight { target, migrations: &migrations, waves: &self.inner.waves };
         let view = sight.view(&sight.standing(row, &[]));
@@ -130,12 +133,12 @@ impl Fleet {
     /// # Errors
     /// The folder can't be read.
     pub async fn migrations(&self) -> Result<Vec<MigrationView>, FleetError> {
-        let (registry, _) = self.read().await?;
-        let recorded = self.inner.db.fleet_migrations().await?;
+        let judged = self.glance().await?;
+        let recorded = self.inner.db.fleet_marks().await?;
         let reached: BTreeMap<u32, u64> = self.inner.db.fleet_reached().await?.into_iter().collect();
         let pinned: BTreeSet<u32> =
             recorded.iter().filter(|row| row.pinned_at.is_some()).map(|row| row.version).collect();
-        let told = |migration: Migration| MigrationView {
+        let told = |migration: &Migration| MigrationView {
             tenants: reached.get(&migration.version).copied().unwrap_or(0),
             pinned: pinned.contains(&migration.version),
             has_down: migration.down != super::migration::Ways::default(),
@@ -143,35 +146,14 @@ impl Fleet {
                 .into_iter()
                 .filter(|driver| migration.step(Way::Up, *driver).is_some())
                 .collect(),
-            id: migration.id,
+            id: migration.id.clone(),
             version: migration.version,
-            name: migration.name,
-            description: migration.description,
-            checksum: migration.checksum,
-            replaces: migration.replaces,
+            name: migration.name.clone(),
+            description: migration.description.clone(),
+            checksum: migration.checksum.clone(),
+            replaces: migration.replaces.clone(),
         };
-        Ok(registry.migrations.into_iter().map(told).collect())
-    }
-
-    /// Mistakes and warnings of these files, or of the folder.
-    ///
-    /// # Errors
-    /// The folder can't be read.
-    pub async fn lint(&self, files: Option<Vec<MigrationFile>>) -> Result<Vec<LintFinding>, FleetError> {
-        let (read, mut findings) = match files {
-            None => self.read().await?,
-            Some(files) => {
-                let files: Vec<_> =
-                    files.into_iter().map(|file| (file.name, file.text.into_bytes())).collect();
-                let read = registry::read(&files);
-                let mut findings = read.mistakes.clone();
-                findings.extend(registry::history(&read, &self.inner.db.fleet_migrations().await?));
-                (read, findings)
-            }
-        };
-        findings.extend(registry::lint(&read.migrations));
-        findings.sort_by(|a, b| (&a.file, a.line, &a.rule).cmp(&(&b.file, b.line, &b.rule)));
-        Ok(findings)
+        Ok(judged.0.migrations.iter().map(told).collect())
     }
 
     /// Attempts, newest first.
@@ -191,13 +173,14 @@ impl Fleet {
         Ok(Page { rows, next })
     }
 
-    /// What a plan does to each group of tenants, with the texts as they were recorded.
+    /// What a plan does to each group of tenants, with the texts that it was made with.
     ///
     /// # Errors
     /// The run is none of the fleet's, or the store can't be read.
     pub async fn groups(&self, run: &RunId) -> Result<Vec<PlanGroup>, FleetError> {
-        let mut groups = self.summary(run).await?.groups;
-        let migrations = self.inner.recorded().await?;
+        let row = self.row(run).await?;
+        let mut groups = summary(&row).groups;
+        let migrations = self.inner.planned(&row).await?;
         let by_id: BTreeMap<&str, &Migration> = migrations.values().map(|m| (m.id.as_str(), m)).collect();
         for group in &mut groups {
             for step in &mut group.steps {
@@ -209,10 +192,9 @@ impl Fleet {
         Ok(groups)
     }
 
-    async fn summary(&self, run: &RunId) -> Result<FleetSummary, FleetError> {
+    async fn row(&self, run: &RunId) -> Result<RunRow, FleetError> {
         let row = self.inner.db.run(run).await?.filter(|row| row.kind == FLEET);
-        let row = row.ok_or_else(|| FleetError::NotOurs(run.0.clone()))?;
-        Ok(serde_json::from_str(&row.summary).unwrap_or_default())
+        row.ok_or_else(|| FleetError::NotOurs(run.0.clone()))
     }
 
     /// The result of a run in the words of tenants.
@@ -220,8 +202,8 @@ impl Fleet {
     /// # Errors
     /// The run is none of the fleet's, or the store can't be read.
     pub async fn result(&self, run: &RunId) -> Result<FleetResult, FleetError> {
-        let summary = self.summary(run).await?;
-        let total = summary.waves.iter().sum();
+        let row = self.row(run).await?;
+        let total = summary(&row).waves.iter().sum();
         let mut failed: BTreeMap<TenantId, (String, Option<String>)> = BTreeMap::new();
         let mut skipped: BTreeMap<TenantId, (String, Option<String>)> = BTreeMap::new();
         for state in [ItemState::Failed, ItemState::Unknown, ItemState::Stale, ItemState::Skipped] {
@@ -250,15 +232,33 @@ impl Fleet {
         waiting.retain(|tenant| !failed.contains_key(tenant) && !skipped.contains_key(tenant));
         let (bad, left, open) = (failed.len() as u64, skipped.len() as u64, waiting.len() as u64);
         let faults = failed.into_iter().chain(skipped).take(FAULTS);
-        Ok(FleetResult {
-            total,
-            succeeded: u64::saturating_sub(total, bad + left + open),
-            failed: bad,
-            skipped: left,
-            errors: faults
-                .map(|(user_id, (error, failed_at))| FleetFault { user_id, error, failed_at })
-                .collect(),
-        })
+        let errors: Vec<FleetFault> =
+            faults.map(|(user_id, (error, failed_at))| FleetFault { user_id, error, failed_at }).collect();
+        let one = match row.scope.strip_prefix("tenant:") {
+            Some(tenant) => Some(self.one(&tenant.into(), row.state, errors.first()).await?),
+            None => None,
+        };
+        let succeeded = u64::saturating_sub(total, bad + left + open);
+        Ok(FleetResult { total, succeeded, failed: bad, skipped: left, errors, one })
+    }
+
+    /// How a run for one tenant went.
+    async fn one(
+        &self,
+        tenant: &TenantId,
+        state: RunState,
+        fault: Option<&FleetFault>,
+    ) -> Result<TenantResult, FleetError> {
+        let new_version = self.inner.instance(tenant).await?.map(|row| row.version);
+        let success = fault.is_none() && matches!(state, RunState::Done | RunState::Undone);
+        let message = match (fault, new_version) {
+            (Some(fault), _) => fault.error.clone(),
+            (None, Some(version)) if success => format!("{tenant} is at version {version}"),
+            (None, None) if success => "the instance was removed since".to_owned(),
+            (None, _) => format!("the run is {state}"),
+        };
+        let failed_at = fault.and_then(|fault| fault.failed_at.clone());
+        Ok(TenantResult { success, message, failed_at, new_version })
     }
 
     async fn each(
@@ -283,7 +283,7 @@ impl Fleet {
     /// # Errors
     /// There is no such group, or the run is not in a state for it.
     pub async fn retry(&self, run: &RunId, group: &str, who: &Who) -> Result<RunView, FleetError> {
-        self.summary(run).await?;
+        self.row(run).await?;
         let mut tenants = BTreeSet::new();
         self.each(run, ItemState::Failed, |item, reason| {
             if is_of(group, &item.migration, &reason) {
@@ -297,6 +297,10 @@ impl Fleet {
         let pick = |item: &StoredItem| fleet_item(item).is_ok_and(|item| tenants.contains(&item.tenant));
         Ok(self.engine.retry_those(run, who, pick).await?)
     }
+}
+
+fn summary(row: &RunRow) -> FleetSummary {
+    serde_json::from_str(&row.summary).unwrap_or_default()
 }
 
 /// Whether a failed item is of a group: its reason is the class and the text that the group was made of.

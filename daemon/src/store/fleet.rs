@@ -22,6 +22,27 @@ pub struct MigrationRow {
     pub pinned_at: Option<i64>,
 }
 
+/// Which text a version has, without the text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MigrationMark {
+    pub version: u32,
+    pub id: String,
+    pub checksum: String,
+    pub pinned_at: Option<i64>,
+}
+
+/// A text that a plan was made with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct MigrationText {
+    /// SHA-256 over the files.
+    pub digest: String,
+    pub version: u32,
+    pub id: String,
+    pub checksum: String,
+    pub files: String,
+    pub recorded_at: i64,
+}
+
 /// An instance as stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct InstanceRow {
@@ -211,13 +232,20 @@ pub struct FleetFigures {
 /// Operations on the fleet.
 #[derive(Clone, Debug)]
 pub enum FleetOp {
-    /// Adds or replaces migrations; of a pinned one only its ways down can change.
+    /// Adds or replaces migrations; of a pinned one only its ways down can change. Those above `after` and up to `until` that are not
+    /// among them and were never run are forgotten: their files are gone.
     Migrations {
         rows: Vec<MigrationRow>,
+        after: u32,
+        until: u32,
     },
-    /// Marks migrations as run, where they are not.
+    /// Keeps texts that are not kept yet.
+    Texts {
+        rows: Vec<MigrationText>,
+    },
+    /// Marks these texts as run. A version that was run already keeps its own.
     Pin {
-        versions: Vec<u32>,
+        rows: Vec<MigrationRow>,
         at: i64,
     },
     /// Adds or replaces instances: what was seen of a replaced one, and its steps, are forgotten unless driver and place are the
@@ -262,8 +290,8 @@ pub enum FleetOp {
 impl FleetOp {
     pub(super) fn rows(&self) -> usize {
         match self {
-            Self::Migrations { rows } => rows.len(),
-            Self::Pin { versions, .. } => versions.len(),
+            Self::Migrations { rows, .. } | Self::Pin { rows, .. } => rows.len(),
+            Self::Texts { rows } => rows.len(),
             Self::Instances { rows } => rows.len(),
             Self::Remove { tenants } | Self::Notified { tenants, .. } => tenants.len(),
             Self::Observe { rows } => rows.len(),
@@ -282,6 +310,10 @@ type Read<T> = Result<T, ReadError>;
 pub trait FleetRead {
     /// All recorded migrations, oldest first.
     async fn fleet_migrations(&self) -> Read<Vec<MigrationRow>>;
+    /// The same without their texts, which are long.
+    async fn fleet_marks(&self) -> Read<Vec<MigrationMark>>;
+    /// The texts with these digests, in any order.
+    async fn fleet_texts(&self, digests: &[String]) -> Read<Vec<MigrationText>>;
     /// By place in the waves and tenant, after `after`.
     async fn fleet_instances(
         &self,
@@ -325,6 +357,8 @@ pub trait FleetRead {
     async fn fleet_schema(&self, hash: &str) -> Read<Option<String>>;
     /// The hash of the schema that most tenants of this driver at this version are expected to have.
     async fn fleet_common_schema(&self, driver: DriverKind, version: u32) -> Read<Option<String>>;
+    /// Which kinds of database instances are.
+    async fn fleet_drivers(&self) -> Read<Vec<DriverKind>>;
     /// How many are sealed with another key.
     async fn fleet_other_key(&self, key: &str) -> Read<u64>;
     /// Tenants with items of a run whose key is from `from` and below `to`, and that ended so at `since` or later: failed or unknown,

@@ -36,7 +36,7 @@ use tokio::sync::watch;
 pub use downstream::{DownstreamOp, DownstreamRead, DownstreamRow};
 pub use fleet::{
     Expected, FailureRow, FleetFigures, FleetOp, FleetRead, Holds, InstanceFilter, InstanceRow,
-    InstanceStanding, Marks, MigrationRow, Observation, StepRow,
+    InstanceStanding, Marks, MigrationMark, MigrationRow, MigrationText, Observation, StepRow,
 };
 pub use inbox::{
     DeliveryRow, InboxCounts, InboxOp, InboxRead, MOST_COUNTED, MinuteRow, NewDelivery, QueueHead,

@@ -336,7 +336,7 @@ impl Op {
             Self::Index(_) | Self::Integration(_) | Self::Rescore(RescoreOp::Owe { .. }) => {
                 Some(Topic::Index)
             }
-            Self::Fleet(FleetOp::Schemas { .. } | FleetOp::Pin { .. }) => None,
+            Self::Fleet(FleetOp::Schemas { .. } | FleetOp::Texts { .. } | FleetOp::Pin { .. }) => None,
             Self::Fleet(_) => Some(Topic::Fleet),
             Self::Inbox(_) => Some(Topic::Inbox),
             Self::Setting(SettingOp::Set { name, .. }) if name.starts_with("inbox.") => Some(Topic::Inbox),

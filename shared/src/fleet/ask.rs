@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    DriverKind, FleetResult, FleetScope, FleetStatus, Hidden, HistoryEntry, InstanceView, LintFinding,
+    DriverKind, FleetResult, FleetScope, FleetStatus, Hidden, HistoryEntry, InstanceView, LintReport,
     MigrationView, PlanGroup,
 };
 use crate::ids::{RunId, TenantId};
@@ -76,7 +76,7 @@ pub enum FleetAnswer {
     History(Page<HistoryEntry>),
     Groups(Vec<PlanGroup>),
     Result(FleetResult),
-    Lint(Vec<LintFinding>),
+    Lint(LintReport),
 }
 
 /// All that is known of an instance.

@@ -288,7 +288,7 @@ pub fn answer(query: &FleetQuery) -> FleetAnswer {
         FleetQuery::Registry => FleetAnswer::Registry(Vec::new()),
         FleetQuery::Groups { .. } => FleetAnswer::Groups(Vec::new()),
         FleetQuery::Result { .. } => FleetAnswer::Result(FleetResult::default()),
-        FleetQuery::Lint { .. } => FleetAnswer::Lint(Vec::new()),
+        FleetQuery::Lint { .. } => FleetAnswer::Lint(cutover_shared::fleet::LintReport::default()),
     }
 }
 

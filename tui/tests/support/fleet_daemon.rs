@@ -3,7 +3,7 @@
 use cutover_shared::fleet::{
     Cell, DriverKind, ErrorClass, FailureGroup, FleetAct, FleetAnswer, FleetFault, FleetQuery, FleetReceipt,
     FleetResult, FleetStatus, FleetSummary, HistoryEntry, InstanceDetail, InstanceState, InstanceView,
-    LintFinding, MigrationView, PlanGroup, PlanStep, StepStatus, Throttle, WaveView, Way,
+    LintFinding, LintReport, MigrationView, PlanGroup, PlanStep, StepStatus, Throttle, WaveView, Way,
 };
 use cutover_shared::ids::{RunId, TenantId};
 use cutover_shared::page::Page;
@@ -247,7 +247,12 @@ pub fn result(failed: bool) -> FleetResult {
         } else {
             Vec::new()
         },
+        one: None,
     }
+}
+
+pub fn report(mistake: bool) -> LintReport {
+    LintReport { findings: findings(mistake), left_out: None }
 }
 
 pub fn findings(mistake: bool) -> Vec<LintFinding> {
@@ -328,7 +333,7 @@ pub fn answer(query: &FleetQuery) -> FleetAnswer {
         FleetQuery::Groups { run } if run.as_str() == BACK => FleetAnswer::Groups(groups(Way::Down)),
         FleetQuery::Groups { .. } => FleetAnswer::Groups(groups(Way::Up)),
         FleetQuery::Result { .. } => FleetAnswer::Result(result(true)),
-        FleetQuery::Lint { .. } => FleetAnswer::Lint(findings(false)),
+        FleetQuery::Lint { .. } => FleetAnswer::Lint(report(false)),
     }
 }
 

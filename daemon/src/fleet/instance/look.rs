@@ -12,7 +12,7 @@ use crate::fleet::observe::{Seen, ops};
 use crate::fleet::runner::TARGET;
 use crate::fleet::schema::difference;
 use crate::run::KindError;
-use crate::store::{InstanceFilter, InstanceRow, Lane, MigrationRow, StepRow, Unit};
+use crate::store::{InstanceFilter, InstanceRow, Lane, MigrationMark, StepRow, Unit};
 
 impl Instances {
     /// All in `error`, by their place.
@@ -73,13 +73,13 @@ impl Instances {
     }
 
     /// The target and the recorded migrations.
-    pub(super) async fn ground(&self) -> Result<(u32, Vec<MigrationRow>), InstanceError> {
+    pub(super) async fn ground(&self) -> Result<(u32, Vec<MigrationMark>), InstanceError> {
         let target = self.inner.db.setting(TARGET).await?;
         let target = target.and_then(|(value, ..)| value.parse().ok()).unwrap_or(0);
-        Ok((target, self.inner.db.fleet_migrations().await?))
+        Ok((target, self.inner.db.fleet_marks().await?))
     }
 
-    pub(super) fn sight<'a>(&'a self, target: u32, migrations: &'a [MigrationRow]) -> Sight<'a> {
+    pub(super) fn sight<'a>(&'a self, target: u32, migrations: &'a [MigrationMark]) -> Sight<'a> {
         Sight { target, migrations, waves: &self.inner.waves }
     }
 

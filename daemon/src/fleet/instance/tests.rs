@@ -510,7 +510,11 @@ async fn a_recorded_migration_is_pending_until_it_is_there() {
     house.tenant("a").await;
     let registry = read(&[("001_m.up.sql".to_owned(), b"CREATE TABLE notes (id TEXT);".to_vec())]);
     let rows = vec![row(&registry.migrations[0], 1)];
-    house.db.write(Lane::Handler, Unit::new().with(FleetOp::Migrations { rows })).await.unwrap();
+    house
+        .db
+        .write(Lane::Handler, Unit::new().with(FleetOp::Migrations { rows, after: 0, until: 9 }))
+        .await
+        .unwrap();
     let target = crate::store::SettingOp::Set {
         name: crate::fleet::runner::TARGET.to_owned(),
         value: "1".to_owned(),

@@ -4,7 +4,7 @@ use cutover_shared::fleet::{HistoryEntry, InstanceDetail, InstanceState, Instanc
 use cutover_shared::ids::RunId;
 
 use crate::fleet::wave::Waves;
-use crate::store::{InstanceRow, InstanceStanding, Marks, MigrationRow, StepRow};
+use crate::store::{InstanceRow, InstanceStanding, Marks, MigrationMark, StepRow};
 
 /// What views are made with.
 #[derive(Clone, Debug)]
@@ -12,14 +12,14 @@ pub struct Sight<'a> {
     /// The version that the fleet is to have; 0: none.
     pub target: u32,
     /// All recorded migrations, oldest first.
-    pub migrations: &'a [MigrationRow],
+    pub migrations: &'a [MigrationMark],
     pub waves: &'a Waves,
 }
 
 impl Sight<'_> {
     /// Migrations that an instance with this version is to get.
     fn pending(&self, version: u32) -> u32 {
-        let open = |row: &&MigrationRow| row.version > version && row.version <= self.target;
+        let open = |row: &&MigrationMark| row.version > version && row.version <= self.target;
         u32::try_from(self.migrations.iter().filter(open).count()).unwrap_or(u32::MAX)
     }
 
@@ -75,7 +75,7 @@ impl Sight<'_> {
 }
 
 /// How an instance stands with one migration.
-fn entry(row: &InstanceRow, migration: &MigrationRow, step: Option<&StepRow>) -> HistoryEntry {
+fn entry(row: &InstanceRow, migration: &MigrationMark, step: Option<&StepRow>) -> HistoryEntry {
     // One that has it without a step of ours was added when it had it.
     let unseen = if migration.version <= row.version && row.state != InstanceState::New {
         StepStatus::Completed

@@ -5,7 +5,7 @@ mod source;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use cutover_shared::fleet::{DriverKind, FLEET, FleetScope, InstanceState, LintFinding, Way};
+use cutover_shared::fleet::{DriverKind, FLEET, FleetScope, InstanceState, Way};
 use cutover_shared::ids::TenantId;
 use cutover_shared::run::RunView;
 use futures::StreamExt as _;
@@ -20,12 +20,13 @@ use super::migration::Migration;
 use super::observe::{self, Seen};
 use super::registry::{self, Registry};
 use super::runner::TARGET;
+use super::text;
 use crate::audit::Who;
 use crate::run::Draft;
-use crate::store::{InstanceFilter, InstanceRow, Lane, ReadError, UNIT_ROWS, Unit};
+use crate::store::{FleetOp, InstanceFilter, InstanceRow, Lane, ReadError, UNIT_ROWS, Unit};
 
 /// Raised when the same world would give another plan.
-const RULES: u32 = 1;
+const RULES: u32 = 2;
 
 /// Instances read at a time.
 const PAGE: u32 = 256;
@@ -85,18 +86,6 @@ impl Fleet {
         if mistakes.is_empty() { Ok(registry) } else { Err(FleetError::Mistakes(mistakes)) }
     }
 
-    /// The folder as it is now, and what is wrong with it.
-    pub(super) async fn read(&self) -> Result<(Registry, Vec<LintFinding>), FleetError> {
-        let folder = self.inner.settings.folder.clone().ok_or(FleetError::NotConfigured)?;
-        let files = tokio::task::spawn_blocking(move || registry::read_folder(&folder)).await;
-        let files = files.map_err(|error| crate::run::KindError::new("reading the folder", error))??;
-        let registry = registry::read(&files);
-        let recorded = self.inner.db.fleet_migrations().await?;
-        let mut mistakes = registry.mistakes.clone();
-        mistakes.extend(registry::history(&registry, &recorded));
-        Ok((registry, mistakes))
-    }
-
     async fn make(
         &self,
         registry: Registry,
@@ -104,9 +93,15 @@ impl Fleet {
         aim: Aim,
         who: &Who,
     ) -> Result<RunView, FleetError> {
-        if aim.to != 0 && registry.get(aim.to).is_none() {
+        let to = match aim.way {
+            Way::Up => registry.get(aim.to).map(|there| there.version),
+            // It may end between two versions: what is above goes.
+            Way::Down => registry.head().filter(|head| aim.to <= *head).map(|_| registry.below(aim.to)),
+        };
+        let Some(to) = to.or((aim.to == 0).then_some(0)) else {
             return Err(FleetError::NoVersion { version: aim.to, head: registry.head() });
-        }
+        };
+        let aim = Aim { to, ..aim };
         let filter = self.filter(scope)?;
         self.record(&registry).await?;
         let migrations: BTreeMap<u32, Migration> =
@@ -117,8 +112,7 @@ impl Fleet {
         }
         let waves: Vec<String> =
             (1..=self.inner.waves.count()).map(|wave| self.inner.waves.name(wave)).collect();
-        let sums: Vec<(&str, &str)> =
-            migrations.values().map(|m| (m.id.as_str(), m.checksum.as_str())).collect();
+        let sums: Vec<[String; 3]> = migrations.values().map(text::named).collect();
         let draft = Draft {
             kind: FLEET,
             scope: scope.to_string(),
@@ -149,15 +143,27 @@ impl Fleet {
         })
     }
 
-    /// What a plan names is kept as it was read: that is what is run.
+    /// What a plan names is kept as it was read: that is what is run. What was only recorded before and is gone is forgotten.
     async fn record(&self, registry: &Registry) -> Result<(), FleetError> {
         let at = self.inner.clock.now();
-        let rows: Vec<_> = registry.migrations.iter().map(|migration| registry::row(migration, at)).collect();
-        for rows in rows.chunks(UNIT_ROWS) {
-            let unit = Unit::new().with(crate::store::FleetOp::Migrations { rows: rows.to_vec() });
+        let mut after = 0;
+        let mut rest = registry.migrations.as_slice();
+        loop {
+            // Each of them is two rows.
+            let (part, later) = rest.split_at(rest.len().min(UNIT_ROWS / 2));
+            let last = part.last().filter(|_| !later.is_empty());
+            let until = last.map_or(u32::MAX, |migration| migration.version);
+            let rows = part.iter().map(|migration| registry::row(migration, at)).collect();
+            let texts = part.iter().map(|migration| text::kept(migration, at)).collect();
+            let unit = Unit::new()
+                .with(FleetOp::Migrations { rows, after, until })
+                .with(FleetOp::Texts { rows: texts });
             self.inner.db.write(Lane::Handler, unit).await?;
+            if later.is_empty() {
+                return Ok(());
+            }
+            (after, rest) = (until, later);
         }
-        Ok(())
     }
 
     /// Asks whoever was not seen lately, and looks that there is a way for everybody.

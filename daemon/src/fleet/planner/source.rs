@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
-use cutover_shared::fleet::{FleetItem, FleetSummary, InstanceState, PlanGroup, PlanStep, Way};
+use cutover_shared::fleet::{DriverKind, FleetItem, FleetSummary, InstanceState, PlanGroup, PlanStep, Way};
 use cutover_shared::run::Reversibility;
 use serde_json::Value;
 
@@ -97,6 +97,20 @@ impl<'a> Steps<'a> {
         Ok(())
     }
 
+    /// Warnings on what is to be run.
+    async fn judge(&mut self) -> Result<(), KindError> {
+        let named: BTreeSet<&str> = self
+            .groups
+            .values()
+            .flat_map(|group| group.steps.iter().map(|step| step.migration.as_str()))
+            .collect();
+        let planned: Vec<Migration> =
+            self.migrations.values().filter(|one| named.contains(one.id.as_str())).cloned().collect();
+        let postgres = self.groups.values().any(|group| group.driver == DriverKind::Postgres);
+        self.summary.warnings = self.fleet.warnings(planned, postgres).await?.len() as u64;
+        Ok(())
+    }
+
     fn item(&self, row: &InstanceRow, wave: u32, step: &Planned<'_>, out: Option<String>) -> FleetItem {
         let runs = step.migration.step(step.way, row.driver).filter(|_| step.left_out.is_none());
         FleetItem {
@@ -186,7 +200,10 @@ impl PlanSource for Steps<'_> {
         let after = self.after.as_ref().map(|(place, tenant)| (*place, tenant.as_str()));
         let rows = self.fleet.inner.db.fleet_instances(&self.filter, after, PAGE).await;
         let rows = rows.map_err(|error| KindError::new("reading instances", error))?;
-        let Some(last) = rows.last() else { return Ok(None) };
+        let Some(last) = rows.last() else {
+            self.judge().await?;
+            return Ok(None);
+        };
         self.after = Some((last.place_in_waves, last.tenant.0.clone()));
         let mut items = Vec::new();
         let replaced = self.fleet.replaced(&rows, self.aim).await;
@@ -200,14 +217,8 @@ impl PlanSource for Steps<'_> {
     fn summary(&mut self) -> Value {
         let mut groups: Vec<PlanGroup> = std::mem::take(&mut self.groups).into_values().collect();
         groups.sort_by_key(|group| std::cmp::Reverse(group.tenants));
-        let named: BTreeSet<String> =
-            groups.iter().flat_map(|group| group.steps.iter().map(|step| step.migration.clone())).collect();
-        let planned: Vec<Migration> =
-            self.migrations.values().filter(|migration| named.contains(&migration.id)).cloned().collect();
-        let warnings = registry::lint(&planned).iter().filter(|finding| !finding.mistake).count();
         groups.truncate(GROUPS);
         self.summary.groups = groups;
-        self.summary.warnings = warnings as u64;
         self.summary.drops = std::mem::take(&mut self.drops).into_iter().collect();
         self.summary.no_down = self.no_down.iter().cloned().collect();
         serde_json::to_value(&self.summary).unwrap_or_default()

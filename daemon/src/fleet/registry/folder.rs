@@ -1,8 +1,10 @@
 //! The files of a folder, for [`super::read`].
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use super::name::{Named, named};
 
@@ -29,22 +31,39 @@ pub enum FolderError {
     Name { path: PathBuf },
 }
 
-/// The files that are, or are meant to be, migrations: (name, bytes), by name.
-pub fn read_folder(folder: &Path) -> Result<Vec<(String, Vec<u8>)>, FolderError> {
-    let failed = |path: &Path| {
-        let path = path.to_owned();
-        move |source| FolderError::Io { path, source }
+/// What tells that a folder is as it was: names, when each was changed last, and how long it is.
+pub type Listing = Vec<(OsString, Option<SystemTime>, u64)>;
+
+/// The folder at a glance; nothing of a file is read.
+pub fn listing(folder: &Path) -> Result<Listing, FolderError> {
+    let (_, names) = names(folder)?;
+    let seen = |name: OsString| {
+        // Of where a link leads. One that leads nowhere is seen as it is read.
+        let about = fs::metadata(folder.join(&name)).ok();
+        let changed = about.as_ref().and_then(|about| about.modified().ok());
+        (name, changed, about.map_or(0, |about| about.len()))
     };
-    let home = folder.canonicalize().map_err(failed(folder))?;
+    Ok(names.into_iter().map(seen).collect())
+}
+
+/// The folder itself, and what stands in it, in order.
+fn names(folder: &Path) -> Result<(PathBuf, Vec<OsString>), FolderError> {
+    let failed = |source| FolderError::Io { path: folder.to_owned(), source };
+    let home = folder.canonicalize().map_err(failed)?;
     let mut names = Vec::new();
-    for entry in fs::read_dir(&home).map_err(failed(folder))? {
-        let entry = entry.map_err(failed(folder))?;
+    for entry in fs::read_dir(&home).map_err(failed)? {
         if names.len() == MOST_FILES {
             return Err(FolderError::TooMany { path: folder.to_owned() });
         }
-        names.push(entry.file_name());
+        names.push(entry.map_err(failed)?.file_name());
     }
     names.sort();
+    Ok((home, names))
+}
+
+/// The files that are, or are meant to be, migrations: (name, bytes), by name.
+pub fn read_folder(folder: &Path) -> Result<Vec<(String, Vec<u8>)>, FolderError> {
+    let (home, names) = names(folder)?;
     let mut files = Vec::new();
     for name in names {
         let path = folder.join(&name);

@@ -19,6 +19,9 @@ use crate::fleet::migration::Chunk;
 
 pub(super) const RULE: &str = "front-matter";
 
+/// Of times that do not go together. What was recorded before there was this rule is run all the same.
+pub(super) const TIMES: &str = "lock-timeout";
+
 /// What can stand there.
 const KEYS: [&str; 8] =
     ["description", "transaction", "timeout", "lock_timeout", "chunk", "cursor", "verify", "replaces"];
@@ -79,6 +82,7 @@ pub(super) fn front_matter(
     let mut matter = FrontMatter { description: first, ..FrontMatter::default() };
     let mut rows = None;
     let mut cursor = None;
+    let mut lock_line = 0;
     for Entry { key, value, line } in entries {
         if value.is_empty() {
             refuse(line, format!("`{key}` has no value"), "write one, or remove the line".to_owned());
@@ -91,7 +95,9 @@ pub(super) fn front_matter(
             }
             "transaction" => transaction(&value).map(|is_outside| matter.is_outside = is_outside),
             "timeout" => length(&value).map(|length| matter.timeout = Some(length)),
-            "lock_timeout" => length(&value).map(|length| matter.lock_timeout = Some(length)),
+            "lock_timeout" => length(&value).map(|length| {
+                (matter.lock_timeout, lock_line) = (Some(length), line);
+            }),
             "chunk" => chunk(&value).map(|number| rows = Some((number, line))),
             "cursor" => {
                 cursor = Some((value, line));
@@ -107,6 +113,18 @@ pub(super) fn front_matter(
             refuse(line, format!("`{key}`: {message}"), help);
         }
     }
+    if matter.timeout.zip(matter.lock_timeout).is_some_and(|(timeout, lock)| lock >= timeout) {
+        let message = "`lock_timeout` is as long as `timeout`: a wait for a lock would look like a statement that takes too long";
+        findings.push(mistake(
+            file,
+            lock_line,
+            TIMES,
+            message,
+            "write a shorter `lock_timeout`: the step is tried again, `fleet.lock_tries` times",
+        ));
+    }
+    let mut refuse =
+        |line, message: String, help: String| findings.push(mistake(file, line, RULE, message, help));
     match (rows, cursor) {
         (Some((_, line)), _) if matter.is_outside => refuse(
             line,
@@ -119,7 +137,7 @@ pub(super) fn front_matter(
                 refuse(
                     line,
                     format!("`chunk` without `:{name}` in a statement"),
-                    "write `WHERE id > :cursor ORDER BY id LIMIT :chunk`, and let the last statement answer with the next cursor"
+                    "write `WHERE id > :cursor AND id <= :cursor + :chunk`, and let the last statement answer with the next cursor"
                         .to_owned(),
                 );
             }

@@ -1,6 +1,6 @@
 //! The files against what was recorded: what was run somewhere stays as it was.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use cutover_shared::fleet::{LintFinding, MigrationFile};
 
@@ -16,9 +16,10 @@ const SHOWN: usize = 20;
 /// change.
 pub fn history(registry: &Registry, recorded: &[MigrationRow]) -> Vec<LintFinding> {
     let mut findings = Vec::new();
-    let known: BTreeMap<u32, &MigrationRow> = recorded.iter().map(|row| (row.version, row)).collect();
-    let newest = recorded.iter().filter(|row| row.pinned_at.is_some()).max_by_key(|row| row.version);
-    for row in recorded.iter().filter(|row| row.pinned_at.is_some()) {
+    let run: BTreeMap<u32, &MigrationRow> =
+        recorded.iter().filter(|row| row.pinned_at.is_some()).map(|row| (row.version, row)).collect();
+    let newest = run.values().next_back();
+    for row in run.values().filter(|row| !registry.unread.contains(&row.version)) {
         let Some(migration) = registry.get(row.version) else {
             findings.push(removed(row));
             continue;
@@ -36,10 +37,12 @@ pub fn history(registry: &Registry, recorded: &[MigrationRow]) -> Vec<LintFindin
             findings.extend(edited(&ups(&recorded_files(row)), &ups(&files_of(migration)), &migration.id));
         }
     }
+    let replaced = replaced(registry, &run);
     for migration in &registry.migrations {
         if let Some(newest) = newest
             && migration.version < newest.version
-            && !known.contains_key(&migration.version)
+            && !run.contains_key(&migration.version)
+            && !replaced.contains(migration.id.as_str())
         {
             let next =
                 registry.migrations.iter().map(|other| other.version).max().unwrap_or(newest.version) + 1;
@@ -53,6 +56,16 @@ pub fn history(registry: &Registry, recorded: &[MigrationRow]) -> Vec<LintFindin
         }
     }
     sorted(findings)
+}
+
+/// Ids for which something stands that was run: they may never have been run themselves.
+fn replaced<'a>(registry: &'a Registry, run: &BTreeMap<u32, &MigrationRow>) -> BTreeSet<&'a str> {
+    let mut replaced = BTreeSet::new();
+    for migration in registry.migrations.iter().rev() {
+        let stands = run.contains_key(&migration.version) || replaced.contains(migration.id.as_str());
+        replaced.extend(migration.replaces.as_deref().filter(|_| stands));
+    }
+    replaced
 }
 
 fn removed(row: &MigrationRow) -> LintFinding {

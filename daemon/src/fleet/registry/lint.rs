@@ -1,42 +1,52 @@
 //! Warnings on migrations: statements that hold locks or rewrite tables for long, each with the safer form.
 
 use std::collections::HashSet;
+use std::ops::Range;
 
-use cutover_shared::fleet::LintFinding;
+use cutover_shared::fleet::{LintFinding, Way};
 
+use self::remark::Remarks;
 use super::finding::{sorted, warning};
-use super::split::{Piece, pieces};
-use super::token::Token;
-use crate::fleet::migration::{HttpStep, Migration, Script, Ways};
+use super::split::{Piece, split};
+use super::token::{Token, Tokens, tokens};
+use crate::fleet::migration::{HttpStep, Migration, Script};
 
+mod lock;
 mod postgres;
+mod remark;
 
-/// Warnings, by file and line.
-pub fn lint(migrations: &[Migration]) -> Vec<LintFinding> {
+/// Warnings, by file and line. `postgres`: whether PostgreSQL's rules are looked at.
+pub fn lint(migrations: &[Migration], postgres: bool) -> Vec<LintFinding> {
     let mut findings = Vec::new();
     for migration in migrations {
-        findings.extend(no_down(migration));
-        for (ways, is_down) in [(&migration.up, false), (&migration.down, true)] {
-            if let Some(sql) = &ways.sql {
-                script(sql, is_down, &mut findings);
-            }
-            findings.extend(ways.http.as_ref().and_then(blind));
+        let Migration { up, down, .. } = migration;
+        if let Some(sql) = &up.sql {
+            let missing = down.sql.is_none().then(|| no_down(&sql.file, &migration.id, "sql"));
+            script(sql, Way::Up, missing, postgres, &mut findings);
         }
+        if let Some(sql) = &down.sql {
+            script(sql, Way::Down, None, postgres, &mut findings);
+        }
+        if let Some(step) = &up.http {
+            let missing = down.http.is_none().then(|| no_down(&step.file, &migration.id, "toml"));
+            findings.extend(told(step, missing));
+        }
+        findings.extend(down.http.iter().flat_map(|step| told(step, None)));
     }
     sorted(findings)
 }
 
-/// Ways up that have no way back.
-fn no_down(migration: &Migration) -> Vec<LintFinding> {
-    let Migration { up, down, id, .. } = migration;
-    let missing = |file: &str, ending: &str| {
-        let message = "there is no `down`: a rollback past this one will be refused";
-        warning(file, 1, "no-down", message, format!("write {id}.down.{ending}"))
-    };
-    let (Ways { sql: up_sql, http: up_http }, Ways { sql, http }) = (up, down);
-    let lacks_sql = up_sql.as_ref().filter(|_| sql.is_none()).map(|script| missing(&script.file, "sql"));
-    let lacks_http = up_http.as_ref().filter(|_| http.is_none()).map(|step| missing(&step.file, "toml"));
-    lacks_sql.into_iter().chain(lacks_http).collect()
+/// A way up that has no way back.
+fn no_down(file: &str, id: &str, ending: &str) -> LintFinding {
+    let message = "there is no `down`: a rollback past this one will be refused";
+    warning(file, 1, "no-down", message, format!("write {id}.down.{ending}"))
+}
+
+/// What is said of a step over HTTP.
+fn told(step: &HttpStep, missing: Option<LintFinding>) -> impl Iterator<Item = LintFinding> {
+    let remarks = Remarks::of_toml(&step.text);
+    let is_said = |finding: &LintFinding| !remarks.silence(&finding.rule, &(0..usize::MAX));
+    missing.into_iter().chain(blind(step)).filter(is_said).collect::<Vec<_>>().into_iter()
 }
 
 /// After a crash nobody can tell whether such a step was done.
@@ -50,47 +60,75 @@ fn blind(step: &HttpStep) -> Option<LintFinding> {
     })
 }
 
-fn script(script: &Script, is_down: bool, findings: &mut Vec<LintFinding>) {
-    let pieces = pieces(&script.text);
-    if pieces.is_empty() && !is_down {
-        let message = "there is no statement in it";
-        findings.push(warning(&script.file, 1, "empty", message, "write one, or remove the file"));
+/// A script as rules look at it.
+struct Looked<'a> {
+    script: &'a Script,
+    pieces: Vec<Piece<'a>>,
+    remarks: Remarks<'a>,
+    /// Tables that it makes, which are empty.
+    new: HashSet<String>,
+}
+
+impl<'a> Looked<'a> {
+    fn of(script: &'a Script, found: &Tokens<'a>) -> Self {
+        let pieces = split(&script.text, found).unwrap_or_default();
+        let new = pieces.iter().filter_map(created).collect();
+        Self { script, pieces, remarks: Remarks::of_sql(found), new }
     }
-    let new: HashSet<String> = pieces.iter().filter_map(created).collect();
-    for piece in &pieces {
-        if begins_index(piece) && piece.says("concurrently") && !piece.says("exists") {
-            findings.push(warning(
-                &script.file,
-                piece.line,
-                "concurrent-index-again",
-                "after a crash this statement is run again, and fails on what the first try has left",
-                "write CREATE INDEX CONCURRENTLY IF NOT EXISTS, and let `verify` ask whether the index is valid \
-                 (pg_index.indisvalid): a broken try leaves an invalid one",
-            ));
+
+    /// What stands before the first statement.
+    fn head(&self) -> Range<usize> {
+        0..self.pieces.first().map_or(usize::MAX, |piece| piece.range().start)
+    }
+
+    /// A statement with the remarks above it.
+    fn part(&self, piece: &Piece<'_>) -> Range<usize> {
+        let range = piece.range();
+        let before =
+            self.pieces.iter().map(|other| other.range().end).filter(|end| *end <= range.start).max();
+        before.unwrap_or(0)..range.end
+    }
+
+    /// Whether its table is made by this file, so that nobody waits for it.
+    fn is_new(&self, piece: &Piece<'_>) -> bool {
+        made(piece).is_some() || target(piece).is_some_and(|table| self.new.contains(&table))
+    }
+}
+
+fn script(
+    script: &Script,
+    way: Way,
+    missing: Option<LintFinding>,
+    postgres: bool,
+    findings: &mut Vec<LintFinding>,
+) {
+    let looked = Looked::of(script, &tokens(&script.text));
+    let empty = (looked.pieces.is_empty() && way == Way::Up).then(|| {
+        warning(&script.file, 1, "empty", "there is no statement in it", "write one, or remove the file")
+    });
+    let of_file = missing.into_iter().chain(empty);
+    findings.extend(of_file.filter(|finding| !looked.remarks.silence(&finding.rule, &looked.head())));
+    for piece in &looked.pieces {
+        let mut say = |rule: &str, message: &str, help: &str| {
+            if !looked.is_new(piece) && !looked.remarks.silence(rule, &looked.part(piece)) {
+                findings.push(warning(&script.file, piece.line, rule, message, help));
+            }
+        };
+        if let Some((rule, message, help)) = lock::locks(piece).filter(|_| postgres) {
+            say(rule, message, help);
         }
-        if piece.begins(&["cluster"]) || piece.begins(&["vacuum"]) && piece.says("full") {
-            findings.push(warning(
-                &script.file,
-                piece.line,
-                "table-copy",
-                "the table is locked against reads and writes for as long as it is copied",
-                "use pg_repack from outside, or plain VACUUM",
-            ));
-        }
-        if script.chunk.is_none()
-            && changes_all(piece)
-            && !target(piece).is_some_and(|table| new.contains(&table))
-        {
-            findings.push(warning(
-                &script.file,
-                piece.line,
+        if script.chunk.is_none() && changes_all(piece) {
+            say(
                 "whole-table-change",
                 "every row of the table is changed in one statement, which holds locks on all of them until it is done",
-                "move the rows in chunks: `-- chunk: 1000` at the head, and WHERE id > :cursor ORDER BY id LIMIT :chunk",
-            ));
+                "move the rows in chunks: `-- chunk: 1000` at the head, WHERE id > :cursor AND id <= :cursor + :chunk, and a last \
+                 statement that answers with the next cursor",
+            );
         }
     }
-    findings.extend(postgres::lint(script, &pieces, &new, is_down));
+    if postgres {
+        findings.extend(postgres::lint(&looked, way));
+    }
 }
 
 fn begins_index(piece: &Piece<'_>) -> bool {
@@ -134,42 +172,60 @@ fn nesting(token: &Token<'_>) -> i64 {
     }
 }
 
-/// The table that a statement makes.
-fn created(piece: &Piece<'_>) -> Option<String> {
+/// The table that a CREATE TABLE names.
+fn made(piece: &Piece<'_>) -> Option<String> {
+    let at = after_table(piece)?;
+    name(piece.tokens.get(at..)?)
+}
+
+/// Where the name of a CREATE TABLE begins, or IF NOT EXISTS before it.
+fn after_table(piece: &Piece<'_>) -> Option<usize> {
     const BEFORE: [&str; 6] = ["global", "local", "temp", "temporary", "unlogged", "virtual"];
-    let (create, rest) = piece.tokens.split_first()?;
-    let at = rest.iter().position(|token| !token.is_any(&BEFORE))?;
-    let table = rest.get(at).filter(|token| create.is("create") && token.is("table"));
-    table.and_then(|_| last_name(rest.get(at + 1..)?))
+    piece.tokens.first().filter(|first| first.is("create"))?;
+    let at = piece.tokens.iter().skip(1).position(|token| !token.is_any(&BEFORE))? + 1;
+    piece.tokens.get(at).filter(|token| token.is("table")).map(|_| at + 1)
+}
+
+/// The table that a statement makes for certain: with IF NOT EXISTS it may be there, and full.
+fn created(piece: &Piece<'_>) -> Option<String> {
+    let at = after_table(piece)?;
+    made(piece).filter(|_| !piece.tokens.get(at).is_some_and(|token| token.is("if")))
 }
 
 /// The table that a statement is about.
 fn target(piece: &Piece<'_>) -> Option<String> {
     let rest = |at: usize| piece.tokens.get(at..).unwrap_or_default();
-    if piece.begins(&["create", "table"]) || created(piece).is_some() {
-        return created(piece);
-    }
     if piece.begins(&["alter", "table"]) {
-        return last_name(rest(2));
+        return name(rest(2));
+    }
+    if piece.begins(&["truncate"]) {
+        let is_one = piece.tokens.iter().all(|token| token.text != ",");
+        let skip = if piece.begins(&["truncate", "table"]) { 2 } else { 1 };
+        return name(rest(skip)).filter(|_| is_one);
     }
     if begins_index(piece) {
         let on = piece.tokens.iter().position(|token| token.is("on"))?;
-        return last_name(rest(on + 1));
+        return name(rest(on + 1));
     }
     let at = change(piece)?;
     let skip = if rest(at).first().is_some_and(|token| token.is("delete")) { 2 } else { 1 };
-    last_name(rest(at + skip))
+    name(rest(at + skip))
 }
 
-/// The last part of the name that comes, as PostgreSQL folds it.
-fn last_name(rest: &[Token<'_>]) -> Option<String> {
+/// The name that comes, with the schema that is written there, as PostgreSQL folds it.
+fn name(rest: &[Token<'_>]) -> Option<String> {
     const BEFORE: [&str; 4] = ["if", "not", "exists", "only"];
+    let part = |token: &Token<'_>| {
+        let folded = if token.text.starts_with('"') { token.name() } else { token.text.to_lowercase() };
+        token.is_name().then_some(folded)
+    };
     let mut rest = rest.iter().skip_while(|token| token.is_any(&BEFORE));
-    let mut name = rest.next().filter(|token| token.is_name())?;
+    let mut parts = vec![part(rest.next()?)?];
     while rest.next().is_some_and(|token| token.text == ".") {
-        name = rest.next().filter(|token| token.is_name())?;
+        parts.push(part(rest.next()?)?);
     }
-    Some(if name.text.starts_with('"') { name.name() } else { name.text.to_lowercase() })
+    // A dot in a quoted name would be another name.
+    Some(parts.join("\0"))
 }
 
 #[cfg(test)]

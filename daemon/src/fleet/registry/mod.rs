@@ -3,7 +3,7 @@
 //! Reading is pure: [`read`] takes files, [`read_folder`] gets them, [`recorded`] takes what the store holds. What is run is
 //! what was recorded, not the file of the moment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use cutover_shared::fleet::{LintFinding, MigrationFile, Way};
 
@@ -13,7 +13,7 @@ use super::migration::{HttpStep, Migration, Script, Ways};
 use crate::store::MigrationRow;
 
 pub use self::drops::drops;
-pub use self::folder::{FolderError, read_folder};
+pub use self::folder::{FolderError, Listing, listing, read_folder};
 pub use self::history::history;
 pub use self::lint::lint;
 
@@ -37,6 +37,8 @@ pub struct Registry {
     pub migrations: Vec<Migration>,
     /// No plan is made while there is one.
     pub mistakes: Vec<LintFinding>,
+    /// Versions with a file that could not be read at all: its mistake says so, and it is not gone.
+    pub unread: BTreeSet<u32>,
 }
 
 impl Registry {
@@ -44,6 +46,12 @@ impl Registry {
     pub fn get(&self, version: u32) -> Option<&Migration> {
         let at = self.migrations.binary_search_by_key(&version, |migration| migration.version).ok()?;
         self.migrations.get(at)
+    }
+
+    /// The newest version that is not above this one; 0: none is.
+    pub fn below(&self, version: u32) -> u32 {
+        let there = self.migrations.iter().map(|migration| migration.version);
+        there.filter(|one| *one <= version).max().unwrap_or(0)
     }
 
     /// The newest version.
@@ -76,6 +84,7 @@ struct Parts {
 pub fn read(files: &[(String, Vec<u8>)]) -> Registry {
     let mut mistakes = Vec::new();
     let mut versions: BTreeMap<u32, Parts> = BTreeMap::new();
+    let mut unread = BTreeSet::new();
     let mut files: Vec<&(String, Vec<u8>)> = files.iter().collect();
     files.sort();
     for (file, bytes) in files {
@@ -83,14 +92,19 @@ pub fn read(files: &[(String, Vec<u8>)]) -> Registry {
             Named::Ignored => {}
             Named::NearMiss { message, help } => mistakes.push(mistake(file, 1, "file-name", message, help)),
             Named::Migration(name) => {
-                let Some(text) = text(file, bytes, &mut mistakes) else { continue };
+                let Some(text) = text(file, bytes, &mut mistakes) else {
+                    unread.insert(name.version);
+                    continue;
+                };
                 let parts = versions.entry(name.version).or_insert_with(|| Parts {
                     id: name.id.clone(),
                     name: name.name.clone(),
                     ..Parts::default()
                 });
                 if parts.id == name.id {
-                    part(file, &name, text, parts, &mut mistakes);
+                    if part(file, &name, text, parts, &mut mistakes).is_none() {
+                        unread.insert(name.version);
+                    }
                 } else {
                     let message = format!("{} has version {}, too", parts.id, name.version);
                     mistakes.push(mistake(file, 1, "version", message, "give one of them another number"));
@@ -102,7 +116,7 @@ pub fn read(files: &[(String, Vec<u8>)]) -> Registry {
     for (version, parts) in versions {
         migrations.extend(migration(version, parts, &migrations, &mut mistakes));
     }
-    Registry { migrations, mistakes: sorted(mistakes) }
+    Registry { migrations, mistakes: sorted(mistakes), unread }
 }
 
 /// The text, with LF.
@@ -127,8 +141,14 @@ fn text(file: &str, bytes: &[u8], mistakes: &mut Vec<LintFinding>) -> Option<Str
     }
 }
 
-/// One more file of a migration.
-fn part(file: &str, name: &FileName, text: String, parts: &mut Parts, mistakes: &mut Vec<LintFinding>) {
+/// One more file of a migration. None: it can't be read.
+fn part(
+    file: &str,
+    name: &FileName,
+    text: String,
+    parts: &mut Parts,
+    mistakes: &mut Vec<LintFinding>,
+) -> Option<()> {
     let (description, replaces) = match name.form {
         Form::Sql => {
             let read = script::script(file, text, mistakes);
@@ -137,7 +157,7 @@ fn part(file: &str, name: &FileName, text: String, parts: &mut Parts, mistakes: 
             (read.description, read.replaces)
         }
         Form::Toml => {
-            let Some(read) = http_step::http_step(file, text, mistakes) else { return };
+            let read = http_step::http_step(file, text, mistakes)?;
             let ways = if name.way == Way::Up { &mut parts.up } else { &mut parts.down };
             ways.http = Some(read.step);
             (read.description, read.replaces)
@@ -154,6 +174,7 @@ fn part(file: &str, name: &FileName, text: String, parts: &mut Parts, mistakes: 
         }
         (Way::Down, None) => {}
     }
+    Some(())
 }
 
 /// A whole migration, given those before it.
@@ -231,6 +252,11 @@ pub fn row(migration: &Migration, at: i64) -> MigrationRow {
     }
 }
 
+/// SHA-256 over all of its files.
+pub fn digest(migration: &Migration) -> String {
+    checksum::checksum(&serde_json::to_string(&files_of(migration)).unwrap_or_default())
+}
+
 /// The migration that was recorded. `replaces` is not looked up: the one it names is in another record.
 pub fn recorded(row: &MigrationRow) -> Result<Migration, RecordError> {
     let fail = |why: String| RecordError { id: row.id.clone(), why };
@@ -239,7 +265,9 @@ pub fn recorded(row: &MigrationRow) -> Result<Migration, RecordError> {
     let files: Vec<(String, Vec<u8>)> =
         files.into_iter().map(|file| (file.name, file.text.into_bytes())).collect();
     let registry = read(&files);
-    if let Some(wrong) = registry.mistakes.iter().find(|finding| finding.rule != "replaces") {
+    let is_wrong =
+        |finding: &&LintFinding| !["replaces", front_matter::TIMES].contains(&finding.rule.as_str());
+    if let Some(wrong) = registry.mistakes.iter().find(is_wrong) {
         return Err(fail(format!("{}:{}: {}", wrong.file, wrong.line, wrong.message)));
     }
     match <[Migration; 1]>::try_from(registry.migrations) {

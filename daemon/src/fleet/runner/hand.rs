@@ -6,7 +6,6 @@ use super::super::chain::{Now, now};
 use super::super::driver::{Ledger, LedgerRow, Session, StepAsk, StepEnd, StepError};
 use super::super::migration::{Migration, Step};
 use super::work::{Link, Walk};
-use crate::run::Direction;
 
 /// Steps that are handed to a session together.
 const TOGETHER: usize = 32;
@@ -51,15 +50,6 @@ impl<'a> Walk<'a> {
                 let text = format!("{} has no way {} here", link.says.migration, link.way.word());
                 return vec![Err(StepError::new(ErrorClass::MigrationBug, text))];
             };
-            let wanted = if pass.direction == Direction::Apply {
-                link.says.checksum.as_str()
-            } else {
-                step.checksum()
-            };
-            if step.checksum() != wanted {
-                let text = format!("{} is not what was planned any more", link.says.migration);
-                return vec![Err(StepError::new(ErrorClass::MigrationBug, text))];
-            }
             let (timeout, lock_timeout) = times(step, &inner.settings);
             asks.push(StepAsk {
                 tenant: &link.says.tenant,
@@ -78,17 +68,19 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// What one statement may take, and how long it may wait for a lock.
+/// What one statement may take, and how long it may wait for a lock: less than that, or a wait would look like a statement that takes
+/// too long, which is not tried again.
 pub(in super::super) fn times(
     step: Step<'_>,
     settings: &super::super::settings::Settings,
 ) -> (std::time::Duration, std::time::Duration) {
-    match step {
-        Step::Sql(script) => {
-            (script.timeout.unwrap_or(settings.timeout), script.lock_timeout.unwrap_or(settings.lock_timeout))
-        }
-        Step::Http(step) => (step.timeout.unwrap_or(settings.timeout), settings.lock_timeout),
-    }
+    let (timeout, lock_timeout) = match step {
+        Step::Sql(script) => (script.timeout, script.lock_timeout),
+        Step::Http(step) => (step.timeout, None),
+    };
+    let timeout = timeout.unwrap_or(settings.timeout);
+    let lock_timeout = lock_timeout.unwrap_or(settings.lock_timeout);
+    (timeout, if lock_timeout < timeout { lock_timeout } else { timeout / 2 })
 }
 
 /// The ledger after a step.
@@ -106,6 +98,30 @@ pub(super) fn follow(ledger: &mut Ledger, migration: &Migration, way: Way) {
         }
         Way::Down => {
             ledger.rows.remove(&migration.version);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::super::registry::read;
+    use super::super::super::settings::sample;
+    use super::*;
+
+    #[test]
+    fn a_wait_for_a_lock_always_ends_before_its_statement() {
+        let settings = sample();
+        for (head, timeout, lock) in [
+            ("", settings.timeout, settings.lock_timeout),
+            ("-- timeout: 1s\n", Duration::from_secs(1), Duration::from_millis(500)),
+            ("-- lock_timeout: 5m\n", settings.timeout, settings.timeout / 2),
+            ("-- timeout: 1h\n-- lock_timeout: 5m\n", Duration::from_secs(3_600), Duration::from_secs(300)),
+        ] {
+            let read = read(&[("001_a.up.sql".to_owned(), format!("{head}SELECT 1;").into_bytes())]);
+            let step = read.migrations[0].step(Way::Up, cutover_shared::fleet::DriverKind::Sqlite).unwrap();
+            assert_eq!(times(step, &settings), (timeout, lock), "{head}");
         }
     }
 }

@@ -4,6 +4,7 @@ mod deployment;
 mod hand;
 mod model;
 mod open;
+mod pin;
 mod see;
 mod work;
 
@@ -23,7 +24,7 @@ use super::halt::{Tally, halt};
 use super::item::{fleet_item, way};
 use super::kind::Inner;
 use super::live::{Asking, Load};
-use super::migration::Migration;
+use super::text::Texts;
 use crate::run::{Chain, Direction, End, Ended, KindError, Pass, Told};
 use crate::store::{FleetOp, InstanceRow, Observation, Op, RunRow, SettingOp, StepRow, StoredItem};
 
@@ -38,7 +39,10 @@ pub(super) struct FleetPass {
     pub(super) inner: Arc<Inner>,
     pub(super) run: RunRow,
     pub(super) direction: Direction,
-    pub(super) migrations: Arc<BTreeMap<u32, Migration>>,
+    pub(super) migrations: Texts,
+    /// Those of the plan, as it has them.
+    planned: Texts,
+    pinning: tokio::sync::Mutex<()>,
     memory: Mutex<Memory>,
     _asking: Asking,
     /// The version that the fleet is to have once this pass has begun, and whether it was written.
@@ -56,7 +60,9 @@ struct Memory {
     replaced: HashSet<(TenantId, u32)>,
     notes: HashMap<i64, Note>,
     tallies: BTreeMap<u32, Tally>,
-    pinned: BTreeSet<u32>,
+    /// The plan's texts are pinned up to this version, but for others that were run before: those.
+    pinned: u32,
+    others: BTreeSet<u32>,
     schemas: HashSet<String>,
     models: Models,
     gates: HashMap<String, Arc<Gate>>,
@@ -73,17 +79,21 @@ struct Gate {
     idle: bool,
 }
 
+/// What a pass is to do.
+pub(super) struct Work {
+    pub(super) run: RunRow,
+    pub(super) direction: Direction,
+    pub(super) migrations: Texts,
+    pub(super) planned: Texts,
+    pub(super) target: Option<u32>,
+}
+
 impl FleetPass {
-    pub(super) fn new(
-        inner: Arc<Inner>,
-        run: RunRow,
-        direction: Direction,
-        migrations: Arc<BTreeMap<u32, Migration>>,
-        tallies: BTreeMap<u32, Tally>,
-        target: Option<u32>,
-    ) -> Self {
+    pub(super) fn new(inner: Arc<Inner>, work: Work, tallies: BTreeMap<u32, Tally>) -> Self {
+        let Work { run, direction, migrations, planned, target } = work;
         let memory = Mutex::new(Memory { tallies, ..Memory::default() });
-        Self { _asking: inner.live.asking(), inner, run, direction, migrations, memory, target }
+        let (pinning, asking) = (tokio::sync::Mutex::new(()), inner.live.asking());
+        Self { inner, run, direction, migrations, planned, pinning, memory, _asking: asking, target }
     }
 
     fn memory(&self) -> MutexGuard<'_, Memory> {
@@ -131,16 +141,9 @@ impl FleetPass {
     }
 
     /// What is written once, with the first items of a pass.
-    fn first(&self, items: &[FleetItem], at: i64) -> Vec<Op> {
+    fn first(&self, at: i64) -> Vec<Op> {
         let mut memory = self.memory();
-        let versions: BTreeSet<u32> =
-            items.iter().filter(|item| item.left_out.is_none()).map(|item| item.version).collect();
-        let new: Vec<u32> = versions.difference(&memory.pinned).copied().collect();
         let mut ops: Vec<Op> = Vec::new();
-        if !new.is_empty() {
-            memory.pinned.extend(&new);
-            ops.push(FleetOp::Pin { versions: new, at }.into());
-        }
         if let Some(target) = self.target.filter(|_| !memory.target_written) {
             memory.target_written = true;
             let (name, value, by) = (TARGET.to_owned(), target.to_string(), self.run.author.clone());
@@ -219,7 +222,7 @@ impl Pass for FleetPass {
 
     fn begun(&self, items: &[StoredItem], at: i64) -> Vec<Op> {
         let items: Vec<FleetItem> = items.iter().filter_map(|item| fleet_item(item).ok()).collect();
-        let mut ops = self.first(&items, at);
+        let mut ops = self.first(at);
         let rows: Vec<StepRow> = items
             .iter()
             .map(|item| {
@@ -252,8 +255,7 @@ impl Pass for FleetPass {
     }
 
     fn ended(&self, ends: &[End], at: i64) -> Vec<Op> {
-        let items: Vec<FleetItem> = ends.iter().filter_map(|end| fleet_item(&end.item).ok()).collect();
-        let mut ops = self.first(&items, at);
+        let mut ops = self.first(at);
         let (mut steps, mut open, mut schemas) = (Vec::new(), Vec::new(), Vec::new());
         let mut seen: Vec<Observation> = Vec::new();
         for end in ends {

@@ -207,7 +207,16 @@ impl<'a> Walk<'a> {
                 }
                 continue;
             }
-            let together = self.together(at, &course.ledger);
+            let together = match self.pinned(self.together(at, &course.ledger)).await {
+                Ok(together) => together,
+                Err(how) => {
+                    if let Some(how) = how {
+                        let note = Note { attempt: self.pass.attempt(&link.says), ..Note::default() };
+                        self.keep(course, Held { link, how, note }).await;
+                    }
+                    break;
+                }
+            };
             let started = self.pass.inner.clock.now();
             let attempt: Vec<u32> = together.iter().map(|link| self.pass.attempt(&link.says)).collect();
             if !self.begins(link, &course.ledger).await {

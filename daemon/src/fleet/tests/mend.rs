@@ -1,7 +1,6 @@
 //! Ways out of what went wrong: back, again, and past what moved meanwhile.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use cutover_shared::fleet::{FleetScope, StepStatus};
 use cutover_shared::ids::RunId;
@@ -10,8 +9,9 @@ use cutover_shared::run::{ItemState, RunState};
 use super::world::{Life, World, ana, tenant};
 use crate::faults::Faults;
 use crate::fleet::kind::FleetKind;
-use crate::fleet::runner::FleetPass;
+use crate::fleet::runner::{FleetPass, Work};
 use crate::fleet::settings::{Settings, sample};
+use crate::fleet::text::Texts;
 use crate::run::{Chain, Chained as _, Direction, Kind as _, Pass as _};
 use crate::store::{FleetOp, Lane, StoredItem, Unit};
 
@@ -170,9 +170,9 @@ async fn what_never_came_to_a_tenant_stands_in_nobodys_way_back() {
     assert_eq!(world.state(0).await.1, [1, 3]);
     // Of a deployment, which tells its version only, the runner takes it out of what that stands for.
     let row = life.db.run(&run.id).await.unwrap().unwrap();
-    let (none, no_tallies) = (Arc::default(), BTreeMap::new());
-    let inner = life.fleet.inner.clone();
-    let pass = FleetPass::new(inner, row, Direction::Undo, none, no_tallies, None);
+    let (migrations, planned) = (Texts::new(), Texts::new());
+    let work = Work { run: row, direction: Direction::Undo, migrations, planned, target: None };
+    let pass = FleetPass::new(life.fleet.inner.clone(), work, BTreeMap::new());
     pass.prepare(&[chain(&life, &run.id, 0).await]).await.unwrap();
     let replaced: Vec<_> = (1..=3).filter(|version| pass.is_replaced(&tenant(0), *version)).collect();
     assert_eq!(replaced, [2]);

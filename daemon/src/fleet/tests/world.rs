@@ -87,6 +87,10 @@ impl World {
         std::fs::write(self.dir.join("migrations").join(file), text).unwrap();
     }
 
+    pub(super) fn remove(&self, file: &str) {
+        std::fs::remove_file(self.dir.join("migrations").join(file)).unwrap();
+    }
+
     pub(super) fn file(&self, at: usize) -> PathBuf {
         self.dir.join(format!("tenant{at:02}.db"))
     }

@@ -29,7 +29,7 @@ impl Play {
 
     pub(super) async fn lint(&self) -> Result<Vec<LintFinding>, DemoError> {
         match self.query(FleetQuery::Lint { files: None }).await? {
-            FleetAnswer::Lint(findings) => Ok(findings),
+            FleetAnswer::Lint(report) => Ok(report.findings),
             _ => Err(another()),
         }
     }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use cutover_shared::error::{ErrorCode, RpcError};
-use cutover_shared::fleet::{FleetAnswer, FleetQuery, LintFinding, MigrationFile};
+use cutover_shared::fleet::{FleetAnswer, FleetQuery, LintFinding, LintReport, MigrationFile};
 use serde_json::json;
 
 use super::super::{Outcome, Verdict};
@@ -27,10 +27,19 @@ pub(in crate::cli) struct Args {
 }
 
 pub(super) async fn run(args: Args, session: &mut Session<'_>) -> Verdict {
-    let files = args.folder.as_deref().map(read).transpose()?;
-    let FleetAnswer::Lint(found) = ask(session, FleetQuery::Lint { files }).await? else {
+    let Read { files, findings } = match &args.folder {
+        Some(folder) => read(folder)?,
+        None => Read::default(),
+    };
+    let files = args.folder.is_some().then_some(files);
+    let FleetAnswer::Lint(report) = ask(session, FleetQuery::Lint { files }).await? else {
         return Err(Failure::unexpected("fleet lint"));
     };
+    let LintReport { findings: mut found, left_out } = report;
+    if !findings.is_empty() {
+        found.extend(findings);
+        found.sort_by(|a, b| (&a.file, a.line, &a.rule).cmp(&(&b.file, b.line, &b.rule)));
+    }
     let mistakes = found.iter().filter(|finding| finding.mistake).count();
     if mistakes > 0 {
         let noun = if mistakes == 1 { "mistake refuses" } else { "mistakes refuse" };
@@ -42,7 +51,9 @@ pub(super) async fn run(args: Args, session: &mut Session<'_>) -> Verdict {
         let lines = found.iter().flat_map(lines).collect();
         return Err(Failure::Settings { lines, mistakes: json!(found), error });
     }
-    session.out.answer(&json!({ "findings": found }), |style| text(&found, style))?;
+    let report = LintReport { findings: found, left_out };
+    session.out.answer(&json!(report), |style| text(&report, style))?;
+    let found = report.findings;
     Ok(if found.is_empty() { Outcome::Done } else { Outcome::Found })
 }
 
@@ -59,9 +70,11 @@ fn lines(finding: &LintFinding) -> Vec<String> {
     lines
 }
 
-fn text(found: &[LintFinding], style: Style) -> String {
+fn text(report: &LintReport, style: Style) -> String {
+    let LintReport { findings: found, left_out } = report;
+    let left_out = left_out.as_ref().map_or(String::new(), |why| format!("{}\n", clean(why)));
     if found.is_empty() {
-        return "nothing to say against these migrations\n".to_owned();
+        return format!("nothing to say against these migrations\n{left_out}");
     }
     let mut text = String::new();
     for LintFinding { file, line, rule, message, help, .. } in found {
@@ -75,43 +88,105 @@ fn text(found: &[LintFinding], style: Style) -> String {
     }
     let count = u64::try_from(found.len()).unwrap_or(u64::MAX);
     let noun = if count == 1 { "warning" } else { "warnings" };
-    text + &format!("\n{} {noun}\n", number(count))
+    text + &format!("\n{} {noun}\n{left_out}", number(count))
 }
 
-/// The migrations of a folder, by name; nothing of a folder below it.
-fn read(folder: &Path) -> Result<Vec<MigrationFile>, Failure> {
+/// What was read of a folder.
+#[derive(Default)]
+struct Read {
+    files: Vec<MigrationFile>,
+    /// Of files that could not be sent as they are.
+    findings: Vec<LintFinding>,
+}
+
+/// The migrations of a folder, by name, as the daemon reads its own; nothing of a folder below it. Which names are right the daemon says.
+fn read(folder: &Path) -> Result<Read, Failure> {
     let told = |path: &Path, error: &dyn std::fmt::Display| {
         let message = format!("can't read {}: {error}", path.display());
         Failure::usage(message, "name a folder of migrations that can be read")
     };
-    let mut paths = Vec::new();
+    let home = folder.canonicalize().map_err(|error| told(folder, &error))?;
+    let mut names = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(|error| told(folder, &error))? {
-        let path = entry.map_err(|error| told(folder, &error))?.path();
-        let is_ours = path.extension().is_some_and(|ending| ending == "sql" || ending == "toml");
-        if is_ours && path.is_file() {
-            paths.push(path);
+        let name = entry.map_err(|error| told(folder, &error))?.file_name();
+        let Some(name) = name.to_str() else {
+            let what = folder.join(&name).display().to_string();
+            return Err(Failure::usage(format!("{what} has a name that is not UTF-8"), "give it another"));
+        };
+        let lower = name.to_ascii_lowercase();
+        if !name.starts_with('.') && (lower.ends_with(".sql") || lower.ends_with(".toml")) {
+            names.push(name.to_owned());
         }
-        if paths.len() > MOST_FILES {
+        if names.len() > MOST_FILES {
             return Err(too_much(folder, &format!("more than {MOST_FILES} files")));
         }
     }
-    paths.sort();
+    names.sort();
     let mut left = MOST_BYTES;
-    let mut files = Vec::with_capacity(paths.len());
-    for path in paths {
-        let bytes = std::fs::metadata(&path).map_err(|error| told(&path, &error))?.len();
-        left = left.checked_sub(bytes).ok_or_else(|| too_much(folder, "more than 3 MiB"))?;
-        let text = std::fs::read_to_string(&path).map_err(|error| told(&path, &error))?;
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        files.push(MigrationFile { name, text });
+    let mut read = Read::default();
+    for name in names {
+        let path = folder.join(&name);
+        let text = match plain(&home, &path) {
+            Ok(real) => {
+                let bytes = std::fs::metadata(&real).map_err(|error| told(&path, &error))?.len();
+                left = left.checked_sub(bytes).ok_or_else(|| too_much(folder, "more than 3 MiB"))?;
+                let bytes = std::fs::read(&real).map_err(|error| told(&path, &error))?;
+                String::from_utf8(bytes).unwrap_or_else(|wrong| {
+                    read.findings.push(not_utf8(&name, &wrong));
+                    String::from_utf8_lossy(wrong.as_bytes()).into_owned()
+                })
+            }
+            Err(failure) if is_migration(&name) => return Err(failure),
+            // Its name is what the daemon finds wrong.
+            Err(_) => String::new(),
+        };
+        read.files.push(MigrationFile { name, text });
     }
-    if files.is_empty() {
+    if read.files.is_empty() {
         return Err(Failure::usage(
             format!("{} has no *.sql and no *.toml", folder.display()),
             "name the folder of the migrations",
         ));
     }
-    Ok(files)
+    Ok(read)
+}
+
+/// Where a file really is, if the daemon would read it there.
+fn plain(home: &Path, path: &Path) -> Result<PathBuf, Failure> {
+    let real = path.canonicalize();
+    let real = real.map_err(|error| {
+        Failure::usage(format!("can't read {}: {error}", path.display()), "mend the link, or remove it")
+    })?;
+    if !real.starts_with(home) {
+        let message = format!("{} leads out of the folder of migrations", path.display());
+        return Err(Failure::usage(message, "put the file itself there: the daemon refuses such a link"));
+    }
+    if !real.is_file() {
+        return Err(Failure::usage(
+            format!("{} is not a file", path.display()),
+            "remove it or give it another name",
+        ));
+    }
+    Ok(real)
+}
+
+/// A name that the daemon takes for one of a migration.
+fn is_migration(name: &str) -> bool {
+    let ways = [".up.sql", ".down.sql", ".up.toml", ".down.toml"];
+    name.starts_with(|c: char| c.is_ascii_digit()) && ways.iter().any(|way| name.ends_with(way))
+}
+
+fn not_utf8(name: &str, wrong: &std::string::FromUtf8Error) -> LintFinding {
+    let before = wrong.as_bytes().get(..wrong.utf8_error().valid_up_to()).unwrap_or_default();
+    let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+    LintFinding {
+        file: name.to_owned(),
+        line: u32::try_from(line).unwrap_or(u32::MAX),
+        rule: "text".to_owned(),
+        mistake: true,
+        message: "this is not UTF-8".to_owned(),
+        help: "save the file as UTF-8".to_owned(),
+    }
 }
 
 fn too_much(folder: &Path, what: &str) -> Failure {

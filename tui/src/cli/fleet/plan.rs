@@ -21,7 +21,7 @@ const LINES: usize = 12;
 pub(in crate::cli) struct Plan {
     /// The version that the tenants are to have: 5, 0005 or 0005_add_tags [default: the one that was set before]
     #[arg(long, value_name = "VERSION", value_parser = a_version)]
-    to: Option<u32>,
+    to: Option<Version>,
     #[command(flatten)]
     scope: Scope,
     #[command(flatten)]
@@ -36,7 +36,7 @@ pub(in crate::cli) struct Plan {
 pub(in crate::cli) struct Rollback {
     /// The version that stays: 3, 0003 or 0003_add_tags; 0 takes every migration back
     #[arg(long, value_name = "VERSION", value_parser = a_version)]
-    to: u32,
+    to: Version,
     /// Only this tenant
     #[arg(long, value_name = "TENANT", group = "whom")]
     tenant: Option<String>,
@@ -74,14 +74,43 @@ struct Look {
     sql: bool,
 }
 
+/// A version as it was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Version {
+    number: u32,
+    /// The name of its migration, where it was said.
+    id: Option<String>,
+}
+
 /// `5`, `0005` and `0005_add_tags` are one version.
-fn a_version(text: &str) -> Result<u32, String> {
+fn a_version(text: &str) -> Result<Version, String> {
     let digits = text.split_once('_').map_or(text, |(digits, _)| digits);
     let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-    is_number
-        .then(|| digits.parse().ok())
-        .flatten()
-        .ok_or_else(|| "a version is a number or the name of a migration: 5, 0005, 0005_add_tags".to_owned())
+    let number = is_number.then(|| digits.parse().ok()).flatten();
+    let number = number.ok_or_else(|| {
+        "a version is a number or the name of a migration: 5, 0005, 0005_add_tags".to_owned()
+    })?;
+    Ok(Version { number, id: (digits != text).then(|| text.to_owned()) })
+}
+
+/// The number, where the name that was said is that of its migration: a slip of the pen plans nothing.
+async fn number(version: Version, session: &mut Session<'_>) -> Result<u32, Failure> {
+    let Version { number, id } = version;
+    let Some(id) = id else { return Ok(number) };
+    let FleetAnswer::Registry(all) = ask(session, FleetQuery::Registry).await? else {
+        return Err(Failure::unexpected("fleet registry"));
+    };
+    match all.iter().find(|migration| migration.version == number) {
+        Some(known) if known.id == id => Ok(number),
+        Some(known) => Err(Failure::usage(
+            format!("there is no migration {id}; version {number} is {}", known.id),
+            "name that one, or the number alone",
+        )),
+        None => Err(Failure::usage(
+            format!("there is no migration {id}"),
+            "`cutover fleet registry` shows those that there are",
+        )),
+    }
 }
 
 fn scope(tenant: Option<String>, wave: Option<u32>) -> FleetScope {
@@ -95,13 +124,18 @@ fn scope(tenant: Option<String>, wave: Option<u32>) -> FleetScope {
 pub(super) async fn plan(args: Plan, session: &mut Session<'_>) -> Verdict {
     let Scope { tenant, wave, all: _ } = args.scope;
     let scope = scope(tenant, wave);
-    let wanted = FleetAct::Plan { scope, to: args.to, refresh: args.look.refresh };
+    let to = match args.to {
+        Some(to) => Some(number(to, session).await?),
+        None => None,
+    };
+    let wanted = FleetAct::Plan { scope, to, refresh: args.look.refresh };
     planned(wanted, args.look.sql, session).await
 }
 
 pub(super) async fn rollback(args: Rollback, session: &mut Session<'_>) -> Verdict {
     let scope = scope(args.tenant, args.wave);
-    let wanted = FleetAct::Rollback { scope, to: args.to, refresh: args.look.refresh };
+    let to = number(args.to, session).await?;
+    let wanted = FleetAct::Rollback { scope, to, refresh: args.look.refresh };
     planned(wanted, args.look.sql, session).await
 }
 

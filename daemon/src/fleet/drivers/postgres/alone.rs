@@ -59,10 +59,7 @@ impl PostgresSession {
         self.is_marked = true;
         let message = Sql::fill(
             "SET lock_timeout = {}; SET statement_timeout = {};",
-            &[
-                &milliseconds(script.lock_timeout.unwrap_or(ask.lock_timeout)),
-                &milliseconds(script.timeout.unwrap_or(ask.timeout)),
-            ],
+            &[&milliseconds(ask.lock_timeout), &milliseconds(script.timeout.unwrap_or(ask.timeout))],
         );
         self.wire.say(message, LOOK, |_, _| {}).await.map(|_| ()).map_err(|broken| broken.plain())
     }

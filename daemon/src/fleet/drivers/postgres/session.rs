@@ -313,10 +313,7 @@ pub(super) fn untrue(file: &str, query: &str) -> StepError {
 
 /// How long a step waits for a lock, and what one of its statements may take.
 pub(super) fn times(ask: &StepAsk<'_>, script: &Script) -> [Sql; 2] {
-    [
-        milliseconds(script.lock_timeout.unwrap_or(ask.lock_timeout)),
-        milliseconds(script.timeout.unwrap_or(ask.timeout)),
-    ]
+    [milliseconds(ask.lock_timeout), milliseconds(script.timeout.unwrap_or(ask.timeout))]
 }
 
 /// A time-out as PostgreSQL takes it; none at all would be 0.

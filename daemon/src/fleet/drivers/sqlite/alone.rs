@@ -31,7 +31,7 @@ impl SqliteSession {
                 return Ok(StepEnd::Stopped);
             }
             let text_of = Sql::written(&statement.text).then(&Sql::text("\n;"));
-            let message = if is_free { text_of } else { self.opening(ask, script).then(&text_of) };
+            let message = if is_free { text_of } else { self.opening(ask).then(&text_of) };
             if let Err(broken) = self.wire.say(message, allowance(ask, script), |_, _| {}).await {
                 self.rollback().await;
                 return Err(failed(&broken.error, Some(&place(script, Some(number)))));
@@ -65,7 +65,7 @@ impl SqliteSession {
         loop {
             let here = part.cursor.clone().unwrap_or_else(|| chunk.start.clone());
             let cursor = Cursor::read(chunk, &here).ok_or_else(|| not_whole(&script.file))?;
-            let opening = self.opening(ask, script);
+            let opening = self.opening(ask);
             let opened = if self.has_table { 2 } else { 3 };
             let message = opening
                 .then(&filled(&script.text, Dialect::Sqlite, &cursor, chunk.rows))

@@ -141,8 +141,8 @@ impl SqliteSession {
     }
 
     /// What begins a transaction.
-    pub(super) fn opening(&self, ask: &StepAsk<'_>, script: &Script) -> Sql {
-        let wait = script.lock_timeout.unwrap_or(ask.lock_timeout).as_millis().clamp(1, 2_147_483_647);
+    pub(super) fn opening(&self, ask: &StepAsk<'_>) -> Sql {
+        let wait = ask.lock_timeout.as_millis().clamp(1, 2_147_483_647);
         let wait = Sql::whole(i64::try_from(wait).unwrap_or(i64::from(i32::MAX)));
         let begin = Sql::fill("PRAGMA busy_timeout = {}; BEGIN IMMEDIATE;\n", &[&wait]);
         if self.has_table { begin } else { begin.then(&Sql::text(CREATE)) }
@@ -152,7 +152,7 @@ impl SqliteSession {
     /// one.
     async fn at_once(&mut self, group: &[(&StepAsk<'_>, &Script)]) -> Vec<Result<StepEnd, StepError>> {
         let Some((first, script)) = group.first() else { return Vec::new() };
-        let mut message = self.opening(first, script);
+        let mut message = self.opening(first);
         let mut patience = Duration::ZERO;
         for (ask, script) in group {
             message =

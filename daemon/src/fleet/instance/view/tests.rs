@@ -3,17 +3,10 @@ use cutover_shared::fleet::{ErrorClass, InstanceState, StepStatus};
 use super::Sight;
 use crate::fleet::wave::Waves;
 use crate::store::sample::{instance, step};
-use crate::store::{InstanceRow, MigrationRow, StepRow};
+use crate::store::{InstanceRow, MigrationMark, StepRow};
 
-fn migration(version: u32) -> MigrationRow {
-    MigrationRow {
-        version,
-        id: format!("{version:04}_m"),
-        checksum: "c".to_owned(),
-        files: "[]".to_owned(),
-        recorded_at: 1,
-        pinned_at: None,
-    }
+fn migration(version: u32) -> MigrationMark {
+    MigrationMark { version, id: format!("{version:04}_m"), checksum: "c".to_owned(), pinned_at: None }
 }
 
 fn failed(version: u32) -> StepRow {
@@ -31,7 +24,7 @@ fn left_out(version: u32) -> StepRow {
 #[test]
 fn a_tenants_status_is_its_worst() {
     let waves = Waves::new(&[10, 100, 1_000]);
-    let migrations: Vec<MigrationRow> = [1, 2, 5, 9].map(migration).to_vec();
+    let migrations: Vec<MigrationMark> = [1, 2, 5, 9].map(migration).to_vec();
     let sight = Sight { target: 5, migrations: &migrations, waves: &waves };
     let at = |version| InstanceRow { version, state: InstanceState::Connected, ..instance("acme", 20_000) };
     let done = |version| step("acme", version, StepStatus::Completed);
@@ -60,7 +53,7 @@ fn a_tenants_status_is_its_worst() {
 #[test]
 fn a_detail_has_each_migration_up_to_the_target() {
     let waves = Waves::new(&[1_000]);
-    let migrations: Vec<MigrationRow> = [1, 2, 5, 9].map(migration).to_vec();
+    let migrations: Vec<MigrationMark> = [1, 2, 5, 9].map(migration).to_vec();
     let sight = Sight { target: 5, migrations: &migrations, waves: &waves };
     let row = InstanceRow { version: 1, state: InstanceState::Connected, ..instance("acme", 0) };
     let detail = sight.detail(row, &[failed(2)], vec!["+ table x".to_owned()]);

@@ -76,13 +76,18 @@ fn each_mistake_has_its_line_and_its_mend() {
         ("-- chunk: x\n", 1, "`chunk`: `x` is no number of rows", "from 1 to 1000000"),
         ("-- chunk: 0\n", 1, "`chunk`: `0` is no number of rows", "from 1 to 1000000"),
         ("-- cursor: 5", 1, "`cursor` without `chunk`", "write `-- chunk: 1000`"),
-        ("-- chunk: 5\nSELECT :chunk", 1, "`chunk` without `:cursor` in a statement", "LIMIT :chunk"),
+        (
+            "-- chunk: 5\nSELECT :chunk",
+            1,
+            "`chunk` without `:cursor` in a statement",
+            "id <= :cursor + :chunk",
+        ),
         // A cast, a text, a comment and a function's body are no places for it.
         (
             "-- chunk: 5\nSELECT :chunk, a::cursor, ':cursor', $$:cursor$$ -- :cursor",
             1,
             "`chunk` without `:cursor` in a statement",
-            "LIMIT :chunk",
+            "id <= :cursor + :chunk",
         ),
         (
             "-- chunk: 5\n-- transaction: none\nSELECT :chunk, :cursor",
@@ -104,6 +109,19 @@ fn each_mistake_has_its_line_and_its_mend() {
         assert_eq!((at, what.as_str()), (line, message), "{text}");
         assert!(mend.contains(help), "{text}: {mend}");
     }
+}
+
+#[test]
+fn a_wait_for_a_lock_is_shorter_than_its_statement() {
+    for text in
+        ["-- timeout: 5s\n-- lock_timeout: 5s", "-- description: x\n-- lock_timeout: 1m\n-- timeout: 59s"]
+    {
+        let (_, findings) = read(text);
+        let [finding] = findings.as_slice() else { unreachable!("{findings:?}") };
+        assert_eq!((finding.rule.as_str(), finding.line, finding.mistake), ("lock-timeout", 2, true));
+    }
+    good("-- timeout: 5s\n-- lock_timeout: 4999ms");
+    good("-- lock_timeout: 5m");
 }
 
 #[test]

@@ -96,10 +96,38 @@ fn a_new_file_before_what_was_run_is_refused() {
     assert_eq!(found[0].help, "give it a higher number, such as 006");
     // Before what was only recorded it may come.
     assert_eq!(findings(&[FIRST, later], 1, &[FIRST, SECOND, later]), []);
-    // One that was recorded and left out (replaced, say) is not new.
+}
+
+/// A plan records the whole folder, also what it does not run.
+#[test]
+fn what_was_recorded_and_never_run_is_new() {
+    let later = ("005_e.up.sql", "SELECT 1;");
     let mut rows = record(&[FIRST, SECOND, later], 3);
     rows[1].pinned_at = None;
-    assert_eq!(history(&registry(&[FIRST, SECOND, later]), &rows), []);
+    let found = history(&registry(&[FIRST, SECOND, later]), &rows);
+    assert_eq!((found.len(), found[0].rule.as_str()), (1, "reordered"));
+    // Whatever stands for it was run, maybe by what stands for that.
+    let third = ("003_c.up.sql", "-- replaces: 002_b\nSELECT 1;");
+    let fifth = ("005_e.up.sql", "-- replaces: 003_c\nSELECT 1;");
+    let mut rows = record(&[FIRST, SECOND, third, fifth], 4);
+    (rows[1].pinned_at, rows[2].pinned_at) = (None, None);
+    assert_eq!(history(&registry(&[FIRST, SECOND, third, fifth]), &rows), []);
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_not_gone() {
+    let step = ("001_a.up.toml", "deploy = true\n");
+    for run in [vec![step], vec![FIRST, step]] {
+        for broken in [&b"deploy = "[..], b"deploy = true # \xff"] {
+            let files = run.iter().map(|(name, text)| {
+                let bytes = if *name == step.0 { broken } else { text.as_bytes() };
+                ((*name).to_owned(), bytes.to_vec())
+            });
+            let registry = read(&files.collect::<Vec<_>>());
+            assert_eq!(registry.mistakes.len(), 1, "{:?}", registry.mistakes);
+            assert_eq!(history(&registry, &record(&run, 1)), []);
+        }
+    }
 }
 
 #[test]

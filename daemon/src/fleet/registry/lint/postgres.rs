@@ -1,13 +1,13 @@
-//! PostgreSQL's own traps, found by squawk's rules. A remark `-- squawk-ignore RULE` above a statement silences one.
+//! PostgreSQL's own traps, found by squawk's rules.
 
-use std::collections::HashSet;
 use std::ops::Range;
 
-use cutover_shared::fleet::LintFinding;
+use cutover_shared::fleet::{LintFinding, Way};
+use squawk_lexer::TokenKind;
 use squawk_linter::{Linter, Rule};
 use squawk_syntax::SourceFile;
 
-use super::target;
+use super::{Looked, made};
 use crate::fleet::migration::Script;
 use crate::fleet::registry::finding::warning;
 use crate::fleet::registry::split::Piece;
@@ -30,11 +30,11 @@ const STACK: usize = 256 * 1024 * 1024;
 const RULES: &[(Rule, &str)] = &[
     (
         Rule::RequireConcurrentIndexCreation,
-        "write CREATE INDEX CONCURRENTLY IF NOT EXISTS, alone in a file with `-- transaction: none`",
+        "write CREATE INDEX CONCURRENTLY with a name, alone in a file with `-- transaction: none`",
     ),
     (
         Rule::RequireConcurrentIndexDeletion,
-        "write DROP INDEX CONCURRENTLY IF EXISTS, alone in a file with `-- transaction: none`",
+        "write DROP INDEX CONCURRENTLY, alone in a file with `-- transaction: none`",
     ),
     (Rule::RequireConcurrentReindex, "write REINDEX ... CONCURRENTLY in a file with `-- transaction: none`"),
     (
@@ -102,13 +102,9 @@ struct Found {
     message: String,
 }
 
-/// Findings on a script; `new` are the tables that it makes, which are empty.
-pub(super) fn lint(
-    script: &Script,
-    pieces: &[Piece<'_>],
-    new: &HashSet<String>,
-    is_down: bool,
-) -> Vec<LintFinding> {
+/// Findings on a script.
+pub(super) fn lint(looked: &Looked<'_>, way: Way) -> Vec<LintFinding> {
+    let script = looked.script;
     let lines = Lines::of(&script.text);
     let mut findings = Vec::new();
     let mut refuse = |line| {
@@ -121,39 +117,69 @@ pub(super) fn lint(
             "write it as several statements",
         ));
     };
-    let (ddl, other): (Vec<&Piece<'_>>, Vec<&Piece<'_>>) =
-        pieces.iter().partition(|piece| piece.tokens.first().is_some_and(|token| token.is_any(&DDL)));
+    let ddl =
+        looked.pieces.iter().filter(|piece| piece.tokens.first().is_some_and(|token| token.is_any(&DDL)));
     let (large, ddl): (Vec<&Piece<'_>>, Vec<&Piece<'_>>) =
-        ddl.into_iter().partition(|piece| piece.tokens.len() > LONGEST || depth(piece) > DEEPEST);
+        ddl.partition(|piece| piece.tokens.len() > LONGEST || depth(piece) > DEEPEST);
     large.iter().for_each(|piece| refuse(piece.line));
-    let text = blanked(&script.text, large.iter().chain(&other).map(|piece| piece.range()));
-    let ranges: Vec<Range<usize>> = ddl.iter().map(|piece| piece.range()).collect();
-    let rules = rules(script.transaction, is_down);
-    let found = apart(|| violations(text, &ranges, rules, script.transaction)).unwrap_or_else(|| {
+    // Squawk takes every table of the file for a new one, also one that is made IF NOT EXISTS or in another schema: it never sees
+    // both at once, and what is new is asked of us.
+    let (tables, others): (Vec<&Piece<'_>>, Vec<&Piece<'_>>) =
+        ddl.iter().copied().partition(|piece| made(piece).is_some());
+    let rules = rules(script.transaction, way);
+    let found = apart(|| {
+        let mut found = violations(script, &tables, &rules);
+        found.extend(violations(script, &others, &rules));
+        found
+    });
+    let found = found.unwrap_or_else(|| {
         refuse(1);
         Vec::new()
     });
     for Found { rule, at, message } in found {
-        let piece = ddl.iter().find(|piece| piece.range().contains(&at));
-        let is_new = piece.and_then(|piece| target(piece)).is_some_and(|table| new.contains(&table));
-        if is_new && !matches!(rule, Rule::IdentifierTooLong | Rule::PreferRobustStmts) {
+        let Some(piece) = ddl.iter().find(|piece| piece.range().contains(&at)) else { continue };
+        let is_of_name = matches!(rule, Rule::IdentifierTooLong | Rule::PreferRobustStmts);
+        let is_false = match rule {
+            // The runner finds out what became of these.
+            Rule::PreferRobustStmts => is_found_out(piece),
+            Rule::AddingFieldWithDefault => is_constant(piece, at),
+            _ => false,
+        };
+        let (rule_word, is_new) = (rule.to_string(), !is_of_name && looked.is_new(piece));
+        if is_false || is_new || looked.remarks.silence(&rule_word, &looked.part(piece)) {
             continue;
         }
-        // Ours says more.
-        let is_ours = piece.is_some_and(|piece| super::begins_index(piece) && piece.says("concurrently"));
-        if is_ours && rule == Rule::PreferRobustStmts {
-            continue;
-        }
-        let help = RULES.iter().find(|(known, _)| *known == rule).map_or("", |(_, help)| *help);
-        findings.push(warning(&script.file, lines.at(at), &rule.to_string(), message, help));
+        let help = match rule {
+            Rule::ConstraintMissingNotValid if piece.says("exclude") => {
+                "EXCLUDE builds its index under the lock, and can't be NOT VALID: add it while the table is small"
+            }
+            _ => RULES.iter().find(|(known, _)| *known == rule).map_or("", |(_, help)| *help),
+        };
+        findings.push(warning(&script.file, lines.at(at), &rule_word, message, help));
     }
     findings
 }
 
-fn rules(in_transaction: bool, is_down: bool) -> Vec<Rule> {
+/// An index, made or dropped concurrently.
+fn is_found_out(piece: &Piece<'_>) -> bool {
+    piece.says("concurrently") && (super::begins_index(piece) || piece.begins(&["drop", "index"]))
+}
+
+/// Whether the default that begins there is one value: squawk knows `1`, but neither `-1` nor `(1)`.
+fn is_constant(piece: &Piece<'_>, at: usize) -> bool {
+    let rest = piece.tokens.iter().skip_while(|token| token.at < at);
+    let mut rest = rest.skip_while(|token| matches!(token.text, "(" | "-" | "+"));
+    let is_value = rest.next().is_some_and(|token| {
+        matches!(token.kind, TokenKind::Literal { .. }) || token.is_any(&["true", "false", "null"])
+    });
+    let after = rest.find(|token| token.text != ")");
+    is_value && after.is_none_or(|token| token.is_name() || matches!(token.text, "," | ":"))
+}
+
+fn rules(in_transaction: bool, way: Way) -> Vec<Rule> {
     let is_meant = |rule: Rule| match rule {
         // A way down drops what its way up made; the plan says what.
-        Rule::BanDropTable | Rule::BanDropColumn => !is_down,
+        Rule::BanDropTable | Rule::BanDropColumn => way == Way::Up,
         Rule::PreferRobustStmts => !in_transaction,
         _ => true,
     };
@@ -182,27 +208,30 @@ fn apart<T: Send>(work: impl FnOnce() -> T + Send) -> Option<T> {
     })
 }
 
-/// The text with blanks where these are, so that offsets and lines stay.
-fn blanked(text: &str, ranges: impl Iterator<Item = Range<usize>>) -> String {
-    let mut bytes = text.as_bytes().to_vec();
+/// The text with blanks but for these, so that offsets and lines stay.
+fn only(text: &str, ranges: &[Range<usize>]) -> String {
+    let mut bytes: Vec<u8> = text.bytes().map(|byte| if byte == b'\n' { byte } else { b' ' }).collect();
     for range in ranges {
-        for byte in bytes.get_mut(range).unwrap_or_default().iter_mut().filter(|byte| **byte != b'\n') {
-            *byte = b' ';
+        if let (Some(to), Some(from)) = (bytes.get_mut(range.clone()), text.as_bytes().get(range.clone())) {
+            to.copy_from_slice(from);
+        }
+        // A blank, a comment or the semicolon itself comes after a statement.
+        if let Some(end) = bytes.get_mut(range.end) {
+            *end = b';';
         }
     }
-    // Whole statements are blanked, so that no letter is cut.
+    // Whole statements are kept, so that no letter is cut.
     String::from_utf8(bytes).unwrap_or_default()
 }
 
-fn violations(text: String, ranges: &[Range<usize>], rules: Vec<Rule>, in_transaction: bool) -> Vec<Found> {
+fn violations(script: &Script, pieces: &[&Piece<'_>], rules: &[Rule]) -> Vec<Found> {
     // What is not PostgreSQL's would spoil what comes after it.
-    let is_foreign = |range: &&Range<usize>| {
-        text.get((*range).clone()).is_none_or(|statement| !SourceFile::parse(statement).errors().is_empty())
-    };
-    let text = blanked(&text, ranges.iter().filter(is_foreign).cloned());
+    let is_ours = |piece: &&&Piece<'_>| SourceFile::parse(piece.text).errors().is_empty();
+    let ranges: Vec<Range<usize>> = pieces.iter().filter(is_ours).map(|piece| piece.range()).collect();
+    let text = only(&script.text, &ranges);
     let parsed = SourceFile::parse(&text);
-    let mut linter = Linter::from(rules);
-    linter.settings.assume_in_transaction = in_transaction;
+    let mut linter = Linter::from(rules.to_vec());
+    linter.settings.assume_in_transaction = script.transaction;
     linter
         .lint(&parsed, &text)
         .into_iter()

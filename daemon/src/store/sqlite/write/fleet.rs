@@ -15,10 +15,19 @@ const STEP: &str = "the step";
 
 pub(super) async fn op(connection: &mut SqliteConnection, op: &FleetOp) -> Done {
     match op {
-        FleetOp::Migrations { rows: all } => {
-            run(connection, MIGRATION, PUT_MIGRATIONS, rows(all)?, None).await
+        FleetOp::Migrations { rows: all, after, until } => {
+            let all = rows(all)?;
+            query(FORGET_MIGRATIONS)
+                .bind(&all)
+                .bind(i64::from(*after))
+                .bind(i64::from(*until))
+                .execute(&mut *connection)
+                .await
+                .map_err(failed(MIGRATION))?;
+            run(connection, MIGRATION, PUT_MIGRATIONS, all, None).await
         }
-        FleetOp::Pin { versions, at } => run(connection, MIGRATION, PIN, rows(versions)?, Some(*at)).await,
+        FleetOp::Texts { rows: all } => run(connection, MIGRATION, PUT_TEXTS, rows(all)?, None).await,
+        FleetOp::Pin { rows: all, at } => run(connection, MIGRATION, PIN, rows(all)?, Some(*at)).await,
         FleetOp::Instances { rows: all } => {
             let all = rows(&all.iter().map(new).collect::<Vec<_>>())?;
             run(connection, STEP, FORGET_STEPS_OF_MOVED, all.clone(), None).await?;
@@ -185,8 +194,23 @@ const PUT_MIGRATIONS: &str =
             recorded_at = excluded.recorded_at
       WHERE fleet_migrations.pinned_at IS NULL OR fleet_migrations.checksum = excluded.checksum";
 
-const PIN: &str = "UPDATE fleet_migrations SET pinned_at = $2
-      WHERE pinned_at IS NULL AND version IN (SELECT value FROM json_each($1))";
+const FORGET_MIGRATIONS: &str = "DELETE FROM fleet_migrations
+      WHERE pinned_at IS NULL AND version > $2 AND version <= $3
+        AND version NOT IN (SELECT value->>'$.version' FROM json_each($1))";
+
+const PUT_TEXTS: &str = "INSERT INTO fleet_texts (digest, version, id, checksum, files, recorded_at)
+     SELECT value->>'$.digest', value->>'$.version', value->>'$.id', value->>'$.checksum', value->>'$.files',
+            value->>'$.recorded_at'
+       FROM json_each($1) WHERE true ON CONFLICT DO NOTHING";
+
+// A way down that was written since the plan stays.
+const PIN: &str = "INSERT INTO fleet_migrations (version, id, checksum, files, recorded_at, pinned_at)
+     SELECT value->>'$.version', value->>'$.id', value->>'$.checksum', value->>'$.files', value->>'$.recorded_at', $2
+       FROM json_each($1) WHERE true
+     ON CONFLICT (version) DO UPDATE SET pinned_at = excluded.pinned_at, id = excluded.id, checksum = excluded.checksum,
+            files = CASE WHEN fleet_migrations.id = excluded.id AND fleet_migrations.checksum = excluded.checksum
+                         THEN fleet_migrations.files ELSE excluded.files END
+      WHERE fleet_migrations.pinned_at IS NULL";
 
 const FORGET_STEPS_OF_MOVED: &str = "DELETE FROM fleet_steps WHERE tenant_id IN
         (SELECT i.tenant_id FROM json_each($1) AS want CROSS JOIN fleet_instances AS i

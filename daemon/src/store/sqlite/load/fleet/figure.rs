@@ -125,6 +125,19 @@ pub(super) async fn common_schema(store: &Sqlite, driver: DriverKind, version: u
         .map_err(unavailable(DOING))
 }
 
+pub(super) async fn drivers(store: &Sqlite) -> Read<Vec<DriverKind>> {
+    let words: Vec<String> = query_scalar(
+        "SELECT DISTINCT driver FROM fleet_instances INDEXED BY fleet_instances_version ORDER BY driver",
+    )
+    .fetch_all(&store.readers)
+    .await
+    .map_err(unavailable(DOING))?;
+    words
+        .iter()
+        .map(|word| DriverKind::from_word(word).ok_or_else(|| corrupt("kind of database", word)))
+        .collect()
+}
+
 // Two ranges of the index instead of all rows but one key's.
 pub(super) const OTHER_KEY: &str = "SELECT (SELECT count(*) FROM fleet_instances WHERE key_id < $1)
           + (SELECT count(*) FROM fleet_instances WHERE key_id > $1)";

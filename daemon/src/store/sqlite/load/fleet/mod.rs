@@ -15,8 +15,8 @@ use cutover_shared::window::Window;
 use super::{Read, array, corrupt, small, unsigned};
 use crate::store::sqlite::{Sqlite, unavailable, window};
 use crate::store::{
-    FailureRow, FleetFigures, FleetRead, InstanceFilter, InstanceRow, InstanceStanding, MigrationRow, Select,
-    StepRow,
+    FailureRow, FleetFigures, FleetRead, InstanceFilter, InstanceRow, InstanceStanding, MigrationMark,
+    MigrationRow, MigrationText, Select, StepRow,
 };
 
 const DOING: &str = "reading the fleet";
@@ -25,6 +25,14 @@ const DOING: &str = "reading the fleet";
 impl FleetRead for Sqlite {
     async fn fleet_migrations(&self) -> Read<Vec<MigrationRow>> {
         step::migrations(self).await
+    }
+
+    async fn fleet_marks(&self) -> Read<Vec<MigrationMark>> {
+        step::marks(self).await
+    }
+
+    async fn fleet_texts(&self, digests: &[String]) -> Read<Vec<MigrationText>> {
+        step::texts(self, digests).await
     }
 
     async fn fleet_instances(
@@ -95,6 +103,10 @@ impl FleetRead for Sqlite {
 
     async fn fleet_common_schema(&self, driver: DriverKind, version: u32) -> Read<Option<String>> {
         figure::common_schema(self, driver, version).await
+    }
+
+    async fn fleet_drivers(&self) -> Read<Vec<DriverKind>> {
+        figure::drivers(self).await
     }
 
     async fn fleet_other_key(&self, key: &str) -> Read<u64> {

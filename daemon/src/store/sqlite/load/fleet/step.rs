@@ -7,7 +7,7 @@ use sqlx::{Row as _, query};
 
 use super::{DOING, Read, array, corrupt, small};
 use crate::store::sqlite::{Sqlite, unavailable};
-use crate::store::{MigrationRow, StepRow};
+use crate::store::{MigrationMark, MigrationRow, MigrationText, StepRow};
 
 pub(super) async fn migrations(store: &Sqlite) -> Read<Vec<MigrationRow>> {
     let rows = query("SELECT * FROM fleet_migrations ORDER BY version")
@@ -26,6 +26,42 @@ fn migration(row: &SqliteRow) -> Result<MigrationRow, sqlx::Error> {
         recorded_at: row.try_get("recorded_at")?,
         pinned_at: row.try_get("pinned_at")?,
     })
+}
+
+pub(super) async fn marks(store: &Sqlite) -> Read<Vec<MigrationMark>> {
+    let rows = query("SELECT version, id, checksum, pinned_at FROM fleet_migrations ORDER BY version")
+        .fetch_all(&store.readers)
+        .await
+        .map_err(unavailable(DOING))?;
+    let mark = |row: &SqliteRow| {
+        Ok(MigrationMark {
+            version: small(row, "version")?,
+            id: row.try_get("id")?,
+            checksum: row.try_get("checksum")?,
+            pinned_at: row.try_get("pinned_at")?,
+        })
+    };
+    rows.iter().map(mark).collect::<Result<_, _>>().map_err(unavailable(DOING))
+}
+
+pub(super) async fn texts(store: &Sqlite, digests: &[String]) -> Read<Vec<MigrationText>> {
+    let rows =
+        query("SELECT t.* FROM json_each($1) AS want CROSS JOIN fleet_texts AS t ON t.digest = want.value")
+            .bind(array(digests)?)
+            .fetch_all(&store.readers)
+            .await
+            .map_err(unavailable(DOING))?;
+    let text = |row: &SqliteRow| {
+        Ok(MigrationText {
+            digest: row.try_get("digest")?,
+            version: small(row, "version")?,
+            id: row.try_get("id")?,
+            checksum: row.try_get("checksum")?,
+            files: row.try_get("files")?,
+            recorded_at: row.try_get("recorded_at")?,
+        })
+    };
+    rows.iter().map(text).collect::<Result<_, _>>().map_err(unavailable(DOING))
 }
 
 pub(super) const STEPS: &str =

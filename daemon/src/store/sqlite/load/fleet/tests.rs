@@ -70,12 +70,52 @@ async fn migrations_are_replaced_until_they_were_run() {
         recorded_at: 1,
         pinned_at: None,
     };
-    write(&db, FleetOp::Migrations { rows: vec![row(2, "a"), row(1, "a")] }).await;
-    write(&db, FleetOp::Pin { versions: vec![1, 9], at: 7 }).await;
-    write(&db, FleetOp::Pin { versions: vec![1], at: 8 }).await;
-    write(&db, FleetOp::Migrations { rows: vec![row(1, "b"), row(2, "b")] }).await;
-    let pinned = MigrationRow { pinned_at: Some(7), ..row(1, "a") };
-    assert_eq!(db.fleet_migrations().await.unwrap(), [pinned, row(2, "b")]);
+    let put = |rows| FleetOp::Migrations { rows, after: 0, until: 8 };
+    write(&db, put(vec![row(2, "a"), row(1, "a"), row(4, "a"), row(9, "a")])).await;
+    write(&db, FleetOp::Pin { rows: vec![row(1, "a"), row(3, "a")], at: 7 }).await;
+    // A version that was run keeps its text; of one that was not, the text that is run is the one.
+    write(&db, FleetOp::Pin { rows: vec![row(1, "b"), row(9, "b")], at: 8 }).await;
+    // What is gone is forgotten, where it was never run and the question was of it.
+    write(&db, put(vec![row(1, "b"), row(2, "b")])).await;
+    let pinned = |version, text, at| MigrationRow { pinned_at: Some(at), ..row(version, text) };
+    let all = [pinned(1, "a", 7), row(2, "b"), pinned(3, "a", 7), pinned(9, "b", 8)];
+    assert_eq!(db.fleet_migrations().await.unwrap(), all);
+    let marks = all.map(|row| MigrationMark {
+        version: row.version,
+        id: row.id,
+        checksum: row.checksum,
+        pinned_at: row.pinned_at,
+    });
+    assert_eq!(db.fleet_marks().await.unwrap(), marks);
+    write(&db, put(vec![])).await;
+    assert_eq!(db.fleet_marks().await.unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn a_pin_keeps_the_way_down_that_was_written_since() {
+    let (_dir, db) = store().await;
+    let row = |checksum: &str, files: &str| MigrationRow {
+        version: 1,
+        id: "0001_m".to_owned(),
+        checksum: checksum.to_owned(),
+        files: files.to_owned(),
+        recorded_at: 1,
+        pinned_at: None,
+    };
+    write(&db, FleetOp::Migrations { rows: vec![row("a", "with a down")], after: 0, until: u32::MAX }).await;
+    write(&db, FleetOp::Pin { rows: vec![row("a", "without")], at: 7 }).await;
+    let pinned = MigrationRow { pinned_at: Some(7), ..row("a", "with a down") };
+    assert_eq!(db.fleet_migrations().await.unwrap(), [pinned]);
+    let text = |digest: &str| MigrationText {
+        digest: digest.to_owned(),
+        version: 1,
+        id: "0001_m".to_owned(),
+        checksum: "a".to_owned(),
+        files: "[]".to_owned(),
+        recorded_at: 5,
+    };
+    write(&db, FleetOp::Texts { rows: vec![text("x"), text("y"), text("x")] }).await;
+    assert_eq!(db.fleet_texts(&["y".to_owned(), "z".to_owned()]).await.unwrap(), [text("y")]);
 }
 
 #[tokio::test]

@@ -152,7 +152,11 @@ async fn store(all: &[One]) -> (tempfile::TempDir, Db) {
     let steps: Vec<StepRow> = all.iter().flat_map(|one| one.steps.clone()).collect();
     let running = |row: &StepRow| StepRow { status: StepStatus::Running, ..row.clone() };
     let unit = Unit::new()
-        .with(FleetOp::Migrations { rows: vec![migration(1), migration(3), migration(4)] })
+        .with(FleetOp::Migrations {
+            rows: vec![migration(1), migration(3), migration(4)],
+            after: 0,
+            until: 9,
+        })
         .with(FleetOp::Instances { rows: all.iter().map(before).collect() })
         .with(FleetOp::Instances { rows: all.iter().map(|one| one.row.clone()).collect() })
         .with(FleetOp::Observe { rows: observed })
