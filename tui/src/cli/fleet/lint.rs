@@ -40,7 +40,7 @@ pub(super) async fn run(args: Args, session: &mut Session<'_>) -> Verdict {
             "mend them and lint again",
         );
         let lines = found.iter().flat_map(lines).collect();
-        return Err(Failure::Settings { lines, mistakes: json!(found), error });
+        return Err(Failure::Settings { lines, mistakes: Box::new(json!(found)), error });
     }
     session.out.answer(&json!({ "findings": found }), |style| text(&found, style))?;
     Ok(if found.is_empty() { Outcome::Done } else { Outcome::Found })
