@@ -16,7 +16,7 @@ pub(crate) enum Failure {
     /// `hint` is the caller's: not every verb can leave bad rows out.
     Upload { file: String, bad: Vec<BadRow>, bad_count: u64, hint: &'static str },
     /// Mistakes, each with its place: in the console's settings, in migrations. `mistakes` is what `--json` has of them.
-    Settings { lines: Vec<String>, mistakes: serde_json::Value, error: RpcError },
+    Settings { lines: Vec<String>, mistakes: Box<serde_json::Value>, error: RpcError },
     /// The arguments make no sense; the parser's own words, already laid out.
     Arguments { text: String, message: String, hint: String },
 }
@@ -100,7 +100,7 @@ impl Failure {
             object["bad_count"] = serde_json::json!(bad_count);
         }
         if let Self::Settings { mistakes, .. } = self {
-            object["mistakes"] = mistakes.clone();
+            object["mistakes"] = (**mistakes).clone();
         }
         serde_json::json!({ "error": object })
     }

@@ -205,7 +205,7 @@ fn mistakes(errors: &[SettingsError]) -> Failure {
         n => format!("the console's settings have {n} mistakes"),
     };
     Failure::Settings {
-        mistakes: serde_json::json!(lines),
+        mistakes: Box::new(serde_json::json!(lines)),
         lines,
         error: cutover_shared::error::RpcError::new(
             ErrorCode::Usage,

@@ -49,7 +49,7 @@ pub(super) async fn run(args: Args, session: &mut Session<'_>) -> Verdict {
             "mend them and lint again",
         );
         let lines = found.iter().flat_map(lines).collect();
-        return Err(Failure::Settings { lines, mistakes: json!(found), error });
+        return Err(Failure::Settings { lines, mistakes: Box::new(json!(found)), error });
     }
     let report = LintReport { findings: found, left_out };
     session.out.answer(&json!(report), |style| text(&report, style))?;
