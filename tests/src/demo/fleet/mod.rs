@@ -339,7 +339,7 @@ impl Play {
     /// Shows a plan being made, and what it is.
     async fn plan(&mut self, args: &[&str]) -> Result<RunView, DemoError> {
         self.stage.show(&[0], args).await?;
-        let run = self.status().await?.run.filter(|run| run.state == RunState::Planned);
+        let run = self.status().await?.plan.filter(|run| run.state == RunState::Planned);
         run.map(|run| *run).ok_or_else(|| DemoError::Check("no plan was made".to_owned()))
     }
 
