@@ -44,8 +44,13 @@ struct House {
 }
 
 async fn house(settings: Settings) -> House {
+    house_with(settings, Faults::none()).await
+}
+
+/// `faults`: of the store.
+async fn house_with(settings: Settings, faults: Faults) -> House {
     let dir = tempfile::tempdir().unwrap();
-    let db = open(&format!("sqlite:{}/cutover.db", dir.path().display()), Faults::none()).await.unwrap();
+    let db = open(&format!("sqlite:{}/cutover.db", dir.path().display()), faults).await.unwrap();
     let clock = Clock::manual(1_000_000_000);
     let seal = Seal::new(vec![("k1".to_owned(), key(1))]).unwrap();
     let inner = inner(&db, &clock, seal, settings);
@@ -424,14 +429,26 @@ async fn a_credential_that_is_replaced_in_an_outage_is_asked_anew() {
 
 #[tokio::test]
 async fn what_was_sealed_before_a_rotation_and_stored_after_it_is_sealed_again() {
-    let house = house(sample()).await;
+    let gate = Arc::new(tokio::sync::Mutex::new(()));
+    let door = gate.clone();
+    let faults = Faults::with(Arc::new(move |point| {
+        let door = door.clone();
+        Box::pin(async move {
+            if point == "store.commit.before" {
+                drop(door.lock().await);
+            }
+        })
+    }));
+    let house = house_with(sample(), faults).await;
     let instances = &house.instances;
     let rows = [postgres("late", "x")];
     let ada = who();
+    let shut = gate.lock().await;
     let mut adding = Box::pin(instances.add(&rows, false, &ada));
     assert!(futures::poll!(&mut adding).is_pending(), "it is sealed, and the store is asked");
     house.inner.seal.add("k2".to_owned(), key(2)).unwrap();
     assert_eq!(instances.reseal().await.unwrap(), (0, 0));
+    drop(shut);
     adding.await.unwrap();
     assert_eq!(house.row("late").await.key_id, "k1");
     // Nobody rotates again: it is this that begins another pass.

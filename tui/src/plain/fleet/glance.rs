@@ -104,9 +104,12 @@ fn of_plan(plan: &RunView, now: i64) -> Option<Headline> {
         RunState::Approved => String::new(),
         _ => return None,
     };
-    let steps = number(plan.progress.counts.total());
+    let steps = match plan.progress.counts.total() {
+        1 => "1 step".to_owned(),
+        many => format!("{} steps", number(many)),
+    };
     let word = if approve.is_empty() { "approved" } else { "planned" };
-    let mut line = line(word, format!("a plan of {} waits: {steps} steps", plan.scope), Tone::Plain);
+    let mut line = line(word, format!("a plan of {} waits: {steps}", plan.scope), Tone::Plain);
     line.next = Some(format!("`cutover fleet apply {}{approve}`", plan.id));
     Some(line)
 }
