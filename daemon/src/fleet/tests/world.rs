@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use cutover_shared::fleet::{DriverKind, FleetScope, InstanceState};
+use cutover_shared::fleet::{DriverKind, FleetScope};
 use cutover_shared::ids::TenantId;
 use cutover_shared::run::RunView;
 use secrecy::{SecretBox, SecretString};
@@ -26,6 +26,7 @@ use crate::fleet::settings::{Settings, sample};
 use crate::fleet::wave::Waves;
 use crate::run::{Brake, Engine, EngineSettings, OpenGate};
 use crate::seal::Seal;
+use crate::store::sample::instance;
 use crate::store::{Db, FleetOp, InstanceFilter, InstanceRow, Lane, Unit, open};
 
 pub(super) fn ana() -> Who {
@@ -196,25 +197,12 @@ fn row(life: &Life, at: usize, driver: DriverKind, url: &str) -> InstanceRow {
     let secret = SecretString::from(url.to_owned());
     let key = (driver == DriverKind::Http).then(|| SecretString::from("planted"));
     InstanceRow {
-        tenant: tenant(at),
-        external_user: None,
         driver,
         place: url.to_owned(),
         host: "local".to_owned(),
         server: "local".to_owned(),
         sealed: credential::close(&life.fleet.inner.seal, &tenant(at), &secret, key.as_ref()).unwrap(),
-        key_id: "k1".to_owned(),
-        from_application: false,
-        state: InstanceState::New,
-        reason: None,
-        version: 0,
-        expected_schema: None,
-        seen_schema: None,
-        drift: None,
-        place_in_waves: place(at),
-        checked_at: None,
-        notified_at: None,
-        added_at: 1,
+        ..instance(tenant(at).as_str(), place(at))
     }
 }
 

@@ -12,8 +12,7 @@ use crate::clock::Clock;
 use crate::faults::Faults;
 use crate::store::sample::{instance, step};
 use crate::store::{
-    Db, Expected, FleetOp, Holds, ItemChange, Lane, NewItem, NewRun, Observation, Op, RunOp, RunPatch, Unit,
-    open,
+    Db, Expected, FleetOp, ItemChange, Lane, NewItem, NewRun, Observation, Op, RunOp, RunPatch, Unit, open,
 };
 
 async fn store() -> (tempfile::TempDir, Db) {
@@ -40,17 +39,7 @@ async fn standing(db: &Db, target: u32) -> Vec<(String, StepStatus, Option<u32>)
 }
 
 fn seen(tenant: &str) -> Observation {
-    Observation {
-        tenant: tenant.into(),
-        state: InstanceState::Connected,
-        reason: None,
-        version: None,
-        seen_schema: None,
-        expected: Expected::AsBefore,
-        drift: None,
-        holds: Holds::Always,
-        at: 50,
-    }
+    Observation::connected(tenant.into(), 50)
 }
 
 fn failed(tenant: &str, version: u32, group: &str) -> StepRow {
