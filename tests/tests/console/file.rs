@@ -56,10 +56,13 @@ async fn a_recording_ends_with_what_was_seen_and_holds_no_secret() {
         console.press(&[key]).await;
         console.says("connected").await;
     }
-    console.says("This repository").await;
-    let seen = console.terminal.screen_text();
+    // All that comes has come: what comes after the last frame is recorded and was never seen.
+    for part in ["mode off", "1-8 of 40", "enter shows more", "r rollback"] {
+        console.says(part).await;
+    }
     let (ended, text) = console.quit().await;
     assert_eq!(ended, Ended::Code(0), "{text}");
+    let seen = last_screen(&console.terminal.raw_output());
     let said = desk.stage.say(&[0], &["replay", &place, "--print"]).await;
     assert_eq!(said.stdout.trim_end(), seen.trim_end());
     let recorded = std::fs::read_to_string(&file).unwrap();
@@ -68,4 +71,14 @@ async fn a_recording_ends_with_what_was_seen_and_holds_no_secret() {
     let output = String::from_utf8_lossy(&console.terminal.raw_output()).into_owned();
     let found = search(&desk.stage.catalog, desk.stage.sim.private_key_pem(), &output, &[&file]).unwrap();
     assert_eq!(found.into_iter().map(|found| found.place).collect::<Vec<_>>(), [""; 0]);
+}
+
+/// What stood on the alternate screen when it was left. A look at the terminal meanwhile may find half a frame.
+fn last_screen(output: &[u8]) -> String {
+    const LEAVE: &[u8] = b"\x1b[?1049l";
+    let end = output.windows(LEAVE.len()).rposition(|bytes| bytes == LEAVE).unwrap();
+    let mut parser = vt100::Parser::new(24, 80, 0);
+    parser.process(&output[..end]);
+    let rows: Vec<String> = parser.screen().rows(0, 80).map(|row| row.trim_end().to_owned()).collect();
+    rows.join("\n")
 }

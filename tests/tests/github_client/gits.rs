@@ -278,6 +278,11 @@ async fn a_kill_while_the_intent_is_written_takes_arm_and_credential_back() {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_tenant_comes_to_what_another_holds_and_nobody_to_what_is_over() {
     let bench = Bench::at(Stage::Complete).await;
+    // More than lies between an archive's writer and its reader: a writer that nobody reads from has to wait.
+    let first = bench.clone("p-mapped", None).await.unwrap();
+    let large = bench.push_of(&first.commit_sha, &"large ".repeat(64 << 10), "op-0");
+    bench.gits.push(&large).await.unwrap();
+    bench.gits.release(&first.sandbox, None).await.unwrap();
     let view = bench.clone("p-mapped", None).await.unwrap();
     let other = TenantId::from("t2");
     let unknown = Err(GitsError::Unknown("such sandbox"));
@@ -289,7 +294,7 @@ async fn no_tenant_comes_to_what_another_holds_and_nobody_to_what_is_over() {
     assert_eq!(bench.gits.clone_repository(&ask).await.unwrap_err(), GitsError::Unknown("such project"));
     let push = PushAsk { place: within, ..bench.push_of(&view.commit_sha, "x", "op-1") };
     assert_eq!(bench.gits.push(&push).await.unwrap_err(), GitsError::Unknown("such project"));
-    assert_eq!(bench.pushes(), 0);
+    assert_eq!(bench.pushes(), 1);
 
     // The owner's it still is; while it is read nobody works with it, and who lets go of the reader holds nobody.
     let owner = TenantId::from("t1");
