@@ -13,6 +13,7 @@ use super::chain::{Now, now};
 use super::driver::{Ledger, Session, StepAsk};
 use super::item::{fleet_item, way};
 use super::kind::Inner;
+use super::limit;
 use super::migration::{Migration, Step};
 use super::observe::is_ours;
 use super::runner::times;
@@ -87,7 +88,7 @@ impl Inner {
         if asked.iter().all(Result::is_err) {
             return asked.into_iter().filter_map(Result::err).collect();
         }
-        let _place = self.limits.place(&row.host, &row.server).await;
+        let _place = self.limits.place(&row.host, limit::server(row.driver, &row.server)).await;
         // Where it opens, nothing of a dead daemon is under way there any more.
         let mut session = self.open_to_migrate(&row).await;
         let mut answers = Vec::with_capacity(says.len());

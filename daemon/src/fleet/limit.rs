@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use cutover_shared::fleet::DriverKind;
 use tokio::sync::Notify;
 
 use super::settings::Settings;
@@ -13,6 +14,11 @@ pub struct Most {
     pub all: usize,
     pub host: usize,
     pub server: usize,
+}
+
+/// The server that a database shares with others. A file is on none: its host's limit is its own.
+pub fn server(driver: DriverKind, name: &str) -> Option<&str> {
+    (driver != DriverKind::Sqlite).then_some(name)
 }
 
 #[derive(Debug, Default)]
@@ -27,8 +33,8 @@ impl Now {
         self.hosts.get(host).copied().unwrap_or(0)
     }
 
-    fn of_server(&self, server: &str) -> usize {
-        self.servers.get(server).copied().unwrap_or(0)
+    fn of_server(&self, server: Option<&str>) -> usize {
+        server.and_then(|server| self.servers.get(server)).copied().unwrap_or(0)
     }
 }
 
@@ -55,7 +61,7 @@ impl State {
 #[derive(Debug)]
 pub struct Ticket {
     host: String,
-    server: String,
+    server: Option<String>,
     state: Arc<State>,
 }
 
@@ -72,7 +78,7 @@ impl Limits {
     }
 
     /// A place, as soon as there is one. Whoever has a place must not wait for a second.
-    pub async fn place(&self, host: &str, server: &str) -> Ticket {
+    pub async fn place(&self, host: &str, server: Option<&str>) -> Ticket {
         loop {
             let mut freed = std::pin::pin!(self.state.freed.notified());
             // From here on nothing that is freed is missed.
@@ -85,13 +91,13 @@ impl Limits {
     }
 
     /// Whether it is the host or the server that has no place, and not all together.
-    pub fn is_full(&self, host: &str, server: &str) -> bool {
+    pub fn is_full(&self, host: &str, server: Option<&str>) -> bool {
         let now = self.state.now();
         now.of_host(host) >= self.most.host || now.of_server(server) >= self.most.server
     }
 
     /// A place, if there is one.
-    pub fn admit(&self, host: &str, server: &str) -> Option<Ticket> {
+    pub fn admit(&self, host: &str, server: Option<&str>) -> Option<Ticket> {
         let mut now = self.state.now();
         let has_room = now.all < self.most.all
             && now.of_host(host) < self.most.host
@@ -101,8 +107,11 @@ impl Limits {
         }
         now.all += 1;
         *now.hosts.entry(host.to_owned()).or_default() += 1;
-        *now.servers.entry(server.to_owned()).or_default() += 1;
-        Some(Ticket { host: host.to_owned(), server: server.to_owned(), state: self.state.clone() })
+        if let Some(server) = server {
+            *now.servers.entry(server.to_owned()).or_default() += 1;
+        }
+        let server = server.map(str::to_owned);
+        Some(Ticket { host: host.to_owned(), server, state: self.state.clone() })
     }
 }
 
@@ -119,7 +128,9 @@ impl Drop for Ticket {
             }
         };
         less(&mut now.hosts, &self.host);
-        less(&mut now.servers, &self.server);
+        if let Some(server) = &self.server {
+            less(&mut now.servers, server);
+        }
         drop(now);
         self.state.freed.notify_waiters();
     }
@@ -134,14 +145,14 @@ mod tests {
     #[tokio::test]
     async fn whoever_waits_gets_the_place_that_is_freed() {
         let limits = Limits::new(Most { all: 2, host: 2, server: 1 });
-        let held = limits.admit("h", "h:1").unwrap();
-        assert!(limits.is_full("h", "h:1") && !limits.is_full("h", "h:2"));
+        let held = limits.admit("h", Some("h:1")).unwrap();
+        assert!(limits.is_full("h", Some("h:1")) && !limits.is_full("h", Some("h:2")));
         let waiting = limits.clone();
-        let mut waits = Box::pin(async move { waiting.place("h", "h:1").await });
+        let mut waits = Box::pin(async move { waiting.place("h", Some("h:1")).await });
         assert!(futures::poll!(&mut waits).is_pending());
         drop(held);
         drop(waits.await);
-        assert!(!limits.is_full("h", "h:1"));
+        assert!(!limits.is_full("h", Some("h:1")));
     }
 
     proptest! {
@@ -161,8 +172,10 @@ mod tests {
                     (held.len(), held.iter().filter(|x| x.0 == h).count(), held.iter().filter(|x| (x.0, x.1) == (h, s)).count())
                 };
                 let (in_all, of_host, of_server) = on(&held);
-                let has_room = in_all < all && of_host < host && of_server < server;
-                match limits.admit(&h.to_string(), &format!("{h}:{s}")) {
+                // The first of each host is no server.
+                let has_room = in_all < all && of_host < host && (s == 0 || of_server < server);
+                let name = format!("{h}:{s}");
+                match limits.admit(&h.to_string(), (s > 0).then_some(name.as_str())) {
                     Some(ticket) => {
                         prop_assert!(has_room);
                         held.push((h, s, ticket));

@@ -4,6 +4,7 @@ use cutover_shared::fleet::DriverKind;
 
 use super::driver::{Purpose, Schema, StepError};
 use super::kind::Inner;
+use super::limit;
 use super::schema::difference;
 use crate::run::KindError;
 use crate::store::{Expected, FleetOp, Holds, InstanceRow, Observation, Op};
@@ -29,7 +30,7 @@ impl Inner {
     /// Connects, reads the ledger and, where it is asked for, the schema; changes nothing.
     pub(super) async fn observe(&self, row: &InstanceRow, with_schema: bool) -> Result<Seen, KindError> {
         let looked = async {
-            let _place = self.looks.place(&row.host, &row.server).await;
+            let _place = self.looks.place(&row.host, limit::server(row.driver, &row.server)).await;
             let mut session = self.open(row, Purpose::Look).await?;
             let ledger = session.ledger().clone();
             let schema = if with_schema { Some(session.schema().await) } else { None };

@@ -49,7 +49,7 @@ pub(super) async fn pass(
     let (words, heard) = mpsc::channel(UNIT_ROWS);
     let mut course = Course {
         desk: Desk { inner, row, plan, direction, pass },
-        feed: Feed::new(inner, row, kind, direction),
+        feed: Some(Feed::new(inner, row, kind, direction)),
         window: Window::default(),
         ready: VecDeque::new(),
         words,
@@ -106,7 +106,8 @@ struct Desk<'a> {
 
 struct Course<'a> {
     desk: Desk<'a>,
-    feed: Feed<'a>,
+    /// None: it is read from, or has ended.
+    feed: Option<Feed<'a>>,
     window: Window,
     /// Their intents are durable.
     ready: VecDeque<Chain>,
@@ -126,36 +127,67 @@ struct Course<'a> {
     unclear: bool,
 }
 
-type Written<'a> = Option<BoxFuture<'a, Result<(), Halt>>>;
-type Taken<'a> = Option<BoxFuture<'a, Result<Vec<Chain>, Halt>>>;
+/// Something that is asked of the store beside all else.
+type Asked<'a, T> = Option<BoxFuture<'a, Result<T, Halt>>>;
+
+/// What is under way with the store. A free place waits for none of it.
+struct Errands<'a> {
+    writing: Asked<'a, ()>,
+    taking: Asked<'a, Vec<Chain>>,
+    /// With where it goes on; none where it has ended.
+    reading: Asked<'a, (Option<Feed<'a>>, Vec<Chain>)>,
+    /// Whether the run is to stand.
+    looking: Asked<'a, bool>,
+}
+
+impl Errands<'_> {
+    fn is_empty(&self) -> bool {
+        self.writing.is_none() && self.taking.is_none() && self.looking.is_none()
+    }
+}
 
 impl<'a> Course<'a> {
     async fn run(&mut self, mut said: mpsc::Receiver<Word>) -> Result<(), Halt> {
         let mut looked = self.desk.inner.clock.monotonic();
-        let (mut writing, mut taking): (Written<'a>, Taken<'a>) = (None, None);
+        let mut errands = Errands { writing: None, taking: None, reading: None, looking: None };
         loop {
-            self.look(&mut looked).await?;
+            if self.desk.inner.is_held(self.desk.plan.run()) {
+                self.stand(Standing::Moved);
+            }
+            let now = self.desk.inner.clock.monotonic();
+            let is_due =
+                now.saturating_sub(looked) >= LOOK && !matches!(self.standing, Some(Standing::Moved));
+            if is_due && errands.looking.is_none() {
+                looked = now;
+                errands.looking = Some(look(self.desk.clone()).boxed());
+            }
             let mut wait = LOOK;
             if self.standing.is_none() {
                 self.begin();
-                if taking.is_none() {
-                    (taking, wait) = self.take().await?;
+                if self.window.has_room()
+                    && let Some(feed) = self.feed.take()
+                {
+                    errands.reading = Some(read_on(self.desk.clone(), feed).boxed());
+                }
+                if errands.taking.is_none() {
+                    (errands.taking, wait) = self.take();
                 }
             }
             let due = self.heard.due(self.desk.inner.clock.monotonic(), self.under_way == 0);
-            if let Some(due) = due.filter(|_| writing.is_none()) {
+            if let Some(due) = due.filter(|_| errands.writing.is_none()) {
                 wait = wait.min(due);
                 if due.is_zero() {
                     let heard = std::mem::take(&mut self.heard);
                     self.unclear |= heard.unclear;
-                    writing = Some(outcomes(self.desk.clone(), heard).boxed());
+                    errands.writing = Some(outcomes(self.desk.clone(), heard).boxed());
                 }
             }
-            let idle = self.under_way == 0 && writing.is_none() && taking.is_none();
+            let idle = self.under_way == 0 && errands.is_empty();
             if idle && self.standing.is_some() {
                 return put_back(&self.desk, self.ready.drain(..).collect()).await;
             }
-            if idle && self.ready.is_empty() && self.window.is_empty() && self.feed.has_ended() {
+            let is_read = errands.reading.is_none() && self.feed.is_none();
+            if idle && is_read && self.ready.is_empty() && self.window.is_empty() {
                 return Ok(());
             }
             let pass = self.desk.pass.clone();
@@ -167,41 +199,34 @@ impl<'a> Course<'a> {
                         self.hear(word);
                     }
                 }
-                written = on(&mut writing) => {
-                    writing = None;
+                written = on(&mut errands.writing) => {
+                    errands.writing = None;
                     written?;
                 }
-                taken = on(&mut taking) => {
-                    taking = None;
+                taken = on(&mut errands.taking) => {
+                    errands.taking = None;
                     match taken {
                         Ok(chains) => self.ready.extend(chains),
                         Err(Halt::Moved) => self.stand(Standing::Moved),
                         Err(other) => return Err(other),
                     }
                 }
+                read = on(&mut errands.reading) => {
+                    errands.reading = None;
+                    let (feed, chains) = read?;
+                    self.feed = feed;
+                    self.window.add(chains);
+                }
+                is_moved = on(&mut errands.looking) => {
+                    errands.looking = None;
+                    if is_moved? {
+                        self.stand(Standing::Moved);
+                    }
+                }
                 () = pass.freed(), if waits_for_place => {}
                 () = self.desk.inner.clock.sleep(wait) => {}
             }
         }
-    }
-
-    /// Whether the run was told to stand; and its lease goes on.
-    async fn look(&mut self, looked: &mut Duration) -> Result<(), Halt> {
-        let Desk { inner, plan, direction, .. } = &self.desk;
-        if inner.is_held(plan.run()) {
-            self.stand(Standing::Moved);
-            return Ok(());
-        }
-        let now = inner.clock.monotonic();
-        if now.saturating_sub(*looked) < LOOK || matches!(self.standing, Some(Standing::Moved)) {
-            return Ok(());
-        }
-        *looked = now;
-        if inner.row(plan.run()).await?.state != states(*direction).0 {
-            self.stand(Standing::Moved);
-            return Ok(());
-        }
-        Ok(inner.db.write(Lane::Run, Unit::new().with(lease(inner, plan.run()))).await?)
     }
 
     /// The run is to stand now: chains end after what they are at.
@@ -242,21 +267,13 @@ impl<'a> Course<'a> {
     }
 
     /// Writes intents of the next chains; how long to wait before a paced run may take more.
-    async fn take(&mut self) -> Result<(Taken<'a>, Duration), Halt> {
-        while self.window.has_room() && !self.feed.has_ended() {
-            let chains = self.feed.next().await?;
-            let mut again = Again::default();
-            while let Err(error) = self.desk.pass.prepare(&chains).await {
-                again.after(self.desk.inner, self.desk.plan, error).await?;
-            }
-            self.window.add(chains);
-        }
+    fn take(&mut self) -> (Asked<'a, Vec<Chain>>, Duration) {
         let paced = self.desk.row.rate.is_some();
         if let Some(rate) = self.desk.row.rate {
             let elapsed = self.desk.inner.clock.monotonic().saturating_sub(self.start);
             let wait = pace(self.taken, elapsed, rate);
             if !wait.is_zero() {
-                return Ok((None, wait.min(LOOK)));
+                return (None, wait.min(LOOK));
             }
         }
         if self.under_way + self.ready.len() == 0
@@ -271,11 +288,11 @@ impl<'a> Course<'a> {
         let chosen = self.window.take(&self.ready, self.stage, &room);
         if chosen.is_empty() {
             let now = self.desk.inner.clock.monotonic();
-            let reads_on = !self.feed.has_ended() && self.window.put_aside(&self.ready, now);
-            return Ok((None, if reads_on { Duration::ZERO } else { LOOK }));
+            let reads_on = self.feed.is_some() && self.window.put_aside(&self.ready, now);
+            return (None, if reads_on { Duration::ZERO } else { LOOK });
         }
         self.taken += chosen.iter().map(|chain| chain.items.len() as u64).sum::<u64>();
-        Ok((Some(intents(self.desk.clone(), chosen).boxed()), LOOK))
+        (Some(intents(self.desk.clone(), chosen).boxed()), LOOK)
     }
 
     fn hear(&mut self, word: Word) {
@@ -292,6 +309,26 @@ impl<'a> Course<'a> {
         }
         self.heard.take(word, self.desk.inner.clock.monotonic());
     }
+}
+
+/// Whether the run was told to stand; else its lease goes on.
+async fn look(desk: Desk<'_>) -> Result<bool, Halt> {
+    let run = desk.plan.run();
+    if desk.inner.row(run).await?.state != states(desk.direction).0 {
+        return Ok(true);
+    }
+    desk.inner.db.write(Lane::Run, Unit::new().with(lease(desk.inner, run))).await?;
+    Ok(false)
+}
+
+/// The next chains, with what they will need.
+async fn read_on<'a>(desk: Desk<'a>, mut feed: Feed<'a>) -> Result<(Option<Feed<'a>>, Vec<Chain>), Halt> {
+    let chains = feed.next().await?;
+    let mut again = Again::default();
+    while let Err(error) = desk.pass.prepare(&chains).await {
+        again.after(desk.inner, desk.plan, error).await?;
+    }
+    Ok(((!feed.has_ended()).then_some(feed), chains))
 }
 
 /// The end of a future that may not be there; of one that is not, never.

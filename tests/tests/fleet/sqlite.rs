@@ -1,7 +1,9 @@
 //! SQLite files.
 
 use std::path::Path;
+use std::time::Duration;
 
+use cutover_daemon::clock::Clock;
 use cutover_daemon::fleet::driver::{Purpose, StepEnd};
 use cutover_shared::fleet::{DriverKind, ErrorClass, Way};
 use sqlx::sqlite::SqliteConnectOptions;
@@ -158,6 +160,24 @@ async fn a_file_that_somebody_writes_to_is_a_lock_time_out() {
     assert_eq!((error.class, error.is_lock), (ErrorClass::TimeOut, true), "{error}");
     sqlx::raw_sql("ROLLBACK").execute(&mut holder).await.unwrap();
     assert_eq!(Asks::default().up(&mut session, KIND, &five()[0]).await, Ok(StepEnd::Done));
+    session.close().await;
+}
+
+#[tokio::test]
+async fn what_a_script_sets_for_itself_does_not_decide_how_long_the_next_waits_for_a_lock() {
+    let file = file().await;
+    let mut session = open(KIND, &file.path).await;
+    // As long as a new connection waits, so that nothing has to be set for the first.
+    let asks = Asks { lock_timeout: Duration::from_secs(2), ..Asks::default() };
+    let first = sql(1, "PRAGMA busy_timeout = 600000;\nCREATE TABLE a (x);\n", None);
+    assert_eq!(asks.up(&mut session, KIND, &first).await, Ok(StepEnd::Done));
+    let mut holder = connect(&file.path).await;
+    sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut holder).await.unwrap();
+    let second = sql(2, "CREATE TABLE b (x);\n", None);
+    let waiting = asks.up(&mut session, KIND, &second);
+    let error = Clock::system().timeout(Duration::from_secs(60), waiting).await.unwrap().unwrap_err();
+    assert!(error.is_lock, "{error}");
+    sqlx::raw_sql("ROLLBACK").execute(&mut holder).await.unwrap();
     session.close().await;
 }
 

@@ -11,16 +11,18 @@ use super::standing::{Standing, standing};
 const STEPS: usize = 32;
 const BYTES: usize = 256 * 1024;
 
-/// The longest beginning of the steps that can go together: each in a transaction, never begun, with nothing to be asked in between.
+/// The longest beginning of the steps that can go together: one way, each in a transaction, never begun, with nothing to be asked in between.
 pub(super) fn group<'a, 'b>(
     ledger: &Ledger,
     asks: &'a [StepAsk<'b>],
     dialect: Dialect,
 ) -> Vec<(&'a StepAsk<'b>, &'b Script)> {
     let mut bytes = 0;
+    let way = asks.first().map(|ask| ask.way);
     let one = |ask: &'a StepAsk<'b>| match ask.step {
         Step::Sql(script)
             if script.transaction
+                && Some(ask.way) == way
                 && script.chunk.is_none()
                 && script.verify.is_none()
                 && !ask.stop.is_cancelled()

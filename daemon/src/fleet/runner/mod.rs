@@ -23,6 +23,7 @@ use super::book::{self, Note};
 use super::halt::{Tally, halt};
 use super::item::{fleet_item, way};
 use super::kind::Inner;
+use super::limit;
 use super::live::{Asking, Load};
 use super::text::Texts;
 use crate::run::{Chain, Direction, End, Ended, KindError, Pass, Told};
@@ -77,6 +78,12 @@ struct Gate {
     tenant: TenantId,
     /// Nobody is connected to.
     idle: bool,
+}
+
+impl Gate {
+    fn server(&self) -> Option<&str> {
+        limit::server(self.driver, &self.server)
+    }
 }
 
 /// What a pass is to do.
@@ -198,12 +205,12 @@ impl Pass for FleetPass {
                 }
             }
         }
-        self.inner.limits.admit(&gate.host, &gate.server).map(|ticket| Box::new(ticket) as Box<dyn Send>)
+        self.inner.limits.admit(&gate.host, gate.server()).map(|ticket| Box::new(ticket) as Box<dyn Send>)
     }
 
     fn is_held(&self, chain: &Chain) -> bool {
         let Some(gate) = self.gate(&chain.key).filter(|gate| !gate.idle) else { return false };
-        self.inner.limits.is_full(&gate.host, &gate.server) || self.inner.live.is_busy(&gate.server)
+        self.inner.limits.is_full(&gate.host, gate.server()) || self.inner.live.is_busy(&gate.server)
     }
 
     async fn freed(&self) {

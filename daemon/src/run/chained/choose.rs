@@ -7,7 +7,7 @@ use crate::store::UNIT_ROWS;
 
 /// Chains of one lane that are ready, at the most. A lane is filled up again once half of them have begun: a unit for each place that
 /// becomes free would cost a wait for the disk and a record each.
-pub(super) const LANE: usize = 32;
+pub(super) const LANE: usize = 128;
 
 /// Chains whose intents are durable and which wait for a place, at the most: after a crash each of them is asked about. Those that wait
 /// for their lane alone do not count, or a few that stand still would hold up all others.

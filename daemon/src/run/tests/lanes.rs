@@ -27,6 +27,9 @@ struct State {
     /// So many questions are not answered yet.
     silent_pass: u32,
     silent_prepare: u32,
+    /// From the second question on, none is answered before this is taken back.
+    holds_prepare: bool,
+    prepared: u32,
     /// No end is told, and nothing is answered about it.
     silent: bool,
     asked: u32,
@@ -132,6 +135,11 @@ impl Chained for Toy {
 #[async_trait]
 impl Pass for Toy {
     async fn prepare(&self, _: &[Chain]) -> Result<(), KindError> {
+        let prepared = self.with(|state| {
+            state.prepared += 1;
+            state.prepared
+        });
+        self.until(|state| prepared < 2 || !state.holds_prepare).await;
         self.with(|state| one_less(&mut state.silent_prepare))
     }
     fn admit(&self, chain: &Chain) -> Option<Box<dyn Send>> {
@@ -225,6 +233,21 @@ async fn a_kind_that_does_not_answer_once_does_not_pause_the_run() {
     let run = going(&engine, keys(4), None).await;
     let done = engine.ended(&run.id).await;
     assert_eq!(done.state, RunState::Done, "{:?}", done.reason);
+}
+
+#[tokio::test]
+async fn chains_go_while_the_next_are_still_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let toy = Toy::default();
+    toy.with(|state| state.holds_prepare = true);
+    let (_, engine) = life(dir.path(), &toy, Clock::system()).await;
+    let run = going(&engine, keys(700), None).await;
+    // A page of items; of the last one more may follow.
+    toy.until(|state| state.done.len() == 499 && state.prepared == 2).await;
+    toy.with(|state| state.holds_prepare = false);
+    toy.0.1.notify_waiters();
+    let done = engine.ended(&run.id).await;
+    assert_eq!((done.state, done.progress.counts.done), (RunState::Done, 703), "{:?}", done.reason);
 }
 
 #[tokio::test]

@@ -198,7 +198,7 @@ pub(super) async fn sessions(
                     step,
                     way: Way::Up,
                     timeout: Duration::from_secs(60),
-                    lock_timeout: Duration::from_secs(5),
+                    lock_timeout: Duration::from_secs(2),
                     stop: &stop,
                     faults: &faults,
                 })

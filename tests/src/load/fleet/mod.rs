@@ -140,7 +140,7 @@ impl Bench<'_> {
         self.settle().await;
         let said = match (arm, &self.sqlx) {
             (Arm::Product, _) => best.product(self.product(DriverKind::Postgres, &tenants).await?),
-            (Arm::Sessions, _) => best.sessions(arms::sessions(DriverKind::Postgres, &tenants, 8).await?),
+            (Arm::Sessions, _) => best.sessions(arms::sessions(DriverKind::Postgres, &tenants, 16).await?),
             (Arm::Sqlx(parallel), Some(program)) => {
                 let source = peers::source(&self.load.folder)?;
                 let first = peers::migrate(program, source.path(), &tenants, parallel)?;
@@ -171,7 +171,7 @@ impl Bench<'_> {
         self.settle().await;
         let said = match arm {
             Arm::Product => best.product(self.product(DriverKind::Sqlite, &paths).await?),
-            Arm::Sessions => best.sessions(arms::sessions(DriverKind::Sqlite, &paths, 8).await?),
+            Arm::Sessions => best.sessions(arms::sessions(DriverKind::Sqlite, &paths, 16).await?),
             Arm::Bare(parallel) | Arm::Sqlx(parallel) => best.bare(arms::bare_files(&paths, parallel).await?),
         };
         drop(folder);

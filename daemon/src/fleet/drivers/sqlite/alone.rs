@@ -31,7 +31,7 @@ impl SqliteSession {
                 return Ok(StepEnd::Stopped);
             }
             let text_of = Sql::written(&statement.text).then(&Sql::text("\n;"));
-            let message = if is_free { text_of } else { self.opening(ask).then(&text_of) };
+            let message = if is_free { text_of } else { self.opening(ask).0.then(&text_of) };
             if let Err(broken) = self.wire.say(message, allowance(ask, script), |_, _| {}).await {
                 self.rollback().await;
                 return Err(failed(&broken.error, Some(&place(script, Some(number)))));
@@ -65,8 +65,7 @@ impl SqliteSession {
         loop {
             let here = part.cursor.clone().unwrap_or_else(|| chunk.start.clone());
             let cursor = Cursor::read(chunk, &here).ok_or_else(|| not_whole(&script.file))?;
-            let opening = self.opening(ask);
-            let opened = if self.has_table { 2 } else { 3 };
+            let (opening, opened) = self.opening(ask);
             let message = opening
                 .then(&filled(&script.text, Dialect::Sqlite, &cursor, chunk.rows))
                 .then(&Sql::text("\n;"));
@@ -117,7 +116,11 @@ impl SqliteSession {
         }
         let part = Part { way: ask.way, statements: 0, cursor };
         let create = Sql::text(if self.has_table { "" } else { CREATE });
-        let message = Sql::text("BEGIN IMMEDIATE;\n").then(&create).then(&ledger::begin_part(ask, &part));
+        let message = Sql::text("BEGIN IMMEDIATE;\n").then(&create).then(&ledger::begin_part(
+            ask,
+            &part,
+            self.wire.now(),
+        ));
         self.commit(ask, message).await?;
         self.has_table = true;
         self.keep_part(ask, &part);
@@ -142,8 +145,9 @@ impl SqliteSession {
                 return Err(error);
             }
         }
-        self.commit(ask, ledger::end_part(ask)).await?;
-        self.keep(ask, 0);
+        let at = self.wire.now();
+        self.commit(ask, ledger::end_part(ask, at)).await?;
+        self.keep(ask, at);
         Ok(())
     }
 

@@ -14,9 +14,6 @@ const READ: &str =
 pub(super) const CREATE: &str = "CREATE TABLE IF NOT EXISTS main.cutover_migrations (version INTEGER PRIMARY KEY, id TEXT NOT NULL, \
     checksum TEXT NOT NULL, run_id TEXT NOT NULL, part_way TEXT, part_done INTEGER, part_cursor TEXT, applied_at INTEGER NOT NULL);\n";
 
-/// Epoch milliseconds.
-const NOW: &str = "CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER)";
-
 /// Reads the ledger, and whether there is one.
 pub(super) async fn read(wire: &mut Wire) -> Result<(Ledger, bool), StepError> {
     let mut ledger = Ledger::default();
@@ -66,40 +63,40 @@ fn row(row: &SqliteRow) -> Option<LedgerRow> {
     })
 }
 
-/// What the ledger's own statements answer with first, so that no row of a migration is taken for theirs.
-pub(super) fn mark(version: u32) -> String {
-    format!("cutover_migrations {version}")
-}
-
 fn version(ask: &StepAsk<'_>) -> Sql {
     Sql::whole(i64::from(ask.migration.version))
 }
 
-/// Adds the row (up), refused where there is one; or takes it away (down).
-pub(super) fn write(ask: &StepAsk<'_>) -> Sql {
-    let mark = Sql::plain_literal(&mark(ask.migration.version));
-    match ask.way {
-        Way::Up => Sql::fill(
-            "INSERT INTO main.cutover_migrations (version, id, checksum, run_id, applied_at) VALUES ({}, {}, {}, {}, {}) \
-             RETURNING {}, applied_at;\n",
+/// Adds the rows of steps that go one way (up), refused where there is one; or takes them away (down). One statement: each costs SQLite
+/// more to understand than to run.
+pub(super) fn write(asks: &[&StepAsk<'_>], at: i64) -> Sql {
+    let list = |one: &dyn Fn(&StepAsk<'_>) -> Sql| {
+        let parts = asks.iter().map(|ask| one(ask));
+        parts.reduce(|all, next| all.then(&Sql::text(", ")).then(&next)).unwrap_or(Sql::text(""))
+    };
+    if asks.first().is_some_and(|ask| ask.way == Way::Down) {
+        return Sql::fill("DELETE FROM main.cutover_migrations WHERE version IN ({});\n", &[&list(&version)]);
+    }
+    let rows = list(&|ask| {
+        Sql::fill(
+            "({}, {}, {}, {}, {})",
             &[
                 &version(ask),
                 &Sql::plain_literal(&ask.migration.id),
                 &Sql::plain_literal(&ask.migration.checksum),
                 &Sql::plain_literal(&ask.run.0),
-                &Sql::text(NOW),
-                &mark,
+                &Sql::whole(at),
             ],
-        ),
-        Way::Down => Sql::fill(
-            "DELETE FROM main.cutover_migrations WHERE version = {} RETURNING {}, applied_at;\n",
-            &[&version(ask), &mark],
-        ),
-    }
+        )
+    });
+    Sql::fill(
+        "INSERT INTO main.cutover_migrations (version, id, checksum, run_id, applied_at) VALUES {};\n",
+        &[&rows],
+    )
 }
 
 /// Begins a step that has no single transaction.
-pub(super) fn begin_part(ask: &StepAsk<'_>, part: &Part) -> Sql {
+pub(super) fn begin_part(ask: &StepAsk<'_>, part: &Part, at: i64) -> Sql {
     Sql::fill(
         "INSERT INTO main.cutover_migrations (version, id, checksum, run_id, part_way, part_done, part_cursor, applied_at) \
          VALUES ({}, {}, {}, {}, {}, 0, {}, {}) ON CONFLICT (version) DO UPDATE SET part_way = excluded.part_way, part_done = 0, \
@@ -111,7 +108,7 @@ pub(super) fn begin_part(ask: &StepAsk<'_>, part: &Part) -> Sql {
             &Sql::plain_literal(&ask.run.0),
             &Sql::plain_literal(part.way.word()),
             &cursor(part),
-            &Sql::text(NOW),
+            &Sql::whole(at),
         ],
     )
 }
@@ -125,14 +122,14 @@ pub(super) fn note(ask: &StepAsk<'_>, part: &Part) -> Sql {
 }
 
 /// The end of a step that has no single transaction.
-pub(super) fn end_part(ask: &StepAsk<'_>) -> Sql {
+pub(super) fn end_part(ask: &StepAsk<'_>, at: i64) -> Sql {
     match ask.way {
         Way::Up => Sql::fill(
             "UPDATE main.cutover_migrations SET part_way = NULL, part_done = NULL, part_cursor = NULL, applied_at = {} \
              WHERE version = {};\n",
-            &[&Sql::text(NOW), &version(ask)],
+            &[&Sql::whole(at), &version(ask)],
         ),
-        Way::Down => write(ask),
+        Way::Down => write(&[ask], at),
     }
 }
 

@@ -20,6 +20,8 @@ mod schema;
 mod session;
 mod wire;
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use cutover_shared::fleet::ErrorClass;
 use secrecy::ExposeSecret as _;
@@ -32,6 +34,9 @@ use self::wire::Wire;
 use super::super::driver::{Driver, Purpose, Session, StepError, Target};
 use super::http::Caller;
 use crate::clock::Clock;
+
+/// What a new connection waits for a lock: what a step has where nobody says anything, so that most need not set it.
+const WAIT: Duration = Duration::from_secs(2);
 
 /// Opens sessions on SQLite files. Cheap to clone.
 #[derive(Clone)]
@@ -60,6 +65,7 @@ impl Driver for SqliteDriver {
             .filename(file)
             .create_if_missing(false)
             .foreign_keys(false)
+            .busy_timeout(WAIT)
             .statement_cache_capacity(1)
             .disable_statement_logging();
         let connection = options.connect().await.map_err(|error| {
@@ -73,6 +79,7 @@ impl Driver for SqliteDriver {
             lock,
             ledger,
             has_table,
+            busy_timeout: i64::try_from(WAIT.as_millis()).ok(),
             target: target.clone(),
             caller: self.caller.clone(),
         }))

@@ -11,7 +11,7 @@ use super::super::group::{allowance, group};
 use super::super::http::Caller;
 use super::super::script::{Dialect, no_transactions};
 use super::super::standing::{Standing, standing};
-use super::ledger::{self, CREATE, mark};
+use super::ledger::{self, CREATE};
 use super::lock::Lock;
 use super::schema;
 use super::wire::{Broken, Wire, failed, number, place, text};
@@ -30,15 +30,15 @@ pub(super) struct SqliteSession {
     pub(super) lock: Option<Lock>,
     pub(super) ledger: Ledger,
     pub(super) has_table: bool,
+    /// Milliseconds that a statement waits for a lock, where that is known.
+    pub(super) busy_timeout: Option<i64>,
     pub(super) target: Target,
     pub(super) caller: Caller,
 }
 
-/// How far several steps came.
+/// How far a transaction came.
 #[derive(Default)]
 struct Course {
-    /// Of each step that was begun: statements before its script, and its row's time.
-    begun: Vec<(usize, i64)>,
     committing: bool,
     /// What the `verify` query of a single step answered, and after how many statements.
     value: Option<(usize, Option<String>)>,
@@ -140,23 +140,32 @@ impl SqliteSession {
         }
     }
 
-    /// What begins a transaction.
-    pub(super) fn opening(&self, ask: &StepAsk<'_>) -> Sql {
+    /// What begins a transaction, and how many statements that are.
+    pub(super) fn opening(&mut self, ask: &StepAsk<'_>) -> (Sql, usize) {
         let wait = ask.lock_timeout.as_millis().clamp(1, 2_147_483_647);
-        let wait = Sql::whole(i64::try_from(wait).unwrap_or(i64::from(i32::MAX)));
-        let begin = Sql::fill("PRAGMA busy_timeout = {}; BEGIN IMMEDIATE;\n", &[&wait]);
-        if self.has_table { begin } else { begin.then(&Sql::text(CREATE)) }
+        let wait = i64::try_from(wait).unwrap_or(i64::from(i32::MAX));
+        let (mut message, mut statements) = (Sql::text("BEGIN IMMEDIATE;\n"), 1);
+        // Not known any more from here on: a script may set another.
+        if self.busy_timeout.take() != Some(wait) {
+            let set = Sql::fill("PRAGMA busy_timeout = {};\n", &[&Sql::whole(wait)]);
+            (message, statements) = (set.then(&message), statements + 1);
+        }
+        if !self.has_table {
+            (message, statements) = (message.then(&Sql::text(CREATE)), statements + 1);
+        }
+        (message, statements)
     }
 
-    /// Runs steps in one transaction. Nothing where a later one than the first failed: all were taken back, and are to be run one by
-    /// one.
+    /// Runs steps in one transaction. Nothing where one of several failed: all were taken back, and are to be run one by one.
     async fn at_once(&mut self, group: &[(&StepAsk<'_>, &Script)]) -> Vec<Result<StepEnd, StepError>> {
         let Some((first, script)) = group.first() else { return Vec::new() };
-        let mut message = self.opening(first);
+        let at = self.wire.now();
+        let (opening, opened) = self.opening(first);
+        let asks: Vec<&StepAsk<'_>> = group.iter().map(|(ask, _)| *ask).collect();
+        let mut message = opening.then(&ledger::write(&asks, at));
         let mut patience = Duration::ZERO;
         for (ask, script) in group {
-            message =
-                message.then(&ledger::write(ask)).then(&Sql::written(&script.text)).then(&Sql::text("\n;\n"));
+            message = message.then(&Sql::written(&script.text)).then(&Sql::text("\n;\n"));
             if let Some(query) = &script.verify {
                 // Read before anything is committed: the rest is sent only then.
                 message = message.then(&Sql::written(query)).then(&Sql::text("\n;\n"));
@@ -174,11 +183,7 @@ impl SqliteSession {
             .wire
             .say(message, patience, |done, row| {
                 let first = text(row, 0);
-                let next = group.get(course.begun.len()).map(|(ask, _)| mark(ask.migration.version));
-                if next.is_some() && first == next {
-                    let at = text(row, 1).and_then(|at| at.parse().ok()).unwrap_or_default();
-                    course.begun.push((done + 1, at));
-                } else if first.as_deref() == Some(COMMITTING) {
+                if first.as_deref() == Some(COMMITTING) {
                     course.committing = true;
                 } else if course.value.as_ref().is_none_or(|(at, _)| *at != done) {
                     course.value = Some((done, first));
@@ -204,39 +209,45 @@ impl SqliteSession {
         match said {
             Ok(_) => {
                 self.has_table = true;
-                for ((ask, _), (_, at)) in group.iter().zip(&course.begun) {
-                    self.keep(ask, *at);
+                for (ask, _) in group {
+                    self.keep(ask, at);
                 }
                 group.iter().map(|_| Ok(StepEnd::Done)).collect()
             }
-            Err(broken) => self.half(group, &course, broken).await,
+            Err(broken) => self.half(group, opened, course.committing, broken).await,
         }
     }
 
-    /// A transaction that did not get to its end.
+    /// A transaction that did not get to its end. `opened`: statements before the rows of the ledger.
     async fn half(
         &mut self,
         group: &[(&StepAsk<'_>, &Script)],
-        course: &Course,
+        opened: usize,
+        committing: bool,
         broken: Broken,
     ) -> Vec<Result<StepEnd, StepError>> {
-        if course.committing {
-            self.rollback().await;
-            let error = failed(&broken.error, None);
-            let error = if error.class == ErrorClass::Connection { error.unclear() } else { error };
-            return vec![Err(error)];
-        }
         self.rollback().await;
-        let failing = course.begun.len().saturating_sub(1);
-        let Some((_, script)) = group.get(failing) else { return Vec::new() };
-        let statement = course.begun.last().and_then(|(before, _)| broken.done.checked_sub(*before));
-        let error = failed(&broken.error, Some(&place(script, statement)));
-        // Our own row is there already: somebody else was here since the ledger was read.
-        if number(&broken.error) == Some(1555) && error.text.contains("cutover_migrations.version") {
-            let text = "the tenant's ledger was changed by somebody else meanwhile: try again";
-            return vec![Err(StepError::new(ErrorClass::SchemaMismatch, text))];
+        if committing || broken.done < opened {
+            let error = failed(&broken.error, None);
+            let may_be_there = committing && error.class == ErrorClass::Connection;
+            return vec![Err(if may_be_there { error.unclear() } else { error })];
         }
-        if failing == 0 { vec![Err(error)] } else { Vec::new() }
+        let Some(statement) = broken.done.checked_sub(opened + 1) else {
+            // Somebody else was here since the ledger was read.
+            let error = failed(&broken.error, None);
+            let is_there = number(&broken.error) == Some(1555);
+            let text = "the tenant's ledger was changed by somebody else meanwhile: try again";
+            return vec![Err(if is_there {
+                StepError::new(ErrorClass::SchemaMismatch, text)
+            } else {
+                error
+            })];
+        };
+        match group {
+            [(_, script)] => vec![Err(failed(&broken.error, Some(&place(script, Some(statement)))))],
+            // Which of them it was is found by running them one by one.
+            _ => Vec::new(),
+        }
     }
 
     /// Calls services, then writes the row.
@@ -245,12 +256,13 @@ impl SqliteSession {
             return Ok(StepEnd::Stopped);
         }
         let create = Sql::text(if self.has_table { "" } else { CREATE });
-        let message = Sql::text("BEGIN IMMEDIATE;\n").then(&create).then(&ledger::write(ask));
+        let at = self.wire.now();
+        let message = Sql::text("BEGIN IMMEDIATE;\n").then(&create).then(&ledger::write(&[ask], at));
         // The calls were made: without the row they must not be made again unasked.
         let may_again = step.idempotent;
         self.commit(ask, message).await.map_err(|error| if may_again { error } else { error.unclear() })?;
         self.has_table = true;
-        self.keep(ask, 0);
+        self.keep(ask, at);
         Ok(StepEnd::Done)
     }
 

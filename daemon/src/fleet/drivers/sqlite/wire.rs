@@ -53,6 +53,11 @@ impl Wire {
         Ok(Self { connection, clock, end })
     }
 
+    /// Epoch milliseconds.
+    pub(super) fn now(&self) -> i64 {
+        self.clock.now()
+    }
+
     /// Runs statements and hands over each row, with how many statements were done before it. How many were done in the end.
     pub(super) async fn say(
         &mut self,
