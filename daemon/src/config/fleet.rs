@@ -36,7 +36,7 @@ pub(super) const KEYS: &[Key] = &[
     usual("fleet.per_host", AT_ONCE,
         "Of those, on one host.", "16", "12"),
     usual("fleet.per_server", AT_ONCE,
-        "Of those, on one database server; a SQLite file is on none.", "16", "4"),
+        "Of those, on one database server; a SQLite file is on none.", "8", "4"),
     usual("fleet.halt_failures", Kind::Whole { min: 0, max: 1_000_000 },
         "A wave halts when more tenants than this have failed in it; 0 halts at the first.", "5", "0"),
     usual("fleet.halt_share", Kind::Text,

@@ -109,7 +109,7 @@ impl Default for Settings {
             waves: vec![10, 100, 1_000],
             parallel: 16,
             per_host: 16,
-            per_server: 16,
+            per_server: 8,
             halt_failures: 5,
             halt_permille: 50,
             halt_unreachable_permille: 500,

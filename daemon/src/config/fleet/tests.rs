@@ -48,7 +48,7 @@ fn there_is_no_fleet_until_somebody_says_where_its_migrations_are() {
     let bench = Bench::new();
     let fleet = bench.load(&bench.minimal(""), &[]).unwrap().config.fleet;
     assert_eq!((fleet.folder, fleet.canary.len(), fleet.waves), (None, 0, vec![10, 100, 1_000]));
-    assert_eq!((fleet.parallel, fleet.per_host, fleet.per_server), (16, 16, 16));
+    assert_eq!((fleet.parallel, fleet.per_host, fleet.per_server), (16, 16, 8));
     assert_eq!((fleet.halt_failures, fleet.halt_permille, fleet.halt_unreachable_permille), (5, 50, 500));
     assert_eq!((fleet.timeout.as_secs(), fleet.lock_timeout.as_secs(), fleet.lock_tries), (60, 2, 5));
     assert_eq!((fleet.connect_timeout.as_secs(), fleet.fresh.as_secs()), (5, 300));

@@ -140,7 +140,7 @@ impl Bench<'_> {
         self.settle().await;
         let said = match (arm, &self.sqlx) {
             (Arm::Product, _) => best.product(self.product(DriverKind::Postgres, &tenants).await?),
-            (Arm::Sessions, _) => best.sessions(arms::sessions(DriverKind::Postgres, &tenants, 16).await?),
+            (Arm::Sessions, _) => best.sessions(arms::sessions(DriverKind::Postgres, &tenants, 8).await?),
             (Arm::Sqlx(parallel), Some(program)) => {
                 let source = peers::source(&self.load.folder)?;
                 let first = peers::migrate(program, source.path(), &tenants, parallel)?;
