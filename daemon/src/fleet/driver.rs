@@ -30,8 +30,6 @@ pub struct LedgerRow {
     pub checksum: String,
     /// Some: it was begun outside a transaction, or goes in chunks, and is not at its end.
     pub part: Option<Part>,
-    /// Epoch milliseconds, of the tenant's end.
-    pub at: i64,
 }
 
 /// How far a step is that has no single transaction.
@@ -54,7 +52,7 @@ impl Ledger {
     /// Of a tenant that only tells its version: every version up to it is there, without id and checksum.
     pub fn of_version(version: u32) -> Self {
         let row =
-            |version| LedgerRow { version, id: String::new(), checksum: String::new(), part: None, at: 0 };
+            |version| LedgerRow { version, id: String::new(), checksum: String::new(), part: None };
         Self { rows: (1..=version).map(|version| (version, row(version))).collect() }
     }
 

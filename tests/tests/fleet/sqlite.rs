@@ -58,8 +58,9 @@ async fn five_steps_go_up_and_down_with_their_ledger() {
     session.close().await;
     let seen = look(KIND, &file.path).await;
     assert_eq!(versions(&*seen), [1, 2, 3, 4, 5]);
-    assert!(seen.ledger().rows[&2].at > 1_700_000_000_000);
     seen.close().await;
+    let applied = ask(&file.path, "SELECT min(applied_at) > 1700000000000 FROM cutover_migrations").await;
+    assert_eq!(applied, "1");
     let back: Vec<_> = five.iter().rev().take(4).cloned().collect();
     let mut session = open(KIND, &file.path).await;
     assert_eq!(asks.all(&mut session, KIND, Way::Down, &back).await, vec![Ok(StepEnd::Done); 4]);

@@ -48,7 +48,6 @@ fn ledger(versions: &[u32]) -> Ledger {
         id: id(version),
         checksum: format!("sum {version}"),
         part: None,
-        at: 0,
     };
     Ledger { rows: versions.iter().map(|version| (*version, row(*version))).collect() }
 }

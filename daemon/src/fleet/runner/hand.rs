@@ -92,7 +92,6 @@ pub(super) fn follow(ledger: &mut Ledger, migration: &Migration, way: Way) {
                 id: migration.id.clone(),
                 checksum: migration.checksum.clone(),
                 part: None,
-                at: 0,
             };
             ledger.rows.insert(migration.version, row);
         }

@@ -178,7 +178,7 @@ impl Session for HttpSession {
         match ask.way {
             Way::Up => {
                 let (id, checksum) = (ask.migration.id.clone(), ask.migration.checksum.clone());
-                let row = LedgerRow { version, id, checksum, part: None, at: self.caller.clock.now() };
+                let row = LedgerRow { version, id, checksum, part: None };
                 self.ledger.rows.insert(version, row);
             }
             Way::Down => {

@@ -48,9 +48,9 @@ impl PostgresSession {
         if let Some(query) = &script.verify {
             self.must_be_true(ask, script, query).await.inspect_err(|_| self.is_marked = true)?;
         }
-        self.commit(ask, Sql::text("BEGIN;\n").then(&place.end_part(ask))).await?;
+        self.commit(ask, Sql::text("BEGIN;\n").then(&place.end_part(ask, self.wire.now()))).await?;
         self.is_marked = true;
-        self.keep(ask, 0);
+        self.keep(ask);
         Ok(StepEnd::Done)
     }
 

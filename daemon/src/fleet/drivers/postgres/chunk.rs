@@ -62,7 +62,7 @@ impl PostgresSession {
     ) -> Result<Part, StepError> {
         let part = Part { way: ask.way, statements: 0, cursor };
         let create = if self.has_table { Sql::text("") } else { place.create() };
-        let message = Sql::text("BEGIN;\n").then(&create).then(&place.begin_part(ask, &part));
+        let message = Sql::text("BEGIN;\n").then(&create).then(&place.begin_part(ask, &part, self.wire.now()));
         self.commit(ask, message).await?;
         self.has_table = true;
         self.keep_part(ask, &part, false);
@@ -123,8 +123,8 @@ impl PostgresSession {
         if let Some(query) = &script.verify {
             self.must_be_true(ask, script, query).await?;
         }
-        self.commit(ask, place.end_part(ask)).await?;
-        self.keep(ask, 0);
+        self.commit(ask, place.end_part(ask, self.wire.now())).await?;
+        self.keep(ask);
         Ok(())
     }
 
@@ -164,7 +164,6 @@ impl PostgresSession {
             id: ask.migration.id.clone(),
             checksum: ask.migration.checksum.clone(),
             part: None,
-            at: 0,
         });
         row.part = Some(part.clone());
         debug_assert!(row.id == ask.migration.id || ask.way == Way::Down, "the ledger was asked before");

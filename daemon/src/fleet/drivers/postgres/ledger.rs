@@ -12,11 +12,8 @@ use cutover_shared::fleet::ErrorClass;
 pub(super) const TABLE: &str = "cutover_migrations";
 
 /// Reads all of it where the search path finds it.
-pub(super) const READ: &str = "SELECT version, id, checksum, part_way, part_done, part_cursor, part_begun, applied_at \
+pub(super) const READ: &str = "SELECT version, id, checksum, part_way, part_done, part_cursor, part_begun \
                                FROM cutover_migrations";
-
-/// Epoch milliseconds of the tenant's server.
-const NOW: &str = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint";
 
 /// What the error says when a row that is to be taken away is not there.
 pub(super) const NO_ROW: &str = "cutover_migrations has not this row:";
@@ -47,8 +44,9 @@ impl Place {
         )
     }
 
-    /// Adds the whole row, and answers with its mark and the time. Refused where there is one already.
-    pub(super) fn add(&self, ask: &StepAsk<'_>) -> Sql {
+    /// Adds the whole row, and answers with its mark. Refused where there is one already. `at`: a number, because a new connection would
+    /// have to learn the functions of the server's own clock.
+    pub(super) fn add(&self, ask: &StepAsk<'_>, at: i64) -> Sql {
         let (id, checksum, run) = (
             Sql::literal(&ask.migration.id),
             Sql::literal(&ask.migration.checksum),
@@ -56,14 +54,14 @@ impl Place {
         );
         Sql::fill(
             "INSERT INTO {} (version, id, checksum, run_id, applied_at) VALUES ({}, {}, {}, {}, {}) \
-             RETURNING {}, applied_at;\n",
+             RETURNING {};\n",
             &[
                 &self.0,
                 &version(ask),
                 &id,
                 &checksum,
                 &run,
-                &Sql::text(NOW),
+                &Sql::whole(at),
                 &Sql::literal(&mark(ask.migration.version)),
             ],
         )
@@ -73,14 +71,14 @@ impl Place {
     pub(super) fn remove(&self, ask: &StepAsk<'_>) -> Sql {
         Sql::fill(
             "WITH gone AS (DELETE FROM {} WHERE version = {} RETURNING version) \
-             SELECT {}, 0, CASE (SELECT count(*) FROM gone) WHEN 1 THEN 0 \
+             SELECT {}, CASE (SELECT count(*) FROM gone) WHEN 1 THEN 0 \
              ELSE ('{} ' || (SELECT count(*) FROM gone))::int END;\n",
             &[&self.0, &version(ask), &Sql::literal(&mark(ask.migration.version)), &Sql::text(NO_ROW)],
         )
     }
 
     /// Begins a step that has no single transaction.
-    pub(super) fn begin_part(&self, ask: &StepAsk<'_>, part: &Part) -> Sql {
+    pub(super) fn begin_part(&self, ask: &StepAsk<'_>, part: &Part, at: i64) -> Sql {
         let (id, checksum, run, way) = (
             Sql::literal(&ask.migration.id),
             Sql::literal(&ask.migration.checksum),
@@ -93,7 +91,7 @@ impl Place {
              VALUES ({}, {}, {}, {}, {}, 0, {}, false, {}) \
              ON CONFLICT (version) DO UPDATE SET part_way = excluded.part_way, part_done = 0, \
              part_cursor = excluded.part_cursor, part_begun = false, run_id = excluded.run_id;\n",
-            &[&self.0, &version(ask), &id, &checksum, &run, &way, &cursor, &Sql::text(NOW)],
+            &[&self.0, &version(ask), &id, &checksum, &run, &way, &cursor, &Sql::whole(at)],
         )
     }
 
@@ -108,12 +106,12 @@ impl Place {
     }
 
     /// The end of a step that has no single transaction.
-    pub(super) fn end_part(&self, ask: &StepAsk<'_>) -> Sql {
+    pub(super) fn end_part(&self, ask: &StepAsk<'_>, at: i64) -> Sql {
         match ask.way {
             Way::Up => Sql::fill(
                 "UPDATE {} SET part_way = NULL, part_done = NULL, part_cursor = NULL, part_begun = NULL, applied_at = {} \
-                 WHERE version = {} RETURNING {}, applied_at;\n",
-                &[&self.0, &Sql::text(NOW), &version(ask), &Sql::literal(&mark(ask.migration.version))],
+                 WHERE version = {};\n",
+                &[&self.0, &Sql::whole(at), &version(ask)],
             ),
             Way::Down => self.remove(ask),
         }
@@ -149,7 +147,6 @@ pub(super) fn row(row: &PgRow) -> Option<(LedgerRow, bool)> {
         id: text(row, 1)?,
         checksum: text(row, 2)?,
         part,
-        at: number(7)?,
     };
     Some((whole, begun))
 }

@@ -1,14 +1,14 @@
 //! Tenants' databases on PostgreSQL.
 //!
 //! **The ledger** is `cutover_migrations`, where the search path finds it, else in the search path's first schema:
-//! `version bigint PRIMARY KEY, id text, checksum text` (SHA-256 over the ways up), `run_id text, applied_at bigint` (epoch milliseconds by
-//! `clock_timestamp()`), and for a step that has no single transaction and is not at its end `part_way text` (`up`, `down`),
+//! `version bigint PRIMARY KEY, id text, checksum text` (SHA-256 over the ways up), `run_id text, applied_at bigint` (epoch milliseconds of the
+//! daemon's clock), and for a step that has no single transaction and is not at its end `part_way text` (`up`, `down`),
 //! `part_done bigint` (statements or chunks that are done), `part_cursor text`, `part_begun boolean` (the next statement may have been
 //! begun). The first step makes it, in its own transaction. Its texts are bounded (`id` 100, `part_cursor` 240 characters), so that no row can
 //! outgrow a page: PostgreSQL then makes no table beside it for long values, which each tenant would pay for.
 //!
-//! **Round trips.** Opening is one message: the rows of the ledger, and for a change the lock and the ledger's place before them. A ledger that is not there yet makes the last
-//! statement of it fail, which says just that; the lock is the session's and outlasts the failure. (The server's log gets one line from it
+//! **Round trips.** Opening is one message: the rows of the ledger, and for a change the lock before and the ledger's place after them. A ledger that is not there yet makes the reading
+//! statement fail, which says just that; the lock is the session's and outlasts the failure. (The server's log gets one line from it
 //! for each first look at a tenant; asking first would cost every other opening a round trip.) A step in a transaction is one message
 //! from BEGIN to COMMIT, two with a `verify` query.
 //!
@@ -36,12 +36,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use secrecy::ExposeSecret as _;
 use sqlx::ConnectOptions as _;
-use sqlx::postgres::PgConnectOptions;
+use sqlx::postgres::{PgConnectOptions, PgDatabaseError};
 
 pub(super) use self::chunk::{not_whole, stands_still};
 
 use self::error::{answer, unreachable};
-use self::ledger::{Place, READ, row};
+use self::ledger::{Place, READ, TABLE, row};
 use self::session::PostgresSession;
 use self::wire::{Wire, text};
 use super::super::driver::{Driver, Ledger, Purpose, Session, StepError, Target};
@@ -117,30 +117,30 @@ struct Seen {
     begun: std::collections::BTreeSet<u32>,
 }
 
-/// What comes before the ledger's rows, for a change: the lock; the schema for what is made; whether there is a ledger, and whether it
-/// is in that schema. Names are looked up without a join: a new connection has to learn all that a plan of one needs.
-const PLACE: &str = "SELECT pg_try_advisory_lock({}), current_schema(), to_regclass('cutover_migrations') IS NOT NULL, \
-                     to_regclass('cutover_migrations') IS NOT DISTINCT FROM \
-                     to_regclass(quote_ident(current_schema()) || '.cutover_migrations');\n";
+/// What comes before the ledger's rows, for a change: the lock, and the schema for what is made. As little as may be: a new connection has
+/// to learn each function that is named.
+const PLACE: &str = "SELECT pg_try_advisory_lock({}), current_schema();\n";
 
-/// Where a ledger is that is not in the first schema of the search path.
-const ELSEWHERE: &str = "SELECT nspname FROM pg_namespace WHERE oid = \
+/// What comes after them: the schema of the ledger that was read, which need not be the first one of the search path.
+const ELSEWHERE: &str = ";\nSELECT nspname FROM pg_namespace WHERE oid = \
                          (SELECT relnamespace FROM pg_class WHERE oid = to_regclass('cutover_migrations'));";
 
 async fn look(wire: &mut Wire, purpose: Purpose) -> Result<Seen, StepError> {
     // Statements before the one that reads the ledger.
-    let (first, before) = match purpose {
-        Purpose::Look => (Sql::text(""), 0),
-        Purpose::Migrate => (Sql::fill(PLACE, &[&Sql::text(LOCK)]), 1),
+    let (first, before, last) = match purpose {
+        Purpose::Look => (Sql::text(""), 0, ""),
+        Purpose::Migrate => (Sql::fill(PLACE, &[&Sql::text(LOCK)]), 1, ELSEWHERE),
     };
     let mut seen = Seen { is_locked: purpose == Purpose::Look, ..Seen::default() };
-    let (mut unread, mut is_elsewhere) = (false, false);
-    let said = wire.say(first.then(&Sql::text(READ)), LOOK, |done, answer| {
+    let mut unread = false;
+    let said = wire.say(first.then(&Sql::text(READ)).then(&Sql::text(last)), LOOK, |done, answer| {
         if done < before {
             seen.is_locked = text(answer, 0).as_deref() == Some("t");
             seen.schema = text(answer, 1);
-            seen.has_table = text(answer, 2).as_deref() == Some("t");
-            is_elsewhere = text(answer, 3).as_deref() == Some("f");
+            return;
+        }
+        if done > before {
+            seen.schema = text(answer, 0);
             return;
         }
         match row(answer) {
@@ -153,13 +153,13 @@ async fn look(wire: &mut Wire, purpose: Purpose) -> Result<Seen, StepError> {
             None => unread = true,
         }
     });
-    if let Err(broken) = said.await {
-        let code = broken.error.as_ref().and_then(answer).map(|answer| answer.code().to_owned());
-        match code.as_deref() {
-            Some("42P01") if broken.done == before && !seen.has_table => {}
+    match said.await {
+        Ok(_) => seen.has_table = true,
+        Err(broken) => match broken.error.as_ref().and_then(answer) {
+            Some(refused) if broken.done == before && is_missing(refused) => {}
             Some(_) if broken.done == before => return Err(not_ours(&broken.plain().text)),
             _ => return Err(broken.plain()),
-        }
+        },
     }
     if unread {
         return Err(not_ours("a row of it can't be read"));
@@ -170,11 +170,13 @@ async fn look(wire: &mut Wire, purpose: Purpose) -> Result<Seen, StepError> {
         let again = Box::pin(look(wire, Purpose::Migrate)).await?;
         return Ok(again);
     }
-    if is_elsewhere {
-        let asked = wire.say(Sql::text(ELSEWHERE), LOOK, |_, row| seen.schema = text(row, 0)).await;
-        asked.map_err(|broken| broken.plain())?;
-    }
     Ok(seen)
+}
+
+/// Whether it is the ledger that is not there, and not something that what stands there in its place needs. The server says it in any
+/// language, but names the relation.
+fn is_missing(refused: &PgDatabaseError) -> bool {
+    refused.code() == "42P01" && refused.message().contains(TABLE)
 }
 
 fn not_ours(cause: &str) -> StepError {

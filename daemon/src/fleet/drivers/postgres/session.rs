@@ -174,26 +174,24 @@ impl PostgresSession {
             message = message.then(&place.create());
         }
         message = message.then(&match ask.way {
-            Way::Up => place.add(ask),
+            Way::Up => place.add(ask, self.wire.now()),
             Way::Down => place.remove(ask),
         });
         self.is_marked |= leaves_marks(script);
-        let stamp = self.unverified(message, ask, script).await?;
-        let applied_at = stamp.and_then(|text| text.parse().ok()).unwrap_or_default();
+        self.unverified(message, ask, script).await?;
         self.commit(ask, Sql::text("")).await?;
         self.has_table = true;
-        self.keep(ask, applied_at);
+        self.keep(ask);
         Ok(StepEnd::Done)
     }
 
-    /// Sends a transaction up to its `verify` query and sees that this is true; rolled back where not. The second column of the
-    /// ledger's row.
+    /// Sends a transaction up to its `verify` query and sees that this is true; rolled back where not.
     async fn unverified(
         &mut self,
         opening: Sql,
         ask: &StepAsk<'_>,
         script: &Script,
-    ) -> Result<Option<String>, StepError> {
+    ) -> Result<(), StepError> {
         let from = opening.as_str().chars().count();
         let length = script.text.chars().count();
         let query = script.verify.as_deref().unwrap_or("SELECT true");
@@ -202,13 +200,12 @@ impl PostgresSession {
             .then(&Sql::text("\n;"))
             .then(&Sql::written(query))
             .then(&Sql::text("\n;"));
-        let (mut stamp, mut first) = (None, None);
+        let mut first = None;
         let mut last = (0, None);
         let sent = message.as_str().to_owned();
         let said = self.wire.say(message, allowance(ask, script), |done, row| {
             if first.is_none() && text(row, 0) == Some(mark(ask.migration.version)) {
                 first = Some(done + 1);
-                stamp = text(row, 1);
             } else if last.0 != done || last.1.is_none() {
                 last = (done, text(row, 0));
             }
@@ -217,7 +214,7 @@ impl PostgresSession {
             Ok(done) => {
                 let value = last.1.filter(|_| last.0 + 1 == done);
                 if matches!(value.as_deref(), Some("t" | "true" | "1")) {
-                    return Ok(stamp);
+                    return Ok(());
                 }
                 self.rollback().await?;
                 Err(untrue(&script.file, query))
@@ -248,14 +245,14 @@ impl PostgresSession {
             message = message.then(&place.create());
         }
         message = message.then(&match ask.way {
-            Way::Up => place.add(ask),
+            Way::Up => place.add(ask, self.wire.now()),
             Way::Down => place.remove(ask),
         });
         // The calls were made: without the row they must not be made again unasked.
         let may_again = step.idempotent;
         self.commit(ask, message).await.map_err(|error| if may_again { error } else { error.unclear() })?;
         self.has_table = true;
-        self.keep(ask, 0);
+        self.keep(ask);
         Ok(StepEnd::Done)
     }
 
@@ -284,7 +281,7 @@ impl PostgresSession {
     }
 
     /// The ledger as the step left it.
-    pub(super) fn keep(&mut self, ask: &StepAsk<'_>, at: i64) {
+    pub(super) fn keep(&mut self, ask: &StepAsk<'_>) {
         let migration = ask.migration;
         self.begun.remove(&migration.version);
         match ask.way {
@@ -293,7 +290,7 @@ impl PostgresSession {
             }
             Way::Up => {
                 let (id, checksum) = (migration.id.clone(), migration.checksum.clone());
-                let row = LedgerRow { version: migration.version, id, checksum, part: None, at };
+                let row = LedgerRow { version: migration.version, id, checksum, part: None };
                 self.ledger.rows.insert(migration.version, row);
             }
         }

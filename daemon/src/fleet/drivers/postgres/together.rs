@@ -47,6 +47,7 @@ impl PostgresSession {
         let mut pieces = Vec::with_capacity(group.len());
         let mut patience = Duration::ZERO;
         let mut set = None;
+        let at = self.wire.now();
         for (number, (ask, script)) in group.iter().enumerate() {
             let waits = number + 1 == group.len() || ask.way == Way::Down;
             // For the session: to say it in each transaction would cost more than the row of the ledger does. Whatever else is said on
@@ -65,7 +66,7 @@ impl PostgresSession {
                 message = message.then(&place.create());
             }
             message = message.then(&match ask.way {
-                Way::Up => place.add(ask),
+                Way::Up => place.add(ask, at),
                 Way::Down => place.remove(ask),
             });
             let (from, length) = (message.as_str().chars().count(), script.text.chars().count());
@@ -77,14 +78,14 @@ impl PostgresSession {
             ask.faults.point("fleet.step.before").await;
         }
         // Each step's ledger row answers with its mark: so it is known which one an error belongs to.
-        let mut rows: Vec<(u32, i64)> = Vec::with_capacity(group.len());
+        let mut rows = 0;
         let sent = message.as_str().to_owned();
         let said = self.wire.say(message, patience, |done, row| {
-            if let Some(piece) = pieces.get_mut(rows.len())
+            if let Some(piece) = pieces.get_mut(rows)
                 && text(row, 0) == Some(mark(piece.version))
             {
                 piece.span.statements = done + 1;
-                rows.push((piece.version, text(row, 1).and_then(|at| at.parse().ok()).unwrap_or_default()));
+                rows += 1;
             }
         });
         let said = said.await;
@@ -94,31 +95,31 @@ impl PostgresSession {
         match said {
             Ok(_) => {
                 self.has_table = true;
-                for ((ask, _), row) in group.iter().zip(&rows) {
-                    self.keep(ask, row.1);
+                for (ask, _) in group {
+                    self.keep(ask);
                 }
                 group.iter().map(|_| Ok(StepEnd::Done)).collect()
             }
-            Err(broken) => self.half(place, group, &pieces, &rows, &sent, broken).await,
+            Err(broken) => self.half(place, group, &pieces, rows, &sent, broken).await,
         }
     }
 
-    /// A message that did not get to its end.
+    /// A message that did not get to its end, after so many rows of the ledger.
     async fn half(
         &mut self,
         place: &Place,
         group: &[(&StepAsk<'_>, &Script)],
         pieces: &[Piece],
-        rows: &[(u32, i64)],
+        rows: usize,
         sent: &str,
         broken: Broken,
     ) -> Vec<Result<StepEnd, StepError>> {
         let Some(error) = broken.error.as_ref().filter(|_| !broken.is_lost()) else {
             return vec![Err(broken.plain().unclear())];
         };
-        let guard = rows.len() < group.len() && is_guard(error);
+        let guard = rows < group.len() && is_guard(error);
         // The step whose row was written last failed, unless the next one's row was refused.
-        let failing = if guard { rows.len() } else { rows.len().saturating_sub(1) };
+        let failing = if guard { rows } else { rows.saturating_sub(1) };
         let mut ends: Vec<_> = (0..failing).map(|_| Ok(StepEnd::Done)).collect();
         // Between two steps: the one before has its commit, and is asked about.
         let is_between = !guard && pieces.get(failing).is_some_and(|piece| piece.is_over(broken.done));
@@ -129,9 +130,9 @@ impl PostgresSession {
         if let Err(again) = self.wire.say(message, LOOK, |_, _| {}).await {
             return vec![Err(again.plain().unclear())];
         }
-        for ((ask, _), row) in group.iter().zip(rows).take(failing) {
+        for (ask, _) in group.iter().take(failing) {
             self.has_table = true;
-            self.keep(ask, row.1);
+            self.keep(ask);
         }
         ends.push(match (group.get(failing), pieces.get(failing)) {
             // Somebody wrote the ledger past our lock.

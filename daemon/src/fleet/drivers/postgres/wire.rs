@@ -54,6 +54,11 @@ impl Wire {
         Self { connection: Some(connection), clock }
     }
 
+    /// For the rows of the ledger, epoch milliseconds.
+    pub(super) fn now(&self) -> i64 {
+        self.clock.now()
+    }
+
     /// Sends statements and hands over each row, with how many statements were done before it. How many were done in the end.
     /// `patience`: what the server may take by its own time-outs.
     pub(super) async fn say(

@@ -147,7 +147,7 @@ impl SqliteSession {
         }
         let at = self.wire.now();
         self.commit(ask, ledger::end_part(ask, at)).await?;
-        self.keep(ask, at);
+        self.keep(ask);
         Ok(())
     }
 
@@ -158,7 +158,6 @@ impl SqliteSession {
             id: ask.migration.id.clone(),
             checksum: ask.migration.checksum.clone(),
             part: None,
-            at: 0,
         });
         row.part = Some(part.clone());
     }

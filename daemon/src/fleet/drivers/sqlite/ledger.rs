@@ -9,7 +9,7 @@ use super::wire::{Wire, failed, text};
 use crate::sql_name::Sql;
 
 const READ: &str =
-    "SELECT version, id, checksum, part_way, part_done, part_cursor, applied_at FROM main.cutover_migrations";
+    "SELECT version, id, checksum, part_way, part_done, part_cursor FROM main.cutover_migrations";
 
 pub(super) const CREATE: &str = "CREATE TABLE IF NOT EXISTS main.cutover_migrations (version INTEGER PRIMARY KEY, id TEXT NOT NULL, \
     checksum TEXT NOT NULL, run_id TEXT NOT NULL, part_way TEXT, part_done INTEGER, part_cursor TEXT, applied_at INTEGER NOT NULL);\n";
@@ -59,7 +59,6 @@ fn row(row: &SqliteRow) -> Option<LedgerRow> {
         id: text(row, 1)?,
         checksum: text(row, 2)?,
         part,
-        at: number(6)?,
     })
 }
 

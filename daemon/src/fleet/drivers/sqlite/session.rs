@@ -210,7 +210,7 @@ impl SqliteSession {
             Ok(_) => {
                 self.has_table = true;
                 for (ask, _) in group {
-                    self.keep(ask, at);
+                    self.keep(ask);
                 }
                 group.iter().map(|_| Ok(StepEnd::Done)).collect()
             }
@@ -262,7 +262,7 @@ impl SqliteSession {
         let may_again = step.idempotent;
         self.commit(ask, message).await.map_err(|error| if may_again { error } else { error.unclear() })?;
         self.has_table = true;
-        self.keep(ask, at);
+        self.keep(ask);
         Ok(StepEnd::Done)
     }
 
@@ -283,7 +283,7 @@ impl SqliteSession {
     }
 
     /// The ledger as the step left it.
-    pub(super) fn keep(&mut self, ask: &StepAsk<'_>, at: i64) {
+    pub(super) fn keep(&mut self, ask: &StepAsk<'_>) {
         let migration = ask.migration;
         match ask.way {
             Way::Down => {
@@ -291,7 +291,7 @@ impl SqliteSession {
             }
             Way::Up => {
                 let (id, checksum) = (migration.id.clone(), migration.checksum.clone());
-                let row = LedgerRow { version: migration.version, id, checksum, part: None, at };
+                let row = LedgerRow { version: migration.version, id, checksum, part: None };
                 self.ledger.rows.insert(migration.version, row);
             }
         }
