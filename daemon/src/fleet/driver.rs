@@ -51,8 +51,7 @@ pub struct Ledger {
 impl Ledger {
     /// Of a tenant that only tells its version: every version up to it is there, without id and checksum.
     pub fn of_version(version: u32) -> Self {
-        let row =
-            |version| LedgerRow { version, id: String::new(), checksum: String::new(), part: None };
+        let row = |version| LedgerRow { version, id: String::new(), checksum: String::new(), part: None };
         Self { rows: (1..=version).map(|version| (version, row(version))).collect() }
     }
 

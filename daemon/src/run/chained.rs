@@ -245,9 +245,15 @@ impl<'a> Course<'a> {
             return;
         }
         let mut at = 0;
+        // Where one finds no place, none of its lane does: to ask for each, at every word of a chain, would be most of this loop's work.
+        let mut full = BTreeSet::new();
         while let Some(next) = self.ready.get(at) {
-            let Some(ticket) = self.desk.pass.admit(next) else {
+            if full.contains(&next.lane) {
                 at += 1;
+                continue;
+            }
+            let Some(ticket) = self.desk.pass.admit(next) else {
+                full.insert(next.lane.clone());
                 continue;
             };
             let Some(chain) = self.ready.remove(at) else { return };
@@ -282,8 +288,12 @@ impl<'a> Course<'a> {
             self.stage = next;
         }
         let pass = &self.desk.pass;
-        let held: BTreeSet<&str> =
-            self.ready.iter().filter(|chain| pass.is_held(chain)).map(|chain| chain.lane.as_str()).collect();
+        let mut held: BTreeSet<&str> = BTreeSet::new();
+        for chain in &self.ready {
+            if !held.contains(chain.lane.as_str()) && pass.is_held(chain) {
+                held.insert(&chain.lane);
+            }
+        }
         let room = Room { paced, held: &held };
         let chosen = self.window.take(&self.ready, self.stage, &room);
         if chosen.is_empty() {

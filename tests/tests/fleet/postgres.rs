@@ -261,9 +261,16 @@ async fn a_ledger_of_another_history_is_refused() {
     assert_eq!(error.class, ErrorClass::SchemaMismatch);
     assert_eq!(error.text, "the tenant's ledger has `0001_m1` as version 1, not `0001_other`");
     session.close().await;
-    database.psql("DROP TABLE cutover_migrations; CREATE TABLE cutover_migrations (x int)").await.unwrap();
-    let error = drivers(None).open(KIND, &target(&database.url), Purpose::Look).await.err().unwrap();
-    assert_eq!(error.class, ErrorClass::SchemaMismatch, "{error}");
+    let broken_view = "DROP TABLE cutover_migrations; CREATE FUNCTION broken() RETURNS bigint LANGUAGE plpgsql AS 'BEGIN RETURN (SELECT count(*) FROM nowhere); END'; \
+                       CREATE VIEW cutover_migrations AS SELECT broken() AS version, '' AS id, '' AS checksum, '' AS part_way, \
+                       0 AS part_done, '' AS part_cursor, false AS part_begun";
+    for instead in ["DROP TABLE cutover_migrations; CREATE TABLE cutover_migrations (x int)", broken_view] {
+        database.psql(instead).await.unwrap();
+        for purpose in [Purpose::Look, Purpose::Migrate] {
+            let error = drivers(None).open(KIND, &target(&database.url), purpose).await.err().unwrap();
+            assert_eq!(error.class, ErrorClass::SchemaMismatch, "{error}");
+        }
+    }
 }
 
 #[tokio::test]

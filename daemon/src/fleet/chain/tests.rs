@@ -43,12 +43,8 @@ fn all(list: impl IntoIterator<Item = Migration>) -> BTreeMap<u32, Migration> {
 }
 
 fn ledger(versions: &[u32]) -> Ledger {
-    let row = |version: u32| LedgerRow {
-        version,
-        id: id(version),
-        checksum: format!("sum {version}"),
-        part: None,
-    };
+    let row =
+        |version: u32| LedgerRow { version, id: id(version), checksum: format!("sum {version}"), part: None };
     Ledger { rows: versions.iter().map(|version| (*version, row(*version))).collect() }
 }
 

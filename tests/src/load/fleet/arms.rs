@@ -152,6 +152,29 @@ pub(super) async fn bare(tenants: &[String], parallel: usize) -> Result<f64, Fle
     .await
 }
 
+/// Connects and sends one message.
+async fn sent(tenants: &[String], parallel: usize, sql: &str) -> Result<f64, FleetLoadError> {
+    let failed = |error| FleetLoadError::Sql("one message to each", error);
+    rate(tenants, parallel, async |url| {
+        let options = PgConnectOptions::from_str(url).map_err(failed)?.disable_statement_logging();
+        let mut connection = options.connect().await.map_err(failed)?;
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await.map_err(failed)?;
+        connection.close().await.map_err(failed)
+    })
+    .await
+}
+
+/// All migrations in one transaction: a tenant's ledger, or one transaction each, can only add to it.
+pub(super) async fn least(tenants: &[String], parallel: usize) -> Result<f64, FleetLoadError> {
+    let script: String = (1..=MIGRATIONS).map(up).collect();
+    sent(tenants, parallel, &format!("BEGIN;\n{script}COMMIT;")).await
+}
+
+/// Reads each ledger, and nothing else.
+pub(super) async fn looks(tenants: &[String], parallel: usize) -> Result<f64, FleetLoadError> {
+    sent(tenants, parallel, "SELECT version, checksum FROM cutover_migrations").await
+}
+
 /// A loop that opens each file and runs all in one transaction.
 pub(super) async fn bare_files(paths: &[String], parallel: usize) -> Result<f64, FleetLoadError> {
     let failed = |error| FleetLoadError::Sql("the bare loop over files", error);

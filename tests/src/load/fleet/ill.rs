@@ -66,7 +66,7 @@ pub async fn ill(load: &IllLoad) -> Result<Report, FleetLoadError> {
         |settings: Settings| Settings { halt_failures: 1_000_000, halt_permille: 1_000, ..settings };
     let product = Product::new(folder, bad_times).await?;
     product.enter(DriverKind::Sqlite, &paths).await?;
-    let first = product.apply(&product.plan(1).await?).await?;
+    let (first, _) = product.apply(&product.plan(1).await?).await?;
     if first.state != RunState::Done {
         return Err(arm(format!("the first migration ended as {}", first.state)));
     }
@@ -86,7 +86,7 @@ pub async fn ill(load: &IllLoad) -> Result<Report, FleetLoadError> {
     for path in of(Ill::DownSincePlan) {
         std::fs::rename(path, format!("{path}.away")).map_err(failed)?;
     }
-    let run = product.apply(&plan).await?;
+    let (run, _) = product.apply(&plan).await?;
     let result = product.fleet.result(&run.id).await.map_err(arm)?;
     let named = product.reasons(&run.id).await?;
     let failures = product.fleet.status().await.map_err(arm)?.failures;

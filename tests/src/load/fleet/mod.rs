@@ -7,12 +7,13 @@ pub mod kill;
 mod peers;
 mod product;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use cutover_daemon::clock::Clock;
+use cutover_daemon::fleet::settings::Settings;
 use cutover_shared::fleet::DriverKind;
 
 use self::arms::Server;
@@ -69,20 +70,36 @@ fn up(number: u32) -> String {
 /// Files and databases are not quite empty.
 const OWN: &str = "CREATE TABLE own (id bigint PRIMARY KEY)";
 
-/// From dropping databases to measuring the next arm.
-const SETTLED: Duration = Duration::from_secs(40);
+/// From dropping databases or files to measuring the next arm.
+const SETTLED: Duration = Duration::from_secs(65);
+
+/// Databases of arms that are over are kept up to this many, so that dropping them weighs on no arm in between.
+const KEPT: usize = 1_500;
 
 /// Who is measured; with how many at once, where that is not ours to say.
 #[derive(Clone, Copy, Debug)]
 enum Arm {
     Product,
+    /// The same, all tenants in one wave, as the loops have them.
+    OneWave,
     Sessions,
     Bare(usize),
     Sqlx(usize),
+    /// All migrations in one transaction and nothing else: what their SQL costs in any case.
+    Least,
 }
 
-const ARMS: [Arm; 7] =
-    [Arm::Bare(8), Arm::Product, Arm::Sqlx(8), Arm::Bare(16), Arm::Sessions, Arm::Sqlx(4), Arm::Bare(4)];
+const ARMS: [Arm; 9] = [
+    Arm::Bare(8),
+    Arm::Product,
+    Arm::Sqlx(8),
+    Arm::Least,
+    Arm::Bare(16),
+    Arm::OneWave,
+    Arm::Sqlx(4),
+    Arm::Bare(4),
+    Arm::Sessions,
+];
 
 /// Measures all arms, in turns, and holds ours against the others.
 ///
@@ -96,22 +113,25 @@ pub async fn run(load: FleetLoad, out: &mut impl Write) -> Result<Report, FleetL
         let _ = writeln!(out, "no `sqlx` on PATH: its arm is left out (`{how}`)");
     }
     let server = Server::start().await?;
-    let bench = Bench { load: &load, server, sqlx, clock: Clock::system(), dropped: Cell::new(None) };
+    let (clock, kept) = (Clock::system(), RefCell::new(Vec::new()));
+    let bench =
+        Bench { load: &load, server, sqlx, clock, kept, arms: Cell::new(0), dropped: Cell::new(None) };
     for (at, databases) in load.databases.iter().filter(|count| **count > 0).enumerate() {
         let mut best = Best::default();
         for round in 0..if at == 0 { load.rounds } else { 1 } {
             // Each round begins with another arm, so that none always follows the same one.
             for turn in 0..ARMS.len() {
-                let arm = ARMS[(round * 2 + turn) % ARMS.len()];
+                let arm = ARMS[(round * 4 + turn) % ARMS.len()];
                 let took = bench.databases(arm, *databases, &mut best).await?;
                 let _ = writeln!(out, "{databases} databases, {arm:?}: {took}");
             }
         }
         best.report(*databases, load.small, &mut report);
     }
+    bench.drop_kept().await?;
     let mut best = Best::default();
     for _ in 0..load.rounds {
-        for arm in [Arm::Bare(8), Arm::Product, Arm::Bare(16), Arm::Sessions] {
+        for arm in [Arm::Bare(8), Arm::Product, Arm::Bare(16), Arm::Sessions, Arm::OneWave] {
             let took = bench.files(arm, &mut best).await?;
             let _ = writeln!(out, "{} files, {arm:?}: {took}", load.files);
         }
@@ -126,21 +146,35 @@ struct Bench<'a> {
     server: Server,
     sqlx: Option<PathBuf>,
     clock: Clock,
-    /// When databases were dropped last.
+    /// Databases of arms that are over.
+    kept: RefCell<Vec<String>>,
+    arms: Cell<usize>,
+    /// When databases or files were dropped last.
     dropped: Cell<Option<Duration>>,
 }
 
 impl Bench<'_> {
-    /// One arm over databases that are made for it and dropped after it; what it took, as people read it.
+    /// One arm over databases that are made for it; what it took, as people read it.
     async fn databases(&self, arm: Arm, count: usize, best: &mut Best) -> Result<String, FleetLoadError> {
         if matches!(arm, Arm::Sqlx(_)) && self.sqlx.is_none() {
             return Ok("left out".to_owned());
         }
-        let tenants = self.server.tenants("tenant", count, OWN).await?;
+        if self.kept.borrow().len() + count > KEPT {
+            self.drop_kept().await?;
+        }
+        self.arms.set(self.arms.get() + 1);
+        let tenants = self.server.tenants(&format!("arm_{}", self.arms.get()), count, OWN).await?;
+        self.kept.borrow_mut().extend(tenants.iter().cloned());
         self.settle().await;
         let said = match (arm, &self.sqlx) {
-            (Arm::Product, _) => best.product(self.product(DriverKind::Postgres, &tenants).await?),
-            (Arm::Sessions, _) => best.sessions(arms::sessions(DriverKind::Postgres, &tenants, 8).await?),
+            (Arm::Product | Arm::OneWave, _) => {
+                best.product(arm, self.product(arm, DriverKind::Postgres, &tenants).await?)
+            }
+            (Arm::Sessions, _) => {
+                let rate = arms::sessions(DriverKind::Postgres, &tenants, 8).await?;
+                best.sessions(rate, arms::looks(&tenants, 8).await?)
+            }
+            (Arm::Least, _) => best.least(arms::least(&tenants, 8).await?),
             (Arm::Sqlx(parallel), Some(program)) => {
                 let source = peers::source(&self.load.folder)?;
                 let first = peers::migrate(program, source.path(), &tenants, parallel)?;
@@ -151,14 +185,30 @@ impl Bench<'_> {
                 best.bare(arms::bare(&tenants, parallel).await?)
             }
         };
-        self.server.check(&tenants, matches!(arm, Arm::Product | Arm::Sessions)).await?;
-        self.server.drop(&tenants).await?;
-        self.dropped.set(Some(self.clock.monotonic()));
+        let is_ours = matches!(arm, Arm::Product | Arm::OneWave | Arm::Sessions);
+        self.server.check(&tenants, is_ours).await?;
         Ok(said)
     }
 
-    /// Waits until what was dropped before weighs on nobody: ext4 looks at each inode that was freed in the last half minute when it makes
-    /// a file.
+    async fn drop_kept(&self) -> Result<(), FleetLoadError> {
+        let kept = self.kept.take();
+        if kept.is_empty() {
+            return Ok(());
+        }
+        self.server.drop(&kept).await?;
+        self.freed();
+        Ok(())
+    }
+
+    /// Files were taken away.
+    fn freed(&self) {
+        // What is not on the disk yet counts as freed just now for much longer.
+        nix::unistd::sync();
+        self.dropped.set(Some(self.clock.monotonic()));
+    }
+
+    /// Waits until what was dropped before weighs on nobody: whenever ext4 makes a file, it passes over each inode that was freed in the last
+    /// minute.
     async fn settle(&self) {
         if let Some(dropped) = self.dropped.get().filter(|_| !self.load.small) {
             self.clock.sleep((dropped + SETTLED).saturating_sub(self.clock.monotonic())).await;
@@ -170,17 +220,26 @@ impl Bench<'_> {
         let paths = arms::made(folder.path(), self.load.files, OWN).await?;
         self.settle().await;
         let said = match arm {
-            Arm::Product => best.product(self.product(DriverKind::Sqlite, &paths).await?),
-            Arm::Sessions => best.sessions(arms::sessions(DriverKind::Sqlite, &paths, 16).await?),
+            Arm::Product | Arm::OneWave => {
+                best.product(arm, self.product(arm, DriverKind::Sqlite, &paths).await?)
+            }
+            Arm::Sessions => best.sessions(arms::sessions(DriverKind::Sqlite, &paths, 16).await?, 0.0),
             Arm::Bare(parallel) | Arm::Sqlx(parallel) => best.bare(arms::bare_files(&paths, parallel).await?),
+            Arm::Least => {
+                return Err(FleetLoadError::Arm("the bare loop over files is the least".to_owned()));
+            }
         };
         drop(folder);
-        self.dropped.set(Some(self.clock.monotonic()));
+        self.freed();
         Ok(said)
     }
 
-    async fn product(&self, driver: DriverKind, urls: &[String]) -> Result<Rates, FleetLoadError> {
-        let product = Product::new(product::folder(&self.load.folder)?, |settings| settings).await?;
+    async fn product(&self, arm: Arm, driver: DriverKind, urls: &[String]) -> Result<Rates, FleetLoadError> {
+        let waves = |settings: Settings| match arm {
+            Arm::OneWave => Settings { waves: vec![1_000], ..settings },
+            _ => settings,
+        };
+        let product = Product::new(product::folder(&self.load.folder)?, waves).await?;
         product.enter(driver, urls).await?;
         let rates = product.rates(urls.len()).await?;
         product.end().await;
@@ -192,24 +251,34 @@ impl Bench<'_> {
 #[derive(Default)]
 struct Best {
     ours: Rates,
+    one_wave: Rates,
     sessions: f64,
+    looks: f64,
+    least: f64,
     bare: f64,
     sqlx: f64,
     sqlx_again: f64,
 }
 
 impl Best {
-    fn product(&mut self, rates: Rates) -> String {
-        self.ours = Rates {
-            apply: self.ours.apply.max(rates.apply),
-            whole: self.ours.whole.max(rates.whole),
-            again: self.ours.again.max(rates.again),
+    fn product(&mut self, arm: Arm, rates: Rates) -> String {
+        let best = if matches!(arm, Arm::OneWave) { &mut self.one_wave } else { &mut self.ours };
+        *best = Rates {
+            apply: best.apply.max(rates.apply),
+            whole: best.whole.max(rates.whole),
+            again: best.again.max(rates.again),
         };
         format!("{:.0}/s, with the plan {:.0}/s, again {:.0}/s", rates.apply, rates.whole, rates.again)
     }
 
-    fn sessions(&mut self, rate: f64) -> String {
+    fn sessions(&mut self, rate: f64, looks: f64) -> String {
         self.sessions = self.sessions.max(rate);
+        self.looks = self.looks.max(looks);
+        format!("{rate:.0}/s, then connecting and reading alone {looks:.0}/s")
+    }
+
+    fn least(&mut self, rate: f64) -> String {
+        self.least = self.least.max(rate);
         format!("{rate:.0}/s")
     }
 
@@ -235,13 +304,24 @@ impl Best {
         add("nothing to do", ours.again, "tenants/s", Bar::None);
         add("our sessions alone", self.sessions, "tenants/s", Bar::None);
         add("bare loop", self.bare, "tenants/s", Bar::None);
+        add("all in one transaction, nothing kept", self.least, "tenants/s", Bar::None);
+        add("connecting and reading alone", self.looks, "tenants/s", Bar::None);
         add("apply / bare loop", ours.apply / self.bare, "times", bar(0.9));
+        add("apply in one wave / bare loop", self.one_wave.apply / self.bare, "times", Bar::None);
         if self.sqlx > 0.0 {
             add("sqlx", self.sqlx, "tenants/s", Bar::None);
             add("sqlx, nothing to do", self.sqlx_again, "tenants/s", Bar::None);
             add("apply / sqlx", ours.apply / self.sqlx, "times", bar(1.5));
             add("plan and apply / sqlx", ours.whole / self.sqlx, "times", bar(1.5));
             add("ours / sqlx, nothing to do", ours.again / self.sqlx_again, "times", bar(2.0));
+            // What nobody could pass here.
+            add("all in one transaction / sqlx", self.least / self.sqlx, "times", Bar::None);
+            add(
+                "connecting and reading / sqlx, nothing to do",
+                self.looks / self.sqlx_again,
+                "times",
+                Bar::None,
+            );
         }
     }
 
@@ -255,5 +335,6 @@ impl Best {
         add("bare loop", self.bare, "tenants/s", Bar::None);
         let bar = Bar::AtLeast(if small { 0.125 } else { 0.5 });
         add("apply / bare loop", self.ours.apply / self.bare, "times", bar);
+        add("apply in one wave / bare loop", self.one_wave.apply / self.bare, "times", Bar::None);
     }
 }

@@ -62,7 +62,8 @@ impl PostgresSession {
     ) -> Result<Part, StepError> {
         let part = Part { way: ask.way, statements: 0, cursor };
         let create = if self.has_table { Sql::text("") } else { place.create() };
-        let message = Sql::text("BEGIN;\n").then(&create).then(&place.begin_part(ask, &part, self.wire.now()));
+        let message =
+            Sql::text("BEGIN;\n").then(&create).then(&place.begin_part(ask, &part, self.wire.now()));
         self.commit(ask, message).await?;
         self.has_table = true;
         self.keep_part(ask, &part, false);
