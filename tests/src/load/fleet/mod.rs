@@ -274,6 +274,9 @@ impl Best {
     fn sessions(&mut self, rate: f64, looks: f64) -> String {
         self.sessions = self.sessions.max(rate);
         self.looks = self.looks.max(looks);
+        if looks == 0.0 {
+            return format!("{rate:.0}/s");
+        }
         format!("{rate:.0}/s, then connecting and reading alone {looks:.0}/s")
     }
 
