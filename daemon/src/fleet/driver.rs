@@ -32,6 +32,14 @@ pub struct LedgerRow {
     pub part: Option<Part>,
 }
 
+impl LedgerRow {
+    /// Of a migration that is there whole.
+    pub fn of(migration: &Migration) -> Self {
+        let Migration { version, id, checksum, .. } = migration;
+        Self { version: *version, id: id.clone(), checksum: checksum.clone(), part: None }
+    }
+}
+
 /// How far a step is that has no single transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part {
@@ -53,6 +61,14 @@ impl Ledger {
     pub fn of_version(version: u32) -> Self {
         let row = |version| LedgerRow { version, id: String::new(), checksum: String::new(), part: None };
         Self { rows: (1..=version).map(|version| (version, row(version))).collect() }
+    }
+
+    /// As it is after a step.
+    pub fn follow(&mut self, migration: &Migration, way: Way) {
+        match way {
+            Way::Up => self.rows.insert(migration.version, LedgerRow::of(migration)),
+            Way::Down => self.rows.remove(&migration.version),
+        };
     }
 
     /// The newest version that is there whole.

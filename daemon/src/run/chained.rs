@@ -245,7 +245,7 @@ impl<'a> Course<'a> {
             return;
         }
         let mut at = 0;
-        // Where one finds no place, none of its lane does: to ask for each, at every word of a chain, would be most of this loop's work.
+        // Where one finds no place, none of its lane does: to ask for each, at every word of a chain, would be much of this loop's work.
         let mut full = BTreeSet::new();
         while let Some(next) = self.ready.get(at) {
             if full.contains(&next.lane) {

@@ -1,10 +1,10 @@
 //! Handing steps to a session: which go together, and with which times.
 
-use cutover_shared::fleet::{ErrorClass, Way};
+use cutover_shared::fleet::ErrorClass;
 
 use super::super::chain::{Now, now};
-use super::super::driver::{Ledger, LedgerRow, Session, StepAsk, StepEnd, StepError};
-use super::super::migration::{Migration, Step};
+use super::super::driver::{Ledger, Session, StepAsk, StepEnd, StepError};
+use super::super::migration::Step;
 use super::work::{Link, Walk};
 
 /// Steps that are handed to a session together.
@@ -30,7 +30,7 @@ impl<'a> Walk<'a> {
             if !is_short {
                 break;
             }
-            follow(&mut ledger, migration, link.way);
+            ledger.follow(migration, link.way);
         }
         chosen
     }
@@ -83,27 +83,11 @@ pub(in super::super) fn times(
     (timeout, if lock_timeout < timeout { lock_timeout } else { timeout / 2 })
 }
 
-/// The ledger after a step.
-pub(super) fn follow(ledger: &mut Ledger, migration: &Migration, way: Way) {
-    match way {
-        Way::Up => {
-            let row = LedgerRow {
-                version: migration.version,
-                id: migration.id.clone(),
-                checksum: migration.checksum.clone(),
-                part: None,
-            };
-            ledger.rows.insert(migration.version, row);
-        }
-        Way::Down => {
-            ledger.rows.remove(&migration.version);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
+
+    use cutover_shared::fleet::Way;
 
     use super::super::super::registry::read;
     use super::super::super::settings::sample;

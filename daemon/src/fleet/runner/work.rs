@@ -8,7 +8,6 @@ use super::super::driver::{Ledger, Session, StepEnd, StepError};
 use super::super::item::{fleet_item, way};
 use super::super::migration::Step;
 use super::FleetPass;
-use super::hand::follow;
 use super::open::waits;
 use crate::run::{Chain, Ended, Told};
 use crate::store::{Expected, InstanceRow, Observation, StoredItem};
@@ -236,7 +235,7 @@ impl<'a> Walk<'a> {
                 course.changed.push(link.says.version);
                 course.broken = 0;
                 if let Some(migration) = self.pass.migrations.get(&link.says.version) {
-                    follow(&mut course.ledger, migration, link.way);
+                    course.ledger.follow(migration, link.way);
                 }
                 if self.is_deployment() {
                     self.record(session.as_mut(), &course.ledger, &mut note).await;

@@ -149,7 +149,9 @@ impl Product {
             looked = self.clock.monotonic();
             let run = self.engine.view(&plan.id).await.map_err(arm)?;
             if !run.state.is_moving() {
-                return Ok((run, last));
+                // It may have ended since the last commit that was heard.
+                let is_later = versions.has_changed().map_err(arm)?;
+                return Ok((run, if is_later { self.clock.monotonic() } else { last }));
             }
         }
     }

@@ -11,7 +11,7 @@ use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
 use super::super::super::driver::{
-    Driver, Ledger, LedgerRow, Purpose, Schema, Session, StepAsk, StepEnd, StepError, Target,
+    Driver, Ledger, Purpose, Schema, Session, StepAsk, StepEnd, StepError, Target,
 };
 use super::super::super::migration::{FunctionKind, HttpStep, Step};
 use super::answer::MISSING;
@@ -175,16 +175,7 @@ impl Session for HttpSession {
         if end == StepEnd::Stopped {
             return Ok(end);
         }
-        match ask.way {
-            Way::Up => {
-                let (id, checksum) = (ask.migration.id.clone(), ask.migration.checksum.clone());
-                let row = LedgerRow { version, id, checksum, part: None };
-                self.ledger.rows.insert(version, row);
-            }
-            Way::Down => {
-                self.ledger.rows.remove(&version);
-            }
-        }
+        self.ledger.follow(ask.migration, ask.way);
         Ok(StepEnd::Done)
     }
 

@@ -160,12 +160,7 @@ impl PostgresSession {
         } else {
             self.begun.remove(&version);
         }
-        let row = self.ledger.rows.entry(version).or_insert_with(|| LedgerRow {
-            version,
-            id: ask.migration.id.clone(),
-            checksum: ask.migration.checksum.clone(),
-            part: None,
-        });
+        let row = self.ledger.rows.entry(version).or_insert_with(|| LedgerRow::of(ask.migration));
         row.part = Some(part.clone());
         debug_assert!(row.id == ask.migration.id || ask.way == Way::Down, "the ledger was asked before");
     }

@@ -13,7 +13,7 @@ pub(super) const TABLE: &str = "cutover_migrations";
 
 /// Reads all of it where the search path finds it.
 pub(super) const READ: &str = "SELECT version, id, checksum, part_way, part_done, part_cursor, part_begun \
-                               FROM cutover_migrations";
+                               FROM cutover_migrations;\n";
 
 /// What the error says when a row that is to be taken away is not there.
 pub(super) const NO_ROW: &str = "cutover_migrations has not this row:";

@@ -7,10 +7,10 @@
 //! begun). The first step makes it, in its own transaction. Its texts are bounded (`id` 100, `part_cursor` 240 characters), so that no row can
 //! outgrow a page: PostgreSQL then makes no table beside it for long values, which each tenant would pay for.
 //!
-//! **Round trips.** Opening is one message: the rows of the ledger, and for a change the lock before and the ledger's place after them. A ledger that is not there yet makes the reading
-//! statement fail, which says just that; the lock is the session's and outlasts the failure. (The server's log gets one line from it
-//! for each first look at a tenant; asking first would cost every other opening a round trip.) A step in a transaction is one message
-//! from BEGIN to COMMIT, two with a `verify` query.
+//! **Round trips.** Opening is one message: the rows of the ledger, and for a change the lock before and the ledger's place after them.
+//! A ledger that is not there yet makes the reading statement fail, which says just that; the lock is the session's and outlasts the
+//! failure. (The server's log gets one line from it for each first look at a tenant; asking first would cost every other opening a round
+//! trip.) A step in a transaction is one message from BEGIN to COMMIT, two with a `verify` query.
 //!
 //! **Several steps at once** go in one message too, each with its own BEGIN and COMMIT. All commits but the last are told not to wait
 //! for the disk, on the way up: the last one's wait covers them, because the log is written in order. Nothing is answered before it.
@@ -122,7 +122,7 @@ struct Seen {
 const PLACE: &str = "SELECT pg_try_advisory_lock({}), current_schema();\n";
 
 /// What comes after them: the schema of the ledger that was read, which need not be the first one of the search path.
-const ELSEWHERE: &str = ";\nSELECT nspname FROM pg_namespace WHERE oid = \
+const ELSEWHERE: &str = "SELECT nspname FROM pg_namespace WHERE oid = \
                          (SELECT relnamespace FROM pg_class WHERE oid = to_regclass('cutover_migrations'));";
 
 async fn look(wire: &mut Wire, purpose: Purpose) -> Result<Seen, StepError> {

@@ -6,9 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use cutover_shared::fleet::{ErrorClass, Way};
 
-use super::super::super::driver::{
-    Ledger, LedgerRow, Purpose, Schema, Session, StepAsk, StepEnd, StepError, Target,
-};
+use super::super::super::driver::{Ledger, Purpose, Schema, Session, StepAsk, StepEnd, StepError, Target};
 use super::super::super::migration::{HttpStep, Script, Step};
 use super::super::group::{allowance, group};
 use super::super::http::Caller;
@@ -282,18 +280,8 @@ impl PostgresSession {
 
     /// The ledger as the step left it.
     pub(super) fn keep(&mut self, ask: &StepAsk<'_>) {
-        let migration = ask.migration;
-        self.begun.remove(&migration.version);
-        match ask.way {
-            Way::Down => {
-                self.ledger.rows.remove(&migration.version);
-            }
-            Way::Up => {
-                let (id, checksum) = (migration.id.clone(), migration.checksum.clone());
-                let row = LedgerRow { version: migration.version, id, checksum, part: None };
-                self.ledger.rows.insert(migration.version, row);
-            }
-        }
+        self.begun.remove(&ask.migration.version);
+        self.ledger.follow(ask.migration, ask.way);
     }
 }
 

@@ -147,18 +147,13 @@ impl SqliteSession {
         }
         let at = self.wire.now();
         self.commit(ask, ledger::end_part(ask, at)).await?;
-        self.keep(ask);
+        self.ledger.follow(ask.migration, ask.way);
         Ok(())
     }
 
     fn keep_part(&mut self, ask: &StepAsk<'_>, part: &Part) {
         let version = ask.migration.version;
-        let row = self.ledger.rows.entry(version).or_insert_with(|| LedgerRow {
-            version,
-            id: ask.migration.id.clone(),
-            checksum: ask.migration.checksum.clone(),
-            part: None,
-        });
+        let row = self.ledger.rows.entry(version).or_insert_with(|| LedgerRow::of(ask.migration));
         row.part = Some(part.clone());
     }
 }

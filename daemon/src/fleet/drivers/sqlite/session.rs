@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use cutover_shared::fleet::{ErrorClass, Way};
+use cutover_shared::fleet::ErrorClass;
 
-use super::super::super::driver::{Ledger, LedgerRow, Schema, Session, StepAsk, StepEnd, StepError, Target};
+use super::super::super::driver::{Ledger, Schema, Session, StepAsk, StepEnd, StepError, Target};
 use super::super::super::migration::{HttpStep, Script, Step};
 use super::super::group::{allowance, group};
 use super::super::http::Caller;
@@ -210,7 +210,7 @@ impl SqliteSession {
             Ok(_) => {
                 self.has_table = true;
                 for (ask, _) in group {
-                    self.keep(ask);
+                    self.ledger.follow(ask.migration, ask.way);
                 }
                 group.iter().map(|_| Ok(StepEnd::Done)).collect()
             }
@@ -262,7 +262,7 @@ impl SqliteSession {
         let may_again = step.idempotent;
         self.commit(ask, message).await.map_err(|error| if may_again { error } else { error.unclear() })?;
         self.has_table = true;
-        self.keep(ask);
+        self.ledger.follow(ask.migration, ask.way);
         Ok(StepEnd::Done)
     }
 
@@ -280,21 +280,6 @@ impl SqliteSession {
     /// Where SQLite took the transaction back by itself, there is none.
     pub(super) async fn rollback(&mut self) {
         let _ = self.wire.run(Sql::text("ROLLBACK;"), LOOK).await;
-    }
-
-    /// The ledger as the step left it.
-    pub(super) fn keep(&mut self, ask: &StepAsk<'_>) {
-        let migration = ask.migration;
-        match ask.way {
-            Way::Down => {
-                self.ledger.rows.remove(&migration.version);
-            }
-            Way::Up => {
-                let (id, checksum) = (migration.id.clone(), migration.checksum.clone());
-                let row = LedgerRow { version: migration.version, id, checksum, part: None };
-                self.ledger.rows.insert(migration.version, row);
-            }
-        }
     }
 }
 
