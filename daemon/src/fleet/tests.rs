@@ -1,5 +1,6 @@
 //! The fleet from end to end over SQLite files: waves, halts, failures, drift, ways back, and a crash at every point.
 
+mod ahead;
 mod alike;
 mod broken;
 mod deployments;

@@ -68,7 +68,7 @@ pub trait Chained: Elsewhere {
 /// One pass over a run.
 #[async_trait]
 pub trait Pass: Send + Sync {
-    /// Reads what these chains will need; asked before they are admitted.
+    /// Reads what these chains will need; asked before their intents are written, so not long before they begin.
     async fn prepare(&self, chains: &[Chain]) -> Result<(), KindError>;
 
     /// A place for this chain now; it is free again when the ticket is dropped. None: not now.

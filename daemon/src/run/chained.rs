@@ -62,6 +62,7 @@ pub(super) async fn pass(
         start: inner.clock.monotonic(),
         standing: None,
         unclear: false,
+        quiet: None,
     };
     let outcome = course.run(heard).await;
     if outcome.is_err() {
@@ -125,6 +126,8 @@ struct Course<'a> {
     standing: Option<Standing>,
     /// Some items stayed intents.
     unclear: bool,
+    /// Until when nothing need be looked for: nothing was found, and nothing that it hung on has changed since.
+    quiet: Option<Duration>,
 }
 
 /// Something that is asked of the store beside all else.
@@ -167,7 +170,7 @@ impl<'a> Course<'a> {
                 if self.window.has_room()
                     && let Some(feed) = self.feed.take()
                 {
-                    errands.reading = Some(read_on(self.desk.clone(), feed).boxed());
+                    errands.reading = Some(read_on(feed).boxed());
                 }
                 if errands.taking.is_none() {
                     (errands.taking, wait) = self.take();
@@ -205,6 +208,7 @@ impl<'a> Course<'a> {
                 }
                 taken = on(&mut errands.taking) => {
                     errands.taking = None;
+                    self.quiet = None;
                     match taken {
                         Ok(chains) => self.ready.extend(chains),
                         Err(Halt::Moved) => self.stand(Standing::Moved),
@@ -215,6 +219,7 @@ impl<'a> Course<'a> {
                     errands.reading = None;
                     let (feed, chains) = read?;
                     self.feed = feed;
+                    self.quiet = None;
                     self.window.add(chains);
                 }
                 is_moved = on(&mut errands.looking) => {
@@ -258,6 +263,7 @@ impl<'a> Course<'a> {
             };
             let Some(chain) = self.ready.remove(at) else { return };
             self.window.moved(&chain.lane, self.desk.inner.clock.monotonic());
+            self.quiet = None;
             self.under_way += 1;
             let told = Told::new(self.words.clone(), self.stop.clone());
             let pass = self.desk.pass.clone();
@@ -285,7 +291,14 @@ impl<'a> Course<'a> {
         if self.under_way + self.ready.len() == 0
             && let Some(next) = self.window.stage()
         {
+            if next != self.stage {
+                self.quiet = None;
+            }
             self.stage = next;
+        }
+        let now = self.desk.inner.clock.monotonic();
+        if let Some(until) = self.quiet.filter(|until| now < *until) {
+            return (None, until.saturating_sub(now));
         }
         let pass = &self.desk.pass;
         let mut held: BTreeSet<&str> = BTreeSet::new();
@@ -297,9 +310,11 @@ impl<'a> Course<'a> {
         let room = Room { paced, held: &held };
         let chosen = self.window.take(&self.ready, self.stage, &room);
         if chosen.is_empty() {
-            let now = self.desk.inner.clock.monotonic();
-            let reads_on = self.feed.is_some() && self.window.put_aside(&self.ready, now);
-            return (None, if reads_on { Duration::ZERO } else { LOOK });
+            if self.feed.is_some() && self.window.put_aside(&self.ready, now) {
+                return (None, Duration::ZERO);
+            }
+            self.quiet = Some(now.saturating_add(LOOK));
+            return (None, LOOK);
         }
         self.taken += chosen.iter().map(|chain| chain.items.len() as u64).sum::<u64>();
         (Some(intents(self.desk.clone(), chosen).boxed()), LOOK)
@@ -331,13 +346,9 @@ async fn look(desk: Desk<'_>) -> Result<bool, Halt> {
     Ok(false)
 }
 
-/// The next chains, with what they will need.
-async fn read_on<'a>(desk: Desk<'a>, mut feed: Feed<'a>) -> Result<(Option<Feed<'a>>, Vec<Chain>), Halt> {
+/// The next chains.
+async fn read_on(mut feed: Feed<'_>) -> Result<(Option<Feed<'_>>, Vec<Chain>), Halt> {
     let chains = feed.next().await?;
-    let mut again = Again::default();
-    while let Err(error) = desk.pass.prepare(&chains).await {
-        again.after(desk.inner, desk.plan, error).await?;
-    }
     Ok(((!feed.has_ended()).then_some(feed), chains))
 }
 

@@ -13,6 +13,7 @@ pub(super) use model::Group;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use cutover_shared::fleet::{DriverKind, FleetItem, StepStatus};
@@ -31,6 +32,9 @@ use crate::store::{FleetOp, InstanceRow, Observation, Op, RunRow, SettingOp, Ste
 
 /// Tenants that are asked for at once.
 const ASKED: usize = 1_000;
+
+/// How old what was read of a tenant with others may be when its chain begins. One that waited longer for its place is read anew.
+const FRESH: Duration = Duration::from_secs(2);
 
 /// The setting that holds the fleet's target version.
 pub(super) const TARGET: &str = "fleet.target";
@@ -52,7 +56,8 @@ pub(super) struct FleetPass {
 
 #[derive(Default)]
 struct Memory {
-    rows: HashMap<TenantId, Arc<InstanceRow>>,
+    /// Instances whose chains are to begin, and when they were read.
+    rows: HashMap<TenantId, (Arc<InstanceRow>, Duration)>,
     /// Earlier attempts.
     attempts: HashMap<(TenantId, u32), u32>,
     /// What this pass has written as begun, and not yet its end.
@@ -107,8 +112,17 @@ impl FleetPass {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn row(&self, tenant: &TenantId) -> Option<Arc<InstanceRow>> {
-        self.memory().rows.get(tenant).cloned()
+    fn row(&self, tenant: &TenantId) -> Option<Arc<InstanceRow>> {
+        self.memory().rows.get(tenant).map(|(row, _)| row.clone())
+    }
+
+    /// An instance as its chain begins.
+    pub(super) async fn begins(&self, tenant: &TenantId) -> Result<Option<Arc<InstanceRow>>, KindError> {
+        let read = self.memory().rows.remove(tenant);
+        match read {
+            Some((row, at)) if self.inner.clock.monotonic().saturating_sub(at) < FRESH => Ok(Some(row)),
+            _ => Ok(self.inner.instance(tenant).await?.map(Arc::new)),
+        }
     }
 
     fn gate(&self, chain: &str) -> Option<Arc<Gate>> {
@@ -175,10 +189,11 @@ impl Pass for FleetPass {
         }
         let reading = |error| KindError::new("reading instances", error);
         for part in tenants.chunks(ASKED) {
+            let at = self.inner.clock.monotonic();
             let rows = self.inner.db.fleet_instances_of(part).await.map_err(reading)?;
             let steps = self.inner.db.fleet_steps_of(part).await.map_err(reading)?;
             let mut memory = self.memory();
-            memory.rows.extend(rows.into_iter().map(|row| (row.tenant.clone(), Arc::new(row))));
+            memory.rows.extend(rows.into_iter().map(|row| (row.tenant.clone(), (Arc::new(row), at))));
             for step in steps {
                 let key = (step.tenant.clone(), step.version);
                 if book::is_replaced(&step) {

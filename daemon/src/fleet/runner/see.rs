@@ -1,5 +1,7 @@
 //! What a tenant is like: before its first step, and after its last.
 
+use std::sync::Arc;
+
 use cutover_shared::fleet::{DriverKind, ErrorClass};
 
 use super::super::book::Note;
@@ -10,11 +12,25 @@ use super::work::{Course, Walk};
 use crate::store::{Expected, Holds, Observation};
 
 impl Walk<'_> {
-    /// Whether somebody changed the schema by hand since a step of ours left it.
-    pub(super) async fn drifted(
-        &self,
+    /// Whether somebody changed the schema by hand. Told only of what our record says now: another run may have moved the tenant since
+    /// it was read.
+    pub(super) async fn looked(
+        &mut self,
         session: &mut dyn Session,
     ) -> Result<Option<(String, Note)>, StepError> {
+        let drifted = self.drifted(session).await?;
+        if drifted.is_some()
+            && let Ok(Some(row)) = self.pass.inner.instance(&self.row.tenant).await
+            && row.expected_schema != self.row.expected_schema
+        {
+            self.row = Arc::new(row);
+            return self.drifted(session).await;
+        }
+        Ok(drifted)
+    }
+
+    /// Whether somebody changed the schema by hand since a step of ours left it.
+    async fn drifted(&self, session: &mut dyn Session) -> Result<Option<(String, Note)>, StepError> {
         let Some(expected) = self.row.expected_schema.as_deref() else { return Ok(None) };
         // In the middle of a step of ours it is like nothing that anybody expects.
         if is_open(expected) || session.ledger().is_half() {

@@ -1,5 +1,7 @@
 //! One tenant's chain: connect, look whether it is as the plan saw it, step by step, and see what the schema has become.
 
+use std::sync::Arc;
+
 use cutover_shared::fleet::{DriverKind, ErrorClass, FleetItem, Way};
 
 use super::super::book::Note;
@@ -67,8 +69,8 @@ pub(super) async fn work(pass: &FleetPass, chain: &Chain, told: &Told) {
         let why = "gone: the instance was removed since the plan".to_owned();
         told.end(first.item, Ended::Skipped(why)).await;
     };
-    // What was read ahead may be from before another run's steps. What is not told of here was not begun.
-    let row = match pass.inner.instance(tenant).await {
+    // What is not told of here was not begun.
+    let row = match pass.begins(tenant).await {
         Ok(Some(row)) => row,
         Ok(None) => return gone().await,
         Err(error) => return tracing::warn!(%tenant, %error, "a tenant is not begun"),
@@ -77,7 +79,7 @@ pub(super) async fn work(pass: &FleetPass, chain: &Chain, told: &Told) {
     // Of a deployment our own record counts, and nobody else writes it from here on.
     let row = match &opened {
         Ok(_) if row.driver == DriverKind::Http => match pass.inner.instance(tenant).await {
-            Ok(Some(row)) => row,
+            Ok(Some(row)) => Arc::new(row),
             Ok(None) => return gone().await,
             Err(error) => return tracing::warn!(%tenant, %error, "a tenant is not begun"),
         },
@@ -104,7 +106,7 @@ pub(super) struct Walk<'a> {
     pub(super) pass: &'a FleetPass,
     chain: &'a Chain,
     pub(super) told: &'a Told,
-    pub(super) row: InstanceRow,
+    pub(super) row: Arc<InstanceRow>,
     pub(super) links: &'a [Link<'a>],
 }
 
@@ -130,14 +132,14 @@ impl<'a> Walk<'a> {
         }
     }
 
-    async fn go(&self, mut session: Box<dyn Session>) {
+    async fn go(mut self, mut session: Box<dyn Session>) {
         let Some(first) = self.links.first() else { return };
         if let Some(why) = foreign(&self.pass.migrations, session.ledger()) {
             let error = StepError::new(ErrorClass::SchemaMismatch, why);
             self.fail(first, &error, Note::of_error(&error)).await;
             return session.close().await;
         }
-        match self.drifted(session.as_mut()).await {
+        match self.looked(session.as_mut()).await {
             Ok(None) => {}
             Ok(Some((why, note))) => {
                 let how =

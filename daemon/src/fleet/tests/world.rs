@@ -126,7 +126,13 @@ impl World {
 
     pub(super) async fn life_with(&self, faults: Faults, settings: Settings) -> Life {
         let drivers = Drivers::new(settings.http.clone(), Client::new().unwrap(), Clock::system());
-        self.life_over(faults, settings, drivers).await
+        self.life_over(faults, settings, drivers, Clock::system()).await
+    }
+
+    pub(super) async fn life_at(&self, faults: Faults, clock: Clock) -> Life {
+        let settings = Settings { waves: vec![1_000], ..sample() };
+        let drivers = Drivers::new(settings.http.clone(), Client::new().unwrap(), clock.clone());
+        self.life_over(faults, settings, drivers, clock).await
     }
 
     /// Connections to files break as they are told to.
@@ -140,14 +146,13 @@ impl World {
         let mut drivers = Drivers::new(settings.http.clone(), Client::new().unwrap(), Clock::system());
         let flaky = Flaky::over(drivers.sqlite);
         drivers.sqlite = Arc::new(flaky.clone());
-        (self.life_over(Faults::none(), settings, drivers).await, flaky)
+        (self.life_over(Faults::none(), settings, drivers, Clock::system()).await, flaky)
     }
 
-    async fn life_over(&self, faults: Faults, settings: Settings, drivers: Drivers) -> Life {
+    async fn life_over(&self, faults: Faults, settings: Settings, drivers: Drivers, clock: Clock) -> Life {
         let db = open(&format!("sqlite:{}/cutover.db", self.dir.display()), faults.clone()).await.unwrap();
         let seal = Arc::new(Seal::new(vec![("k1".to_owned(), SecretBox::new(Box::new([7; 32])))]).unwrap());
         let settings = Settings { folder: Some(self.dir.join("migrations")), ..settings };
-        let clock = Clock::system();
         let inner = Arc::new(Inner {
             drivers,
             application: None,

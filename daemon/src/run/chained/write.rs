@@ -5,7 +5,7 @@ use std::time::Duration;
 use cutover_shared::run::ItemState;
 
 use super::super::chain::{BLOCKED, Chain, End, Ended, Word};
-use super::super::drive::{Halt, chunk_record, lease, states};
+use super::super::drive::{Again, Halt, chunk_record, lease, states};
 use super::super::kind::{Direction, Outcome};
 use super::super::local::settled;
 use super::Desk;
@@ -14,7 +14,7 @@ use crate::store::{ItemChange, Lane, RunOp, StoredItem, UNIT_ROWS, Unit};
 
 /// How long ends are kept back for others that end at the same time: each unit costs a wait for the disk, and a free place does not
 /// wait for it.
-const ENDS: Duration = Duration::from_millis(15);
+const ENDS: Duration = Duration::from_millis(60);
 
 /// Likewise for what was begun: of most chains the end is there by then, and their begin need not be written.
 const BEGINS: Duration = Duration::from_millis(200);
@@ -75,8 +75,12 @@ impl Heard {
     }
 }
 
-/// Makes the intents of chains durable, and gives the chains back.
+/// Reads what chains will need, makes their intents durable, and gives the chains back.
 pub(super) async fn intents(desk: Desk<'_>, chains: Vec<Chain>) -> Result<Vec<Chain>, Halt> {
+    let mut again = Again::default();
+    while let Err(error) = desk.pass.prepare(&chains).await {
+        again.after(desk.inner, desk.plan, error).await?;
+    }
     let (state, from) = states(desk.direction);
     let items: Vec<StoredItem> = chains.iter().flat_map(|chain| chain.items.iter().cloned()).collect();
     desk.inner.faults.point("run.chunk.before").await;

@@ -189,31 +189,31 @@ const PUT_MIGRATIONS: &str =
     "INSERT INTO fleet_migrations (version, id, checksum, files, recorded_at, pinned_at)
      SELECT value->>'$.version', value->>'$.id', value->>'$.checksum', value->>'$.files', value->>'$.recorded_at',
             value->>'$.pinned_at'
-       FROM json_each($1) WHERE true
+       FROM jsonb_each($1) WHERE true
      ON CONFLICT (version) DO UPDATE SET id = excluded.id, checksum = excluded.checksum, files = excluded.files,
             recorded_at = excluded.recorded_at
       WHERE fleet_migrations.pinned_at IS NULL OR fleet_migrations.checksum = excluded.checksum";
 
 const FORGET_MIGRATIONS: &str = "DELETE FROM fleet_migrations
       WHERE pinned_at IS NULL AND version > $2 AND version <= $3
-        AND version NOT IN (SELECT value->>'$.version' FROM json_each($1))";
+        AND version NOT IN (SELECT value->>'$.version' FROM jsonb_each($1))";
 
 const PUT_TEXTS: &str = "INSERT INTO fleet_texts (digest, version, id, checksum, files, recorded_at)
      SELECT value->>'$.digest', value->>'$.version', value->>'$.id', value->>'$.checksum', value->>'$.files',
             value->>'$.recorded_at'
-       FROM json_each($1) WHERE true ON CONFLICT DO NOTHING";
+       FROM jsonb_each($1) WHERE true ON CONFLICT DO NOTHING";
 
 // A way down that was written since the plan stays.
 const PIN: &str = "INSERT INTO fleet_migrations (version, id, checksum, files, recorded_at, pinned_at)
      SELECT value->>'$.version', value->>'$.id', value->>'$.checksum', value->>'$.files', value->>'$.recorded_at', $2
-       FROM json_each($1) WHERE true
+       FROM jsonb_each($1) WHERE true
      ON CONFLICT (version) DO UPDATE SET pinned_at = excluded.pinned_at, id = excluded.id, checksum = excluded.checksum,
             files = CASE WHEN fleet_migrations.id = excluded.id AND fleet_migrations.checksum = excluded.checksum
                          THEN fleet_migrations.files ELSE excluded.files END
       WHERE fleet_migrations.pinned_at IS NULL";
 
 const FORGET_STEPS_OF_MOVED: &str = "DELETE FROM fleet_steps WHERE tenant_id IN
-        (SELECT i.tenant_id FROM json_each($1) AS want CROSS JOIN fleet_instances AS i
+        (SELECT i.tenant_id FROM jsonb_each($1) AS want CROSS JOIN fleet_instances AS i
              ON i.tenant_id = want.value->>'$.tenant'
           WHERE i.place <> want.value->>'$.place' OR i.driver <> want.value->>'$.driver_word')";
 
@@ -228,7 +228,7 @@ const PUT_INSTANCES: &str =
             value->>'$.state_word', value->>'$.reason', value->>'$.version', value->>'$.expected_schema',
             value->>'$.seen_schema', value->>'$.drift', value->>'$.place_in_waves', value->>'$.checked_at',
             value->>'$.notified_at', value->>'$.added_at'
-       FROM json_each($1) WHERE true
+       FROM jsonb_each($1) WHERE true
      ON CONFLICT (tenant_id) DO UPDATE SET
             (state, reason, version, expected_schema, seen_schema, drift, marks, failed_version, checked_at, notified_at) =
             (SELECT CASE state WHEN 'error' THEN 'new' ELSE state END, NULL, version, expected_schema, seen_schema, drift, marks, failed_version, checked_at, notified_at
@@ -252,7 +252,7 @@ const OBSERVE: &str = "WITH seen AS MATERIALIZED
              FROM (SELECT value->>0 AS tenant, value->>1 AS state, value->>2 AS reason, value->>3 AS version, value->>4 AS schema,
                           value->>5 AS expects, value->>6 AS expected, value->>7 AS drift, value->>8 AS at,
                           NOT value->>9 OR i.expected_schema IS value->>10 AS holds
-                     FROM json_each($1) CROSS JOIN fleet_instances AS i ON i.tenant_id = value->>0))
+                     FROM jsonb_each($1) CROSS JOIN fleet_instances AS i ON i.tenant_id = value->>0))
      UPDATE fleet_instances
         SET state = seen.state, reason = seen.reason, version = coalesce(seen.version, fleet_instances.version),
             seen_schema = CASE WHEN seen.expects THEN seen.schema ELSE coalesce(seen.schema, seen_schema) END,
@@ -264,7 +264,7 @@ const OBSERVE: &str = "WITH seen AS MATERIALIZED
        FROM seen WHERE fleet_instances.tenant_id = seen.tenant";
 
 const RESEAL: &str = "WITH new AS MATERIALIZED
-          (SELECT value->>0 AS tenant, value->>1 AS was, value->>2 AS sealed, value->>3 AS key FROM json_each($1))
+          (SELECT value->>0 AS tenant, value->>1 AS was, value->>2 AS sealed, value->>3 AS key FROM jsonb_each($1))
      UPDATE fleet_instances SET sealed = new.sealed, key_id = new.key
        FROM new WHERE fleet_instances.tenant_id = new.tenant AND fleet_instances.sealed = new.was";
 
@@ -273,7 +273,7 @@ const PUT_STEPS: &str =
                               started_at, completed_at)
      SELECT i.tenant_id, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7, value->>8,
             value->>9, value->>10, value->>11
-       FROM json_each($1) CROSS JOIN fleet_instances AS i ON i.tenant_id = value->>0 WHERE true
+       FROM jsonb_each($1) CROSS JOIN fleet_instances AS i ON i.tenant_id = value->>0 WHERE true
      ON CONFLICT (tenant_id, version) DO UPDATE SET migration = excluded.migration, status = excluded.status,
             way = excluded.way, class = excluded.class, error = excluded.error, error_group = excluded.error_group,
             attempt = excluded.attempt, run_id = excluded.run_id, started_at = excluded.started_at,
@@ -284,7 +284,7 @@ const PUT_STEPS: &str =
 const MARK: &str = "WITH now AS MATERIALIZED
           (SELECT want.tenant AS tenant, max(s.version) FILTER (WHERE s.status = 'failed') AS failed,
                   coalesce(max(s.status = 'skipped' AND s.class IS NOT NULL) + 2 * max(s.status = 'running') + 4 * max(s.status = 'failed'), 0) AS marks
-             FROM (SELECT DISTINCT value->>0 AS tenant FROM json_each($1)) AS want
+             FROM (SELECT DISTINCT value->>0 AS tenant FROM jsonb_each($1)) AS want
              LEFT JOIN fleet_steps AS s INDEXED BY fleet_steps_marks
                     ON s.tenant_id = want.tenant AND s.status IN ('failed', 'running', 'skipped')
             GROUP BY want.tenant)
@@ -297,13 +297,13 @@ const ADD_HISTORY: &str =
                                 completed_at)
      SELECT value->>0, value->>1, value->>2, value->>4, value->>3, value->>5, value->>6, value->>8, value->>9,
             value->>10, value->>11
-       FROM json_each($1)";
+       FROM jsonb_each($1)";
 
 const PUT_SCHEMAS: &str = "INSERT INTO fleet_schemas (hash, lines, seen_at)
-     SELECT value->>0, value->>1, $2 FROM json_each($1) WHERE true ON CONFLICT DO NOTHING";
+     SELECT value->>0, value->>1, $2 FROM jsonb_each($1) WHERE true ON CONFLICT DO NOTHING";
 
 const NOTIFIED: &str = "UPDATE fleet_instances SET notified_at = $2
       WHERE state <> 'connected' AND tenant_id IN (SELECT value FROM json_each($1))";
 
-const PLACE: &str = "WITH new AS MATERIALIZED (SELECT value->>0 AS tenant, value->>1 AS place FROM json_each($1))
+const PLACE: &str = "WITH new AS MATERIALIZED (SELECT value->>0 AS tenant, value->>1 AS place FROM jsonb_each($1))
      UPDATE fleet_instances SET place_in_waves = new.place FROM new WHERE fleet_instances.tenant_id = new.tenant";

@@ -66,7 +66,8 @@ pub(super) async fn op(
     }
 }
 
-/// Rows as the JSON array that `json_each` takes apart.
+/// Rows as the JSON array that `json_each` takes apart; `jsonb_each` where a row has many columns, because the former makes the row's text
+/// anew for each of them.
 fn rows<T: Serialize>(rows: &[T]) -> Result<String, WriteError> {
     serde_json::to_string(rows)
         .map_err(|error| WriteError::Unavailable(format!("rows do not serialise: {error}")))
