@@ -21,7 +21,7 @@ struct Options {
     #[arg(long, default_value_t = 10_000)]
     files: usize,
     /// Times that each arm is measured over the first number of databases and over the files, and half as often over further numbers, in
-    /// turns; the best counts.
+    /// turns; the median counts.
     #[arg(long, default_value_t = 3)]
     rounds: usize,
     /// One short round, and bars that only a gross failure misses.

@@ -8,6 +8,7 @@ mod peers;
 mod product;
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -29,7 +30,7 @@ pub struct FleetLoad {
     /// PostgreSQL databases, one measurement each.
     pub databases: Vec<usize>,
     pub files: usize,
-    /// Times that each arm is measured over the first number of databases, and over the files; over others once.
+    /// Times that each arm is measured over the first number of databases, and over the files; half as often over others.
     pub rounds: usize,
     pub small: bool,
     pub sqlx: Option<PathBuf>,
@@ -117,27 +118,27 @@ pub async fn run(load: FleetLoad, out: &mut impl Write) -> Result<Report, FleetL
     let bench =
         Bench { load: &load, server, sqlx, clock, kept, arms: Cell::new(0), dropped: Cell::new(None) };
     for (at, databases) in load.databases.iter().filter(|count| **count > 0).enumerate() {
-        let mut best = Best::default();
+        let mut rounds = Rounds::default();
         // Large numbers take long, and differ less.
         for round in 0..if at == 0 { load.rounds } else { load.rounds.div_ceil(2) } {
             // Each round begins with another arm, so that none always follows the same one.
             for turn in 0..ARMS.len() {
                 let arm = ARMS[(round * 4 + turn) % ARMS.len()];
-                let took = bench.databases(arm, *databases, &mut best).await?;
+                let took = bench.databases(arm, *databases, &mut rounds).await?;
                 let _ = writeln!(out, "{databases} databases, {arm:?}: {took}");
             }
         }
-        best.report(*databases, load.small, &mut report);
+        rounds.report(*databases, load.small, &mut report);
     }
     bench.drop_kept().await?;
-    let mut best = Best::default();
+    let mut rounds = Rounds::default();
     for _ in 0..load.rounds {
         for arm in [Arm::Bare(8), Arm::Product, Arm::Bare(16), Arm::Sessions, Arm::OneWave] {
-            let took = bench.files(arm, &mut best).await?;
+            let took = bench.files(arm, &mut rounds).await?;
             let _ = writeln!(out, "{} files, {arm:?}: {took}", load.files);
         }
     }
-    best.report_files(load.files, load.small, &mut report);
+    rounds.report_files(load.files, load.small, &mut report);
     Ok(report)
 }
 
@@ -156,7 +157,7 @@ struct Bench<'a> {
 
 impl Bench<'_> {
     /// One arm over databases that are made for it; what it took, as people read it.
-    async fn databases(&self, arm: Arm, count: usize, best: &mut Best) -> Result<String, FleetLoadError> {
+    async fn databases(&self, arm: Arm, count: usize, rounds: &mut Rounds) -> Result<String, FleetLoadError> {
         if matches!(arm, Arm::Sqlx(_)) && self.sqlx.is_none() {
             return Ok("left out".to_owned());
         }
@@ -169,21 +170,26 @@ impl Bench<'_> {
         self.settle().await;
         let said = match (arm, &self.sqlx) {
             (Arm::Product | Arm::OneWave, _) => {
-                best.product(arm, self.product(arm, DriverKind::Postgres, &tenants).await?)
+                rounds.product(arm, self.product(arm, DriverKind::Postgres, &tenants).await?)
             }
             (Arm::Sessions, _) => {
                 let rate = arms::sessions(DriverKind::Postgres, &tenants, 8).await?;
-                best.sessions(rate, arms::looks(&tenants, 8).await?)
+                let looks = arms::looks(&tenants, 8).await?;
+                rounds.add(SESSIONS, rate);
+                rounds.add(LOOKS, looks);
+                format!("{rate:.0}/s, then connecting and reading alone {looks:.0}/s")
             }
-            (Arm::Least, _) => best.least(arms::least(&tenants, 8).await?),
+            (Arm::Least, _) => rounds.one(LEAST, arms::least(&tenants, 8).await?),
             (Arm::Sqlx(parallel), Some(program)) => {
                 let source = peers::source(&self.load.folder)?;
                 let first = peers::migrate(program, source.path(), &tenants, parallel)?;
                 let again = peers::migrate(program, source.path(), &tenants, parallel)?;
-                best.sqlx(first, again)
+                rounds.add(format!("{SQLX} of {parallel}"), first);
+                rounds.add(format!("{SQLX_AGAIN} of {parallel}"), again);
+                format!("{first:.0}/s, again {again:.0}/s")
             }
             (Arm::Bare(parallel) | Arm::Sqlx(parallel), _) => {
-                best.bare(arms::bare(&tenants, parallel).await?)
+                rounds.one(format!("{BARE} of {parallel}"), arms::bare(&tenants, parallel).await?)
             }
         };
         let is_ours = matches!(arm, Arm::Product | Arm::OneWave | Arm::Sessions);
@@ -216,16 +222,18 @@ impl Bench<'_> {
         }
     }
 
-    async fn files(&self, arm: Arm, best: &mut Best) -> Result<String, FleetLoadError> {
+    async fn files(&self, arm: Arm, rounds: &mut Rounds) -> Result<String, FleetLoadError> {
         let folder = product::folder(&self.load.folder)?;
         let paths = arms::made(folder.path(), self.load.files, OWN).await?;
         self.settle().await;
         let said = match arm {
             Arm::Product | Arm::OneWave => {
-                best.product(arm, self.product(arm, DriverKind::Sqlite, &paths).await?)
+                rounds.product(arm, self.product(arm, DriverKind::Sqlite, &paths).await?)
             }
-            Arm::Sessions => best.sessions(arms::sessions(DriverKind::Sqlite, &paths, 16).await?, 0.0),
-            Arm::Bare(parallel) | Arm::Sqlx(parallel) => best.bare(arms::bare_files(&paths, parallel).await?),
+            Arm::Sessions => rounds.one(SESSIONS, arms::sessions(DriverKind::Sqlite, &paths, 16).await?),
+            Arm::Bare(parallel) | Arm::Sqlx(parallel) => {
+                rounds.one(format!("{BARE} of {parallel}"), arms::bare_files(&paths, parallel).await?)
+            }
             Arm::Least => {
                 return Err(FleetLoadError::Arm("the bare loop over files is the least".to_owned()));
             }
@@ -248,55 +256,50 @@ impl Bench<'_> {
     }
 }
 
-/// The best round of each arm, in tenants a second.
+/// What each arm reached, in tenants a second, by what was measured.
 #[derive(Default)]
-struct Best {
-    ours: Rates,
-    one_wave: Rates,
-    sessions: f64,
-    looks: f64,
-    least: f64,
-    bare: f64,
-    sqlx: f64,
-    sqlx_again: f64,
-}
+struct Rounds(BTreeMap<String, Vec<f64>>);
 
-impl Best {
+const APPLY: &str = "apply";
+const ONE_WAVE: &str = "apply in one wave";
+const WHOLE: &str = "plan and apply";
+const AGAIN: &str = "nothing to do";
+const SESSIONS: &str = "our sessions alone";
+const BARE: &str = "bare loop";
+const LEAST: &str = "all in one transaction, nothing kept";
+const LOOKS: &str = "connecting and reading alone";
+const SQLX: &str = "sqlx";
+const SQLX_AGAIN: &str = "again sqlx";
+
+impl Rounds {
+    fn add(&mut self, what: impl Into<String>, rate: f64) {
+        self.0.entry(what.into()).or_default().push(rate);
+    }
+
+    /// The median of an arm; of several that differ in how many go at once, that of the best. The best round of each would favour whoever
+    /// has more arms: the machine differs more from second to second than the arms do.
+    fn of(&self, what: &str) -> f64 {
+        let of = format!("{what} of ");
+        let arms = self.0.iter().filter(|(name, _)| *name == what || name.starts_with(&of));
+        arms.map(|(_, rates)| median(rates)).fold(0.0, f64::max)
+    }
+
+    /// Adds it, and says it.
+    fn one(&mut self, what: impl Into<String>, rate: f64) -> String {
+        self.add(what, rate);
+        format!("{rate:.0}/s")
+    }
+
     fn product(&mut self, arm: Arm, rates: Rates) -> String {
-        let best = if matches!(arm, Arm::OneWave) { &mut self.one_wave } else { &mut self.ours };
-        *best = Rates {
-            apply: best.apply.max(rates.apply),
-            whole: best.whole.max(rates.whole),
-            again: best.again.max(rates.again),
-        };
-        // Nobody is asked in waves: both arms do the same here.
-        self.ours.again = self.ours.again.max(rates.again);
-        format!("{:.0}/s, with the plan {:.0}/s, again {:.0}/s", rates.apply, rates.whole, rates.again)
-    }
-
-    fn sessions(&mut self, rate: f64, looks: f64) -> String {
-        self.sessions = self.sessions.max(rate);
-        self.looks = self.looks.max(looks);
-        if looks == 0.0 {
-            return format!("{rate:.0}/s");
+        if matches!(arm, Arm::OneWave) {
+            self.add(ONE_WAVE, rates.apply);
+        } else {
+            self.add(APPLY, rates.apply);
+            self.add(WHOLE, rates.whole);
         }
-        format!("{rate:.0}/s, then connecting and reading alone {looks:.0}/s")
-    }
-
-    fn least(&mut self, rate: f64) -> String {
-        self.least = self.least.max(rate);
-        format!("{rate:.0}/s")
-    }
-
-    fn bare(&mut self, rate: f64) -> String {
-        self.bare = self.bare.max(rate);
-        format!("{rate:.0}/s")
-    }
-
-    fn sqlx(&mut self, first: f64, again: f64) -> String {
-        self.sqlx = self.sqlx.max(first);
-        self.sqlx_again = self.sqlx_again.max(again);
-        format!("{first:.0}/s, again {again:.0}/s")
+        // Nobody is asked in waves: both arms do the same here.
+        self.add(AGAIN, rates.again);
+        format!("{:.0}/s, with the plan {:.0}/s, again {:.0}/s", rates.apply, rates.whole, rates.again)
     }
 
     fn report(&self, databases: usize, small: bool, report: &mut Report) {
@@ -304,44 +307,64 @@ impl Best {
         let mut add = |what: &str, value, unit, bar| {
             report.add(format!("{databases} databases: {what}"), value, unit, bar);
         };
-        let ours = &self.ours;
-        add("apply", ours.apply, "tenants/s", Bar::None);
-        add("plan and apply", ours.whole, "tenants/s", Bar::None);
-        add("nothing to do", ours.again, "tenants/s", Bar::None);
-        add("our sessions alone", self.sessions, "tenants/s", Bar::None);
-        add("bare loop", self.bare, "tenants/s", Bar::None);
-        add("all in one transaction, nothing kept", self.least, "tenants/s", Bar::None);
-        add("connecting and reading alone", self.looks, "tenants/s", Bar::None);
-        add("apply / bare loop", ours.apply / self.bare, "times", bar(0.9));
-        add("apply in one wave / bare loop", self.one_wave.apply / self.bare, "times", Bar::None);
-        if self.sqlx > 0.0 {
-            add("sqlx", self.sqlx, "tenants/s", Bar::None);
-            add("sqlx, nothing to do", self.sqlx_again, "tenants/s", Bar::None);
-            add("apply / sqlx", ours.apply / self.sqlx, "times", bar(1.5));
+        for what in [APPLY, WHOLE, AGAIN, SESSIONS, BARE, LEAST, LOOKS] {
+            add(what, self.of(what), "tenants/s", Bar::None);
+        }
+        let (apply, again, bare) = (self.of(APPLY), self.of(AGAIN), self.of(BARE));
+        add("apply / bare loop", apply / bare, "times", bar(0.9));
+        add("apply in one wave / bare loop", self.of(ONE_WAVE) / bare, "times", Bar::None);
+        let (sqlx, sqlx_again) = (self.of(SQLX), self.of(SQLX_AGAIN));
+        if sqlx > 0.0 {
+            add("sqlx", sqlx, "tenants/s", Bar::None);
+            add("sqlx, nothing to do", sqlx_again, "tenants/s", Bar::None);
+            add("apply / sqlx", apply / sqlx, "times", bar(1.5));
             // `sqlx` has no plan that asks each tenant first, so this is no like for like.
-            add("plan and apply / sqlx", ours.whole / self.sqlx, "times", Bar::None);
-            add("ours / sqlx, nothing to do", ours.again / self.sqlx_again, "times", bar(2.0));
+            add("plan and apply / sqlx", self.of(WHOLE) / sqlx, "times", Bar::None);
+            add("ours / sqlx, nothing to do", again / sqlx_again, "times", bar(2.0));
             // What nobody could pass here.
-            add("all in one transaction / sqlx", self.least / self.sqlx, "times", Bar::None);
-            add(
-                "connecting and reading / sqlx, nothing to do",
-                self.looks / self.sqlx_again,
-                "times",
-                Bar::None,
-            );
+            add("bare loop / sqlx", bare / sqlx, "times", Bar::None);
+            add("all in one transaction / sqlx", self.of(LEAST) / sqlx, "times", Bar::None);
+            let looks = self.of(LOOKS) / sqlx_again;
+            add("connecting and reading / sqlx, nothing to do", looks, "times", Bar::None);
         }
     }
 
     fn report_files(&self, files: usize, small: bool, report: &mut Report) {
         let mut add =
             |what: &str, value, unit, bar| report.add(format!("{files} files: {what}"), value, unit, bar);
-        add("apply", self.ours.apply, "tenants/s", Bar::None);
-        add("plan and apply", self.ours.whole, "tenants/s", Bar::None);
-        add("nothing to do", self.ours.again, "tenants/s", Bar::None);
-        add("our sessions alone", self.sessions, "tenants/s", Bar::None);
-        add("bare loop", self.bare, "tenants/s", Bar::None);
-        let bar = Bar::AtLeast(if small { 0.125 } else { 0.5 });
-        add("apply / bare loop", self.ours.apply / self.bare, "times", bar);
-        add("apply in one wave / bare loop", self.one_wave.apply / self.bare, "times", Bar::None);
+        for what in [APPLY, WHOLE, AGAIN, SESSIONS, BARE] {
+            add(what, self.of(what), "tenants/s", Bar::None);
+        }
+        let (apply, bare) = (self.of(APPLY), self.of(BARE));
+        add("apply / bare loop", apply / bare, "times", Bar::AtLeast(if small { 0.125 } else { 0.5 }));
+        add("apply in one wave / bare loop", self.of(ONE_WAVE) / bare, "times", Bar::None);
+    }
+}
+
+fn median(rates: &[f64]) -> f64 {
+    let mut sorted = rates.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let at = |place: usize| sorted.get(place).copied().unwrap_or_default();
+    let middle = sorted.len() / 2;
+    if sorted.len() % 2 == 1 { at(middle) } else { f64::midpoint(at(middle.saturating_sub(1)), at(middle)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_arm_counts_by_its_median_and_the_best_of_several_arms_by_theirs() {
+        let mut rounds = Rounds::default();
+        assert_eq!(rounds.of(BARE), 0.0);
+        for rate in [90.0, 200.0, 80.0] {
+            rounds.add(format!("{BARE} of 4"), rate);
+        }
+        for rate in [101.0, 97.0] {
+            rounds.add(format!("{BARE} of 8"), rate);
+        }
+        rounds.add(APPLY, 70.0);
+        rounds.add(ONE_WAVE, 300.0);
+        assert_eq!((rounds.of(BARE), rounds.of(APPLY)), (99.0, 70.0));
     }
 }
