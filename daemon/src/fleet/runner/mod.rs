@@ -117,7 +117,7 @@ impl FleetPass {
     }
 
     /// An instance as its chain begins.
-    pub(super) async fn begins(&self, tenant: &TenantId) -> Result<Option<Arc<InstanceRow>>, KindError> {
+    pub(super) async fn instance(&self, tenant: &TenantId) -> Result<Option<Arc<InstanceRow>>, KindError> {
         let read = self.memory().rows.remove(tenant);
         match read {
             Some((row, at)) if self.inner.clock.monotonic().saturating_sub(at) < FRESH => Ok(Some(row)),

@@ -70,7 +70,7 @@ pub(super) async fn work(pass: &FleetPass, chain: &Chain, told: &Told) {
         told.end(first.item, Ended::Skipped(why)).await;
     };
     // What is not told of here was not begun.
-    let row = match pass.begins(tenant).await {
+    let row = match pass.instance(tenant).await {
         Ok(Some(row)) => row,
         Ok(None) => return gone().await,
         Err(error) => return tracing::warn!(%tenant, %error, "a tenant is not begun"),
